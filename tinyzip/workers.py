@@ -1,0 +1,86 @@
+"""Two cores from Python: threads over shards.
+
+NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
+Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because
+then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
+itself must be held to one thread, or the two kinds of threads fight for the same cores. threadpoolctl
+does it; without it the results are the same, only slower.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tinyzip.refuse import refuse
+from tinyzip.workspace import Workspace
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Workers:
+    """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
+
+    Used as a context manager. `map` deals items out like cards: thread t gets items t, t + T, ….
+    Which thread an item lands on never changes its result, so one thread and two give the same bits.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        if not isinstance(threads, int) or threads < 1:
+            refuse("threads", threads, "a whole number from 1 up")
+        self.threads = threads
+        self.workspaces = [Workspace() for _ in range(threads)]
+        self._pool: ThreadPoolExecutor | None = None
+        self._limit: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            threadpoolctl = import_module("threadpoolctl")
+        except ImportError:
+            self._limit = None
+        else:
+            self._limit = threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+        if self.threads > 1:
+            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
+
+    def map(self, function: Callable[[Item, Workspace], Result], items: Iterable[Item]) -> list[Result]:
+        """[function(item, workspace) for item in items], in the items' order.
+
+        The workspace is not reset here: the function does that, since it knows what it keeps.
+        """
+        hand = list(items)
+        results: list[Any] = [None] * len(hand)
+
+        def deal(thread: int) -> None:
+            for i in range(thread, len(hand), self.threads):
+                results[i] = function(hand[i], self.workspaces[thread])
+
+        if self._pool is None:
+            for thread in range(self.threads):
+                deal(thread)
+            return results
+        others = [self._pool.submit(deal, thread) for thread in range(1, self.threads)]
+        try:
+            deal(0)
+        finally:
+            for other in others:
+                other.exception()  # wait for all before raising: the workspaces are shared
+        for other in others:
+            other.result()
+        return results

@@ -1,0 +1,69 @@
+"""Scratch memory that is handed down.
+
+A training step writes a few megabytes of intermediate arrays. Asked of the operating system anew in
+each step, those pages cost more than the arithmetic done in them: every first touch of a page is a
+trap into the kernel. A `Workspace` keeps the memory. It is a stack: `empty` hands out the next piece,
+`scratch` gives back what was taken inside a `with` block, `reset` gives back everything.
+
+The first pass over a network finds the stack too small and takes ordinary arrays; `reset` then grows
+the stack to the highest mark it has seen, and from the second pass on nothing is allocated.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+class Workspace:
+    """A stack of scratch memory for one thread.
+
+    Arrays from `empty` are valid until the `reset`, or the end of the `scratch` block, that gives
+    their memory back; whoever wants to keep one copies it.
+    """
+
+    def __init__(self) -> None:
+        self._memory = np.empty(0, np.uint8)
+        self._top = 0
+        self._peak = 0
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An uninitialised array of the given shape and dtype on top of the stack."""
+        dtype = np.dtype(dtype)
+        size = dtype.itemsize
+        for length in shape:
+            size *= length
+        start = self._top
+        self._top = start + -(-size // ALIGNMENT) * ALIGNMENT
+        self._peak = max(self._peak, self._top)
+        if self._top > self._memory.size:
+            return np.empty(shape, dtype)
+        return np.ndarray(shape, dtype, self._memory.data, start)
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """What is taken inside the block is given back at its end."""
+        top = self._top
+        try:
+            yield
+        finally:
+            self._top = top
+
+    def reset(self) -> None:
+        """Give everything back, and grow to the most that was ever needed at once."""
+        self._top = 0
+        if self._peak > self._memory.size:
+            raw = np.empty(self._peak + ALIGNMENT, np.uint8)
+            start = -raw.ctypes.data % ALIGNMENT
+            self._memory = raw[start : start + self._peak]
+
+
+class Fresh(Workspace):
+    """No reuse at all: every array is new and belongs to the caller. What a single call uses."""
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        return np.empty(shape, dtype)
