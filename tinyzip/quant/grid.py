@@ -42,7 +42,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinyzip.refuse import refuse
 
 Real = NDArray[np.float64]
-Codes = NDArray[np.int8] | NDArray[np.uint8]
+Codes = NDArray[np.integer[Any]]
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 LARGEST = float(np.finfo(np.float32).max) * (1 + 2**-30)  # still rounds to the largest float32
 
