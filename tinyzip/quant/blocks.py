@@ -24,7 +24,6 @@ from tinyzip.nn.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool,
-    Layer,
     Linear,
     MaxPool2d,
     ReLU,
