@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lowbit import Signs, binary_scale, lowest_grid, power_of_two_scale, ternary_scale
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def weights(seed, F=3, K=12):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(F, K)) ** rng.integers(1, 4) * rng.uniform(0.01, 10)
+
+
+def squared_error(w, grid):
+    return ((w - grid.dequantize(grid.quantize(w))) ** 2).reshape(len(w), -1).sum(axis=1)
+
+
+@given(seeds)
+def test_binary_scale_beats_a_brute_force_search(seed):
+    w = weights(seed)
+    best = squared_error(w, Signs(binary_scale(w)))
+    for scale in np.linspace(0.01, 1, 200) * np.abs(w).max():
+        assert np.all(best <= squared_error(w, Signs(np.full(3, scale))) + 1e-6 * (w**2).sum())
+
+
+@given(seeds)
+def test_ternary_scale_beats_a_brute_force_search(seed):
+    w = weights(seed)
+    best = squared_error(w, Grid(ternary_scale(w), 0, -1, 1))
+    for scale in np.linspace(0.01, 1, 200) * np.abs(w).max():
+        assert np.all(best <= squared_error(w, Grid(np.full(3, scale), 0, -1, 1)) + 1e-6 * (w**2).sum())
+
+
+@given(seeds, st.sampled_from([1, 3, 7, 127]))
+def test_power_of_two_scale_is_the_best_of_all_powers(seed, hi):
+    w = weights(seed)
+    scale = power_of_two_scale(w, hi)
+    assert np.all(np.log2(scale) == np.rint(np.log2(scale)))
+    best = squared_error(w, Grid(scale, 0, -hi, hi))
+    for exponent in range(-30, 12):
+        other = squared_error(w, Grid(np.full(3, 2.0**exponent), 0, -hi, hi))
+        assert np.all(best <= other + 1e-6 * (w**2).sum())
+
+
+def test_signs_round_trip_and_their_zero_counts_as_plus():
+    grid = Signs([0.5, 2.0])
+    assert grid.bits == 1
+    codes = grid.quantize(np.array([[0.0, -3.0, 0.1], [-0.0, 7.0, -1e-30]]))
+    assert codes.tolist() == [[1, -1, 1], [1, 1, -1]]
+    values = grid.dequantize(codes)
+    assert values.tolist() == [[0.5, -0.5, 0.5], [2, 2, -2]]
+    assert np.array_equal(grid.quantize(values), codes)
+
+
+def test_channels_of_zeros_have_a_defined_scale():
+    zeros = np.zeros((2, 5))
+    assert binary_scale(zeros).tolist() == ternary_scale(zeros).tolist() == [1, 1]
+    assert power_of_two_scale(zeros, 7).tolist() == [1, 1]
+    assert lowest_grid(zeros, 2).quantize(zeros).tolist() == np.zeros((2, 5)).tolist()
+
+
+@pytest.mark.parametrize("scale", [binary_scale, ternary_scale, lambda w: power_of_two_scale(w, 7)])
+def test_what_has_no_scale_is_refused(scale):
+    with pytest.raises(ValueError, match="at least one in each channel"):
+        scale(np.empty((3, 0)))
+    with pytest.raises(ValueError, match="finite"):
+        scale(np.array([[1.0, np.nan]]))
+
+
+def test_bits_other_than_the_lowest_are_refused():
+    with pytest.raises(ValueError, match="bits"):
+        lowest_grid(np.ones((1, 1)), 3)
+    with pytest.raises(ValueError, match="hi"):
+        power_of_two_scale(np.ones((1, 1)), 0)

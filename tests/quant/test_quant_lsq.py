@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyzip.quant.lsq import RULES, fake_quantize, fake_quantize_backward, gradient_scale, initial_step
+from tinyzip.quant.pact import pact, pact_backward
+
+seeds = st.integers(0, 2**32 - 1)
+ranges = st.sampled_from([(-1, 1), (-7, 7), (-8, 7), (0, 15), (0, 255), (-127, 127), (-3, 12)])
+
+
+def draw(seed, per_channel, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(scale=3, size=(3, 4, 5)).astype(dtype)
+    step = rng.uniform(0.05, 2, size=3 if per_channel else ()).astype(dtype)
+    return x, step, rng.normal(size=x.shape).astype(dtype)
+
+
+def paper_gradients(x, step, lo, hi, rule):
+    """dy/dx and dy/ds of one element, in the paper's words."""
+    v = x / step
+    if lo < v < hi:
+        return 1.0, {"lsq": round(v) - v, "pact": 0.0, "straight-through": 0.0}[rule]
+    return 0.0, 0.0 if rule == "straight-through" else float(lo if v <= lo else hi)
+
+
+@given(seeds, ranges, st.booleans(), st.sampled_from(RULES))
+def test_gradients_are_the_papers_formulas(seed, lo_hi, per_channel, rule):
+    lo, hi = lo_hi
+    x, step, dy = draw(seed, per_channel)
+    y = fake_quantize(x, step, lo, hi)
+    dx, dstep = fake_quantize_backward(dy, x, y, step, lo, hi, rule)
+    steps = np.broadcast_to(step.reshape(-1, 1, 1), x.shape)
+    expected_dx, ds = np.empty_like(x), np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        expected_dx[i], ds[i] = paper_gradients(x[i], steps[i], lo, hi, rule)
+    np.testing.assert_array_equal(dx, dy * expected_dx)
+    total = (dy * ds).sum(axis=(1, 2) if per_channel else None)
+    np.testing.assert_allclose(dstep, total, atol=1e-10)
+    assert dstep.shape == step.shape
+
+
+@given(seeds, ranges)
+def test_outside_the_range_the_gradient_is_the_difference_quotient(seed, lo_hi):
+    lo, hi = lo_hi
+    x, step, dy = draw(seed, False)
+    x = np.sign(x + 1e-9) * (np.abs(x) + (max(hi, -lo) + 1) * step)
+    y = fake_quantize(x, step, lo, hi)
+    dx, dstep = fake_quantize_backward(dy, x, y, step, lo, hi)
+    above, below = (fake_quantize(x, step * (1 + e), lo, hi) for e in (1e-6, -1e-6))
+    np.testing.assert_allclose(dstep, np.vdot(dy, above - below) / (2e-6 * step), rtol=1e-6, atol=1e-6)
+    assert not dx.any()
+
+
+@given(seeds, ranges)
+def test_the_average_slope_of_the_staircase_is_the_straight_through_slope(seed, lo_hi):
+    lo, hi = lo_hi
+    step = np.random.default_rng(seed).uniform(0.1, 2)
+    x = np.linspace(lo * step, hi * step, 50_001)
+    y = fake_quantize(x, step, lo, hi)
+    assert (y[-1] - y[0]) / (x[-1] - x[0]) == pytest.approx(1)
+    assert np.abs(y - x).max() <= step / 2 * (1 + 1e-9)
+
+
+@given(seeds, ranges, st.booleans())
+def test_fake_quantization_is_idempotent_monotone_and_keeps_zero(seed, lo_hi, per_channel):
+    x, step, _ = draw(seed, per_channel, np.float32)
+    x[0, 0, 0] = 0
+    y = fake_quantize(x, step, *lo_hi)
+    np.testing.assert_array_equal(fake_quantize(y, step, *lo_hi), y)
+    assert y[0, 0, 0] == 0
+    rows = np.sort(x.reshape(3, -1), axis=1)
+    assert np.all(np.diff(fake_quantize(rows, step, *lo_hi), axis=1) >= 0)
+
+
+@given(seeds, st.integers(1, 8))
+def test_pact_is_the_clipped_relu_of_its_paper(seed, bits):
+    x, alpha, dy = draw(seed, False)
+    y = pact(x, alpha, bits)
+    levels = 2**bits - 1
+    np.testing.assert_allclose(y, np.rint(np.clip(x, 0, alpha) * levels / alpha) * alpha / levels, atol=1e-12)
+    dx, dalpha = pact_backward(dy, x, y, alpha, bits)
+    np.testing.assert_array_equal(dx, dy * ((x > 0) & (x < alpha)))
+    np.testing.assert_allclose(dalpha, dy[x >= alpha].sum(), atol=1e-10)
+
+
+def test_the_learned_step_finds_the_least_squared_error():
+    x = np.random.default_rng(0).normal(size=(1, 4000))
+    step = initial_step(x, 7)
+    for _ in range(300):
+        y = fake_quantize(x, step, -7, 7)
+        _, dstep = fake_quantize_backward(2 * (y - x) / x.size, x, y, step, -7, 7)
+        step = step - 0.05 * dstep
+    errors = {s: ((fake_quantize(x, s, -7, 7) - x) ** 2).mean() for s in np.linspace(0.1, 0.8, 141)}
+    assert ((fake_quantize(x, step, -7, 7) - x) ** 2).mean() <= 1.02 * min(errors.values())
+
+
+def test_gradient_scale_and_initial_step_are_the_papers():
+    assert gradient_scale(100, 4) == pytest.approx(0.05)
+    x = np.array([[1.0, -3.0], [2.0, -2.0]])
+    assert initial_step(x, 4) == pytest.approx(2.0)
+    np.testing.assert_allclose(initial_step(np.array([[1.0, -3.0], [4.0, -4.0]]), 4, True), [2, 4])
+
+
+def test_what_cannot_be_quantized_is_refused():
+    x = np.ones((2, 3))
+    with pytest.raises(TypeError, match="x: found int64"):
+        fake_quantize(np.ones(3, np.int64), 1.0, 0, 7)
+    for step in (0.0, -1.0, np.nan, [1.0, 0.0]):
+        with pytest.raises(ValueError, match="above zero"):
+            fake_quantize(x, step, 0, 7)
+    with pytest.raises(ValueError, match="one for each channel"):
+        fake_quantize(x, [1.0, 1.0, 1.0], 0, 7)
+    with pytest.raises(ValueError, match="relative to zero"):
+        fake_quantize(x, 1.0, 1, 7)
+    with pytest.raises(ValueError, match="rule"):
+        fake_quantize_backward(x, x, x, 1.0, 0, 7, "lqs")
+    with pytest.raises(ValueError, match="x's"):
+        fake_quantize_backward(x[:1], x, x, 1.0, 0, 7)
+    with pytest.raises(ValueError, match="only zeros"):
+        initial_step(np.zeros((2, 2)), 7)
+    with pytest.raises(ValueError, match="alpha"):
+        pact(x, 0.0, 4)
+    with pytest.raises(ValueError, match="bits"):
+        pact(x, 1.0, 9)
+    with pytest.raises(ValueError, match="from 1 up"):
+        gradient_scale(0, 7)
