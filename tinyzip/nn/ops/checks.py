@@ -1,0 +1,44 @@
+"""What every operation asks of its arrays before it computes.
+
+NumPy broadcasts what it can, so an array of the wrong shape seldom crashes: it gives a wrong number.
+These checks cost about a microsecond each and look at shapes and dtypes only; values are looked at
+once, where data enters the library.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.refuse import refuse
+from tinyzip.workspace import Fresh
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+FRESH = Fresh()  # where arrays come from when the caller names no workspace; it holds no memory
+
+AXES = {1: "(C,)", 2: "two axes (C, N)", 4: "four axes (C, H, W, N)"}
+
+
+def check_activations(x: Array, axes: int | None, argument: str) -> None:
+    """x is a floating-point array with so many axes (None: two or four), none of them of length 0."""
+    if not isinstance(x, np.ndarray):
+        refuse(argument, type(x).__name__, "a NumPy array", TypeError)
+    if x.dtype.kind != "f":
+        refuse(argument, f"dtype {x.dtype}", "a floating-point dtype", TypeError)
+    if x.ndim != axes and not (axes is None and x.ndim in (2, 4)):
+        needed = f"{AXES[2]} or {AXES[4]}" if axes is None else AXES[axes]
+        refuse(argument, f"shape {x.shape}", needed)
+    if x.size == 0:
+        refuse(argument, f"shape {x.shape}", "at least one example, and no empty axis")
+
+
+def check_array(a: Array, shape: Shape, dtype: np.dtype[Any], argument: str) -> None:
+    """a has exactly this shape and dtype."""
+    if not isinstance(a, np.ndarray):
+        refuse(argument, type(a).__name__, "a NumPy array", TypeError)
+    if a.dtype != dtype:
+        refuse(argument, f"dtype {a.dtype}", f"{dtype}, as its partner has", TypeError)
+    if a.shape != shape:
+        refuse(argument, f"shape {a.shape}", f"shape {shape}")
