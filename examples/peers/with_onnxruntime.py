@@ -1,0 +1,200 @@
+"""onnxruntime: the float graph, and the program in both of ONNX's ways to write integers.
+
+QOperator  each operator reads and writes codes: QLinearConv, QGemm
+QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime finds
+           the pairs and fuses them to integer kernels
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from peers import Batch, Entry, Scales, even, matrix_scales, moved, step
+from tinyzip.integer import program as integer
+from tinyzip.nn import layers as nn
+from tinyzip.nn.sequential import Sequential
+from tinyzip.windows import pair, padding_of
+
+VERSION = f"onnxruntime {onnxruntime.__version__}"
+
+
+class Graph:
+    """A chain of nodes under construction; `last` names the newest tensor."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.last = "x"
+
+    def constant(self, value: Any, dtype: Any) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        self.last = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [self.last], domain=domain, **attributes))
+        return self.last
+
+    def session(self, dtype: int, shape: tuple[int, ...], threads: int) -> onnxruntime.InferenceSession:
+        x = helper.make_tensor_value_info("x", dtype, ["N", *shape])
+        y = helper.make_tensor_value_info(self.last, dtype, ["N", None])
+        graph = helper.make_graph(self.nodes, "net", [x], [y], self.constants)
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+
+def geometry(kernel: Any, stride: Any, padding: Any) -> dict[str, list[int]]:
+    rows, columns = even(padding_of(padding))
+    return {
+        "kernel_shape": list(pair(kernel, "kernel")),
+        "strides": list(pair(kernel if stride is None else stride, "stride")),
+        "pads": [rows, columns, rows, columns],
+    }
+
+
+def float_graph(model: Sequential) -> Graph:
+    graph = Graph()
+    for name, layer in model.layers.items():
+        p = {key: value for key, value in model.params.items() if key.startswith(f"{name}.")}
+        constants = [graph.constant(value, np.float32) for value in p.values()]
+        match layer:
+            case nn.Conv2d():
+                g = geometry(layer.kernel, layer.stride, layer.padding)
+                graph.add("Conv", graph.last, *constants, group=layer.groups, **g)
+            case nn.Linear():
+                graph.add("Gemm", graph.last, *constants, transB=1)
+            case nn.BatchNorm():
+                inputs = [graph.constant(p[f"{name}.{key}"], np.float32) for key in ("gamma", "beta", "mean", "var")]
+                graph.add("BatchNormalization", graph.last, *inputs, epsilon=layer.eps)
+            case nn.ReLU():
+                graph.add("Relu", graph.last)
+            case nn.Flatten():
+                graph.add("Flatten", graph.last)
+            case nn.MaxPool2d():
+                graph.add("MaxPool", graph.last, **geometry(layer.kernel, layer.stride, layer.padding))
+            case nn.AvgPool2d():
+                graph.add("AveragePool", graph.last, **geometry(layer.kernel, layer.stride, layer.padding))
+            case nn.GlobalAvgPool():
+                graph.add("GlobalAveragePool", graph.last)
+            case _:
+                raise ValueError(f"{name}: found {layer}, needed a layer that ONNX has too")
+    return graph
+
+
+def grid_of(graph: Graph, codes: integer.Codes) -> list[str]:
+    """Scale and zero point of uint8 codes, as constants."""
+    return [graph.constant(step(codes), np.float32), graph.constant(codes.zero + moved(codes, 0), np.uint8)]
+
+
+def attributes_of(operator: integer.Conv2d) -> dict[str, Any]:
+    return {
+        "group": operator.groups,
+        **geometry(operator.w.shape[2:], operator.stride, operator.padding),
+    }
+
+
+def qoperator_graph(program: integer.Program) -> Graph:
+    graph = Graph()
+    grid = program.input
+    for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
+        match operator:
+            case integer.Conv2d() | integer.Linear():
+                assert scales is not None
+                w = [
+                    graph.constant(operator.w, np.int8),
+                    graph.constant(scales.w, np.float32),
+                    graph.constant(np.zeros(len(scales.w)), np.int8),
+                ]
+                x = [graph.last, *grid_of(graph, grid)]
+                bias = graph.constant(operator.bias, np.int32)
+                y = grid_of(graph, operator.y)
+                if isinstance(operator, integer.Conv2d):
+                    graph.add("QLinearConv", *x, *w, *y, bias, **attributes_of(operator))
+                else:
+                    graph.add("QGemm", *x, *w, bias, *y, domain="com.microsoft", transB=1)
+                grid = operator.y
+            case integer.MaxPool2d():
+                graph.add("MaxPool", graph.last, **geometry(operator.kernel, operator.stride, operator.padding))
+            case integer.Flatten():
+                graph.add("Flatten", graph.last)
+            case _:
+                raise ValueError(f"found {operator}, needed an operator that is compared here")
+    return graph
+
+
+def qdq_graph(program: integer.Program) -> Graph:
+    graph = Graph()
+    grid = program.input
+
+    def parameters(operator: integer.Conv2d | integer.Linear, scales: Scales) -> list[str]:
+        """Weight and bias, each behind its DequantizeLinear."""
+        names = []
+        for value, dtype, scale in (
+            (operator.w, np.int8, scales.w),
+            (operator.bias, np.int32, scales.w * np.float32(scales.x)),
+        ):
+            zeros = graph.constant(np.zeros(len(scale)), dtype)
+            inputs = (graph.constant(value, dtype), graph.constant(scale, np.float32), zeros)
+            names.append(graph.add("DequantizeLinear", *inputs, axis=0))
+        return names
+
+    for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
+        if isinstance(operator, integer.Flatten):
+            graph.add("Flatten", graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid)))
+            graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid))
+            continue
+        x = graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid))
+        match operator:
+            case integer.Conv2d():
+                assert scales is not None
+                graph.add("Conv", x, *parameters(operator, scales), **attributes_of(operator))
+                grid = operator.y
+            case integer.Linear():
+                assert scales is not None
+                graph.add("Gemm", x, *parameters(operator, scales), transB=1)
+                grid = operator.y
+            case integer.MaxPool2d():
+                graph.add("MaxPool", x, **geometry(operator.kernel, operator.stride, operator.padding))
+            case _:
+                raise ValueError(f"found {operator}, needed an operator that is compared here")
+        graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid))
+    return graph
+
+
+def start_float(model: Sequential) -> Callable[[Batch, int], Callable[[], Any]]:
+    def start(batch: Batch, threads: int) -> Callable[[], Any]:
+        session = float_graph(model).session(TensorProto.FLOAT, batch.x.shape[1:], threads)
+        return lambda: session.run(None, {"x": batch.x})[0]
+
+    return start
+
+
+def start_integer(
+    graph: Callable[[integer.Program], Graph], program: integer.Program
+) -> Callable[[Batch, int], Callable[[], Any]]:
+    def start(batch: Batch, threads: int) -> Callable[[], Any]:
+        codes: NDArray[Any] = (batch.codes.astype(np.int16) + moved(program.input, 0)).astype(np.uint8)
+        session = graph(program).session(TensorProto.UINT8, codes.shape[1:], threads)
+        move = np.int16(moved(program.output, 0))
+        return lambda: session.run(None, {"x": codes})[0] - move
+
+    return start
+
+
+def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
+    found = [Entry("onnxruntime", "float", "default", start_float(model))]
+    if program is not None:
+        found.append(Entry("onnxruntime", "integer", "qdq", start_integer(qdq_graph, program)))
+        found.append(Entry("onnxruntime", "integer", "qoperator", start_integer(qoperator_graph, program)))
+    return found
