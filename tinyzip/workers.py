@@ -7,6 +7,7 @@ itself must be held to one thread, or the two kinds of threads fight for the sam
 does it; without it the results are the same, only slower.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -18,6 +19,19 @@ from tinyzip.workspace import Workspace
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@functools.cache
+def blas_libraries() -> Any:
+    """threadpoolctl's handle on the BLAS in this process, None without threadpoolctl.
+
+    Kept, since looking for the libraries takes the better part of a millisecond: more than a small batch.
+    """
+    try:
+        threadpoolctl = import_module("threadpoolctl")
+    except ImportError:
+        return None
+    return threadpoolctl.ThreadpoolController()
 
 
 class Workers:
@@ -36,12 +50,9 @@ class Workers:
         self._limit: Any = None
 
     def __enter__(self) -> Self:
-        try:
-            threadpoolctl = import_module("threadpoolctl")
-        except ImportError:
-            self._limit = None
-        else:
-            self._limit = threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+        libraries = blas_libraries()
+        if libraries is not None:
+            self._limit = libraries.limit(limits=1, user_api="blas")
         if self.threads > 1:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
         return self
@@ -71,7 +82,7 @@ class Workers:
             for i in range(thread, len(hand), self.threads):
                 results[i] = function(hand[i], self.workspaces[thread])
 
-        if self._pool is None:
+        if self._pool is None or len(hand) < 2:
             for thread in range(self.threads):
                 deal(thread)
             return results
