@@ -1,0 +1,109 @@
+"""Multiplying by a real number without owning one.
+
+An accumulator counts in steps of s_x·s_w, the next layer's codes in steps of s_y. Between them stands
+the real multiplier M = s_x·s_w / s_y, and it is kept as two integers:
+
+    M ≈ m0 · 2⁻ⁿ,   2³⁰ ≤ m0 < 2³¹                                   (F1)  [Jacob et al. 2018, eq. 5–6]
+
+m0 has 31 significant bits, so M is met to a relative error of 2⁻³¹. Three ways to round, all in use:
+
+    single   ⌊(acc·m0 + 2ⁿ⁻¹) / 2ⁿ⌋                                  (F2)  one rounding, half up
+    double   divide(high(acc·2ˡ, m0), e),  l = max(31 − n, 0), e = max(n − 31, 0)      (F3)
+             high(a, b)   = ⌊(a·b + 2³⁰) / 2³¹⌋, saturating          (F4)  ARM's SQRDMULH, half up
+             divide(x, e) = x / 2ᵉ to nearest, half away from zero   (F5)
+    shift    ⌊(acc + 2ˢ⁻¹) / 2ˢ⌋, s = n − 30, m0 = 2³⁰               (F6)  no multiplier, half up
+
+`double` is what gemmlowp and LiteRT's convolutions compute, two roundings and all; `single` is what LiteRT's
+per-channel fully connected layers compute; `shift` is what hardware without a multiplier computes, and
+equals `single` wherever both apply. How far each is from the exact rational q = acc·m0·2⁻ⁿ:
+
+    |single − q| ≤ ½    |shift − q| ≤ ½    |double − q| ≤ ½ + 2⁻ᵉ⁻¹, hence ≤ 1             (F7)
+
+Nothing overflows in int64. |acc| < 2³¹ and m0 < 2³¹, so |acc·m0| < 2⁶² and adding 2ⁿ⁻¹ ≤ 2⁶² stays below
+2⁶³ up to n = 63; and from n = 63 on the result is 0 whatever acc is, because |acc·m0| < 2ⁿ⁻¹. So a larger n
+may be read as 63, and in (F5) an e above 32 as 32. For n < 31 a program must prove |acc|·2ˡ < 2³¹, as LiteRT
+silently assumes.
+"""
+
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.integer.codes import Codes
+from tinyzip.refuse import refuse
+
+Rounding = Literal["double", "single", "shift"]
+ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "shift")
+M0_LEAST, M0_MOST = 2**30, 2**31 - 1
+N_LEAST, N_MOST = 1, 127
+INT32_MOST = 2**31 - 1
+
+
+def multiplier(real: Fraction | int | tuple[int, int]) -> tuple[int, int]:
+    """The pair (m0, n) of (F1) nearest to a positive rational, ties upwards.
+
+    real     a Fraction, a whole number, or (numerator, denominator)
+    returns  2³⁰ ≤ m0 < 2³¹ and 1 ≤ n ≤ 127 with |m0·2⁻ⁿ / real − 1| ≤ 2⁻³¹
+    Raises ValueError where no such pair exists: real ≤ 0, ≥ 2³⁰, or < 2⁻⁹⁷.
+    """
+    exact = Fraction(*real) if isinstance(real, tuple) else Fraction(real)
+    if exact <= 0:
+        refuse("multiplier: real", exact, "a positive rational")
+    n = 30 - exact.numerator.bit_length() + exact.denominator.bit_length()
+    if exact * Fraction(2) ** n < 2**30:
+        n += 1
+    m0 = int(exact * Fraction(2) ** n + Fraction(1, 2))
+    if m0 > M0_MOST:
+        m0, n = m0 // 2, n - 1
+    if not N_LEAST <= n <= N_MOST:
+        refuse("multiplier: real", f"about 2^{30 - n}", "a value from 2^-97 to 2^30")
+    return m0, n
+
+
+def high(a: Any, b: Any) -> NDArray[np.int64]:
+    """(F4), the saturating rounding doubling high multiply, for int32 values a and b.
+
+    The one product that does not fit, −2³¹·−2³¹, gives 2³¹ − 1. gemmlowp rounds by a sign-dependent nudge
+    and a division towards zero; an added 2³⁰ and an arithmetic shift give the same value for every a·b.
+    """
+    product = np.multiply(a, b, dtype=np.int64)
+    return np.minimum((product + (1 << 30)) >> 31, INT32_MOST)
+
+
+def divide(x: Any, e: Any) -> NDArray[np.int64]:
+    """(F5), rounding divide by 2ᵉ, half away from zero, for int32 values x and e ≥ 0.
+
+    Half of 2ᵉ is added, less one where x is negative, so that −½ falls down to −1 as ½ goes up to 1.
+    """
+    x = np.asarray(x, np.int64)
+    e = np.minimum(e, 32).astype(np.int64)
+    half = (np.int64(1) << e) >> 1
+    return np.where(e > 0, (x + half - (x < 0)) >> e, x)
+
+
+def rescale(acc: Any, m0: Any, n: Any, rounding: Rounding) -> NDArray[np.int64]:
+    """acc·m0·2⁻ⁿ as a whole number, rounded by (F2), (F3) or (F6); within (F7) of the exact rational.
+
+    acc    integers, |acc| < 2³¹; for n < 31 also |acc|·2³¹⁻ⁿ < 2³¹
+    m0, n  integers in the ranges of (F1), of a shape that broadcasts against acc; m0 = 2³⁰ for `shift`
+    """
+    acc, m0, n = (np.asarray(a, np.int64) for a in (acc, m0, n))
+    if rounding == "double":
+        left, right = np.maximum(31 - n, 0), np.maximum(n - 31, 0)
+        return divide(high(acc << left, m0), right)
+    if rounding == "single":
+        n = np.minimum(n, 63)
+        return (acc * m0 + (np.int64(1) << (n - 1))) >> n
+    right, left = np.clip(n - 30, 0, 32), np.maximum(30 - n, 0)
+    return ((acc << left) + ((np.int64(1) << right) >> 1)) >> right
+
+
+def requantize(acc: Any, m0: Any, n: Any, y: Codes, rounding: Rounding = "double") -> NDArray[Any]:
+    """y = clamp(y.zero + round(acc·m0·2⁻ⁿ), y.lo, y.hi)              (F8)  [Jacob et al. 2018, eq. 4–6]
+
+    acc      as in `rescale`, unit s_x·s_w
+    returns  codes of y's dtype, unit s_y
+    """
+    return np.clip(rescale(acc, m0, n, rounding) + y.zero, y.lo, y.hi).astype(y.dtype)
