@@ -16,6 +16,7 @@ input and two for each block: its weights and what comes out of it, after the Re
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from tinyzip.nn.layers import (
     AvgPool2d,
@@ -31,7 +32,9 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.sequential import Sequential
 from tinyzip.refuse import refuse
 
-Carrier = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten  # gives codes on the grid that it was given
+Carrier: TypeAlias = (
+    MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
+)  # gives codes on the grid that it was given
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Block:
     relu      whether the output is clamped at 0
     output    name of the layer whose output is the block's: the last of affine layer, batch norm, ReLU.
               Where B1 moved a ReLU it is the layer before the ReLU; clamp its output to get the block's.
-    carriers  pools and flatten behind it, each with its name
+    carriers  pools and flatten behind it, each with its name: they carry codes on the grid they are given
     """
 
     name: str

@@ -38,7 +38,7 @@ def min_max_encode(x: ArrayLike, bits: int) -> NDArray[np.int64]:
     least, most = x.min(), x.max()
     if least == most:
         refuse("min_max_encode: x", f"max = min = {most}, a division by zero", "two different numbers")
-    return np.rint((x - least) / (most - least) * (2**bits - 1) + 1).astype(np.int64)
+    return np.asarray(np.rint((x - least) / (most - least) * (2**bits - 1) + 1), np.int64)
 
 
 def min_max_decode(y: NDArray[np.integer[Any]], bits: int, least: float, most: float) -> NDArray[np.float32]:
@@ -63,7 +63,7 @@ def byte_encode(x: ArrayLike) -> NDArray[np.uint8]:
     x = check_finite(x, "byte_encode: x").astype(np.float64)
     if x.max() == 0:
         refuse("byte_encode: x", "max = 0, a division by zero", "a maximum that is not zero")
-    return (np.rint(255 * x / x.max()).astype(np.int64) & 255).astype(np.uint8)
+    return np.asarray(np.rint(255 * x / x.max()) % 256, np.uint8)
 
 
 def byte_decode(y: NDArray[np.uint8], most: float) -> NDArray[np.float32]:
