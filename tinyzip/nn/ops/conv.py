@@ -48,13 +48,18 @@ def geometry(x: Array, w: Array, stride: Any, padding: Any, groups: int, operati
         found = f"shape {w.shape}" if isinstance(w, np.ndarray) else type(w).__name__
         refuse(f"{operation}: w", found, "four axes (F, C / groups, kh, kw), none empty")
     C, F = x.shape[0], w.shape[0]
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or C % groups or F % groups:
-        refuse(f"{operation}: groups", groups, f"a divisor of C = {C} and of F = {F}")
+    check_groups(groups, C, F, operation)
     kernel = (w.shape[2], w.shape[3])
     check_array(w, (F, C // groups, *kernel), x.dtype, f"{operation}: w")
     stride, padding = pair(stride, f"{operation}: stride"), padding_of(padding, f"{operation}: padding")
     count = window_count((x.shape[1], x.shape[2]), kernel, stride, padding, f"{operation}: x")
     return Geometry(kernel, stride, padding, groups, count)
+
+
+def check_groups(groups: int, C: int, F: int, operation: str) -> None:
+    """Refuse a number of groups that cannot share C and F evenly."""
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or C % groups or F % groups:
+        refuse(f"{operation}: groups", groups, f"a divisor of C = {C} and of F = {F}")
 
 
 def padded(x: Array, padding: Padding, workspace: Workspace) -> Array:

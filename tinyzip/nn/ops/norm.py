@@ -24,8 +24,8 @@ from tinyzip.workspace import Workspace
 
 
 class BatchNormCache(NamedTuple):
-    """What backward needs (normal = x̂ in x's shape, scale = γ/√(σ² + ε) and spread = 1/√(σ² + ε), (C,)),
-    and what the running statistics are blended from (mean and unbiased variance, (C,))."""
+    """What backward needs, normal = x̂ in x's shape and scale = γ/√(σ² + ε) (C,), and what the kept
+    statistics are blended from, mean and unbiased variance (C,)."""
 
     normal: Array
     scale: Array
@@ -96,6 +96,27 @@ def batch_norm_backward(
     dx += dy
     dx -= _across(dbeta / M, dy)
     dx *= _across(cache.scale, dy)
+    return dx, dgamma, dbeta
+
+
+def batch_norm_inference_backward(
+    dy: Array,
+    x: Array,
+    gamma: Array,
+    mean: Array,
+    var: Array,
+    eps: float = 1e-5,
+    workspace: Workspace = FRESH,
+) -> tuple[Array, Array, Array]:
+    """dx, dgamma, dbeta of `batch_norm`, where mean and var are constants: dx = γ/√(var + ε)·dy."""
+    _check(x, eps, "batch_norm_inference_backward", gamma=gamma, mean=mean, var=var)
+    check_array(dy, x.shape, x.dtype, "batch_norm_inference_backward: dy")
+    C = x.shape[0]
+    deviation = np.sqrt(var + x.dtype.type(eps))
+    dx = workspace.empty(x.shape, x.dtype)
+    np.multiply(dy, _across(gamma / deviation, dy), out=dx)
+    dbeta = np.sum(dy.reshape(C, -1), axis=1)
+    dgamma = (np.einsum("cm,cm->c", dy.reshape(C, -1), x.reshape(C, -1)) - mean * dbeta) / deviation
     return dx, dgamma, dbeta
 
 

@@ -1,0 +1,84 @@
+"""What a layer is: the geometry of one step of a network, and no array of it.
+
+A layer knows its sizes. Its arrays are handed in as `p`, the layer's part of the network's one flat
+dict, and whatever backward will need is handed back as `cache`:
+
+    y, cache = layer.forward(p, x)          dx, dp = layer.backward(p, dy, cache)
+
+Nothing is stored on the way, so two forwards do not disturb each other, shards of a batch can run on
+threads, and one layer can serve on other arrays (a teacher's, an average's, fake-quantized ones).
+
+Weights start as Kaiming's normal draws, zero mean and standard deviation √(2 / fan-in), which keep
+the variance of activations from layer to layer under rectifiers [He et al. 2015, eq. 10]; biases
+start at zero.
+"""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyzip.nn.ops.checks import FRESH, Array, Shape
+from tinyzip.refuse import refuse
+from tinyzip.workspace import Workspace
+
+Arrays = dict[str, Array]
+Output = tuple[Array, Any]  # y, cache
+Gradients = tuple[Array | None, Arrays]  # dx, dp
+
+
+class Layer(Protocol):
+    """One function of a network. Layers without arrays take the three defaults."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of one example after the layer, (C, H, W) or (C,); refuses one that does not fit."""
+        ...
+
+    def forward(
+        self,
+        p: Arrays,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> Output:
+        """y, and the cache for `backward`. train and rng matter to BatchNorm and Dropout only."""
+        ...
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        """dx (None if not needed and costly), and the gradients of the layer's arrays by name."""
+        ...
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The layer's arrays: their names and shapes."""
+        return {}
+
+    def initialize(self, rng: np.random.Generator, dtype: Any = np.float32) -> Arrays:
+        """First values for the layer's arrays: drawn for `w`, zeros for the rest."""
+        return {
+            name: kaiming(rng, shape, dtype) if name == "w" else np.zeros(shape, dtype)
+            for name, shape in self.parameter_shapes().items()
+        }
+
+    def multiplications(self, shape: Shape) -> int:
+        """Multiply-accumulates for one example of this shape."""
+        return 0
+
+
+def kaiming(rng: np.random.Generator, shape: Shape, dtype: Any) -> Array:
+    """Normal draws with standard deviation √(2 / fan-in); fan-in is all axes but the first."""
+    return (rng.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))).astype(dtype)
+
+
+def check_sizes(layer: str, **sizes: int) -> None:
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            refuse(f"{layer}: {name}", size, "a whole number from 1 up")
+
+
+def check_image(shape: Shape, layer: str, C: int | None = None) -> None:
+    if len(shape) != 3 or (C is not None and shape[0] != C):
+        refuse(layer, f"an example of shape {shape}", f"an image ({'C' if C is None else C}, H, W)")

@@ -1,0 +1,291 @@
+"""The layers: `tinyzip.nn.ops` with names, and with the check that sizes fit.
+
+Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, and `ops` for the
+mathematics.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyzip.nn import ops
+from tinyzip.nn.layer import Arrays, Gradients, Layer, Output, check_image, check_sizes
+from tinyzip.nn.ops import FRESH
+from tinyzip.nn.ops.checks import Array, Shape
+from tinyzip.nn.ops.conv import check_groups
+from tinyzip.nn.ops.pool import pool_windows
+from tinyzip.refuse import refuse
+from tinyzip.windows import padding_of, pair, window_count
+from tinyzip.workspace import Workspace
+
+__all__ = [
+    "AvgPool2d",
+    "BatchNorm",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "Layer",
+    "Linear",
+    "MaxPool2d",
+    "ReLU",
+]
+
+
+@dataclass(frozen=True)
+class Conv2d(Layer):
+    """Convolution from C to F channels: `ops.conv2d`. Arrays: w (F, C / groups, kh, kw), b (F,)."""
+
+    C: int
+    F: int
+    kernel: Any
+    stride: Any = 1
+    padding: Any = 0
+    groups: int = 1
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_sizes("Conv2d", C=self.C, F=self.F)
+        check_groups(self.groups, self.C, self.F, "Conv2d")
+        object.__setattr__(self, "kernel", pair(self.kernel, "Conv2d: kernel"))
+        object.__setattr__(self, "stride", pair(self.stride, "Conv2d: stride"))
+        object.__setattr__(self, "padding", padding_of(self.padding, "Conv2d: padding"))
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        w = {"w": (self.F, self.C // self.groups, *self.kernel)}
+        return w | ({"b": (self.F,)} if self.bias else {})
+
+    def output_shape(self, shape: Shape) -> Shape:
+        check_image(shape, "Conv2d", self.C)
+        return self.F, *window_count((shape[1], shape[2]), self.kernel, self.stride, self.padding, "Conv2d")
+
+    def multiplications(self, shape: Shape) -> int:
+        return math.prod(self.output_shape(shape)) * math.prod(self.parameter_shapes()["w"][1:])
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        at = self.stride, self.padding, self.groups
+        return ops.conv2d(x, p["w"], p.get("b"), *at, workspace), x
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        at = self.stride, self.padding, self.groups
+        dx, dw, db = ops.conv2d_backward(dy, cache, p["w"], *at, workspace, need_dx)
+        return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Fully connected, from C to F features: `ops.linear`. Arrays: w (F, C), b (F,)."""
+
+    C: int
+    F: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_sizes("Linear", C=self.C, F=self.F)
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return {"w": (self.F, self.C)} | ({"b": (self.F,)} if self.bias else {})
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape != (self.C,):
+            refuse("Linear", f"an example of shape {shape}", f"shape ({self.C},)")
+        return (self.F,)
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.C * self.F
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        return ops.linear(x, p["w"], p.get("b"), workspace), x
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        dx, dw, db = ops.linear_backward(dy, cache, p["w"], workspace, need_dx)
+        return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """max(x, 0). Any shape."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        y = ops.relu(x, workspace)
+        return y, y
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        return ops.relu_backward(dy, cache, workspace), {}
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """(C, H, W) to (C·H·W,), row-major. A view."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return ops.flatten(x), x.shape
+
+    def backward(self, p: Arrays, dy: Array, cache: Any, **_: Any) -> Gradients:
+        return ops.flatten_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """What the two poolings share: a window, its stride (None: the window), and a padding."""
+
+    kernel: Any
+    stride: Any = None
+    padding: Any = 0
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        object.__setattr__(self, "kernel", pair(self.kernel, f"{name}: kernel"))
+        stride = self.kernel if self.stride is None else pair(self.stride, f"{name}: stride")
+        object.__setattr__(self, "stride", stride)
+        object.__setattr__(self, "padding", padding_of(self.padding, f"{name}: padding"))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        name = type(self).__name__
+        check_image(shape, name)
+        return shape[0], *pool_windows(shape, self.kernel, self.stride, self.padding, name)[4]
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Pool):
+    """The largest value of each window: `ops.max_pool2d`."""
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        y, arg = ops.max_pool2d(x, self.kernel, self.stride, self.padding, workspace)
+        return y, (arg, x.shape)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        at = self.kernel, self.stride, self.padding
+        arg, x_shape = cache
+        return ops.max_pool2d_backward(dy, arg, x_shape, *at, workspace), {}
+
+
+@dataclass(frozen=True)
+class AvgPool2d(Pool):
+    """The average of each window, padding not counted: `ops.avg_pool2d`."""
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        return ops.avg_pool2d(x, self.kernel, self.stride, self.padding, workspace), x.shape
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        at = self.kernel, self.stride, self.padding
+        return ops.avg_pool2d_backward(dy, cache, *at, workspace), {}
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Layer):
+    """The average of the whole image, (C, H, W) to (C, 1, 1)."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        check_image(shape, "GlobalAvgPool")
+        return shape[0], 1, 1
+
+    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
+        return ops.global_avg_pool(x, workspace), x.shape
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        return ops.global_avg_pool_backward(dy, cache, workspace), {}
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Batch normalisation of C channels or features. Arrays: gamma, beta; mean, var without gradient.
+
+    In training it uses the batch's statistics and hands them back in its cache; whoever trains blends
+    them into the kept ones, kept ← (1 − momentum)·kept + momentum·batch. Otherwise it uses the kept.
+    """
+
+    C: int
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+    STATISTICS = ("mean", "var")
+
+    def __post_init__(self) -> None:
+        check_sizes("BatchNorm", C=self.C)
+        if not self.eps > 0:
+            refuse("BatchNorm: eps", self.eps, "a number above 0")
+        if not 0 < self.momentum <= 1:
+            refuse("BatchNorm: momentum", self.momentum, "above 0 and at most 1")
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return dict.fromkeys(("gamma", "beta", *self.STATISTICS), (self.C,))
+
+    def initialize(self, rng: np.random.Generator, dtype: Any = np.float32) -> Arrays:
+        first = {"gamma": 1, "beta": 0, "mean": 0, "var": 1}
+        return {name: np.full(self.C, value, dtype) for name, value in first.items()}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) not in (1, 3) or shape[0] != self.C:
+            refuse("BatchNorm", f"an example of shape {shape}", f"({self.C},) or ({self.C}, H, W)")
+        return shape
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        if train:
+            return ops.batch_norm_train(x, p["gamma"], p["beta"], self.eps, workspace)
+        return ops.batch_norm(x, **p, eps=self.eps, workspace=workspace), x
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        if isinstance(cache, ops.BatchNormCache):
+            dx, dgamma, dbeta = ops.batch_norm_backward(dy, cache, workspace)
+        else:
+            dx, dgamma, dbeta = ops.batch_norm_inference_backward(
+                dy, cache, p["gamma"], p["mean"], p["var"], self.eps, workspace
+            )
+        return dx, {"gamma": dgamma, "beta": dbeta}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Zeroes each value with probability `rate` in training; draws from the Generator it is given."""
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            refuse("Dropout: rate", self.rate, "a probability from 0 up to, but not including, 1")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def forward(
+        self,
+        p: Arrays,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> Output:
+        if not train or rng is None:
+            return x, None
+        return ops.dropout(x, self.rate, rng, workspace)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+    ) -> Gradients:
+        return dy if cache is None else ops.dropout_backward(dy, cache, workspace), {}

@@ -1,0 +1,218 @@
+"""A network as a chain of layers and one flat dict of arrays.
+
+    net = Sequential.create({"conv1": Conv2d(1, 10, 5), …}, (1, 28, 28), rng)
+    z, caches = net.forward(x, train=True)
+    grads = net.backward(dz, caches)                     # keys of net.trainable()
+
+The dict's keys are "layer.array", and all that one does to a network is a function from such a dict
+to another: initialise, step, fold, fake-quantize, average, save. `with_params` is the same network on
+other arrays. Backward is the chain rule, layer by layer from the end; the gradient of the images
+themselves is not computed.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from tinyzip.data import to_input
+from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layers import BatchNorm
+from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_array
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers
+from tinyzip.workspace import Workspace
+
+SHARD = 64  # examples at a time when only the answer is wanted: their activations stay in cache
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Layers by name in order, their arrays by "layer.array", and the shape of one example.
+
+    The layers and arrays are checked against each other when the network is made.
+    """
+
+    layers: dict[str, Layer]
+    params: Arrays
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            refuse("Sequential: layers", "none", "one layer or more")
+        self.output_shapes()
+        needed = {
+            f"{name}.{part}": shape
+            for name, layer in self.layers.items()
+            for part, shape in layer.parameter_shapes().items()
+        }
+        if self.params.keys() != needed.keys():
+            odd = sorted(self.params.keys() ^ needed.keys())
+            refuse("Sequential: params", f"keys that differ in {odd}", f"the keys {sorted(needed)}")
+        for key, shape in needed.items():
+            check_array(self.params[key], shape, self.dtype, f"Sequential: params[{key!r}]")
+
+    @classmethod
+    def create(
+        cls, layers: dict[str, Layer], shape: Shape, rng: np.random.Generator, dtype: Any = np.float32
+    ) -> Self:
+        """A network with initial arrays, drawn from rng in the order of the layers."""
+        if not isinstance(rng, np.random.Generator):
+            refuse("Sequential.create: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
+        params = {
+            f"{name}.{part}": value
+            for name, layer in layers.items()
+            for part, value in layer.initialize(rng, np.dtype(dtype)).items()
+        }
+        return cls(layers, params, shape)
+
+    def with_params(self, params: Arrays) -> Self:
+        """The same network on other arrays, which are not copied; refuses other keys or shapes."""
+        return type(self)(self.layers, params, self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The arrays' one floating-point dtype."""
+        return next((a.dtype for a in self.params.values()), np.dtype(np.float32))
+
+    def output_shapes(self) -> dict[str, Shape]:
+        """Each layer's output for one example, by layer name; refuses a chain that does not fit."""
+        shapes, shape = {}, self.shape
+        for name, layer in self.layers.items():
+            try:
+                shape = layer.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            shapes[name] = shape
+        return shapes
+
+    def trainable(self) -> tuple[str, ...]:
+        """The names in `params` that get gradients: all but running statistics."""
+        return tuple(key for key in self.params if not self._is_statistic(key))
+
+    def forward(
+        self,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> tuple[Array, dict[str, Any]]:
+        """Logits and what `backward` needs.
+
+        x        (*shape, N) of the arrays' dtype
+        train    batch statistics, and dropout when there is an rng
+        returns  z (K, N) (or the last layer's shape), and a cache a layer; both live in the workspace
+        """
+        self._check_input(x)
+        caches = {}
+        for name, layer in self._stages.items():
+            x, caches[name] = layer.forward(self._parts[name], x, train=train, rng=rng, workspace=workspace)
+        return x, caches
+
+    def backward(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Arrays:
+        """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
+        grads: Arrays = {}
+        dy: Array | None = dz
+        first = next(iter(self._stages))
+        for name, layer in reversed(self._stages.items()):
+            assert dy is not None
+            dy, parts = layer.backward(
+                self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != first
+            )
+            grads |= {f"{name}.{part}": gradient for part, gradient in parts.items()}
+        return {key: grads[key] for key in self.trainable()}
+
+    def statistics(self, caches: dict[str, Any]) -> Arrays:
+        """What the batch norms measured in a training forward: {"bn1.mean": (C,), "bn1.var": (C,), …}."""
+        return {
+            f"{name}.{part}": getattr(caches[name], part)
+            for name, layer in self.layers.items()
+            if isinstance(layer, BatchNorm)
+            for part in BatchNorm.STATISTICS
+        }
+
+    def activations(self, x: Array) -> dict[str, Array]:
+        """The output of every layer at inference, by name: for calibration and for looking inside."""
+        self._check_input(x)
+        outputs = {}
+        for name, layer in self.layers.items():
+            x, _ = layer.forward(self._parts[name], x)
+            outputs[name] = x
+        return outputs
+
+    def logits(self, images: Array, threads: int | None = None) -> Array:
+        """z (K, N) of images as data sets hold them, computed in shards.
+
+        images   uint8 or floating point, (N, H, W) or (N, C, H, W)
+        threads  None: one for each core
+        """
+        if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
+            refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
+        z = np.empty((*self._last_shape, len(images)), self.dtype)
+
+        def run(start: int, workspace: Workspace) -> None:
+            x = to_input(images[start : start + SHARD]).astype(self.dtype, copy=False)
+            z[..., start : start + SHARD] = self.forward(x, workspace=workspace)[0]
+            workspace.reset()
+
+        with Workers(threads or os.cpu_count() or 1) as workers:
+            workers.map(run, range(0, len(images), SHARD))
+        return z
+
+    def predict(self, images: Array, threads: int | None = None) -> Array:
+        """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
+        classes: Array = np.argmax(self.logits(images, threads), axis=0)
+        return classes
+
+    def summary(self) -> str:
+        """A table: each layer's output shape, number of parameters, and multiply-accumulates an example."""
+        rows = [("layer", "kind", "output", "parameters", "multiply-accumulates")]
+        parameters = multiplications = 0
+        shape = self.shape
+        for name, layer in self.layers.items():
+            macs = layer.multiplications(shape)
+            shape = layer.output_shape(shape)
+            size = sum(a.size for a in self._parts[name].values())
+            parameters, multiplications = parameters + size, multiplications + macs
+            rows.append((name, type(layer).__name__, "×".join(map(str, shape)), f"{size:,}", f"{macs:,}"))
+        rows.append(("total", "", "", f"{parameters:,}", f"{multiplications:,}"))
+        return "\n".join(_aligned(rows))
+
+    @cached_property
+    def _stages(self) -> dict[str, Layer]:
+        return self.layers
+
+    @cached_property
+    def _parts(self) -> dict[str, Arrays]:
+        """Each layer's own arrays: {"conv1": {"w": …, "b": …}, …}."""
+        parts: dict[str, Arrays] = {name: {} for name in self.layers}
+        for key, value in self.params.items():
+            name, part = key.rsplit(".", 1)
+            parts[name][part] = value
+        return parts
+
+    @cached_property
+    def _last_shape(self) -> Shape:
+        return list(self.output_shapes().values())[-1]
+
+    def _is_statistic(self, key: str) -> bool:
+        name, part = key.rsplit(".", 1)
+        return isinstance(self.layers[name], BatchNorm) and part in BatchNorm.STATISTICS
+
+    def _check_input(self, x: Array) -> None:
+        if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
+            refuse("forward: x", getattr(x, "dtype", type(x).__name__), f"a {self.dtype} array", TypeError)
+        if x.shape[:-1] != self.shape or x.size == 0:
+            refuse("forward: x", f"shape {x.shape}", f"{(*self.shape, 'N')} with N from 1 up")
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        left = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
+        yield "  ".join(left + right)
