@@ -103,9 +103,9 @@ def test_an_unpacked_file_cut_anywhere_is_refused_with_both_lengths(tmp_path):
 
 def test_a_file_longer_than_declared_is_refused(tmp_path):
     content = idx_bytes(np.zeros((3, 4), np.uint8)) + b"\0"
-    for name, longer in (("plain", content), ("zipped", gzip.compress(content))):
+    for name, longer, found in (("plain", content, "25 bytes"), ("zipped", gzip.compress(content), "more")):
         (tmp_path / name).write_bytes(longer)
-        assert "needed 24 bytes, for uint8 of shape (3, 4)" in refusal(tmp_path / name)
+        assert f"found {found}, needed 24 bytes, for uint8 of shape (3, 4)" in refusal(tmp_path / name)
 
 
 def test_a_flipped_bit_in_a_gzipped_file_is_refused_or_harmless(tmp_path):

@@ -98,7 +98,7 @@ class Augment:
             noise = rng.random((2, N, H, W), np.float32)
             noise -= np.float32(0.5)
             noise *= np.float32(2 * alpha)
-            field = gaussian(H, sigma) @ noise @ gaussian(W, sigma).T
+            field = gaussian(H, sigma) @ noise @ gaussian(W, sigma)
             rows += field[0]
             columns += field[1]
         return rows, columns
@@ -116,7 +116,7 @@ def _plane(along_rows: NDArray[Any], along_columns: NDArray[Any]) -> NDArray[np.
 
 @cache
 def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
-    """The matrix (length, length) float32 that smooths a column by a Gaussian; beyond its ends lie zeros."""
+    """The matrix (length, length) float32, symmetric, that smooths a column between zeros."""
     matrix = ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode="constant").astype(np.float32)
     matrix.setflags(write=False)
     return matrix

@@ -51,22 +51,21 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         refuse(str(path), "no such file", "an IDX file, plain or gzipped", FileNotFoundError)
     if not path.is_file():
         refuse(str(path), "a directory" if path.is_dir() else "a device", "an IDX file, plain or gzipped")
-    size = path.stat().st_size
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if not zipped:
-                return _parse(file, path, least=size, most=size)
+                return _parse(file, path, path.stat().st_size)
             with gzip.GzipFile(fileobj=file) as stream:
-                return _parse(stream, path, least=0, most=DEFLATE_LIMIT * size)
+                return _parse(stream, path, None)
     except (EOFError, zlib.error, OSError) as error:
         found = f"unreadable content ({error})".replace("\n", " ")
         refuse(str(path), found, "an IDX file, plain or gzipped, that is whole")
 
 
-def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, least: int, most: int) -> NDArray[Any]:
-    """The array in a stream that is known to hold between `least` and `most` bytes, header included."""
+def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> NDArray[Any]:
+    """The array in a stream; `size` is what it holds in bytes, None where only reading can tell."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES:
         first = f"the first bytes {magic.hex(' ')}" if magic else "an empty file"
@@ -80,8 +79,8 @@ def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, least: int, most: int) 
     declared = math.prod(shape) * dtype.itemsize
     whole = 4 + 4 * rank + declared
     needed = f"{whole} bytes, for {dtype.name} of shape {shape}"
-    if not least <= whole <= most:
-        refuse(str(path), f"{most} bytes" if least == most else f"at most {most} bytes unpacked", needed)
+    if size is not None and size != whole:
+        refuse(str(path), f"{size} bytes", needed)
     content = bytearray()
     while piece := stream.read(min(PIECE, declared + 1 - len(content))):
         content += piece
