@@ -1,0 +1,84 @@
+"""What a training leaves behind besides the parameters: a line for each epoch, and a bar meanwhile."""
+
+from dataclasses import asdict, dataclass, field, fields
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training images.
+
+    epoch              counted from 1
+    loss               mean over the images, each as the model was when it met it
+    validation_loss    mean cross entropy on the validation images, None without such images
+    validation_errors  how many of them are classified wrongly, None without such images
+    lr                 learning rate of the last step
+    seconds            time of the training steps; validation is not counted
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float | None
+    validation_errors: int | None
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class History:
+    """The epochs of a training as columns, an entry an epoch, ready to be plotted or dumped as JSON.
+
+    See `Epoch` for what the columns mean.
+    """
+
+    epoch: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float | None] = field(default_factory=list)
+    validation_errors: list[int | None] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def append(self, epoch: Epoch) -> None:
+        """Add a line."""
+        for column in fields(self):
+            getattr(self, column.name).append(getattr(epoch, column.name))
+
+    def as_dict(self) -> dict[str, list[Any]]:
+        """The columns by name: `History(**history.as_dict())` is an equal history."""
+        return asdict(self)
+
+
+class Bar:
+    """A progress bar over the steps, with the time left, where tqdm is installed; nothing otherwise."""
+
+    def __init__(self, total: int, done: int, shown: bool) -> None:
+        self._bar: Any = None
+        if shown:
+            try:
+                tqdm = import_module("tqdm").tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, loss: float) -> None:
+        """One step further."""
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            self._bar.update()

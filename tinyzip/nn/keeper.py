@@ -1,0 +1,67 @@
+"""Who saves a training, and when."""
+
+import signal
+import threading
+from pathlib import Path
+from time import monotonic
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from tinyzip.nn.checkpoint import PathLike
+from tinyzip.nn.training import Training
+from tinyzip.refuse import refuse
+
+
+class Keeper:
+    """Saves a training after epochs, every few seconds, and on Ctrl-C; does nothing without a path.
+
+    While the `with` block lasts, the first Ctrl-C only leaves a note, and `after_step` acts on it when the
+    step is complete. The second one is Python's usual KeyboardInterrupt.
+
+    raises  ValueError when a file is at `path` that this training could not go on from: it is left alone
+    """
+
+    def __init__(self, training: Training[Any], path: PathLike | None, seconds: float) -> None:
+        if not seconds >= 0:
+            refuse("checkpoint_seconds", seconds, "a number, 0 or more")
+        self._training = training
+        self._path = path
+        self._seconds = seconds
+        self._saved = monotonic()
+        self._interrupted = False
+        self._handler: Any = None
+        if path is not None and Path(path).exists():
+            training.check(path)
+
+    def __enter__(self) -> Self:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if self._path is not None and in_main_thread:
+            self._handler = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def save(self) -> None:
+        """Save now, and act on a Ctrl-C that has come."""
+        if self._path is not None:
+            self._training.save(self._path)
+            self._saved = monotonic()
+            if self._interrupted:
+                raise KeyboardInterrupt(f"the training is saved; go on with resume={str(self._path)!r}")
+
+    def after_step(self) -> None:
+        """Save if it is time to, or if Ctrl-C was pressed."""
+        if self._interrupted or monotonic() - self._saved >= self._seconds:
+            self.save()

@@ -1,0 +1,80 @@
+"""What training needs to know of a network, and nothing more.
+
+`fit` never asks what layers a network has. It needs a flat dict of arrays, a function from images to
+logits, and the way back. A `Sequential` is such a model; so is a network whose weights are
+fake-quantized on their way in, and whose gradients go back through that.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.workspace import Workspace
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+class Model(Protocol):
+    """A differentiable function of images, with all its arrays in one flat dict.
+
+    params      every array by name ("conv1.w"): those that get gradients, and running statistics
+    shape       of one example, (C, H, W) or (C,)
+    trainable   the names in `params` that get gradients
+    """
+
+    @property
+    def params(self) -> Mapping[str, Array]: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def trainable(self) -> Iterable[str]: ...
+
+    def with_params(self, params: dict[str, Array]) -> Self:
+        """The same function on other arrays, which are not copied."""
+        ...
+
+    def forward(
+        self,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = ...,
+    ) -> tuple[Array, Any]:
+        """x (C, H, W, N) or (C, N) -> logits (K, N), and what `backward` will want to know."""
+        ...
+
+    def backward(self, dz: Array, caches: Any, *, workspace: Workspace = ...) -> Mapping[str, Array]:
+        """dz (K, N) -> the gradient of every trainable array."""
+        ...
+
+    def statistics(self, caches: Any) -> Mapping[str, Array]:
+        """What the arrays without gradient become by a training forward, {} if there are none."""
+        ...
+
+    def activations(self, x: Array) -> Mapping[str, Array]:
+        """x -> the output of every layer by name, in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as the model sees them, augmented already.
+
+    x       (C, H, W, N) or (C, N), valid until the objective returns
+    labels  (N,) whole numbers
+    index   (N,) int64, where in the training images these examples stand
+    """
+
+    x: Array
+    labels: Array
+    index: Array
+
+
+Objective = Callable[[Array, Batch], tuple[float, Array]]
+"""(z (K, N), batch) -> (mean loss, dz (K, N)). Called from several threads at the same time."""

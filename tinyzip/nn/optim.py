@@ -1,0 +1,254 @@
+"""From gradients to better parameters: two optimizers, and how their learning rate moves.
+
+An optimizer is a rule; what it remembers between steps is a plain dict of arrays beside the
+parameters, so that a checkpoint can hold it. Gradient g, parameter p, learning rate η, decay λ:
+
+SGD      b ← μb + (g + λp)        p ← p − η·b        or, by Nesterov, p ← p − η·((g + λp) + μb)      (O1)
+AdamW    m ← β₁m + (1 − β₁)g      v ← β₂v + (1 − β₂)g²                                               (O2)
+         p ← p − η·(m̂/(√v̂ + ε) + λp),   m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)                           (O3)
+
+O1 is [Sutskever et al. 2013, equations 3–4] with b in place of −v/η, as most libraries have it. O2 and O3
+are [Kingma and Ba 2015, algorithm 1] with the decay taken out of the gradient [Loshchilov and Hutter
+2019, algorithm 2]. λ pulls only on arrays of two axes or more: weights, not biases or norms' scales.
+
+A step reads and writes far more memory than it computes, so it goes through large arrays in blocks that
+stay in cache while its dozen ufuncs pass over them. Every entry is updated by itself: blocks and threads
+cannot change a bit.
+
+A schedule is a function from progress t in [0, 1] to η. With the rise R and the fall over warm-up w:
+
+η(t) = start + (peak − start)·R(t/w)  for t < w;    η(t) = end + (peak − end)·½(1 + cos π(t−w)/(1−w))   (O4)
+
+R is linear for `cosine` [Goyal et al. 2017, section 2.2; Loshchilov and Hutter 2017, equation 5], half a
+cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTorch have made common].
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import cos, inf, pi, sqrt
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers
+from tinyzip.workspace import Workspace
+
+Array = NDArray[Any]
+State = dict[str, Array]
+
+BLOCK = 1 << 14  # entries: five float32 arrays of this length fit in a core's second-level cache
+
+
+class Optimizer(Protocol):
+    """A rule that changes parameters in place."""
+
+    def init(self, params: Mapping[str, Array]) -> State:
+        """What to remember before the first step, for the parameters that will get gradients."""
+        ...
+
+    def step(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        state: State,
+        lr: float,
+        workers: Workers | None = None,
+    ) -> None:
+        """Change `params` and `state` in place, one step along `grads`."""
+        ...
+
+
+def _check(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
+    if not 0.0 <= lr < inf:
+        refuse("step: lr", lr, "a finite number, 0 or more")
+    for name, g in grads.items():
+        if name not in params:
+            refuse("step: grads", f"an entry {name!r}", f"names among {', '.join(params)}")
+        if g.shape != params[name].shape:
+            refuse(f"step: grads[{name!r}]", f"shape {g.shape}", f"{params[name].shape}")
+
+
+def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same stretches of up to BLOCK entries of several contiguous arrays of one shape, as views."""
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, BLOCK):
+        yield tuple(array[start : start + BLOCK] for array in flat)
+
+
+def _run(update: Callable[..., None], blocks: list[tuple[Any, ...]], workers: Workers | None) -> None:
+    """update(*block) for every block; on threads where there is enough for two."""
+    if workers is None or len(blocks) < 64:
+        for block in blocks:
+            update(*block)
+        return
+
+    def one(block: tuple[Any, ...], _: Workspace) -> None:
+        update(*block)
+
+    workers.map(one, blocks)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum μ, (O1). State: "<name>.b", zero at first.
+
+    raises  ValueError for momentum outside [0, 1), negative decay, or Nesterov without momentum
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.momentum < 1.0:
+            refuse("SGD: momentum", self.momentum, "a number in [0, 1)")
+        if not 0.0 <= self.weight_decay < inf:
+            refuse("SGD: weight_decay", self.weight_decay, "a finite number, 0 or more")
+        if self.nesterov and not self.momentum:
+            refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
+
+    def init(self, params: Mapping[str, Array]) -> State:
+        if not self.momentum:
+            return {}
+        return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
+
+    def step(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        state: State,
+        lr: float,
+        workers: Workers | None = None,
+    ) -> None:
+        _check(params, grads, lr)
+        blocks: list[tuple[Any, ...]] = []
+        for name, g in grads.items():
+            decay = self.weight_decay if g.ndim > 1 else 0.0
+            b = state[f"{name}.b"] if self.momentum else g
+            blocks += [(decay, *block) for block in _blocks(params[name], g, b)]
+
+        def update(decay: float, p: Array, g: Array, b: Array) -> None:
+            if decay:
+                g = g + decay * p
+            if self.momentum:
+                b *= self.momentum
+                b += g
+                g = g + self.momentum * b if self.nesterov else b
+            p -= lr * g
+
+        _run(update, blocks, workers)
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay, (O2) and (O3). State: "<name>.m", "<name>.v", and the count "t".
+
+    (O3) is computed as p ← (1 − ηλ)p − a·m/(√v + e), a = η√(1 − β₂ᵗ)/(1 − β₁ᵗ), e = ε√(1 − β₂ᵗ): the
+    same, with both corrections moved from the arrays into two numbers.
+
+    raises  ValueError for a β outside [0, 1), ε that is not positive, or negative decay
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        for beta in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, beta) < 1.0:
+                refuse(f"AdamW: {beta}", getattr(self, beta), "a number in [0, 1)")
+        if not 0.0 < self.eps < inf:
+            refuse("AdamW: eps", self.eps, "a finite number above 0")
+        if not 0.0 <= self.weight_decay < inf:
+            refuse("AdamW: weight_decay", self.weight_decay, "a finite number, 0 or more")
+
+    def init(self, params: Mapping[str, Array]) -> State:
+        state = {"t": np.zeros((), np.int64)}
+        for name, p in params.items():
+            state[f"{name}.m"] = np.zeros_like(p)
+            state[f"{name}.v"] = np.zeros_like(p)
+        return state
+
+    def step(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        state: State,
+        lr: float,
+        workers: Workers | None = None,
+    ) -> None:
+        _check(params, grads, lr)
+        state["t"] += 1
+        t = int(state["t"])
+        correction = sqrt(1.0 - self.beta2**t)
+        rate = lr * correction / (1.0 - self.beta1**t)
+        eps = self.eps * correction
+        blocks: list[tuple[Any, ...]] = []
+        for name, g in grads.items():
+            keep = 1.0 - lr * self.weight_decay if g.ndim > 1 else 1.0
+            arrays = (params[name], g, state[f"{name}.m"], state[f"{name}.v"])
+            blocks += [(keep, *block) for block in _blocks(*arrays)]
+
+        def update(keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
+            s = g * (1.0 - self.beta1)
+            m *= self.beta1
+            m += s
+            np.multiply(g, g, out=s)
+            s *= 1.0 - self.beta2
+            v *= self.beta2
+            v += s
+            np.sqrt(v, out=s)
+            s += eps
+            np.divide(m, s, out=s)
+            s *= rate
+            if keep != 1.0:
+                p *= keep
+            p -= s
+
+        _run(update, blocks, workers)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate as a function of progress, (O4)."""
+
+    start: float
+    peak: float
+    end: float
+    warmup: float
+    rise: str = "linear"
+
+    def __post_init__(self) -> None:
+        for part in ("start", "peak", "end"):
+            if not 0.0 <= getattr(self, part) < inf:
+                refuse(f"schedule: {part}", getattr(self, part), "a finite learning rate, 0 or more")
+        if not 0.0 <= self.warmup < 1.0:
+            refuse("schedule: warmup", self.warmup, "a part of the training, in [0, 1)")
+
+    def __call__(self, progress: float) -> float:
+        if not 0.0 <= progress <= 1.0:
+            refuse("schedule: progress", progress, "a number in [0, 1]")
+        if progress < self.warmup:
+            part = progress / self.warmup
+            rise = part if self.rise == "linear" else 0.5 * (1.0 - cos(pi * part))
+            return self.start + (self.peak - self.start) * rise
+        part = (progress - self.warmup) / (1.0 - self.warmup)
+        return self.end + (self.peak - self.end) * 0.5 * (1.0 + cos(pi * part))
+
+
+def constant(lr: float) -> Schedule:
+    """η(t) = lr."""
+    return Schedule(lr, lr, lr, 0.0)
+
+
+def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Schedule:
+    """(O4): linearly from 0 to `peak` during the part `warmup` of the training, then down to `end`."""
+    return Schedule(0.0, peak, end, warmup)
+
+
+def one_cycle(peak: float, warmup: float = 0.3) -> Schedule:
+    """(O4): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
+    return Schedule(peak / 25.0, peak, peak / 25e4, warmup, "cosine")

@@ -1,0 +1,212 @@
+"""A training as a thing that can be stepped, saved at any step, and loaded back.
+
+The whole future of a training follows from the parameters, the optimizer's memory, the epoch and the
+step in it, and the state of the Generator at the beginning of that epoch. From that state come the order
+of the epoch's images and one whole number, from which every step derives its own generators. So no
+random number is ever half used when a training is saved, and a resumed training meets the same images,
+the same augmentation and the same dropout as one that was never interrupted: it ends with equal bits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from math import isfinite
+from time import perf_counter
+from typing import Any, Generic, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.nn import checkpoint
+from tinyzip.nn.checkpoint import PathLike
+from tinyzip.nn.history import Epoch, History
+from tinyzip.nn.model import Objective
+from tinyzip.nn.optim import Optimizer
+from tinyzip.nn.shards import AnyModel, Augmentation, Shards
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: all that `fit` is told, but for the data and the model."""
+
+    epochs: int
+    batch: int
+    optimizer: Optimizer
+    schedule: Callable[[float], float]
+    objective: Objective
+    augment: Augmentation | None
+
+
+class Training(Generic[AnyModel]):
+    """The state of a training between two steps.
+
+    model    on a private copy of the parameters, which `step` changes in place
+    epoch    epochs that are complete
+    step     steps done in the one that is not
+    steps    steps of an epoch
+    history  of the complete epochs
+    """
+
+    def __init__(
+        self,
+        model: AnyModel,
+        images: Array,
+        labels: Array,
+        recipe: Recipe,
+        rng: np.random.Generator,
+        workers: Workers,
+    ) -> None:
+        self._params = {name: np.array(array, order="C") for name, array in model.params.items()}
+        self.model = model.with_params(self._params)
+        self._recipe = recipe
+        self._workers = workers
+        self._state = recipe.optimizer.init({name: self._params[name] for name in model.trainable()})
+        self._rng = rng
+        size = shard_size(sum(array.size for array in self._params.values()), recipe.batch)
+        self._shards = Shards(self.model, images, labels, recipe.objective, recipe.augment, workers, size)
+        self._setup = {
+            "model": f"{type(model).__name__} on examples of shape {model.shape}",
+            "images": len(images),
+            "epochs": recipe.epochs,
+            "batch": recipe.batch,
+            "optimizer": _describe(recipe.optimizer),
+            "schedule": _describe(recipe.schedule),
+            "objective": _describe(recipe.objective),
+            "augment": _describe(recipe.augment),
+            "generator": type(rng.bit_generator).__name__,
+        }
+        self.steps = -(-len(images) // recipe.batch)
+        self.epoch = 0
+        self.history = History()
+        self._images = len(images)
+        self._open()
+
+    def _open(self) -> None:
+        """Begin an epoch: note the Generator, then draw the order and the number that seeds the steps."""
+        self.step = 0
+        self.loss = 0.0
+        self.seconds = 0.0
+        self._generator = self._rng.bit_generator.state
+        if self.epoch < self._recipe.epochs:
+            self._order = self._rng.permutation(self._images)
+            self._seed = int(self._rng.integers(2**63))
+
+    def _lr(self, step: int) -> float:
+        """Learning rate of a step of this epoch, from 0; each step has the schedule's value at its middle."""
+        done = self.epoch * self.steps + step + 0.5
+        return self._recipe.schedule(done / (self._recipe.epochs * self.steps))
+
+    def advance(self) -> float:
+        """One step; returns the batch's loss, and opens no new epoch.
+
+        raises  FloatingPointError when the loss is not finite, with where that began; nothing is changed
+        """
+        started = perf_counter()
+        start = self.step * self._recipe.batch
+        index = self._order[start : start + self._recipe.batch]
+        seed = (self._seed, self.step)
+        gradient = self._shards(index, seed)
+        if not isfinite(gradient.loss):
+            self._stop(f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
+        lr = self._lr(self.step)
+        self._recipe.optimizer.step(self._params, gradient.grads, self._state, lr, self._workers)
+        for name, array in gradient.statistics.items():
+            self._params[name][...] = array
+        self.step += 1
+        self.loss += gradient.loss * len(index)
+        self.seconds += perf_counter() - started
+        return gradient.loss
+
+    def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
+        """Write the line of a complete epoch and open the next."""
+        loss = self.loss / self._images
+        lr = self._lr(self.steps - 1)
+        self.epoch += 1
+        epoch = Epoch(self.epoch, loss, validation_loss, validation_errors, lr, self.seconds)
+        self.history.append(epoch)
+        self._open()
+        return epoch
+
+    def _stop(self, what: str, where: str) -> NoReturn:
+        raise FloatingPointError(
+            f"training stopped at epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}, "
+            f"learning rate {self._lr(self.step):.3g}: {what}, first in {where}; "
+            "a lower learning rate may help"
+        )
+
+    def save(self, path: PathLike) -> None:
+        """Write a checkpoint that `load` can go on from.
+
+        raises  as `checkpoint.write`; FloatingPointError when a parameter is not finite: such a state is
+                not worth keeping, and the last good one is left in place
+        """
+        for name, array in self._params.items():
+            if not np.isfinite(array).all():
+                self._stop("a parameter that is not finite", name)
+        meta = {
+            "setup": self._setup,
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": self.loss,
+            "seconds": self.seconds,
+            "generator": checkpoint.plain(self._generator),
+            "history": self.history.as_dict(),
+        }
+        checkpoint.write(path, meta, self._arrays())
+
+    def load(self, path: PathLike) -> None:
+        """Go on from a checkpoint of the same model and recipe.
+
+        raises  ValueError, with what was found and what was needed, for anything else, and then nothing
+                has changed
+        """
+        meta, arrays = self.check(path)
+        for name, array in self._arrays().items():
+            array[...] = arrays[name]
+        self.epoch = meta["epoch"]
+        self.history = History(**meta["history"])
+        self._rng.bit_generator.state = checkpoint.unplain(meta["generator"])
+        self._open()
+        self.step = meta["step"]
+        self.loss = meta["loss"]
+        self.seconds = meta["seconds"]
+
+    def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The contents of a checkpoint; refuses one that this training cannot go on from."""
+        meta, arrays = checkpoint.read(path)
+        setup = meta.get("setup", {})
+        for key, value in self._setup.items():
+            if setup.get(key) != value:
+                refuse(f"checkpoint {path}: {key}", setup.get(key), str(value))
+        own = self._arrays()
+        for name in sorted(own.keys() | arrays.keys()):
+            found, needed = (
+                f"{a[name].dtype} {a[name].shape}" if name in a else "nothing" for a in (arrays, own)
+            )
+            if found != needed:
+                refuse(f"checkpoint {path}: {name}", found, needed)
+        return meta, arrays
+
+    def _arrays(self) -> dict[str, Array]:
+        """All arrays that a checkpoint holds, by name, not copied."""
+        params = {f"params/{name}": array for name, array in self._params.items()}
+        return params | {f"optimizer/{name}": array for name, array in self._state.items()}
+
+
+def _describe(part: object) -> str:
+    """A name for a part of the recipe that is the same in every process."""
+    if part is None or is_dataclass(part):
+        return repr(part)
+    return str(getattr(part, "__qualname__", type(part).__qualname__))
+
+
+def shard_size(parameters: int, batch: int) -> int:
+    """Examples a shard, from the size of the model.
+
+    Small shards keep a layer's arrays in cache. But every shard has a gradient of its own to be written and
+    summed, so where parameters are many, two halves of the batch are better than many parts.
+    """
+    return 64 if parameters < 1 << 19 else max(64, -(-batch // 2))
