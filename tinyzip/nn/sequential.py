@@ -78,6 +78,11 @@ class Sequential:
         """The arrays' one floating-point dtype."""
         return next((a.dtype for a in self.params.values()), np.dtype(np.float32))
 
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the arrays hold, running statistics included."""
+        return sum(a.size for a in self.params.values())
+
     def output_shapes(self) -> dict[str, Shape]:
         """Each layer's output for one example, by layer name; refuses a chain that does not fit."""
         shapes, shape = {}, self.shape
@@ -127,9 +132,13 @@ class Sequential:
         return {key: grads[key] for key in self.trainable()}
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:
-        """What the batch norms measured in a training forward: {"bn1.mean": (C,), "bn1.var": (C,), …}."""
+        """What the batch norms' kept statistics become by a training forward, as new arrays.
+
+        kept ← (1 − momentum)·kept + momentum·batch: {"bn1.mean": (C,), "bn1.var": (C,), …}
+        """
         return {
-            f"{name}.{part}": getattr(caches[name], part)
+            f"{name}.{part}": (1 - layer.momentum) * self._parts[name][part]
+            + layer.momentum * getattr(caches[name], part)
             for name, layer in self.layers.items()
             if isinstance(layer, BatchNorm)
             for part in BatchNorm.STATISTICS
