@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import reference
+from gradcheck import assert_gradients
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapes import SEEDS, convolutions, integral, normal
+
+from tinyzip.nn.ops import conv2d, conv2d_backward
+from tinyzip.workspace import Workspace
+
+
+@given(convolutions(), st.booleans(), SEEDS)
+def test_conv2d_is_the_naive_loop_exactly_on_whole_numbers(case, bias, seed):
+    x_shape, w_shape, *at = case
+    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
+    b = integral(seed + 2, w_shape[0]) if bias else None
+    y = conv2d(x, w, b, *at)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, reference.conv2d(x, w, b, *at))
+
+
+@settings(max_examples=40)
+@given(convolutions(), SEEDS)
+def test_conv2d_backward_is_the_gradient(case, seed):
+    x_shape, w_shape, *at = case
+    arrays = {"x": normal(seed, *x_shape), "w": normal(seed + 1, *w_shape), "b": normal(seed + 2, w_shape[0])}
+    dy = normal(seed + 3, *conv2d(**arrays, stride=at[0], padding=at[1], groups=at[2]).shape)
+    gradients = dict(zip("xwb", conv2d_backward(dy, arrays["x"], arrays["w"], *at), strict=True))
+    assert_gradients(lambda: conv2d(arrays["x"], arrays["w"], arrays["b"], *at), arrays, gradients, dy)
+
+
+@given(convolutions(), SEEDS)
+def test_backward_in_whole_numbers_is_the_adjoint_of_forward(case, seed):
+    x_shape, w_shape, *at = case
+    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
+    y = conv2d(x, w, None, *at)
+    dy = integral(seed + 2, *y.shape)
+    dx, dw, db = conv2d_backward(dy, x, w, *at)
+    product = np.vdot(dy, y)
+    assert np.vdot(dx, x) == product
+    assert np.vdot(dw, w) == product
+    np.testing.assert_array_equal(db, dy.sum(axis=(1, 2, 3)))
+
+
+@given(convolutions(), SEEDS)
+def test_a_used_workspace_gives_the_same_bits_as_fresh_arrays(case, seed):
+    x_shape, w_shape, *at = case
+    x, w, b = (normal(seed, *shape, dtype=np.float32) for shape in (x_shape, w_shape, w_shape[:1]))
+    workspace = Workspace()
+    for _ in range(3):
+        workspace.reset()
+        workspace.empty((4096,), np.float32)[...] = np.nan
+        y = conv2d(x, w, b, *at, workspace)
+        gradients = conv2d_backward(y, x, w, *at, workspace)
+    np.testing.assert_array_equal(y, conv2d(x, w, b, *at))
+    for kept, fresh in zip(gradients, conv2d_backward(y, x, w, *at), strict=True):
+        np.testing.assert_array_equal(kept, fresh)
+
+
+def test_dx_is_left_out_when_it_is_not_needed():
+    x, w = normal(0, 2, 5, 5, 3), normal(1, 4, 2, 3, 3)
+    with_dx = conv2d_backward(conv2d(x, w), x, w)
+    dx, dw, db = conv2d_backward(conv2d(x, w), x, w, need_dx=False)
+    assert dx is None
+    np.testing.assert_array_equal(dw, with_dx[1])
+    np.testing.assert_array_equal(db, with_dx[2])
+
+
+def test_an_image_that_is_a_view_gives_the_same_as_its_copy():
+    x = normal(0, 2, 6, 7, 8)[:, ::-1, 1:, ::2]
+    for kernel, padding, groups in (((3, 3), 0, 1), ((1, 1), 0, 1), ((1, 1), 1, 1), ((2, 3), 1, 2)):
+        w = normal(1, 4, 2 // groups, *kernel)
+        y = conv2d(x, w, padding=padding, groups=groups)
+        np.testing.assert_array_equal(y, conv2d(x.copy(), w, padding=padding, groups=groups))
+        for view, copy in zip(
+            conv2d_backward(y, x, w, 1, padding, groups),
+            conv2d_backward(y, x.copy(), w, 1, padding, groups),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(view, copy)
+
+
+X, W = np.zeros((2, 5, 5, 1), np.float32), np.zeros((4, 2, 3, 3), np.float32)
+REFUSED = {
+    "three axes": (ValueError, "conv2d: x", dict(x=X[0])),
+    "no examples": (ValueError, "conv2d: x", dict(x=X[..., :0])),
+    "bytes": (TypeError, "conv2d: x", dict(x=X.astype(np.uint8))),
+    "a list": (TypeError, "conv2d: x", dict(x=X.tolist())),
+    "other channels": (ValueError, "conv2d: w", dict(w=W[:, :1])),
+    "other dtype": (TypeError, "conv2d: w", dict(w=W.astype(np.float64))),
+    "flat weights": (ValueError, "conv2d: w", dict(w=W.reshape(4, 18))),
+    "bias of other length": (ValueError, "conv2d: b", dict(b=np.zeros(3, np.float32))),
+    "stride 0": (ValueError, "conv2d: stride", dict(stride=0)),
+    "negative padding": (ValueError, "conv2d: padding", dict(padding=-1)),
+    "groups that do not divide": (ValueError, "conv2d: groups", dict(groups=3)),
+    "a window beyond the image": (ValueError, "window of 3×3", dict(x=X[:, :2])),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_conv2d_refuses(case):
+    error, line, change = REFUSED[case]
+    with pytest.raises(error, match=line):
+        conv2d(**(dict(x=X, w=W) | change))
+
+
+def test_conv2d_backward_refuses_a_gradient_of_another_shape():
+    with pytest.raises(ValueError, match="conv2d_backward: dy"):
+        conv2d_backward(np.zeros((4, 3, 2, 1), np.float32), X, W)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import reference
+from gradcheck import assert_gradients
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapes import SEEDS, normal
+
+from tinyzip.nn.ops import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_inference_backward,
+    batch_norm_train,
+    dropout,
+    dropout_backward,
+)
+
+EPS = 1e-5
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 3), st.integers(2, 6)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(2, 4)),
+)
+
+
+def arrays_for(shape, seed):
+    C = shape[0]
+    return {
+        "x": normal(seed, *shape),
+        "gamma": normal(seed + 1, C),
+        "beta": normal(seed + 2, C),
+    }, {"mean": normal(seed + 3, C), "var": normal(seed + 4, C) ** 2}
+
+
+@given(SHAPES, SEEDS)
+def test_batch_norm_is_the_naive_loop(shape, seed):
+    arrays, kept = arrays_for(shape, seed)
+    expected = reference.batch_norm(**arrays, **kept, eps=EPS)
+    np.testing.assert_allclose(batch_norm(**arrays, **kept, eps=EPS), expected, rtol=1e-9, atol=1e-9)
+
+
+@given(SHAPES, SEEDS)
+def test_training_batch_norm_uses_the_statistics_of_the_batch(shape, seed):
+    arrays, _ = arrays_for(shape, seed)
+    mean, var = reference.batch_statistics(arrays["x"])
+    M = arrays["x"][0].size
+    y, cache = batch_norm_train(**arrays, eps=EPS)
+    expected = reference.batch_norm(**arrays, mean=mean, var=var, eps=EPS)
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(cache.mean, mean, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(cache.var, var * M / (M - 1), rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=30)
+@given(SHAPES, SEEDS)
+def test_training_batch_norm_backward_is_the_gradient(shape, seed):
+    arrays, _ = arrays_for(shape, seed)
+    arrays["x"] += np.arange(shape[-1])  # a variance well above the difference step
+    dy = normal(seed + 5, *shape)
+    _, cache = batch_norm_train(**arrays, eps=1e-2)
+    gradients = dict(zip(("x", "gamma", "beta"), batch_norm_backward(dy, cache), strict=True))
+    assert_gradients(lambda: batch_norm_train(**arrays, eps=1e-2)[0], arrays, gradients, dy)
+
+
+@settings(max_examples=30)
+@given(SHAPES, SEEDS)
+def test_inference_batch_norm_backward_is_the_gradient(shape, seed):
+    arrays, kept = arrays_for(shape, seed)
+    kept["var"] += 0.1
+    dy = normal(seed + 5, *shape)
+    result = batch_norm_inference_backward(dy, arrays["x"], arrays["gamma"], **kept)
+    gradients = dict(zip(("x", "gamma", "beta"), result, strict=True))
+    assert_gradients(lambda: batch_norm(**arrays, **kept), arrays, gradients, dy)
+
+
+@settings(max_examples=20)
+@given(st.floats(0, 0.95), SEEDS)
+def test_dropout_zeroes_a_share_and_scales_the_rest(rate, seed):
+    x = np.ones((100, 100), np.float32)
+    y, mask = dropout(x, rate, np.random.default_rng(seed))
+    np.testing.assert_array_equal(np.unique(y[y > 0]), np.float32(1 / (1 - rate)))
+    assert abs(np.mean(y == 0) - rate) < 0.03  # six standard deviations of 10,000 draws
+    np.testing.assert_array_equal(dropout_backward(x, mask), y)
+
+
+def test_dropout_draws_the_same_from_the_same_generator():
+    x = normal(0, 4, 5)
+    masks = [dropout(x, 0.5, np.random.default_rng(7))[1] for _ in range(2)]
+    np.testing.assert_array_equal(*masks)
+
+
+X, G = np.zeros((3, 2), np.float32), np.zeros(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "call"),
+    [
+        (ValueError, "batch_norm: x", lambda: batch_norm(X[0], G, G, G, G)),
+        (ValueError, "batch_norm: gamma", lambda: batch_norm(X, G[:2], G, G, G)),
+        (TypeError, "batch_norm: var", lambda: batch_norm(X, G, G, G, G.astype(np.float64))),
+        (ValueError, "batch_norm_train: eps", lambda: batch_norm_train(X, G, G, 0)),
+        (ValueError, "two values a channel", lambda: batch_norm_train(X[:, :1], G, G)),
+        (ValueError, "dropout: rate", lambda: dropout(X, 1, np.random.default_rng(0))),
+        (TypeError, "dropout: rng", lambda: dropout(X, 0.5, 7)),
+        (ValueError, "dropout_backward: mask", lambda: dropout_backward(X, X[:2])),
+    ],
+)
+def test_normalisations_refuse(error, line, call):
+    with pytest.raises(error, match=line):
+        call()
