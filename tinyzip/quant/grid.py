@@ -33,6 +33,7 @@ Ranges of a whole tensor are ruled by its largest channel. With one scale for ea
 ("per channel", Krishnamoorthi 2018) every channel is rounded at its own size.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -142,6 +143,12 @@ class Grid:
         hi = 2**bits - 1
         scale = _step(high - low, hi)
         return cls(scale, np.clip(np.rint(-low / scale), 0, hi), 0, hi)
+
+    def with_scale(self, scale: ArrayLike) -> Self:
+        """The same codes at another scale, of the same shape."""
+        grid = copy(self)
+        Grid.__init__(grid, scale, self.zero, self.lo, self.hi)
+        return grid
 
     @property
     def bits(self) -> int:

@@ -1,0 +1,160 @@
+"""From a float network and some images to a grid for everything.
+
+The grids of a network are one flat dict, keyed like its parameters:
+
+grids["input"]      the images
+grids["conv1"]      what block conv1 gives, after its ReLU and before its pooling, per tensor
+grids["conv1.w"]    its weights, symmetric, one scale for each output channel or one for all
+
+Weights are at hand and their range is plain. Activations must be seen: the network runs on a few hundred
+images, and an observer for each block (see `ranges`) watches what comes by, shard by shard. Batch norms are
+folded first, since only then are the weights those that the integer engine will use. Images of bytes need
+no calibration at 8 bits: they are codes already, k/255.
+
+A bias is stored in int32 in units of s_x·s_w. A channel whose weights are tiny beside its bias would have too
+small a unit for that. For such a channel, and for one without any weight, s_w is chosen from the bias:
+
+s_w ≥ |b| / (s_x·2³⁰)                                                                      (C1)
+
+which still holds the bias to 30 bits, and costs precision only where weights hardly matter.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.data import to_input
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import Block, blocks_of
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid, check_bits, check_finite
+from tinyzip.quant.ranges import observer
+from tinyzip.refuse import refuse
+
+Array = NDArray[Any]
+Bits = int | Mapping[str, int]
+Grids = dict[str, Grid]
+WEIGHT_METHODS = ("minmax", "mse")
+SHARD = 64
+BIAS_MOST = 2.0**30
+
+
+def calibrate(
+    model: Sequential,
+    images: Array,
+    weights: Bits = 8,
+    activations: Bits = 8,
+    method: str = "minmax",
+    weight_method: str = "minmax",
+    per_channel: bool = True,
+) -> Grids:
+    """A grid for the input, for the output of each block and for the weights of each block.
+
+    images         uint8 or float, (N, H, W) or (N, C, H, W), N ≥ 1, finite; a few hundred will do
+    weights        bits of all weights, or of each block's by name; 2 … 8
+    activations    bits of all activations, or of "input" and each block's by name; 2 … 8
+    method         how activations' ranges are found: one of `ranges.METHODS`
+    weight_method  how weights' ranges are found: "minmax", or "mse" for the least squared error
+    per_channel    one scale for each output channel, or one for each weight tensor
+    raises         ValueError that names what is wrong: no images, NaN, bits, a layer without integer operator
+    """
+    model = fold_batch_norm(model)
+    grids = activation_grids(model, images, activations, method)
+    grids |= weight_grids(model, weights, weight_method, per_channel)
+    return fit_biases(model, grids)
+
+
+def weight_grids(
+    model: Sequential, bits: Bits = 8, method: str = "minmax", per_channel: bool = True
+) -> Grids:
+    """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
+
+    "minmax": the largest |w| is the last code. "mse": the hundredth part of it, out of 100, with the
+    least Σ (w − dq(q(w)))², for each channel by itself where per_channel; never worse than "minmax".
+    """
+    if method not in WEIGHT_METHODS:
+        refuse("weight_method", repr(method), f"one of {', '.join(WEIGHT_METHODS)}")
+    model = fold_batch_norm(model)
+    blocks = list(blocks_of(model))
+    wanted = _bits_by_name(bits, [block.name for block in blocks], "weights")
+    grids = {}
+    for name, count in wanted.items():
+        w = check_finite(model.params[f"{name}.w"], f"{name}.w").astype(np.float64)
+        rows = w.reshape(len(w), -1) if per_channel else w.reshape(1, -1)
+        top = np.abs(rows).max(axis=1)
+        if method == "mse":
+            top = top * _least_squares_share(rows, top, count)
+        grids[f"{name}.w"] = Grid.symmetric(top if per_channel else top[0], count)
+    return grids
+
+
+def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
+    """An affine grid for the "input" and for the output of each block; arguments as in `calibrate`.
+
+    A block that never gave anything but zeros gets scale 1.
+    """
+    model = fold_batch_norm(model)
+    blocks = list(blocks_of(model))
+    names = ["input", *(block.name for block in blocks)]
+    wanted = _bits_by_name(bits, names, "activations")
+    watch = {name: observer(method, count) for name, count in wanted.items()}
+    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
+        refuse("images", getattr(images, "shape", type(images).__name__), "(N, H, W) or (N, C, H, W), N ≥ 1")
+    check_finite(images, "images")
+    for start in range(0, len(images), SHARD):
+        x = to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
+        watch["input"].observe(x)
+        outputs = model.activations(x)
+        for block in blocks:
+            watch[block.name].observe(_finite_output(block, outputs))
+    grids = {name: Grid.affine(*watch[name].range(), bits=count) for name, count in wanted.items()}
+    if images.dtype == np.uint8 and wanted["input"] == 8:
+        grids["input"] = Grid(1 / 255, 0, 0, 255)
+    return grids
+
+
+def fit_biases(model: Sequential, grids: Grids) -> Grids:
+    """The same grids, with weight scales raised where a bias would not fit otherwise (C1)."""
+    fitted = dict(grids)
+    source = "input"
+    for block in blocks_of(model):
+        w, b = model.params[f"{block.name}.w"], model.params.get(f"{block.name}.b")
+        grid = grids[f"{block.name}.w"]
+        if b is not None:
+            least = np.abs(check_finite(b, f"{block.name}.b")) / (float(grids[source].scale) * BIAS_MOST)
+            dead = ~w.reshape(len(w), -1).any(axis=1)
+            if grid.scale.ndim == 0:
+                least, dead = least.max(), dead.all()
+            scale = np.where(dead & (least > 0), least, np.maximum(grid.scale, least))
+            fitted[f"{block.name}.w"] = grid.with_scale(scale)
+        source = block.name
+    return fitted
+
+
+def _finite_output(block: Block, outputs: Mapping[str, Array]) -> Array:
+    """What the block gives, from the outputs of all layers; refuses NaN and infinity by its name."""
+    y = check_finite(outputs[block.output], f"output of {block.name}")
+    return np.asarray(np.maximum(y, 0)) if block.relu else y
+
+
+def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, int]:
+    """Bits for each name, from one number for all or a number for each."""
+    names = list(names)
+    if not isinstance(bits, Mapping):
+        return dict.fromkeys(names, check_bits(bits, argument))
+    if bits.keys() != set(names):
+        refuse(argument, f"bits for {sorted(bits)}", f"bits for each of {names}")
+    return {name: check_bits(bits[name], f"{argument} of {name}") for name in names}
+
+
+def _least_squares_share(rows: Array, top: Array, bits: int) -> Array:
+    """For each row the share of its largest magnitude that, as its range, gives the least squared error."""
+    best = np.full(len(rows), np.inf)
+    share = np.ones(len(rows))
+    for trial in np.arange(100, 0, -1) / 100:
+        error = ((rows - Grid.symmetric(top * trial, bits).round_trip(rows)) ** 2).sum(axis=1)
+        share = np.where(error < best, trial, share)
+        best = np.minimum(error, best)
+    return share

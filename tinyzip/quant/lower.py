@@ -1,0 +1,156 @@
+"""The one door from float to integer.
+
+A float network and its grids go in, an `integer.Program` comes out. With x = s_x·(q_x − z_x) and w = s_w·q_w
+a layer's sum is
+
+y = Σ w·x + b = s_x·s_w · (Σ q_w·(q_x − z_x) + b/(s_x·s_w))                    [Jacob et al. 2018, eq. 7]
+
+so all that is left of the real numbers is where they set integers:
+
+q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit, int32            (L1)
+M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.fixedpoint`)     (L2)
+ReLU = clamp from z_y up             since z_y is the code of 0                            (L3)
+
+A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
+fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
+so it stays an operator of its own behind the layer and the engine may run it before L2.
+
+How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
+
+|y − ŷ| ≤ Σ |ŵ|·e_x + Σ |w − ŵ|·|x| + s_x·s_w/2 + s_y·(½ + |acc|·M·2⁻³¹) + s_y/2           (L4)
+
+inside the calibrated range: what comes in wrong, the weights' rounding, the bias's, the output's, and
+once more half a step where the range's end was moved to make zero exact. ReLU and max pooling do not
+increase any of it; an average adds the s/2 of its own rounding. A test computes L4 layer by layer.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip import integer
+from tinyzip.integer import Codes, Operator, Program, multiplier
+from tinyzip.integer.bounds import channel_bounds
+from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import Block, Carrier, blocks_of
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid, check_finite
+from tinyzip.refuse import refuse
+
+INT32_MOST = 2**31 - 1
+
+
+def lower(
+    model: Sequential,
+    grids: dict[str, Grid],
+    rounding: integer.Rounding = "single",
+    argmax: bool = False,
+) -> Program:
+    """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
+
+    grids     as from `calibrate`: "input", and for each block its name and its name with ".w". Activations
+              per tensor; weights with zero 0, per tensor or per channel
+    rounding  how every operator rounds; "shift" needs scales whose every M is a power of two
+    argmax    end in classes; otherwise in the codes of the logits, on the last block's grid
+    returns   a program for codes grids["input"].quantize(to_input(images))
+    raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid,
+              weights or biases with NaN, a bias or a sum beyond int32, a multiplier beyond the engine's range
+    """
+    model = fold_batch_norm(model)
+    blocks = blocks_of(model)
+    source = _scalar_grid(grids, "input")
+    start = x = codes_of(source)
+    operators = [_carry(name, layer) for name, layer in blocks.head]
+    for block in blocks:
+        target = _scalar_grid(grids, block.name)
+        try:
+            operator = _affine(model, block, source, _grid(grids, f"{block.name}.w"), target, rounding)
+        except ValueError as error:
+            raise ValueError(f"layer {block.name!r}: {error}") from None
+        bound = int(channel_bounds(operator, x).max())
+        if bound > INT32_MOST:
+            refuse(f"layer {block.name!r}", f"sums up to {bound}", "sums that int32 holds")
+        operators += [operator, *(_carry(name, layer) for name, layer in block.carriers)]
+        source, x = target, operator.y
+    if argmax:
+        operators.append(integer.Argmax(name="argmax"))
+    return Program(tuple(operators), model.shape, start)
+
+
+def codes_of(grid: Grid, relu: bool = False) -> Codes:
+    """A grid per tensor as the integer world says it: the scale as an exact fraction, a ReLU by (L3)."""
+    zero = int(grid.zero)
+    m, denominator = float(grid.scale).as_integer_ratio()
+    twos = (m & -m).bit_length() - 1
+    scale = m >> twos, denominator.bit_length() - 1 - twos
+    return Codes(max(grid.lo, zero) if relu else grid.lo, grid.hi, zero, scale)
+
+
+def bias_codes(b: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(L1): biases (F,) in `unit` = s_x·s_w, () or (F,), rounded to int32; refuses those that do not fit."""
+    codes = np.rint(check_finite(b, "bias") / unit)
+    if np.abs(codes).max() > INT32_MOST:
+        most = float(np.abs(codes).max())
+        refuse("bias", f"{most:.3g} steps of s_x·s_w", f"at most {INT32_MOST}, a larger scale of the weights")
+    return codes.astype(np.int32)
+
+
+def _affine(
+    model: Sequential, block: Block, source: Grid, weights: Grid, target: Grid, rounding: integer.Rounding
+) -> integer.Conv2d | integer.Linear:
+    """The operator of a block, by L1 to L3."""
+    if weights.zero.any():
+        refuse("weights' grid", f"zeros {weights.zero.min()} … {weights.zero.max()}", "a symmetric grid")
+    w = weights.quantize(check_finite(model.params[f"{block.name}.w"], "w"))
+    b = model.params.get(f"{block.name}.b")
+    unit = source.scale * weights.scale
+    real = [
+        Fraction(float(source.scale)) * Fraction(scale) / Fraction(float(target.scale))
+        for scale in np.broadcast_to(weights.scale, len(w)).tolist()
+    ]
+    m0, n = (np.array(part, np.int64) for part in zip(*map(multiplier, real), strict=True))
+    common: dict[str, Any] = {
+        "w": w,
+        "bias": None if b is None else bias_codes(b, unit),
+        "m0": m0,
+        "n": n,
+        "y": codes_of(target, block.relu),
+        "rounding": rounding,
+        "weight_bits": weights.bits,
+        "name": block.name,
+    }
+    layer = block.layer
+    if isinstance(layer, Conv2d):
+        return integer.Conv2d(**common, stride=layer.stride, padding=layer.padding, groups=layer.groups)
+    return integer.Linear(**common)
+
+
+def _carry(name: str, layer: Carrier) -> Operator:
+    """The operator of a pool or a flatten."""
+    match layer:
+        case MaxPool2d(kernel, stride, padding):
+            return integer.MaxPool2d(kernel, stride, padding, name=name)
+        case AvgPool2d(kernel, stride, padding):
+            return integer.AvgPool2d(kernel, stride, padding, name=name)
+        case GlobalAvgPool():
+            return integer.GlobalAvgPool(name=name)
+        case Flatten():
+            return integer.Flatten(name=name)
+
+
+def _grid(grids: dict[str, Grid], name: str) -> Grid:
+    """The grid of that name."""
+    if not isinstance(grids.get(name), Grid):
+        refuse(f"grids[{name!r}]", grids.get(name), f"a Grid, as one of {sorted(grids)}")
+    return grids[name]
+
+
+def _scalar_grid(grids: dict[str, Grid], name: str) -> Grid:
+    """The grid of that name, which must be per tensor."""
+    grid = _grid(grids, name)
+    if grid.scale.ndim:
+        refuse(f"grids[{name!r}]", f"{grid.scale.size} channels", "one scale for the whole activation")
+    return grid
