@@ -1,0 +1,198 @@
+"""From a trained network to a small file that classifies digits with integers only.
+
+The story has five steps, and each is a row of the table at the end:
+
+1. a teacher, the seed's network, learns from the training images;
+2. a student with half the channels learns in the same way, from scratch;
+3. the same student, from the same first weights, learns from the teacher as well: distillation;
+4. the distilled student is lowered to int8, packed into a file, read back, and run with integers only;
+5. for contrast, the byte formula of many a textbook is applied to the distilled student's weights.
+
+All choices were made on a validation split of the training images. The test images are read once, at
+the end, to fill the table.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plots
+from numpy.typing import NDArray
+
+from tinyzip import archive, integer
+from tinyzip.augment import Augment
+from tinyzip.data import Dataset, mnist, split, to_input
+from tinyzip.distill import student as distillation
+from tinyzip.integer import Program
+from tinyzip.models import seed_net, student_net
+from tinyzip.nn.history import History
+from tinyzip.nn.optim import AdamW, one_cycle
+from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.train import fit
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lower import lower
+from tinyzip.quant.textbook import through_bytes
+
+DATA = Path(__file__).parent / "data" / "mnist"
+EPOCHS, QUICK_EPOCHS = 15, 2
+SOFT, TEMPERATURE = 0.9, 4.0
+THREADS = 2
+PROGRAM = "student-int8.tz"
+
+Row = dict[str, Any]
+Classes = dict[str, NDArray[Any]]
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, not {EPOCHS}")
+    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
+    parser.add_argument("--seed", type=int, default=0, help="decides first weights, order, augmentation")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, table, checkpoints")
+    parser.add_argument("--json", type=Path, help="where to write the table for machines")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    start = time.perf_counter()
+    args.out.mkdir(parents=True, exist_ok=True)
+    drawn = plots.available()
+    train, test = mnist(args.data)
+    models, histories = train_all(args, train)
+    program, grid = quantize(args, models["student, distilled"], train)
+    rows, answers = judge(models, program, grid, test, args.out)
+    table = as_table(rows)
+    print(f"\n{table}\n")
+    (args.out / "table.txt").write_text(table + "\n", encoding="utf-8")
+    if drawn:
+        plots.plot_learning(histories, args.out / "learning.png")
+        w = models["student, distilled"].params["conv1.w"]
+        plots.plot_filters(w, program.operators[0].w, args.out / "filters.png")
+        float_classes, int8_classes = answers["student, distilled"], answers["student, int8, integers only"]
+        path = args.out / "disagreements.png"
+        plots.plot_disagreements(test.images, test.labels, float_classes, int8_classes, path)
+    seconds = time.perf_counter() - start
+    if args.json:
+        result = {"seed": args.seed, "seconds": seconds, "rows": rows}
+        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"seed {args.seed}, {seconds:.0f} seconds; plots, program and table are in {args.out}/")
+
+
+def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Sequential], dict[str, History]]:
+    """Steps 1 to 3: the teacher, and the student twice."""
+    train, validation = split(dataset, len(dataset) // 12, np.random.default_rng(args.seed))
+    shape = to_input(train.images[:1]).shape[:3]
+    classes = dataset.classes
+    models: dict[str, Sequential] = {}
+    histories: dict[str, History] = {}
+
+    def learn(name: str, model: Sequential, how: Callable[..., Any], *what: Any, **options: Any) -> None:
+        print(f"{name}: {model.parameter_count:,} parameters")
+        saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
+        models[name], histories[name] = how(
+            model,
+            *what,
+            train.images,
+            train.labels,
+            rng=np.random.default_rng([args.seed, 1]),
+            epochs=QUICK_EPOCHS if args.quick else EPOCHS,
+            optimizer=AdamW(),
+            schedule=one_cycle(4e-3),
+            augment=Augment(shift=2, rotation=12, scale=0.1),
+            validation=(validation.images, validation.labels),
+            threads=THREADS,
+            checkpoint=saved,
+            resume=saved if args.resume and saved.exists() else None,
+            **options,
+        )
+        print(f"  {histories[name].validation_errors[-1]} errors of {len(validation):,} validation images")
+
+    def first_weights() -> np.random.Generator:
+        return np.random.default_rng([args.seed, 2])
+
+    learn("teacher", seed_net(first_weights(), shape, classes), fit)
+    learn("student, scratch", student_net(first_weights(), shape, classes), fit)
+    learn(
+        "student, distilled",
+        student_net(first_weights(), shape, classes),
+        distillation.train,
+        models["teacher"],
+        soft=SOFT,
+        temperature=TEMPERATURE,
+    )
+    return models, histories
+
+
+def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tuple[Program, Grid]:
+    """Step 4: ranges from a thousand training images, down to integers, to disk and back."""
+    grids = calibrate(model, train.images[:1000], weights=8, activations=8)
+    path = args.out / PROGRAM
+    archive.write(lower(model, grids), path)
+    program = archive.read(path)
+    print(program)
+    return program, grids["input"]
+
+
+def judge(
+    models: dict[str, Sequential], program: Program, grid: Grid, test: Dataset, out: Path
+) -> tuple[list[Row], Classes]:
+    """The only look at the test images: a row and the answers of each model."""
+    student = models["student, distilled"]
+    codes = grid.quantize(to_input(test.images))
+    parameters = student.parameter_count
+    packed = (out / PROGRAM).stat().st_size
+    answers: Classes = {}
+
+    def row(name: str, parameters: int, size: int, classify: Callable[[], NDArray[Any]]) -> Row:
+        seconds = []
+        for _ in range(4):  # the first run pays for fresh memory and is not counted
+            start = time.perf_counter()
+            answers[name] = classify()
+            seconds.append(time.perf_counter() - start)
+        errors = int((answers[name] != test.labels).sum())
+        return {
+            "model": name,
+            "parameters": parameters,
+            "bytes": size,
+            "errors": errors,
+            "accuracy": 1 - errors / len(test),
+            "images_per_s": round(len(test) / min(seconds[1:])),
+        }
+
+    rows = [
+        row(name, model.parameter_count, 4 * model.parameter_count, partial(model.predict, test.images))
+        for name, model in models.items()
+    ]
+    engine = partial(integer.run, program, codes, threads=THREADS)
+    rows.append(row("student, int8, integers only", parameters, packed, lambda: engine().argmax(0)))
+    textbook = through_bytes(student)
+    rows.append(
+        row("student, textbook bytes", parameters, parameters, partial(textbook.predict, test.images))
+    )
+    return rows, answers
+
+
+def as_table(rows: list[Row]) -> str:
+    lines = [f"{'model':<30}{'parameters':>11}{'bytes':>9}{'errors':>8}{'accuracy':>10}{'images/s':>10}"]
+    for row in rows:
+        line = f"{row['model']:<30}{row['parameters']:>11,}{row['bytes']:>9,}{row['errors']:>8,}"
+        lines.append(f"{line}{row['accuracy']:>10.2%}{row['images_per_s']:>10,}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"mnist_quant: {error}")
+    except KeyboardInterrupt as stop:
+        sys.exit(f"\nmnist_quant: {stop}; --resume goes on from there")
