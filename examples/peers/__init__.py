@@ -9,37 +9,56 @@ or (C, H, W, N), float32 or codes. The clock sees the network and nothing else.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.program import Codes, Conv2d, Linear, Program
+from tinyzip.integer.codes import Codes
+from tinyzip.integer.operators import Conv2d, Linear
+from tinyzip.integer.program import Program
 
 
 @dataclass(frozen=True)
 class Batch:
-    """x (N, C, H, W) float32; codes (N, C, H, W) of the program's input; labels (N,)."""
+    """images (N, C, H, W) uint8, which are the codes of an integer program too; labels (N,)."""
 
-    x: NDArray[np.float32]
-    codes: NDArray[Any]
-    labels: NDArray[Any]
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    @property
+    def x(self) -> NDArray[np.float32]:
+        """The images as floats from 0 to 1, (N, C, H, W)."""
+        return self.images / np.float32(255)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Work that is ready to be timed.
+
+    once    does it once: a training step returns its loss, float and integer return logits (N, K), the
+            latter as codes of the program's output
+    around  what must hold meanwhile and no longer, such as a number of threads that the whole process shares
+    """
+
+    once: Callable[[], Any]
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One engine doing one kind of work.
-
-    work   "train", "float" or "integer"
-    start  (batch, threads) -> a closure that does the work once: a training step returns its loss,
-           float and integer return logits (N, K), the latter as codes of the program's output
-    """
+    """One engine doing one kind of work, "train", "float" or "integer", on a batch with a number of threads."""
 
     engine: str
     work: str
     variant: str
-    start: Callable[[Batch, int], Callable[[], Any]]
+    start: Callable[[Batch, int], Run]
+
+    @property
+    def name(self) -> str:
+        return self.engine if self.variant == "default" else f"{self.engine} {self.variant}"
 
 
 @dataclass(frozen=True)
@@ -63,15 +82,13 @@ def matrix_scales(program: Program) -> list[Scales | None]:
     A program keeps only the ratio that it needs, m0·2⁻ⁿ = s_x·s_w / s_y; the peers ask for the three.
     """
     found: list[Scales | None] = []
-    grid = program.input
-    for operator in program.operators:
-        if not isinstance(operator, Conv2d | Linear):
+    for operator, x in zip(program.operators, program.codes, strict=False):
+        if isinstance(operator, Conv2d | Linear):
+            s_x, s_y = step(x), step(operator.y)
+            ratio = operator.m0 * 2.0 ** -operator.n.astype(float)
+            found.append(Scales(s_x, (ratio * s_y / s_x).astype(np.float32), s_y))
+        else:
             found.append(None)
-            continue
-        ratio = np.broadcast_to(operator.m0 * 2.0 ** -operator.n.astype(float), len(operator.w))
-        s_x, s_y = step(grid), step(operator.y)
-        found.append(Scales(s_x, (ratio * s_y / s_x).astype(np.float32), s_y))
-        grid = operator.y
     return found
 
 

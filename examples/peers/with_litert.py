@@ -15,12 +15,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from peers import Batch, Entry, even, matrix_scales, moved, step
-from tinyzip.integer import program as integer
+from peers import Batch, Entry, Run, even, matrix_scales, moved, step
+from tinyzip import integer
+from tinyzip.integer.codes import Codes
 from tinyzip.nn.sequential import Sequential
 
 VERSION = f"litert {version('ai-edge-litert')}"
-VALID = schema.Padding.VALID
 KINDS = {np.dtype(np.int8): schema.TensorType.INT8, np.dtype(np.int32): schema.TensorType.INT32}
 
 
@@ -56,19 +56,25 @@ class Chain:
         self.tensors.append(made)
         return len(self.tensors) - 1
 
-    def add(self, kind: str, version: int, inputs: list[int], output: int, options: Any, name: str) -> None:
+    def add(self, kind: str, version: int, inputs: list[int], output: int, options: Any) -> None:
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
         code.version = version
         self.codes.append(code)
         made = schema.OperatorT()
         made.opcodeIndex, made.inputs, made.outputs = len(self.codes) - 1, inputs, [output]
-        made.builtinOptions, made.builtinOptionsType = options, getattr(schema.BuiltinOptions, name)
+        made.builtinOptions = options
+        made.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         self.operators.append(made)
 
     def build(self, output: int) -> bytes:
         graph = schema.SubGraphT()
-        graph.tensors, graph.operators, graph.inputs, graph.outputs = self.tensors, self.operators, [0], [output]
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = (
+            self.tensors,
+            self.operators,
+            [0],
+            [output],
+        )
         model = schema.ModelT()
         model.version, model.subgraphs, model.buffers = 3, [graph], self.buffers
         model.operatorCodes, model.description = self.codes, "tinyzip"
@@ -79,78 +85,72 @@ class Chain:
 
 def int8_model(program: integer.Program) -> bytes:
     chain = Chain()
-    C, H, W = program.shape
-    shape: tuple[int, ...] = (1, H, W, C)
-    grid = program.input
-    last = chain.tensor(shape, step(grid), grid.zero + moved(grid, -128))
-    image: tuple[int, ...] | None = None  # the shape (H, W, C) that a flatten has read, until a linear layer uses it
-    for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
+
+    def activation(shape: tuple[int, ...], codes: Codes) -> int:
+        """A tensor between operators; shape (C, H, W) or (C,) without the batch, as the program has it."""
+        shape = (1, *shape[1:], shape[0])
+        return chain.tensor(shape, step(codes), codes.zero + moved(codes, -128))
+
+    last = activation(program.shape, program.input)
+    image: tuple[int, ...] = ()  # what the newest flatten has read, until a linear layer has undone it
+    places = zip(
+        program.operators,
+        matrix_scales(program),
+        program.shapes,
+        program.shapes[1:],
+        program.codes[1:],
+        strict=False,
+    )
+    for operator, scales, before, after, codes in places:
+        inputs = [last]
         options: Any
         match operator:
             case integer.Conv2d():
-                assert scales is not None
                 if any(even(operator.padding)) or operator.groups != 1:
                     raise ValueError(f"found {operator}, needed a plain convolution without padding")
                 w = np.ascontiguousarray(operator.w.transpose(0, 2, 3, 1))
-                kind, number, name = "CONV_2D", 3, "Conv2DOptions"
+                kind, number = "CONV_2D", 3
                 options = schema.Conv2DOptionsT()
-                options.padding = VALID
+                options.padding = schema.Padding.VALID
                 options.strideH, options.strideW = operator.stride
-                shape = (
-                    1,
-                    (shape[1] - w.shape[1]) // operator.stride[0] + 1,
-                    (shape[2] - w.shape[2]) // operator.stride[1] + 1,
-                    len(w),
-                )
             case integer.Linear():
-                assert scales is not None
                 w = operator.w
-                if image is not None:
-                    H, W, C = image
-                    w = np.ascontiguousarray(w.reshape(-1, C, H, W).transpose(0, 2, 3, 1).reshape(len(w), -1))
-                    image = None
-                kind, number, name = "FULLY_CONNECTED", 5, "FullyConnectedOptions"
+                if image:
+                    w = np.ascontiguousarray(w.reshape(-1, *image).transpose(0, 2, 3, 1).reshape(w.shape))
+                    image = ()
+                kind, number = "FULLY_CONNECTED", 5
                 options = schema.FullyConnectedOptionsT()
-                shape = (1, len(w))
             case integer.MaxPool2d():
                 if any(even(operator.padding)):
                     raise ValueError(f"found {operator}, needed a pool without padding")
-                kind, number, name = "MAX_POOL_2D", 2, "Pool2DOptions"
+                kind, number = "MAX_POOL_2D", 2
                 options = schema.Pool2DOptionsT()
-                options.padding = VALID
+                options.padding = schema.Padding.VALID
                 options.filterHeight, options.filterWidth = operator.kernel
-                options.strideH, options.strideW = operator.stride
-                size = [
-                    (length - k) // s + 1
-                    for length, k, s in zip(shape[1:3], operator.kernel, operator.stride, strict=True)
-                ]
-                shape = (1, *size, shape[3])
+                options.strideH, options.strideW = operator.steps
             case integer.Flatten():
-                image = shape[1:]
-                shape = (1, int(np.prod(image)))
-                kind, number, name = "RESHAPE", 1, "ReshapeOptions"
+                image = before
+                kind, number = "RESHAPE", 1
                 options = schema.ReshapeOptionsT()
-                options.newShape = [-1, shape[1]]
+                options.newShape = [-1, *after]
+                inputs.append(chain.tensor((2,), data=np.array(options.newShape, np.int32)))
             case _:
                 raise ValueError(f"found {operator}, needed an operator that is compared here")
-        inputs = [last]
         if scales is not None:
-            grid = operator.y
             inputs.append(chain.tensor(w.shape, scales.w, 0, w))
-            bias_scale = scales.w * np.float32(scales.x)
-            inputs.append(chain.tensor(operator.bias.shape, bias_scale, 0, operator.bias))
-        elif isinstance(operator, integer.Flatten):
-            inputs.append(chain.tensor((2,), data=np.array([-1, shape[1]], np.int32)))
-        last = chain.tensor(shape, step(grid), grid.zero + moved(grid, -128))
-        chain.add(kind, number, inputs, last, options, name)
+            inputs.append(
+                chain.tensor(operator.bias.shape, scales.w * np.float32(scales.x), 0, operator.bias)
+            )
+        last = activation(after, codes)
+        chain.add(kind, number, inputs, last, options)
     return chain.build(last)
 
 
-def quantized(program: integer.Program) -> Callable[[Batch, int], Callable[[], Any]]:
+def quantized(program: integer.Program) -> Callable[[Batch, int], Run]:
     model = int8_model(program)
 
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
-        codes = (batch.codes.astype(np.int16) + moved(program.input, -128)).astype(np.int8)
+    def start(batch: Batch, threads: int) -> Run:
+        codes = (batch.images.astype(np.int16) + moved(program.input, -128)).astype(np.int8)
         x = np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
         interpreter = Interpreter(model_content=model, num_threads=threads)
         (entry,), (exit_,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -163,7 +163,7 @@ def quantized(program: integer.Program) -> Callable[[Batch, int], Callable[[], A
             interpreter.invoke()
             return interpreter.get_tensor(exit_["index"]) - move
 
-        return work
+        return Run(work)
 
     return start
 

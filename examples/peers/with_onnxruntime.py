@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from peers import Batch, Entry, Scales, even, matrix_scales, moved, step
-from tinyzip.integer import program as integer
+from peers import Batch, Entry, Run, Scales, even, matrix_scales, moved, step
+from tinyzip import integer
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
 from tinyzip.windows import pair, padding_of
@@ -75,7 +74,9 @@ def float_graph(model: Sequential) -> Graph:
             case nn.Linear():
                 graph.add("Gemm", graph.last, *constants, transB=1)
             case nn.BatchNorm():
-                inputs = [graph.constant(p[f"{name}.{key}"], np.float32) for key in ("gamma", "beta", "mean", "var")]
+                inputs = [
+                    graph.constant(p[f"{name}.{key}"], np.float32) for key in ("gamma", "beta", "mean", "var")
+                ]
                 graph.add("BatchNormalization", graph.last, *inputs, epsilon=layer.eps)
             case nn.ReLU():
                 graph.add("Relu", graph.last)
@@ -125,7 +126,9 @@ def qoperator_graph(program: integer.Program) -> Graph:
                     graph.add("QGemm", *x, *w, bias, *y, domain="com.microsoft", transB=1)
                 grid = operator.y
             case integer.MaxPool2d():
-                graph.add("MaxPool", graph.last, **geometry(operator.kernel, operator.stride, operator.padding))
+                graph.add(
+                    "MaxPool", graph.last, **geometry(operator.kernel, operator.steps, operator.padding)
+                )
             case integer.Flatten():
                 graph.add("Flatten", graph.last)
             case _:
@@ -165,29 +168,30 @@ def qdq_graph(program: integer.Program) -> Graph:
                 graph.add("Gemm", x, *parameters(operator, scales), transB=1)
                 grid = operator.y
             case integer.MaxPool2d():
-                graph.add("MaxPool", x, **geometry(operator.kernel, operator.stride, operator.padding))
+                graph.add("MaxPool", x, **geometry(operator.kernel, operator.steps, operator.padding))
             case _:
                 raise ValueError(f"found {operator}, needed an operator that is compared here")
         graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid))
     return graph
 
 
-def start_float(model: Sequential) -> Callable[[Batch, int], Callable[[], Any]]:
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
-        session = float_graph(model).session(TensorProto.FLOAT, batch.x.shape[1:], threads)
-        return lambda: session.run(None, {"x": batch.x})[0]
+def start_float(model: Sequential) -> Callable[[Batch, int], Run]:
+    def start(batch: Batch, threads: int) -> Run:
+        x = batch.x
+        session = float_graph(model).session(TensorProto.FLOAT, x.shape[1:], threads)
+        return Run(lambda: session.run(None, {"x": x})[0])
 
     return start
 
 
 def start_integer(
     graph: Callable[[integer.Program], Graph], program: integer.Program
-) -> Callable[[Batch, int], Callable[[], Any]]:
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
-        codes: NDArray[Any] = (batch.codes.astype(np.int16) + moved(program.input, 0)).astype(np.uint8)
+) -> Callable[[Batch, int], Run]:
+    def start(batch: Batch, threads: int) -> Run:
+        codes = batch.images
         session = graph(program).session(TensorProto.UINT8, codes.shape[1:], threads)
         move = np.int16(moved(program.output, 0))
-        return lambda: session.run(None, {"x": codes})[0] - move
+        return Run(lambda: session.run(None, {"x": codes})[0] - move)
 
     return start
 

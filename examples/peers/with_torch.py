@@ -1,13 +1,16 @@
 """PyTorch: the same network in its default and its channels-last memory format, and in its int8 operators."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from peers import Batch, Entry, even, matrix_scales, moved, step
-from tinyzip.integer import program as integer
+from peers import Batch, Entry, Run, even, matrix_scales, moved, step
+from tinyzip import integer
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
 from tinyzip.windows import pair, padding_of
@@ -56,19 +59,15 @@ def network(model: Sequential) -> torch.nn.Sequential:
     return torch.nn.Sequential(*modules)
 
 
-def limited(threads: int, work: Callable[[], Any]) -> Callable[[], Any]:
-    """work, with torch's global number of threads set before where another entry has changed it."""
-
-    def run() -> Any:
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        return work()
-
-    return run
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """torch's number of threads is one for the whole process."""
+    torch.set_num_threads(threads)
+    yield
 
 
-def forward(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, int], Callable[[], Any]]:
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
+def forward(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, int], Run]:
+    def start(batch: Batch, threads: int) -> Run:
         net = network(model).eval().to(memory_format=layout)
         x = torch.from_numpy(batch.x).contiguous(memory_format=layout)
 
@@ -76,18 +75,18 @@ def forward(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, 
             with torch.inference_mode():
                 return net(x)
 
-        return limited(threads, work)
+        return Run(work, partial(limited, threads))
 
     return start
 
 
-def train(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, int], Callable[[], Any]]:
+def train(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, int], Run]:
     """Forward, cross-entropy, backward and the fused AdamW, torch's fastest."""
 
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
+    def start(batch: Batch, threads: int) -> Run:
         net = network(model).train().to(memory_format=layout)
         x = torch.from_numpy(batch.x).contiguous(memory_format=layout)
-        labels = torch.from_numpy(batch.labels.astype("int64"))
+        labels = torch.from_numpy(batch.labels)
         optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
 
         def work() -> Any:
@@ -97,13 +96,14 @@ def train(model: Sequential, layout: torch.memory_format) -> Callable[[Batch, in
             optimizer.step()
             return loss.detach()
 
-        return limited(threads, work)
+        return Run(work, partial(limited, threads))
 
     return start
 
 
-def quantized(program: integer.Program) -> Callable[[Batch, int], Callable[[], Any]]:
+def quantized(program: integer.Program) -> Callable[[Batch, int], Run]:
     """The program in torch's quantized operators: uint8 activations, weights per channel, engine x86."""
+    warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)  # they are still the fastest
     torch.backends.quantized.engine = "x86"
     operators = torch.ops.quantized
     steps: list[Callable[[Any], Any]] = []
@@ -127,17 +127,16 @@ def quantized(program: integer.Program) -> Callable[[Batch, int], Callable[[], A
                 )
                 steps.append(lambda x, packed=packed, to=to: operators.conv2d(x, packed, *to))
             case integer.MaxPool2d():
-                geometry = (operator.kernel, operator.stride, even(operator.padding))
+                geometry = (operator.kernel, operator.steps, even(operator.padding))
                 steps.append(lambda x, g=geometry: functional.max_pool2d(x, *g))
             case integer.Flatten():
                 steps.append(lambda x: torch.flatten(x, 1))
             case _:
                 raise ValueError(f"found {operator}, needed an operator that is compared here")
 
-    def start(batch: Batch, threads: int) -> Callable[[], Any]:
+    def start(batch: Batch, threads: int) -> Run:
         grid = program.input
-        codes = torch.from_numpy((batch.codes.astype("int16") + moved(grid, 0)).astype("uint8"))
-        x0 = torch._make_per_tensor_quantized_tensor(codes, step(grid), grid.zero + moved(grid, 0))
+        x0 = torch._make_per_tensor_quantized_tensor(torch.from_numpy(batch.images), step(grid), grid.zero)
         x0 = x0.contiguous(memory_format=torch.channels_last)
 
         def work() -> Any:
@@ -147,7 +146,7 @@ def quantized(program: integer.Program) -> Callable[[Batch, int], Callable[[], A
                     x = apply(x)
                 return x.int_repr().short() - moved(program.output, 0)
 
-        return limited(threads, work)
+        return Run(work, partial(limited, threads))
 
     return start
 

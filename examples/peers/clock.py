@@ -1,0 +1,55 @@
+"""Taking turns with the clock."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from peers import Batch, Entry, Run
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often each entry takes its turn, and how many seconds a turn lasts."""
+
+    turns: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Images per second: the median over the turns, the lowest and the highest."""
+
+    engine: str
+    work: str
+    variant: str
+    batch: int
+    threads: int
+    images_per_s: float
+    lowest: float
+    highest: float
+
+
+def turn(run: Run, seconds: float) -> float:
+    """Runs per second, over at least `seconds`, after a warm-up of a quarter of that."""
+    with run.around():
+        for length in (seconds / 4, seconds):
+            runs, start = 0, time.perf_counter()
+            while (spent := time.perf_counter() - start) < length or not runs:
+                run.once()
+                runs += 1
+    return runs / spent
+
+
+def measure(entries: Sequence[Entry], batch: Batch, threads: int, effort: Effort) -> list[Speed]:
+    """Every entry in turn, `effort.turns` times over, so that a slow moment of the machine is everyone's."""
+    N = len(batch.labels)
+    runs = [entry.start(batch, threads) for entry in entries]
+    rates: list[list[float]] = [[] for _ in entries]
+    for _ in range(effort.turns):
+        for run, rate in zip(runs, rates, strict=True):
+            rate.append(N * turn(run, effort.seconds))
+    return [
+        Speed(entry.engine, entry.work, entry.variant, N, threads, median(rate), min(rate), max(rate))
+        for entry, rate in zip(entries, rates, strict=True)
+    ]

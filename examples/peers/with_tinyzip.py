@@ -1,0 +1,149 @@
+"""tinyzip itself, and the yardsticks that it is held against."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peers import Batch, Entry, Run
+from tinyzip import integer
+from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.optim import AdamW
+from tinyzip.nn.sequential import SHARD, Sequential
+from tinyzip.nn.shards import Shards
+from tinyzip.nn.training import shard_size
+from tinyzip.windows import im2col
+from tinyzip.workers import Workers, blas_libraries
+from tinyzip.workspace import Workspace
+
+VERSION = f"tinyzip, NumPy {np.__version__}"
+
+
+def train(model: Sequential) -> Callable[[Batch, int], Run]:
+    """The step that `fit` takes, on a batch that stays the same."""
+
+    def start(batch: Batch, threads: int) -> Run:
+        params = {name: array.copy() for name, array in model.params.items()}
+        workers = Workers(threads)
+        size = shard_size(sum(array.size for array in params.values()), len(batch.labels))
+        shards = Shards(
+            model.with_params(params),
+            batch.images,
+            batch.labels,
+            lambda z, part: cross_entropy(z, part.labels),
+            None,
+            workers,
+            size,
+        )
+        optimizer = AdamW(weight_decay=0.0)
+        state = optimizer.init({name: params[name] for name in model.trainable()})
+        index = np.arange(len(batch.labels))
+
+        def once() -> float:
+            gradient = shards(index, (0,))
+            optimizer.step(params, gradient.grads, state, 1e-3, workers)
+            return gradient.loss
+
+        return Run(once, lambda: workers)
+
+    return start
+
+
+def forward(model: Sequential) -> Callable[[Batch, int], Run]:
+    """The inside of `Sequential.logits`: shards on threads whose scratch memory is kept from call to call."""
+
+    def start(batch: Batch, threads: int) -> Run:
+        x = np.ascontiguousarray(batch.x.transpose(1, 2, 3, 0))
+        N = x.shape[-1]
+        parts = [np.ascontiguousarray(x[..., n : n + SHARD]) for n in range(0, N, SHARD)]
+        workers = Workers(threads)
+
+        def one(part: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+            workspace.reset()
+            return model.forward(part, workspace=workspace)[0].copy()
+
+        return Run(lambda: np.concatenate(workers.map(one, parts), axis=1).T, lambda: workers)
+
+    return start
+
+
+def run(program: integer.Program, product: Any) -> Callable[[Batch, int], Run]:
+    def start(batch: Batch, threads: int) -> Run:
+        codes = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
+        return Run(lambda: integer.run(program, codes, product, threads=threads).T)
+
+    return start
+
+
+def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
+    found = [
+        Entry("tinyzip", "train", "default", train(model)),
+        Entry("tinyzip", "float", "default", forward(model)),
+    ]
+    if program is not None:
+        for product in ("integer", "blas"):
+            found.append(Entry("tinyzip", "integer", product, run(program, product)))
+    return found
+
+
+def with_matmul(program: integer.Program) -> Callable[[Batch, int], Run]:
+    """The program as one would first write it: `@` on int32 matrices. Plain convolutions without padding only."""
+
+    def start(batch: Batch, threads: int) -> Run:
+        images = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
+
+        def once() -> Any:
+            y: NDArray[Any] = images
+            for operator, x, shape in zip(program.operators, program.codes, program.shapes[1:], strict=False):
+                match operator:
+                    case integer.Conv2d() | integer.Linear():
+                        patches = y.astype(np.int32) - x.zero
+                        if isinstance(operator, integer.Conv2d):
+                            patches = im2col(patches, operator.kernel, operator.stride)
+                        w = operator.w.astype(np.int32).reshape(len(operator.w), -1)
+                        acc = w @ patches + operator.bias[:, None]
+                        m0, n = operator.m0[:, None], operator.n[:, None]
+                        codes = integer.requantize(acc, m0, n, operator.y, operator.rounding)
+                        y = codes.reshape(*shape, -1)
+                    case integer.MaxPool2d():
+                        C, OH, OW = shape
+                        y = y[:, : 2 * OH, : 2 * OW].reshape(C, OH, 2, OW, 2, -1).max((2, 4))
+                    case integer.Flatten():
+                        y = y.reshape(*shape, -1)
+            return y.T
+
+        return Run(once)
+
+    return start
+
+
+def bare_products(model: Sequential) -> Callable[[Batch, int], Run]:
+    """Only the matrix products of a training step of a fully connected network: y, dw and, but for the first, dx."""
+    weights = [array for array in model.params.values() if array.ndim == 2]
+
+    def start(batch: Batch, threads: int) -> Run:
+        N = len(batch.labels)
+        sizes = [weights[0].shape[1], *map(len, weights)]
+        ys = [np.ones((size, N), np.float32) for size in sizes]
+        dys = [np.ones((size, N), np.float32) for size in sizes]
+        dws = [np.empty_like(w) for w in weights]
+
+        def once() -> None:
+            for i, w in enumerate(weights):
+                np.matmul(w, ys[i], out=ys[i + 1])
+            for i, w in enumerate(weights):
+                np.matmul(dys[i + 1], ys[i].T, out=dws[i])
+                if i:
+                    np.matmul(w.T, dys[i + 1], out=dys[i])
+
+        return Run(once, lambda: blas_threads(threads))
+
+    return start
+
+
+def blas_threads(threads: int) -> AbstractContextManager[Any]:
+    """BLAS with this many threads of its own, where threadpoolctl is there to say so."""
+    libraries = blas_libraries()
+    return nullcontext() if libraries is None else libraries.limit(limits=threads, user_api="blas")

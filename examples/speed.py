@@ -1,0 +1,292 @@
+"""How fast is tinyzip, beside the engines that one would otherwise use?
+
+    python examples/speed.py                      the network of the main example: three or four minutes
+    python examples/speed.py --quick              the same with less patience: half a minute, more noise
+    python examples/speed.py --all                other networks too
+    python examples/speed.py --json speed.json --out figures
+
+One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)
+gets the same weights in its own format, and has to give the same answers before its time counts. Then all take
+turns: a short measurement of each, and again, so that a machine that slows down does so for everyone.
+Printed are the median over the turns and half their range.
+
+Speeds are images per second of the network alone. Every engine finds its images in the layout that it likes
+best. A training step is forward, cross-entropy, backward and AdamW on one batch that stays the same.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from peers import Batch, Entry, with_tinyzip
+from peers.clock import Effort, Speed, measure
+from tinyzip import models
+from tinyzip.integer import Program
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
+
+ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
+BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
+OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
+THREADS = (1, 2)
+
+Ratio = tuple[str, list[float]]  # what is divided by what; with one thread, with two
+
+
+def load(names: Iterable[str]) -> list[ModuleType]:
+    """The modules of the engines that are installed. Says which are not."""
+    found = []
+    for name in names:
+        try:
+            found.append(import_module(f"peers.with_{name}"))
+        except ImportError as error:
+            print(f"  {name}: left out ({error})")
+        else:
+            print(f"  {found[-1].VERSION}")
+    return found
+
+
+def draw(N: int, shape: tuple[int, ...] = models.MNIST) -> Batch:
+    """Random images and labels: speed does not depend on what they show."""
+    rng = np.random.default_rng(N)
+    return Batch(rng.integers(0, 256, (N, *shape), np.uint8), rng.integers(0, 10, N))
+
+
+def program_of(model: Sequential, bits: int) -> Program:
+    """Weights and activations of so many bits; images stay bytes."""
+    activations = {"input": 8} | {block.name: bits for block in blocks_of(model)}
+    return lower(model, calibrate(model, draw(512).images, weights=bits, activations=activations))
+
+
+def called(speed: Entry | Speed) -> str:
+    return speed.engine if speed.variant == "default" else f"{speed.engine} {speed.variant}"
+
+
+def check(entries: Sequence[Entry], batch: Batch) -> None:
+    """Every entry's answers beside those of the first with the same work; stops where they disagree.
+
+    float    logits: within 10⁻⁴ of the largest
+    train    the losses of three steps: within 10⁻³
+    integer  logits as codes: at most 1 apart, since engines round differently, and the same class for 97 of 100
+    """
+    first: dict[str, Any] = {}
+    for entry in entries:
+        run = entry.start(batch, 1)
+        with run.around():
+            answers = [float(run.once()) for _ in range(3)] if entry.work == "train" else run.once()
+        mine = np.asarray(answers).astype(float)
+        reference = first.setdefault(entry.work, mine)
+        apart = np.abs(mine - reference).max()
+        if entry.work == "integer":
+            classes = np.mean(mine.argmax(1) == reference.argmax(1))
+            good = apart <= 1 and classes >= 0.97
+            text = f"{np.mean(mine != reference):.2%} of codes differ, by {apart:.0f} at most; {classes:.1%} same class"
+        else:
+            apart /= np.abs(reference).max()
+            good = apart <= (1e-3 if entry.work == "train" else 1e-4)
+            text = f"{'losses' if entry.work == 'train' else 'logits'} differ by {apart:.0e} at most"
+        print(f"  {entry.work:8} {called(entry):24} {text}")
+        if not good:
+            sys.exit("The engines do not compute the same, so their speeds cannot be compared.")
+
+
+def show(title: str, speeds: Sequence[Speed]) -> None:
+    """A table for each number of threads: a row an entry, a column a batch."""
+    for threads in THREADS:
+        here = [speed for speed in speeds if speed.threads == threads]
+        batches = sorted({speed.batch for speed in here})
+        print(f"\n{title}, {threads} thread{'s'[: threads - 1]}, images/s and half the range of the turns")
+        print(" " * 24 + "".join(f"{f'batch {batch}':>18}" for batch in batches))
+        for name in dict.fromkeys(called(speed) for speed in here):
+            cells = {speed.batch: speed for speed in here if called(speed) == name}
+            ranges = {N: (s.highest - s.lowest) / s.images_per_s / 2 for N, s in cells.items()}
+            row = "".join(f"{cells[N].images_per_s:>11,.0f} ±{ranges[N]:>4.0%} " for N in batches)
+            print(f"  {name:22}{row}")
+
+
+class Found:
+    """The speeds, to be asked for by what was measured."""
+
+    def __init__(self, speeds: Iterable[Speed]) -> None:
+        self._speeds = {(s.engine, s.work, s.variant, s.batch, s.threads): s.images_per_s for s in speeds}
+
+    def best(self, engine: str, work: str, variant: str | None, threads: int) -> tuple[float, int]:
+        """The highest speed over batches (and variants, where None), and its batch; (nan, 0) if there is none."""
+        keys = [
+            key
+            for key in self._speeds
+            if key[:2] == (engine, work) and variant in (None, key[2]) and key[4] == threads
+        ]
+        key = max(keys, key=lambda key: self._speeds[key], default=None)
+        return (self._speeds[key], key[3]) if key else (np.nan, 0)
+
+    def at(self, engine: str, work: str, variant: str, batch: int, threads: int) -> float:
+        return self._speeds.get((engine, work, variant, batch, threads), np.nan)
+
+
+def float_ratios(found: Found) -> list[Ratio]:
+    """tinyzip at the batch of torch's best; without torch, at its own best."""
+    ratios: list[Ratio] = []
+    for work, name in (("train", "training"), ("float", "float forward")):
+        own = {}
+        for variant, text in (("default", "torch default"), (None, "torch's best")):
+            row = []
+            for threads in THREADS:
+                theirs, batch = found.best("torch", work, variant, threads)
+                batch = batch or found.best("tinyzip", work, None, threads)[1]
+                own[threads] = found.at("tinyzip", work, "default", batch, threads)
+                row.append(own[threads] / theirs)
+            ratios.append((f"{name} ÷ {text}", row))
+        batch = found.best("torch", work, None, 2)[1] or found.best("tinyzip", work, None, 2)[1]
+        two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
+        ratios.append((f"{name}, two threads ÷ one", [np.nan, two / one]))
+    return ratios
+
+
+def integer_ratios(found: Found, yardsticks: Sequence[Speed]) -> list[Ratio]:
+    ratios: list[Ratio] = []
+    for batch in BATCHES["integer"][1:]:
+        for mine, *theirs in (
+            ("blas", "tinyzip", "float", "default"),
+            ("blas", "onnxruntime", "integer", "qdq"),
+            ("integer", "onnxruntime", "integer", "qoperator"),
+        ):
+            engine, work, variant = theirs
+            row = [
+                found.at("tinyzip", "integer", mine, batch, threads)
+                / found.at(engine, work, variant, batch, threads)
+                for threads in THREADS
+            ]
+            ratios.append((f"{mine} ÷ {engine} {work if work == 'float' else variant}, batch {batch}", row))
+    base, matmul, narrow = (speed.images_per_s for speed in yardsticks)
+    batch = yardsticks[0].batch
+    ratios.append((f"integer ÷ @ on int32, batch {batch}", [base / matmul, np.nan]))
+    ratios.append((f"integer, 4/4 bits ÷ 8/8 bits, batch {batch}", [narrow / base, np.nan]))
+    return ratios
+
+
+def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
+    """Training and float forward of other networks, beside torch."""
+    ratios: list[Ratio] = []
+    for name, N in OTHERS.items():
+        model, batch = getattr(models, name)(), draw(N)
+        entries = [entry for engine in engines for entry in engine.entries(model, None)]
+        check(entries, draw(64))
+        if name == "wide_mlp":
+            entries.append(Entry("products", "train", "default", with_tinyzip.bare_products(model)))
+        speeds = []
+        for work in ("train", "float"):
+            group = [entry for entry in entries if entry.work == work]
+            part = [speed for threads in THREADS for speed in measure(group, batch, threads, effort)]
+            show(f"{name}, {work}", part)
+            speeds += part
+        found = Found(speeds)
+        ratios += [(f"{name}: {text}", row) for text, row in float_ratios(found)]
+        if name == "wide_mlp":
+            bare = [
+                found.at("tinyzip", "train", "default", N, t) / found.at("products", "train", "default", N, t)
+                for t in THREADS
+            ]
+            ratios.append((f"{name}: training ÷ bare products", bare))
+    return ratios
+
+
+def chart(speeds: Sequence[Speed], folder: Path) -> None:
+    """speed.png: a panel for each work and number of threads, a group of bars a batch."""
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        sys.exit("--out needs matplotlib: pip install matplotlib")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure, panels = pyplot.subplots(len(BATCHES), len(THREADS), figsize=(11, 11), layout="constrained")
+    names = list(dict.fromkeys(called(speed) for speed in speeds))
+    for row, work in zip(panels, BATCHES, strict=True):
+        for panel, threads in zip(row, THREADS, strict=True):
+            here = [s for s in speeds if s.work == work and s.threads == threads]
+            present = [name for name in names if any(called(s) == name for s in here)]
+            for i, name in enumerate(present):
+                mine = [s for s in here if called(s) == name]
+                x = np.arange(len(mine)) + 0.8 * (i - (len(present) - 1) / 2) / len(present)
+                y = np.array([s.images_per_s for s in mine])
+                spread = [y - [s.lowest for s in mine], [s.highest for s in mine] - y]
+                color = f"C{names.index(name)}"
+                panel.bar(x, y, 0.8 / len(present), yerr=spread, label=name, color=color)
+            panel.set_xticks(range(len(BATCHES[work])), [f"batch {batch}" for batch in BATCHES[work]])
+            panel.set_title(f"{work}, {threads} thread{'s' if threads > 1 else ''}")
+            panel.set_ylabel("images/s")
+            panel.legend(fontsize="small")
+    figure.savefig(folder / "speed.png", dpi=120)
+    print(f"\nwritten: {folder / 'speed.png'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter and fewer measurements")
+    parser.add_argument(
+        "--all", action="store_true", help="other networks too: LeNet-5, VGG, separable, wide MLP"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=ENGINES, default=ENGINES, metavar="ENGINE", help=", ".join(ENGINES)
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the speeds as a list of records")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="save a bar chart")
+    options = parser.parse_args(arguments)
+    effort = Effort(3, 0.05) if options.quick else Effort(7, 0.18)
+
+    print("Engines")
+    engines = load(options.only)
+    model = models.seed_net()
+    program = program_of(model, 8)
+    entries = [entry for engine in engines for entry in engine.entries(model, program)]
+    print("\nDo they compute the same? (the first of each kind is the reference)")
+    check(entries, draw(64))
+
+    speeds: list[Speed] = []
+    for work, batches in BATCHES.items():
+        group = [entry for entry in entries if entry.work == work]
+        part = [
+            speed
+            for threads in THREADS
+            for N in batches
+            for speed in measure(group, draw(N), threads, effort)
+        ]
+        show(work, part)
+        speeds += part
+    yardsticks = measure(
+        [
+            Entry("tinyzip", "integer", "integer", with_tinyzip.run(program, "integer")),
+            Entry("tinyzip", "integer", "@ on int32", with_tinyzip.with_matmul(program)),
+            Entry("tinyzip", "integer", "4/4 bits", with_tinyzip.run(program_of(model, 4), "integer")),
+        ],
+        draw(64),
+        1,
+        effort,
+    )
+    ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), yardsticks)
+    if options.all:
+        ratios += other_ratios(engines, effort)
+
+    print("\nRatios" + " " * 46 + "1 thread   2 threads")
+    for text, row in ratios:
+        if not np.isnan(row).all():
+            print(f"  {text:48}" + "".join(f"{'' if np.isnan(r) else f'{r:.2f}×':>12}" for r in row))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(speed) for speed in speeds], indent=1))
+    if options.out:
+        chart(speeds, options.out)
+
+
+if __name__ == "__main__":
+    main()
