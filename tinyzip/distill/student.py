@@ -1,0 +1,93 @@
+"""Training a student is training, with one more voice in the loss.
+
+    student, history = distill.student.train(small, teacher, images, labels, rng=rng, epochs=15)
+
+All of the loop is `nn.train.fit`; what distillation adds is an objective, and a decision about
+where the teacher's logits come from (see `transfer`). The teacher only ever runs forward at inference, which
+writes to no parameter, so a student may even start from its teacher's own arrays.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.data import to_input
+from tinyzip.distill.losses import check_soft, distillation
+from tinyzip.distill.transfer import Live, Transfer, record
+from tinyzip.nn.history import History
+from tinyzip.nn.model import Batch, Model
+from tinyzip.nn.shards import AnyModel, Augmentation
+from tinyzip.nn.train import check_examples, fit
+from tinyzip.refuse import refuse
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The objective (z, batch) -> (loss, dz) of `losses.distillation`, which fetches the teacher's logits.
+
+    No call changes anything that another could see: shards of a batch call it from several threads at once.
+    """
+
+    transfer: Transfer
+    soft: float
+    temperature: float
+
+    def __post_init__(self) -> None:
+        check_soft(self.soft, "Distillation")
+        if not 0.0 < self.temperature < np.inf:
+            refuse("Distillation: temperature", self.temperature, "a finite number above 0")
+
+    def __call__(self, z: Array, batch: Batch) -> tuple[float, Array]:
+        return distillation(z, batch.labels, self.transfer(batch), self.soft, self.temperature)
+
+
+def train(
+    student: AnyModel,
+    teacher: Model,
+    images: Array,
+    labels: Array,
+    *,
+    rng: np.random.Generator,
+    soft: float = 0.7,
+    temperature: float = 4.0,
+    augment: Augmentation | None = None,
+    recorded: bool | None = None,
+    threads: int | None = None,
+    **options: Any,
+) -> tuple[AnyModel, History]:
+    """The student, trained by (1 − soft)·hard + soft·T²·KL [Hinton, Vinyals and Dean 2015, section 2].
+
+    student      trained from its present parameters; the one that is passed in is not changed
+    teacher      another model of the same images and classes; not changed, to the byte
+    images       (N, H, W) or (N, C, H, W), uint8 or finite floats
+    labels       (N,) whole numbers, each less than the models have outputs
+    soft         weight of the teacher's part, in [0, 1]; 0 is training from scratch, to the bit
+    temperature  T > 0
+    recorded     True: the teacher's logits on the images as they are, recorded once and looked up by
+                 index. False: on each augmented batch anew. None: recorded if there is no augmentation
+    augment, rng, threads, options   as for `nn.train.fit`: epochs, batch, optimizer, schedule, …
+    returns      the trained student, and its history
+    raises       as `fit`; ValueError for a teacher that does not fit the images or the student
+    """
+    check_examples(teacher, images, labels, "train: teacher")
+    check_examples(student, images, labels, "train: student")
+    classes = [_outputs(model, images[:1]) for model in (student, teacher)]
+    if classes[0] != classes[1]:
+        refuse("train: student", f"{classes[0]} outputs", f"as many as the teacher has, {classes[1]}")
+    if recorded is None:
+        recorded = augment is None
+    transfer = record(teacher, images, threads) if recorded else Live(teacher)
+    objective = Distillation(transfer, soft, temperature)
+    return fit(
+        student, images, labels, rng=rng, objective=objective, augment=augment, threads=threads, **options
+    )
+
+
+def _outputs(model: Model, image: Array) -> int:
+    """How many classes a model tells apart."""
+    dtype = next(iter(model.params.values())).dtype
+    return int(model.forward(to_input(image).astype(dtype, copy=False))[0].shape[0])

@@ -1,0 +1,87 @@
+"""How the teacher's word reaches the student: (batch) -> the teacher's logits (K, N) on that batch.
+
+Recorded  The teacher sees every image once, before training, and its logits are looked up by where the
+          image stands in the training set. That costs one pass instead of one an epoch. They are logits
+          of the image as it is, which fits a student that sees it as it is.
+Live      The teacher sees what the student sees, augmented in the same way, in the same step. Under
+          augmentation that is the better teacher: it is asked the very question that the student has to
+          answer [Beyer et al. 2022, "A good teacher is patient and consistent", section 3].
+
+A shuffle cannot pair an image with another's logits: `Recorded` goes by the index that travels with each
+example from the training set to the loss, `Live` by the pixels themselves.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.data import check_images, to_input
+from tinyzip.nn.model import Batch, Model
+from tinyzip.nn.train import thread_count
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers
+from tinyzip.workspace import Workspace
+
+Array = NDArray[Any]
+Transfer = Callable[[Batch], Array]
+
+SHARD = 64  # images at a time: their activations stay in cache
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Logits that were recorded before, (K, N) for the N training images; looked up by index."""
+
+    logits: Array = field(repr=False)
+
+    def __call__(self, batch: Batch) -> Array:
+        return np.take(self.logits, batch.index, axis=1)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The teacher itself, asked about the batch as the student sees it.
+
+    Called from several threads at the same time; each has scratch memory of its own, and the logits
+    are valid until the same thread calls again.
+    """
+
+    teacher: Model = field(repr=False)
+    _local: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
+
+    def __call__(self, batch: Batch) -> Array:
+        if not hasattr(self._local, "workspace"):
+            self._local.workspace = Workspace()
+        return _look(self.teacher, batch.x, self._local.workspace)
+
+
+def record(teacher: Model, images: Array, threads: int | None = None) -> Recorded:
+    """The teacher's logits on all images, as a `Recorded`.
+
+    images   (N, H, W) or (N, C, H, W), uint8 or finite floats, of the shape that the teacher knows
+    threads  one for each core when None
+    raises   ValueError or TypeError for images that the teacher cannot see, and ValueError for logits that
+             are not finite
+    """
+    check_images(images, "record: images")
+
+    def one(start: int, workspace: Workspace) -> Array:
+        return _look(teacher, to_input(images[start : start + SHARD]), workspace).copy()
+
+    with Workers(thread_count(threads)) as workers:
+        logits = np.concatenate(workers.map(one, range(0, len(images), SHARD)), axis=1)
+    if not np.isfinite(logits).all():
+        refuse("record: the teacher's logits", "NaN or infinity", "finite numbers")
+    return Recorded(logits)
+
+
+def _look(teacher: Model, x: Array, workspace: Workspace) -> Array:
+    """Logits (K, N) of the teacher at inference, in the workspace."""
+    workspace.reset()
+    dtype = next(iter(teacher.params.values())).dtype
+    z, _ = teacher.forward(x.astype(dtype, copy=False), workspace=workspace)
+    return z
