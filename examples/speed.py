@@ -1,13 +1,13 @@
 """How fast is tinyzip, beside the engines that one would otherwise use?
 
     python examples/speed.py                      the network of the main example: three or four minutes
-    python examples/speed.py --quick              the same with less patience: half a minute, more noise
+    python examples/speed.py --quick              the same with less patience: less than a minute, more noise
     python examples/speed.py --all                other networks too
     python examples/speed.py --json speed.json --out figures
 
 One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)
-gets the same weights in its own format, and has to give the same answers before its time counts. Then all take
-turns: a short measurement of each, and again, so that a machine that slows down does so for everyone.
+gets the same weights in its own format, and has to give the same answers before its time counts. Then all
+take turns: a short measurement of each, and again, so that a machine that slows down does so for everyone.
 Printed are the median over the turns and half their range.
 
 Speeds are images per second of the network alone. Every engine finds its images in the layout that it likes
@@ -25,9 +25,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-
 from peers import Batch, Entry, with_tinyzip
 from peers.clock import Effort, Speed, measure
+
 from tinyzip import models
 from tinyzip.integer import Program
 from tinyzip.nn.sequential import Sequential
@@ -77,7 +77,7 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
 
     float    logits: within 10⁻⁴ of the largest
     train    the losses of three steps: within 10⁻³
-    integer  logits as codes: at most 1 apart, since engines round differently, and the same class for 97 of 100
+    integer  logits as codes: at most 1 apart, since engines round differently; for 97 of 100 the same class
     """
     first: dict[str, Any] = {}
     for entry in entries:
@@ -90,7 +90,8 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
         if entry.work == "integer":
             classes = np.mean(mine.argmax(1) == reference.argmax(1))
             good = apart <= 1 and classes >= 0.97
-            text = f"{np.mean(mine != reference):.2%} of codes differ, by {apart:.0f} at most; {classes:.1%} same class"
+            differ = np.mean(mine != reference)
+            text = f"{differ:.2%} of codes differ, by {apart:.0f} at most; same class {classes:.1%}"
         else:
             apart /= np.abs(reference).max()
             good = apart <= (1e-3 if entry.work == "train" else 1e-4)
@@ -121,7 +122,7 @@ class Found:
         self._speeds = {(s.engine, s.work, s.variant, s.batch, s.threads): s.images_per_s for s in speeds}
 
     def best(self, engine: str, work: str, variant: str | None, threads: int) -> tuple[float, int]:
-        """The highest speed over batches (and variants, where None), and its batch; (nan, 0) if there is none."""
+        """The highest speed over batches (variant None: and variants), and its batch; (nan, 0) if none."""
         keys = [
             key
             for key in self._speeds
@@ -220,11 +221,12 @@ def chart(speeds: Sequence[Speed], folder: Path) -> None:
                 y = np.array([s.images_per_s for s in mine])
                 spread = [y - [s.lowest for s in mine], [s.highest for s in mine] - y]
                 color = f"C{names.index(name)}"
-                panel.bar(x, y, 0.8 / len(present), yerr=spread, label=name, color=color)
+                panel.bar(x, y, 0.8 / len(present), yerr=spread, color=color)
             panel.set_xticks(range(len(BATCHES[work])), [f"batch {batch}" for batch in BATCHES[work]])
             panel.set_title(f"{work}, {threads} thread{'s' if threads > 1 else ''}")
             panel.set_ylabel("images/s")
-            panel.legend(fontsize="small")
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=f"C{i}") for i in range(len(names))]
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
     figure.savefig(folder / "speed.png", dpi=120)
     print(f"\nwritten: {folder / 'speed.png'}")
 
@@ -243,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the speeds as a list of records")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="save a bar chart")
     options = parser.parse_args(arguments)
-    effort = Effort(3, 0.05) if options.quick else Effort(7, 0.18)
+    effort = Effort(3, 0.03) if options.quick else Effort(7, 0.18)
 
     print("Engines")
     engines = load(options.only)
@@ -278,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.all:
         ratios += other_ratios(engines, effort)
 
-    print("\nRatios" + " " * 46 + "1 thread   2 threads")
+    print("\nRatios" + " " * 44 + "1 thread   2 threads")
     for text, row in ratios:
         if not np.isnan(row).all():
             print(f"  {text:48}" + "".join(f"{'' if np.isnan(r) else f'{r:.2f}×':>12}" for r in row))

@@ -49,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Entry:
-    """One engine doing one kind of work, "train", "float" or "integer", on a batch with a number of threads."""
+    """One engine doing one kind of work: "train", "float" or "integer"; start takes a batch and threads."""
 
     engine: str
     work: str
@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Scales:
-    """real = scale · (code − zero) for what a matrix operator reads (x), multiplies by (w, (F,)) and writes (y)."""
+    """real = scale · (code − zero), for what an operator reads (x), its weights (w, (F,)), its output (y)."""
 
     x: float
     w: NDArray[np.float32]
@@ -93,7 +93,7 @@ def matrix_scales(program: Program) -> list[Scales | None]:
 
 
 def moved(codes: Codes, lowest: int) -> int:
-    """What to add to codes so that their dtype's lowest value becomes `lowest`: 0 for uint8, −128 for int8."""
+    """What to add to codes to move their dtype to the one that starts at `lowest`: 0 uint8, −128 int8."""
     return lowest - (0 if codes.dtype == np.uint8 else -128)
 
 

@@ -1,8 +1,9 @@
 """LiteRT (once TensorFlow Lite): the program written straight into its file format, without a converter.
 
-A .tflite file is a FlatBuffer: tensors with scales and zero points, buffers, and a list of operators. Its schema ships
-with the runtime, so the file is built here from the program's own integers. LiteRT wants int8 codes, (N, H, W, C), and
-weights as (F, kh, kw, C); the row of a linear layer behind a flatten is put in that order too.
+A .tflite file is a FlatBuffer: tensors with scales and zero points, buffers, and a list of operators. Its
+schema ships with the runtime, so the file is built here from the program's own integers. LiteRT wants int8
+codes, (N, H, W, C), and weights as (F, kh, kw, C); a row of the linear layer behind a flatten is put in that
+order too.
 """
 
 from collections.abc import Callable

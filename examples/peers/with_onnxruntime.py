@@ -1,8 +1,8 @@
 """onnxruntime: the float graph, and the program in both of ONNX's ways to write integers.
 
 QOperator  each operator reads and writes codes: QLinearConv, QGemm
-QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime finds
-           the pairs and fuses them to integer kernels
+QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime
+           finds the pairs and fuses them to integer kernels
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from peers import Batch, Entry, Run, Scales, even, matrix_scales, moved, step
 from tinyzip import integer
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
-from tinyzip.windows import pair, padding_of
+from tinyzip.windows import padding_of, pair
 
 VERSION = f"onnxruntime {onnxruntime.__version__}"
 

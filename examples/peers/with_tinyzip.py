@@ -89,7 +89,7 @@ def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
 
 
 def with_matmul(program: integer.Program) -> Callable[[Batch, int], Run]:
-    """The program as one would first write it: `@` on int32 matrices. Plain convolutions without padding only."""
+    """The program as one would first write it: `@` on int32. Plain convolutions without padding only."""
 
     def start(batch: Batch, threads: int) -> Run:
         images = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
@@ -120,7 +120,7 @@ def with_matmul(program: integer.Program) -> Callable[[Batch, int], Run]:
 
 
 def bare_products(model: Sequential) -> Callable[[Batch, int], Run]:
-    """Only the matrix products of a training step of a fully connected network: y, dw and, but for the first, dx."""
+    """Only the matrix products of a training step of fully connected layers: y, dw, and dx but the first."""
     weights = [array for array in model.params.values() if array.ndim == 2]
 
     def start(batch: Batch, threads: int) -> Run:

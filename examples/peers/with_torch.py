@@ -13,7 +13,7 @@ from peers import Batch, Entry, Run, even, matrix_scales, moved, step
 from tinyzip import integer
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
-from tinyzip.windows import pair, padding_of
+from tinyzip.windows import padding_of, pair
 
 VERSION = f"torch {torch.__version__}"
 

@@ -1,0 +1,60 @@
+"""examples/speed.py as one would start it, with tinyzip alone. No speed is asserted: machines differ."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "examples" / "speed.py"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(SCRIPT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    file = tmp_path_factory.mktemp("speed") / "speed.json"
+    return run("--quick", "--only", "tinyzip", "--json", str(file)), file
+
+
+def test_a_run_with_tinyzip_alone_succeeds_and_prints_its_own_ratios(quick) -> None:
+    result, _ = quick
+    assert result.returncode == 0, result.stderr
+    assert "integer ÷ @ on int32" in result.stdout
+    assert "torch default" not in result.stdout
+
+
+def test_the_records_name_every_setting_once_and_every_speed_is_positive(quick) -> None:
+    records = json.loads(quick[1].read_text())
+    found = [(r["work"], r["variant"], r["batch"], r["threads"]) for r in records]
+    kinds = {"train": ["default"], "float": ["default"], "integer": ["integer", "blas"]}
+    needed = [
+        (work, variant, batch, threads)
+        for work, variants in kinds.items()
+        for variant in variants
+        for batch in ((1, 64, 256) if work == "integer" else (1, 64, 128, 256))
+        for threads in (1, 2)
+    ]
+    assert sorted(found) == sorted(needed)
+    assert {r["engine"] for r in records} == {"tinyzip"}
+    assert all(0 < r["lowest"] <= r["images_per_s"] <= r["highest"] for r in records)
+
+
+def test_the_entries_answers_are_compared_before_their_speeds(quick) -> None:
+    before, _, after = quick[0].stdout.partition("images/s")
+    assert "integer  tinyzip blas" in before and "0.00% of codes differ" in before
+    assert "codes differ" not in after
+
+
+@pytest.mark.parametrize("arguments", [["--only", "tensorflow"], ["--json"], ["--fast"]])
+def test_arguments_that_mean_nothing_are_refused(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert "usage" in result.stderr and "Traceback" not in result.stderr
