@@ -122,7 +122,7 @@ def test_no_shuffle_pairs_an_image_with_the_logits_of_another(recorded, threads,
 def test_recorded_logits_are_the_live_ones_of_images_as_they_are():
     images, labels = data()
     teacher = network(6, 0)
-    recorded, live = record(teacher, images), Live(teacher)
+    recorded, live = record(teacher, images, threads=1), Live(teacher)
     x = np.moveaxis(images[:, None] / np.float32(255), 0, -1)
     for index in np.array_split(np.random.default_rng(1).permutation(N), 3):
         batch = Batch(np.ascontiguousarray(x[..., index]), labels[index], index)
