@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.data import to_input
+from tinyzip.nn.fuse import fuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_array
@@ -114,7 +115,7 @@ class Sequential:
         """
         self._check_input(x)
         caches = {}
-        for name, layer in self._stages.items():
+        for name, layer in self.stages.items():
             x, caches[name] = layer.forward(self._parts[name], x, train=train, rng=rng, workspace=workspace)
         return x, caches
 
@@ -122,8 +123,8 @@ class Sequential:
         """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
         grads: Arrays = {}
         dy: Array | None = dz
-        first = next(iter(self._stages))
-        for name, layer in reversed(self._stages.items()):
+        first = next(iter(self.stages))
+        for name, layer in reversed(self.stages.items()):
             assert dy is not None
             dy, parts = layer.backward(
                 self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != first
@@ -192,8 +193,9 @@ class Sequential:
         return "\n".join(_aligned(rows))
 
     @cached_property
-    def _stages(self) -> dict[str, Layer]:
-        return self.layers
+    def stages(self) -> dict[str, Layer]:
+        """The layers as `forward` runs them: some are fused with those that follow, see `nn.fuse`."""
+        return fuse(self.layers)
 
     @cached_property
     def _parts(self) -> dict[str, Arrays]:

@@ -82,6 +82,18 @@ def patches(x: Array, at: Geometry, workspace: Workspace) -> Array:
     return matrix.reshape(at.groups, K // at.groups, P)
 
 
+def add_patches(dpatches: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:
+    """The adjoint of `patches`: write to dx the sum of the gradients of all windows that saw a pixel."""
+    C, H, W, N = dx.shape
+    (top, bottom), (left, right) = at.padding
+    border = (C, top + H + bottom, left + W + right, N)
+    if border == dx.shape:
+        col2im(dpatches, at.kernel, at.stride, at.padding, dx)
+    else:
+        image = workspace.empty(border, dx.dtype)
+        np.copyto(dx, col2im(dpatches, at.kernel, at.stride, at.padding, image))
+
+
 def conv2d(
     x: Array,
     w: Array,
@@ -132,7 +144,7 @@ def conv2d_backward(
     returns  dx (C, H, W, N), or None when it is not needed; dw as w; db (F,)
     """
     at = geometry(x, w, stride, padding, groups, "conv2d_backward")
-    C, H, W, N = x.shape
+    C, N = x.shape[0], x.shape[3]
     F = w.shape[0]
     check_array(dy, (F, *at.outputs, N), x.dtype, "conv2d_backward: dy")
     rows = dy.reshape(groups, F // groups, -1)
@@ -145,16 +157,12 @@ def conv2d_backward(
     if not need_dx:
         return None, dw, db
     dx = workspace.empty(x.shape, x.dtype)
-    (top, bottom), (left, right) = at.padding
-    border = (C, top + H + bottom, left + W + right, N)
+    into = dx.reshape(groups, C // groups, -1)
     with workspace.scratch():
-        image = dx if dx.shape == border else workspace.empty(border, x.dtype)
-        if at.pointwise:
-            np.matmul(kernels.swapaxes(1, 2), rows, out=image.reshape(groups, C // groups, -1))
+        if at.pointwise and x.shape[1:3] == at.outputs:
+            np.matmul(kernels.swapaxes(1, 2), rows, out=into)
         else:
             dpatches = workspace.empty((groups, kernels.shape[2], rows.shape[2]), x.dtype)
             np.matmul(kernels.swapaxes(1, 2), rows, out=dpatches)
-            col2im(dpatches, at.kernel, at.stride, at.padding, image)
-        if image is not dx:
-            np.copyto(dx, image[:, top : top + H, left : left + W])
+            add_patches(dpatches, at, dx, workspace)
     return dx, dw, db

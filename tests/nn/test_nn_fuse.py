@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from shapes import SEEDS, distinct, integral, normal
+
+from tinyzip.nn.fuse import ConvReLUPool, fuse
+from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.workspace import Workspace
+
+
+@st.composite
+def chains(draw):
+    """(Conv2d, shape of an image that leaves at least one pooled pixel, N)"""
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    end = st.integers(0, 2)
+    padding = (draw(st.tuples(end, end)), draw(st.tuples(end, end)))
+    least = [max(1, k + 1 - sum(p)) for k, p in zip(kernel, padding, strict=True)]
+    size = tuple(draw(st.integers(low, low + 4)) for low in least)
+    C, F, N = (draw(st.integers(1, 3)) for _ in range(3))
+    return Conv2d(C, F, kernel, padding=padding, bias=draw(st.booleans())), (C, *size), N
+
+
+def run(layers, p, x, dy_seed, **options):
+    """Forward and backward through layers of which the first has the arrays p: y, dx, dp."""
+    caches = []
+    for k, layer in enumerate(layers):
+        x, cache = layer.forward(p if k == 0 else {}, x, **options)
+        caches.append(cache)
+    y = dy = x
+    dy = integral(dy_seed, *y.shape, dtype=y.dtype)
+    for k in reversed(range(len(layers))):
+        dy, dp = layers[k].backward(p if k == 0 else {}, dy, caches[k])
+    return y, dy, dp
+
+
+def far_from_kinks(z):
+    """No two of the values that compete in a pooling window, zero among them, are within 1e-3."""
+    F, H, W, N = z.shape
+    fours = z[:, : H // 2 * 2, : W // 2 * 2].reshape(F, H // 2, 2, W // 2, 2, N)
+    fours = np.moveaxis(fours, (2, 4), (0, 1)).reshape(4, -1)
+    rivals = np.sort(np.concatenate([fours, np.zeros((1, fours.shape[1]))]), axis=0)
+    return np.min(np.diff(rivals, axis=0)) > 1e-3
+
+
+@given(chains(), st.booleans(), SEEDS)
+def test_the_fused_layer_is_the_three_layers_bit_for_bit_on_whole_numbers(chain, train, seed):
+    conv, shape, N = chain
+    x = integral(seed, *shape, N)
+    p = {name: integral(seed + 1, *size) for name, size in conv.parameter_shapes().items()}
+    y, dx, dp = run([conv, ReLU(), MaxPool2d(2)], p, x, seed + 2)
+    fused_y, fused_dx, fused_dp = run([ConvReLUPool(conv)], p, x, seed + 2, train=train)
+    np.testing.assert_array_equal(fused_y, y)
+    np.testing.assert_array_equal(fused_dx, dx)
+    assert fused_dp.keys() == dp.keys()
+    for name in dp:
+        np.testing.assert_array_equal(fused_dp[name], dp[name])
+
+
+@settings(max_examples=25)
+@given(chains(), SEEDS)
+def test_the_fused_backward_is_the_gradient(chain, seed):
+    conv, shape, N = chain
+    layer = ConvReLUPool(conv)
+    arrays = {"x": normal(seed, *shape, N)}
+    arrays |= {name: distinct(seed + 1, *size) for name, size in conv.parameter_shapes().items()}
+    x, p = arrays["x"], {name: arrays[name] for name in conv.parameter_shapes()}
+    assume(far_from_kinks(conv.forward(p, x)[0]))
+    y, cache = layer.forward(p, x, train=True)
+    dy = normal(seed + 2, *y.shape)
+    dx, dp = layer.backward(p, dy, cache)
+    assert_gradients(lambda: layer.forward(p, x)[0], arrays, {"x": dx} | dp, dy)
+
+
+def test_fuse_joins_what_it_knows_and_leaves_the_rest():
+    conv, relu, pool = Conv2d(1, 2, 5), ReLU(), MaxPool2d(2)
+    assert fuse({"a": conv, "b": relu, "c": pool, "d": Flatten()}) == {
+        "a": ConvReLUPool(conv),
+        "d": Flatten(),
+    }
+    for layers in (
+        [conv, pool, relu],
+        [conv, relu, MaxPool2d(3)],
+        [conv, relu, MaxPool2d(2, 1)],
+        [conv, relu, MaxPool2d(2, padding=1)],
+        [Conv2d(1, 2, 5, stride=2), relu, pool],
+        [Conv2d(2, 2, 5, groups=2), relu, pool],
+        [Conv2d(1, 2, 2), relu, pool],
+        [conv, relu],
+        [conv],
+    ):
+        named = {str(k): layer for k, layer in enumerate(layers)}
+        assert fuse(named) == named
+
+
+def test_a_network_gives_the_same_bits_from_fresh_arrays_and_from_a_workspace():
+    layers = {"conv": Conv2d(1, 3, 5), "relu": ReLU(), "pool": MaxPool2d(2), "flat": Flatten()}
+    net = Sequential.create(layers | {"out": Linear(48, 4)}, (1, 12, 12), np.random.default_rng(0))
+    assert list(net.stages) == ["conv", "flat", "out"]
+    x, dz = normal(1, 1, 12, 12, 5, dtype=np.float32), normal(2, 4, 5, dtype=np.float32)
+    workspace = Workspace()
+    for _ in range(3):
+        workspace.reset()
+        z, caches = net.forward(x, train=True, workspace=workspace)
+        grads = net.backward(dz, caches, workspace=workspace)
+    fresh_z, fresh_caches = net.forward(x)
+    np.testing.assert_array_equal(z, fresh_z)
+    for name, gradient in net.backward(dz, fresh_caches).items():
+        np.testing.assert_array_equal(grads[name], gradient)
+
+
+def test_the_fused_layer_refuses_an_image_without_a_pooled_pixel():
+    conv = Conv2d(1, 1, 3)
+    p = conv.initialize(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="window of 4×4"):
+        ConvReLUPool(conv).forward(p, np.zeros((1, 3, 3, 1), np.float32))

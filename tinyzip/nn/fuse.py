@@ -1,0 +1,189 @@
+"""Convolution, ReLU and 2×2 max pooling as one step, with patches aligned to the pooling.
+
+A pooled pixel is the largest of four neighbouring outputs of the convolution, and their four k×k
+windows lie in one window of (k + 1)×(k + 1). So take only those larger windows, two apart, and place
+the kernel in them four times:
+
+    wide[d, e, f, c, i + d, j + e] = w[f, c, i, j],   zero elsewhere,   d, e ∈ {0, 1}             (A1)
+    z[d, e, f, p] = wide · patches,   patches of (k + 1)×(k + 1) windows with stride 2            (A2)
+    y[f, p] = max(0, b[f] + max_{d,e} z[d, e, f, p])                                             (A3)
+
+A3 uses that adding a bias and taking max(·, 0) are monotone, hence commute with the maximum: they act on
+the pooled quarter. For k = 5 the patches hold 36 values where they held 4·25, and the matrix has
+four times the rows, which BLAS likes better; 36/25 the multiplications is the price. Backward is C2
+of `ops.conv` with `wide` for w, on a dz that holds each dy at its winner of four; dw is read out of
+dwide where A1 placed w. It is the same function as the three layers one after another, equal bit for
+bit wherever sums are exact: `fuse` changes how a network is computed, never what.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from tinyzip.nn import ops
+from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
+from tinyzip.nn.layers import Conv2d, MaxPool2d, ReLU
+from tinyzip.nn.ops import FRESH
+from tinyzip.nn.ops.checks import Array, Shape, check_array
+from tinyzip.nn.ops.conv import Geometry, add_patches, geometry, patches
+from tinyzip.windows import window_count
+from tinyzip.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ConvReLUPool(Layer):
+    """Conv2d with stride 1 and one group, then ReLU, then MaxPool2d(2). Arrays: those of the Conv2d."""
+
+    conv: Conv2d
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return self.conv.parameter_shapes()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return MaxPool2d(2).output_shape(self.conv.output_shape(shape))
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.conv.multiplications(shape)
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        """The winners, which only backward needs, are kept when training and else found again there."""
+        y, winners = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, train)
+        return y, (x, y, winners)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        x, y, winners = cache
+        if winners is None:
+            y, winners = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, True)
+        dx, dw, db = conv_relu_pool_backward(dy, x, p["w"], y, winners, self.conv.padding, workspace, need_dx)
+        return dx, {"w": dw, "b": db} if self.conv.bias else {"w": dw}
+
+
+def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
+    """The same network with each Conv2d, ReLU, MaxPool2d(2) that pays as one layer, under the first's name.
+
+    It pays while the larger windows cost at most half more multiplications, from 5×5 on.
+    """
+    names, kinds = list(layers), list(layers.values())
+    fused: dict[str, Layer] = {}
+    at = 0
+    while at < len(names):
+        match kinds[at : at + 3]:
+            case [Conv2d(stride=(1, 1), groups=1, kernel=(kh, kw)) as conv, ReLU(), MaxPool2d() as pool] if (
+                pool == MaxPool2d(2) and 2 * (kh + 1) * (kw + 1) <= 3 * kh * kw
+            ):
+                fused[names[at]] = ConvReLUPool(conv)
+                at += 3
+            case _:
+                fused[names[at]] = kinds[at]
+                at += 1
+    return fused
+
+
+def conv_relu_pool(
+    x: Array, w: Array, b: Array | None, padding: Any, workspace: Workspace, need_winners: bool
+) -> tuple[Array, Array | None]:
+    """y = max_pool2d(relu(conv2d(x, w, b, 1, padding)), 2), by A1–A3.
+
+    x (C, H, W, N), w (F, C, kh, kw), b (F,) or None, as in `conv2d`
+    returns  y (F, OH, OW, N); winners (3, F, OH·OW·N) bool, or None when not needed: is the upper row's
+             maximum the larger; is the left one of the upper row; is the left one of the lower row
+    """
+    at = _aligned(x, w, padding)
+    F, N = w.shape[0], x.shape[3]
+    y = workspace.empty((F, *at.outputs, N), x.dtype)
+    best = y.reshape(F, -1)
+    winners = workspace.empty((3, *best.shape), np.bool_) if need_winners else None
+    with workspace.scratch():
+        z = workspace.empty((4, *best.shape), x.dtype)
+        np.matmul(_wide(w, workspace), patches(x, at, workspace)[0], out=z.reshape(4 * F, -1))
+        if winners is not None:
+            np.greater_equal(z[0], z[1], out=winners[1])
+            np.greater_equal(z[2], z[3], out=winners[2])
+        upper, lower = np.maximum(z[0], z[1], out=z[0]), np.maximum(z[2], z[3], out=z[2])
+        if winners is not None:
+            np.greater_equal(upper, lower, out=winners[0])
+        np.maximum(upper, lower, out=best)
+        if b is not None:
+            check_array(b, (F,), x.dtype, "conv_relu_pool: b")
+            best += b[:, None]
+        z[1, 0] = 0  # `maximum` with a number would be five times slower than with an array
+        np.maximum(best, z[1, 0], out=best)
+    return y, winners
+
+
+def conv_relu_pool_backward(
+    dy: Array,
+    x: Array,
+    w: Array,
+    y: Array,
+    winners: Array,
+    padding: Any,
+    workspace: Workspace,
+    need_dx: bool = True,
+) -> tuple[Array | None, Array, Array]:
+    """dx (None when not needed), dw, db from dy (F, OH, OW, N) and what the forward gave."""
+    at = _aligned(x, w, padding)
+    F = w.shape[0]
+    check_array(dy, y.shape, x.dtype, "conv_relu_pool_backward: dy")
+    dw, db = workspace.empty(w.shape, w.dtype), workspace.empty((F,), w.dtype)
+    dx = workspace.empty(x.shape, x.dtype) if need_dx else None
+    with workspace.scratch():
+        dz = workspace.empty((4, F, dy[0].size), x.dtype)
+        _to_winners(ops.relu_backward(dy, y, workspace).reshape(F, -1), winners, dz)
+        rows = dz.reshape(4 * F, -1)
+        np.sum(rows.reshape(4, F, -1), axis=(0, 2), out=db)
+        wide = _wide(w, workspace)
+        dwide = workspace.empty(wide.shape, w.dtype)
+        with workspace.scratch():
+            np.matmul(rows, patches(x, at, workspace)[0].T, out=dwide)
+        np.sum(_placed(dwide, w.shape), axis=(0, 1), out=dw)
+        if dx is not None:
+            dpatches = workspace.empty((wide.shape[1], rows.shape[1]), x.dtype)
+            np.matmul(wide.T, rows, out=dpatches)
+            add_patches(dpatches, at, dx, workspace)
+    return dx, dw, db
+
+
+def _aligned(x: Array, w: Array, padding: Any) -> Geometry:
+    """The larger windows, one for each pooled pixel."""
+    plain = geometry(x, w, 1, padding, 1, "conv_relu_pool")
+    kernel = plain.kernel[0] + 1, plain.kernel[1] + 1
+    size = x.shape[1], x.shape[2]
+    outputs = window_count(size, kernel, (2, 2), plain.padding, "conv_relu_pool: x")
+    return Geometry(kernel, (2, 2), plain.padding, 1, outputs)
+
+
+def _wide(w: Array, workspace: Workspace) -> Array:
+    """The kernel at the four places of A1, as a matrix (4·F, C·(kh + 1)·(kw + 1))."""
+    F, C, kh, kw = w.shape
+    wide = workspace.empty((4 * F, C * (kh + 1) * (kw + 1)), w.dtype)
+    wide[...] = 0
+    _placed(wide, w.shape)[...] = w
+    return wide
+
+
+def _placed(wide: Array, shape: Shape) -> Array:
+    """A view (d, e, f, c, i, j) of what A1 does not leave zero in `wide`: wide[d, e, f, c, i + d, j + e]."""
+    F, C, kh, kw = shape
+    blocks = wide.reshape(2, 2, F, C, kh + 1, kw + 1)
+    d, e, f, c, i, j = blocks.strides
+    return as_strided(blocks, (2, 2, *shape), (d + i, e + j, f, c, i, j))
+
+
+def _to_winners(dy: Array, winners: Array, dz: Array) -> None:
+    """Fill dz (4, F, P) with dy (F, P) at the winner of each four, and zero elsewhere.
+
+    Twice in halves, first the rows and then the pixels of each: what one half does not get, the other does.
+    """
+    upper, upper_left, lower_left = winners
+    np.multiply(dy, upper, out=dz[1])
+    np.subtract(dy, dz[1], out=dz[3])
+    for left, right, first in ((dz[0], dz[1], upper_left), (dz[2], dz[3], lower_left)):
+        np.multiply(right, first, out=left)
+        right -= left
