@@ -13,7 +13,7 @@ from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.train import fit
 
-K, SHAPE, N = 4, (1, 5, 4), 150
+K, SHAPE, N = 4, (1, 5, 4), 200
 SHORT = {"epochs": 2, "batch": 70, "progress": False}
 
 
