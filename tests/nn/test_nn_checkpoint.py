@@ -22,7 +22,9 @@ arrays = st.dictionaries(
     hnp.arrays(st.sampled_from(checkpoint.DTYPES), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0)),
     max_size=4,
 )
-leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
 metas = st.dictionaries(st.text(max_size=5), leaves | st.lists(leaves, max_size=3), max_size=4)
 
 
@@ -69,7 +71,7 @@ def test_any_changed_bit_any_cut_and_any_addition_is_refused(tmp_path):
 def test_a_foreign_file_is_refused_and_never_overwritten(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="checkpoint .*file: found .*, needed "):
+    with pytest.raises(ValueError, match=r"checkpoint .*file: found .*, needed "):
         read(path)
     with pytest.raises(ValueError, match="found a file of another kind"):
         write(path, META, ARRAYS)

@@ -84,8 +84,11 @@ def _run(update: Callable[..., None], blocks: list[tuple[Any, ...]], workers: Wo
             update(*block)
         return
 
+    caller = np.geterr()  # what NumPy does on overflow is a setting of each thread
+
     def one(block: tuple[Any, ...], _: Workspace) -> None:
-        update(*block)
+        with np.errstate(**caller):
+            update(*block)
 
     workers.map(one, blocks)
 

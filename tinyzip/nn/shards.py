@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from tinyzip.data import to_input
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch, Model, Objective
+from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
 
@@ -96,7 +97,10 @@ class Shards(Generic[AnyModel]):
         """What the model sees of shard number s."""
         images = self.images[index]
         if self.augment is not None:
+            shape = images.shape
             images = self.augment(images, np.random.default_rng((*seed, s, 0)))
+            if images.shape != shape:
+                refuse("fit: augment", f"images of shape {images.shape} in return", f"{shape}")
         return to_input(images).astype(self._dtype, copy=False)
 
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:

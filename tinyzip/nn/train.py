@@ -102,8 +102,7 @@ def fit(
         if resume is not None:
             training.load(resume)
         keeper = Keeper(training, checkpoint, checkpoint_seconds)
-        done = training.epoch * training.steps + training.step
-        with keeper, Bar(epochs * training.steps, done, progress) as bar:
+        with keeper, Bar(epochs * training.steps, training.done, progress) as bar:
             while training.epoch < epochs:
                 while training.step < training.steps:
                     bar.step(training.advance())
@@ -143,7 +142,8 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
     if labels.shape != (len(images),):
         refuse(f"{argument}: labels", f"shape {labels.shape}", f"({len(images)},), one for each image")
     dtype = next(iter(model.params.values())).dtype
-    K = model.forward(to_input(images[:1]).astype(dtype))[0].shape[0]
+    with np.errstate(all="ignore"):
+        K = model.forward(to_input(images[:1]).astype(dtype))[0].shape[0]
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
 

@@ -95,9 +95,13 @@ class Training(Generic[AnyModel]):
             self._seed = int(self._rng.integers(2**63))
 
     def _lr(self, step: int) -> float:
-        """Learning rate of a step of this epoch, from 0; each step has the schedule's value at its middle."""
-        done = self.epoch * self.steps + step + 0.5
-        return self._recipe.schedule(done / (self._recipe.epochs * self.steps))
+        """Learning rate of a step, counted from 0 over all epochs: the schedule's value at its middle."""
+        return self._recipe.schedule((step + 0.5) / (self._recipe.epochs * self.steps))
+
+    @property
+    def done(self) -> int:
+        """Steps done in all epochs."""
+        return self.epoch * self.steps + self.step
 
     def advance(self) -> float:
         """One step; returns the batch's loss, and opens no new epoch.
@@ -110,9 +114,10 @@ class Training(Generic[AnyModel]):
         seed = (self._seed, self.step)
         gradient = self._shards(index, seed)
         if not isfinite(gradient.loss):
-            self._stop(f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
-        lr = self._lr(self.step)
-        self._recipe.optimizer.step(self._params, gradient.grads, self._state, lr, self._workers)
+            self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
+        lr = self._lr(self.done)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._recipe.optimizer.step(self._params, gradient.grads, self._state, lr, self._workers)
         for name, array in gradient.statistics.items():
             self._params[name][...] = array
         self.step += 1
@@ -123,17 +128,18 @@ class Training(Generic[AnyModel]):
     def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
         """Write the line of a complete epoch and open the next."""
         loss = self.loss / self._images
-        lr = self._lr(self.steps - 1)
+        lr = self._lr(self.done - 1)
         self.epoch += 1
         epoch = Epoch(self.epoch, loss, validation_loss, validation_errors, lr, self.seconds)
         self.history.append(epoch)
         self._open()
         return epoch
 
-    def _stop(self, what: str, where: str) -> NoReturn:
+    def _stop(self, step: int, what: str, where: str) -> NoReturn:
+        epoch, step_of_epoch = divmod(step, self.steps)
         raise FloatingPointError(
-            f"training stopped at epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}, "
-            f"learning rate {self._lr(self.step):.3g}: {what}, first in {where}; "
+            f"training stopped at epoch {epoch + 1}, step {step_of_epoch + 1} of {self.steps}, "
+            f"learning rate {self._lr(step):.3g}: {what}, first in {where}; "
             "a lower learning rate may help"
         )
 
@@ -145,7 +151,7 @@ class Training(Generic[AnyModel]):
         """
         for name, array in self._params.items():
             if not np.isfinite(array).all():
-                self._stop("a parameter that is not finite", name)
+                self._stop(self.done - 1, "a parameter that is not finite", name)
         meta = {
             "setup": self._setup,
             "epoch": self.epoch,
@@ -177,7 +183,9 @@ class Training(Generic[AnyModel]):
     def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
         """The contents of a checkpoint; refuses one that this training cannot go on from."""
         meta, arrays = checkpoint.read(path)
-        setup = meta.get("setup", {})
+        setup = meta.get("setup")
+        if not isinstance(setup, dict):
+            refuse(f"checkpoint {path}", "no training", f"one of {self._setup['model']}")
         for key, value in self._setup.items():
             if setup.get(key) != value:
                 refuse(f"checkpoint {path}: {key}", setup.get(key), str(value))
