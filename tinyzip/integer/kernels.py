@@ -1,75 +1,144 @@
-"""The operators, as functions on arrays of codes (C, H, W, N) or (C, N)."""
+"""Convolution and fully connected layers on codes: centre, gather, multiply, pool, requantize.
 
+The five steps, for a batch x (C, H, W, N) of codes:
+
+    centre      x − x.zero, in the dtype of the product, in a border of zeros
+    gather      the windows as columns of a matrix, by (W2)
+    multiply    acc (F, OH·OW·N), see `gemm`
+    pool        the maxima of acc, if a max pool comes next
+    requantize  acc + bias to codes, see `scaling`
+
+Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within a
+channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest code;
+and the bias moves all sums of a channel alike. It leaves fewer sums to requantize, a quarter for a window of 2×2.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fixedpoint import requantize
-from tinyzip.integer.gemm import Product, multiply, product_dtype
-from tinyzip.integer.operators import AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Weighted
-from tinyzip.windows import im2col, pad, windows
+from tinyzip.integer.gemm import Product, integers, multiply, product_dtype
+from tinyzip.integer.operators import NO_PADDING, Conv2d, Linear, MaxPool2d, Weighted
+from tinyzip.integer.pools import clamp, max_pool2d
+from tinyzip.integer.scaling import Scaling, take
+from tinyzip.windows import Padding, im2col, windows
+from tinyzip.workspace import Workspace
 
 
-def centred(x: NDArray[Any], codes: Codes, padding: Any, dtype: Any) -> NDArray[Any]:
-    """x − zero as dtype, with a border of zeros."""
-    return pad(x.astype(dtype) - dtype.type(codes.zero), padding, 0)
+@dataclass(frozen=True)
+class Prepared:
+    """A weighted operator with what can be worked out once for a run.
+
+    w     of the product's dtype, flattened to (F, K)
+    bias  (F, 1), of the accumulator's integers
+    pool  the max pool that follows and is done on the accumulators, or None
+    """
+
+    operator: Weighted
+    x: Codes
+    w: NDArray[Any]
+    bias: NDArray[Any]
+    scaling: Scaling
+    pool: MaxPool2d | None
+
+    @classmethod
+    def of(
+        cls, operator: Weighted, x: Codes, bound: int, product: Product, pool: MaxPool2d | None = None
+    ) -> "Prepared":
+        """bound is that of the operator on codes x, by (B1)."""
+        dtype = product_dtype(bound, product)
+        w = operator.w.reshape(len(operator.w), -1).astype(dtype)
+        bias = operator.bias.astype(np.int32 if dtype.kind == "f" else dtype)[:, None]
+        scaling = Scaling.of(operator.m0, operator.n, operator.y, operator.rounding)
+        return cls(operator, x, w, bias, scaling, pool)
 
 
-def scale_codes(operator: Weighted, acc: NDArray[Any]) -> NDArray[Any]:
-    column = (-1,) + (1,) * (acc.ndim - 1)
-    m0, n = operator.m0.reshape(column), operator.n.reshape(column)
-    return requantize(acc, m0, n, operator.y, operator.rounding)
+def centre(
+    x: NDArray[Any], codes: Codes, padding: Padding, dtype: np.dtype[Any], workspace: Workspace
+) -> NDArray[Any]:
+    """x (C, H, W, N) minus the zero point, as dtype, with a border of zeros."""
+    (top, bottom), (left, right) = padding
+    C, H, W, N = x.shape
+    out = take(x, (C, top + H + bottom, left + W + right, N), dtype, workspace)
+    if top or bottom or left or right:
+        out[...] = 0
+    inner = out[:, top : top + H, left : left + W]
+    np.subtract(x, dtype.type(codes.zero), out=inner)
+    return out
 
 
-def conv2d(operator: Conv2d, x: NDArray[Any], codes: Codes, bound: int, product: Product) -> NDArray[Any]:
-    accumulator = accumulator_of(bound)
-    dtype = product_dtype(bound, accumulator, product)
-    padded = centred(x, codes, operator.padding, dtype)
-    G, F, N = operator.groups, len(operator.w), x.shape[-1]
-    view = windows(padded, operator.kernel, operator.stride)
-    OH, OW = view.shape[3:5]
-    w = operator.w.reshape(G, F // G, -1).astype(dtype)
-    acc = np.empty((F, OH * OW * N), dtype)
-    for g, part in enumerate(np.split(padded, G)):
-        patches = im2col(np.ascontiguousarray(part), operator.kernel, operator.stride)
-        multiply(w[g], patches, acc[g * (F // G) : (g + 1) * (F // G)])
-    acc = acc.astype(np.int32) + operator.bias[:, None]
-    return scale_codes(operator, acc).reshape(F, OH, OW, N)
+def gather(x: NDArray[Any], operator: Conv2d, workspace: Workspace) -> NDArray[Any]:
+    """The windows of a padded x as a matrix (C·kh·kw, OH·OW·N); for a window of one place x itself."""
+    C, H, W, N = x.shape
+    (kh, kw), (sh, sw) = operator.kernel, operator.stride
+    if kh == kw == sh == sw == 1:
+        return x.reshape(C, -1)
+    OH, OW = (H - kh) // sh + 1, (W - kw) // sw + 1
+    out = take(x, (C * kh * kw, OH * OW * N), x.dtype, workspace)
+    im2col(x, operator.kernel, operator.stride, out)
+    return out
 
 
-def linear(operator: Linear, x: NDArray[Any], codes: Codes, bound: int, product: Product) -> NDArray[Any]:
-    accumulator = accumulator_of(bound)
-    dtype = product_dtype(bound, accumulator, product)
-    acc = np.empty((len(operator.w), x.shape[-1]), dtype)
-    multiply(operator.w.astype(dtype), x.astype(dtype) - dtype.type(codes.zero), acc)
-    return scale_codes(operator, acc.astype(np.int32) + operator.bias[:, None])
+def depthwise(
+    x: NDArray[Any], step: Prepared, operator: Conv2d, acc: NDArray[Any], workspace: Workspace
+) -> None:
+    """One channel a group: every place of the window adds its weight times the image, moved to that place.
+
+    x (C, H, W, N) padded, acc (F, OH, OW, N)
+    """
+    (kh, kw), (sh, sw) = operator.kernel, operator.stride
+    F, OH, OW, N = acc.shape
+    C = operator.groups
+    sums = acc.reshape(C, F // C, OH, OW, N)
+    w = step.w.reshape(C, F // C, kh, kw, 1, 1, 1)
+    term = take(acc, sums.shape, acc.dtype, workspace)
+    for i in range(kh):
+        for j in range(kw):
+            seen = x[:, None, i : i + sh * (OH - 1) + 1 : sh, j : j + sw * (OW - 1) + 1 : sw]
+            np.multiply(seen, w[:, :, i, j], out=term if i or j else sums)
+            if i or j:
+                np.add(sums, term, out=sums)
 
 
-def max_pool2d(operator: MaxPool2d, x: NDArray[Any], codes: Codes) -> NDArray[Any]:
-    y = windows(pad(x, operator.padding, codes.lo), operator.kernel, operator.steps).max((1, 2))
-    return y if operator.y is None else np.clip(y, operator.y.lo, operator.y.hi).astype(operator.y.dtype)
+def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """Codes (C, H, W, N) to codes (F, OH, OW, N), or to what the pool after it leaves of them."""
+    dtype, F, N, G = step.w.dtype, len(step.w), x.shape[-1], operator.groups
+    padded = centre(x, step.x, operator.padding, dtype, workspace)
+    OH, OW = windows(padded, operator.kernel, operator.stride).shape[3:5]
+    acc = take(x, (F, OH, OW, N), dtype, workspace)
+    if G > 1 and operator.w.shape[1] == 1:
+        depthwise(padded, step, operator, acc, workspace)
+    else:
+        patches = gather(padded, operator, workspace)
+        for w, part, out in zip(
+            *(np.split(a, G) for a in (step.w, patches, acc.reshape(F, -1))), strict=True
+        ):
+            multiply(w, part, out)
+    if step.pool is not None:
+        least = -(2**24) if dtype.kind == "f" else int(np.iinfo(dtype).min)
+        acc = max_pool2d(step.pool, acc, least, workspace)
+    y = finish(step, acc.reshape(F, -1), workspace).reshape(acc.shape)
+    return y if step.pool is None else clamp(y, step.pool.y, workspace)
 
 
-def round_mean(total: NDArray[Any], count: Any) -> NDArray[Any]:
-    """total / count to nearest, half away from zero."""
-    mean: NDArray[Any] = np.sign(total) * ((np.abs(total) + count // 2) // count)
-    return mean
+def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """Codes (C, N) to codes (F, N)."""
+    C, N = x.shape
+    centred = centre(x.reshape(C, 1, 1, N), step.x, NO_PADDING, step.w.dtype, workspace)
+    acc = take(x, (len(step.w), N), step.w.dtype, workspace)
+    multiply(step.w, centred.reshape(C, N), acc)
+    return finish(step, acc, workspace)
 
 
-def avg_pool2d(operator: AvgPool2d, x: NDArray[Any], codes: Codes) -> NDArray[Any]:
-    total = windows(pad(x.astype(np.int32), operator.padding, 0), operator.kernel, operator.steps).sum((1, 2))
-    ones = pad(np.ones((1, *x.shape[1:3], 1), np.int32), operator.padding, 0)
-    count = windows(ones, operator.kernel, operator.steps).sum((1, 2))
-    y = codes if operator.y is None else operator.y
-    return np.clip(round_mean(total, count), y.lo, y.hi).astype(y.dtype)
-
-
-def global_avg_pool(operator: GlobalAvgPool, x: NDArray[Any], codes: Codes) -> NDArray[Any]:
-    if operator.y is None:
-        mean = round_mean(x.sum((1, 2), dtype=np.int32, keepdims=True), x.shape[1] * x.shape[2])
-        return mean.astype(codes.dtype)
-    acc = (x.astype(np.int32) - codes.zero).sum((1, 2), keepdims=True)
-    return requantize(acc, operator.m0, operator.n, operator.y, operator.rounding)
+def finish(step: Prepared, acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """acc (F, P), without its bias, to codes (F, P)."""
+    y = take(acc, acc.shape, step.operator.y.dtype, workspace)
+    with workspace.scratch():
+        whole = take(acc, acc.shape, np.int32, workspace) if acc.dtype.kind == "f" else acc
+        acc = integers(acc, whole)
+        np.add(acc, step.bias, out=acc)
+        step.scaling.apply(acc, y, workspace)
+    return y
