@@ -94,7 +94,7 @@ def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> ND
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Images and the class of each.
 
