@@ -7,8 +7,8 @@ then choose:
     minimise Σ_l cost(l, b_l)   with   Σ_l bytes(l, b_l) ≤ budget                             (1)
 
 cost(l, b) is what the loss on validation images rises by when only layer l is quantized to b bits
-("sensitivity"). That the rises add up is an assumption: near the float model they are small, and to first order
-small things add. It is the only one. With (1) as it stands the choice is a multiple-choice knapsack, and a
+("sensitivity"). That the rises add up is an assumption: near the float model they are small, and to
+first order small things add. It is the only one. With (1) as it stands the choice is a multiple-choice knapsack, and a
 handful of layers with seven choices each is solved exactly: go through the layers, and keep of all
 choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that is
 beaten now stays beaten whatever follows, so nothing is lost.
@@ -27,7 +27,8 @@ def knapsack(
     costs   layer -> bits -> cost, any unit, any sign
     sizes   layer -> bits -> bytes, for the same layers and bits
     budget  bytes
-    raises  ValueError where even the smallest choice of each layer is over the budget; it names the largest layer
+    raises  ValueError where even the smallest choice of each layer is over the budget; it names the
+            largest layer
     """
     if not costs or costs.keys() != sizes.keys():
         refuse(

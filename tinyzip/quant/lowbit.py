@@ -1,11 +1,13 @@
 """One bit, three values, and scales that are a shift.
 
-At the bottom of the ladder a weight has two or three values, and the scale is all that is left to choose. Where
-the error Σ (w − s·q)² is the measure, that choice has a closed form. For any fixed codes q it is least squares,
+At the bottom of the ladder a weight has two or three values, and the scale is all that is left to
+choose. Where the error Σ (w − s·q)² is the measure, that choice has a closed form. For any fixed codes q it
+is least squares,
 
     s = Σ w·q / Σ q²                                                                         (1)
 
-and for a fixed s the best codes are the nearest. Binary codes q = sign(w) do not depend on s, so (1) is final:
+and for a fixed s the best codes are the nearest. Binary codes q = sign(w) do not depend on s, so (1) is
+final:
 
     binary   s = mean |w|                                    [Rastegari et al. 2016, eq. 6]  (2)
 
@@ -17,8 +19,8 @@ Ternary codes are ±1 for the largest k magnitudes and 0 for the rest, for some 
 which is exact, where Li & Liu 2016 (eq. 5, 6) assume a distribution and put the threshold at 0.7·mean |w|. At
 the optimum the threshold is s/2: nearest rounding on the grid gives those very codes.
 
-Power-of-two scales turn the engine's multiplier into a shift. There is no closed form, because the codes change
-with s, but there are few candidates: above the scale that covers the largest weight every halving
+Power-of-two scales turn the engine's multiplier into a shift. There is no closed form, because the codes
+change with s, but there are few candidates: above the scale that covers the largest weight every halving
 refines the grid, so nothing larger can be best, and each halving below clips half of what was left.
 """
 
@@ -40,7 +42,9 @@ class Signs(Grid):
     As there is no zero to pad with, this is a grid for weights only.
     """
 
-    def __init__(self, scale: ArrayLike) -> None:
+    def __init__(self, scale: ArrayLike, zero: ArrayLike = 0, lo: int = -1, hi: int = 1) -> None:
+        if (lo, hi) != (-1, 1) or np.any(zero):
+            refuse("Signs: zero, lo, hi", (zero, lo, hi), "0, −1, 1")
         super().__init__(scale, 0, -1, 1)
 
     @property
@@ -59,7 +63,8 @@ def _magnitudes(w: NDArray[Any], name: str) -> NDArray[np.float64]:
     """|w| as rows (F, K) in float64; refuses what has no scale."""
     if w.ndim < 2 or w.size == 0:
         refuse(name, f"shape {w.shape}", "weights (F, …) with at least one in each channel")
-    return np.abs(check_finite(w, name).reshape(w.shape[0], -1)).astype(np.float64)
+    rows: NDArray[np.float64] = np.abs(check_finite(w, name).reshape(w.shape[0], -1)).astype(np.float64)
+    return rows
 
 
 def binary_scale(w: NDArray[Any]) -> NDArray[np.float64]:

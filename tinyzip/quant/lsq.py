@@ -7,9 +7,9 @@ and activation is rounded to its grid and turned back at once, in float ("fake" 
 
 lo and hi count from the code of zero, so lo ≤ 0 ≤ hi. The true derivative of a staircase is 0 almost
 everywhere, and nothing would ever learn. The *straight-through* estimator takes the derivative of the
-staircase's trend instead: 1 inside the range, 0 where the clip holds [Bengio et al. 2013; Esser et al. 2020, eq. 5]
+staircase's trend instead [Bengio et al. 2013]: 1 inside the range, 0 where the clip holds,
 
-    ∂y/∂x = 1 where lo < v < hi, else 0                                                             (2)
+    ∂y/∂x = 1 where lo < v < hi, else 0                    [Esser et al. 2020, eq. 5]               (2)
 
 How wide should a stair be? It is a number like any other, so learn it. Differentiate (1) by s, take
 round's own derivative straight through, and three rules come out, by how much of it one believes:
@@ -52,7 +52,8 @@ def _column(step: Any, x: NDArray[Any], lo: int, hi: int) -> NDArray[Any]:
         refuse("fake_quantize: step", step.min(), "steps above zero")
     if not lo <= 0 <= hi or lo == hi:
         refuse("fake_quantize: lo, hi", (lo, hi), "codes relative to zero, lo ≤ 0 ≤ hi and lo < hi")
-    return step.reshape(step.shape + (1,) * (x.ndim - 1)) if step.ndim else step
+    column: NDArray[Any] = step.reshape(step.shape + (1,) * (x.ndim - 1)) if step.ndim else step
+    return column
 
 
 def fake_quantize(x: NDArray[Any], step: Any, lo: int, hi: int, workspace: Workspace = FRESH) -> NDArray[Any]:

@@ -7,8 +7,8 @@ one cuts them off. PACT makes the end α a parameter that the loss itself moves:
     ∂y/∂x = 1 where 0 < x < α, else 0
     ∂y/∂α = 1 where x ≥ α, else 0                                          [Choi et al. 2018, eq. 3]
 
-Only clipped values move α, and always to reduce their own loss; a small L2 penalty on α (their section 3) pulls
-it back down. LSQ (`lsq.py`) sees the rounding as well and needs no penalty; it replaced PACT, and with
+Only clipped values move α, and always to reduce their own loss; a small L2 penalty on α (their section
+3) pulls it back down. LSQ (`lsq.py`) sees the rounding as well and needs no penalty; it replaced PACT, and with
 α = hi·s PACT is its rule "pact", to the bit of the mathematics: a test holds them together.
 """
 
@@ -22,7 +22,7 @@ from tinyzip.refuse import refuse
 
 
 def _codes(alpha: Any, bits: int) -> int:
-    if not np.ndim(alpha) == 0 or not alpha > 0:
+    if np.ndim(alpha) != 0 or not alpha > 0:
         refuse("pact: alpha", alpha, "one number above zero")
     if isinstance(bits, bool) or bits not in range(1, 9):
         refuse("pact: bits", bits, "1 to 8")

@@ -1,0 +1,332 @@
+"""A network that trains as if it were already integers.
+
+`FakeQuantized` wraps a `Sequential` and its grids, and is itself a model: a flat dict of arrays, forward,
+backward. `nn.fit` and distillation train it without knowing. A training step through it is three lines:
+fake-quantize the dict, forward and backward as always, pull the gradients back through the rounding.
+
+Its dict holds the float weights and biases under their usual names, and for each step that is learned its
+logarithm: "conv1.log_step" for the activations of the block conv1, "conv1.w.log_step" for its weights, one
+for each output channel. The logarithm keeps every step positive whatever the optimizer does, and makes a
+change of 1 % the same move for a step of 0.001 and one of 10, which is what a per-entry optimizer like Adam needs
+[Jain et al. 2020, section 3.3]. With θ = log s and LSQ's gradient scale g:  ∂L/∂θ = g·s·∂L/∂s.
+
+What the engine will do is simulated where it will do it:
+
+    images       rounded to the input's grid, which is not learned: its range is known
+    weights      rounded to their grids
+    biases       rounded to whole multiples of s_x·s_w, the accumulator's unit; straight through
+    activations  rounded once behind the ReLU. The engine pools accumulators before that, and so may the
+                 simulation round after max pools: rounding is monotone and max only selects, so the
+                 order makes no difference, and there are four times fewer values to round
+    averages     rounded again, to the grid they came on
+
+How far can simulation and engine part? Let D be the largest difference of codes at a block's input, Σ|w| the
+largest channel sum of |code| of its weights, M = s_x·s_w/s_y. Both compute round(v) of the same v, but for:
+float32 sums, off by at most ε = γ·M·max Σ|w·x + b| with γ = (K + 8)·2⁻²⁴ over K products; the engine's multiplier,
+off by a factor within 1 ± 2⁻³¹; its rounding, off by ½ + η, where η = 0 for "single" and "shift" and at most ½ for
+"double"; and D itself. The simulation's own rounding is off by ½. Whole numbers that are this near obey
+
+    D' ≤ ⌊1 + η + 2ε + M·Σ|w|·D⌋                                                           (1)
+
+and pooling and clamping do not widen it; an average adds at most 1. So with equal codes coming in (D = 0), codes
+part by at most one, and only where v is within 2ε of a half. `code_bound` follows (1) from the input, D = 0, to the end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import Blocks, blocks_of
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lowbit import Signs
+from tinyzip.quant.lsq import FRESH, RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
+from tinyzip.refuse import refuse
+from tinyzip.workspace import Workspace
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class FakeQuantize(Layer):
+    """Activations to their grid and back, as a layer. Array: step (), in the unit of x.
+
+    lo, hi   the first and the last code, counted from the code of zero
+    rule     what the step learns from: see `lsq`
+    average  round halves up, as the engine rounds averages of codes from 0 up. Averages do meet halves, and
+             float32 may miss them by a hair; so 2⁻¹⁰ of a step is added, which changes nothing else for
+             windows of fewer than 512
+    """
+
+    lo: int
+    hi: int
+    rule: Rule = "lsq"
+    average: bool = False
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"step": ()}
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def forward(
+        self,
+        p: Arrays,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> tuple[Array, Any]:
+        if self.average:
+            x = np.add(x, p["step"] * 2.0**-10, out=workspace.empty(x.shape, x.dtype), dtype=x.dtype)
+        y = fake_quantize(x, p["step"], self.lo, self.hi, workspace)
+        return y, (x, y)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> tuple[Array | None, Arrays]:
+        x, y = cache
+        dx, dstep = fake_quantize_backward(dy, x, y, p["step"], self.lo, self.hi, self.rule, workspace)
+        return dx, {"step": dstep}
+
+
+def _relative(grid: Grid, name: str) -> tuple[int, int]:
+    """lo and hi counted from zero, for a grid of a whole tensor or a symmetric one of channels."""
+    zero = np.unique(grid.zero)
+    if zero.size != 1:
+        refuse(f"FakeQuantized: grid {name!r}", "zeros that differ by channel", "one zero")
+    return grid.lo - int(zero[0]), grid.hi - int(zero[0])
+
+
+def _inserted(
+    model: Sequential, grids: Mapping[str, Grid], rule: Rule
+) -> tuple[dict[str, Layer], dict[str, str]]:
+    """The model's layers with roundings between them, and for each rounding the grid that it uses."""
+    layers: dict[str, Layer] = {}
+    source: dict[str, str] = {}
+    current, pending = "input", False
+
+    def round_here(name: str, average: bool = False) -> None:
+        layers[name] = FakeQuantize(*_relative(grids[current], current), rule, average)
+        source[name] = current
+
+    for name, layer in model.layers.items():
+        if pending and isinstance(layer, Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout):
+            round_here(f"{current}.round")
+            pending = False
+        layers[name] = layer
+        if isinstance(layer, Conv2d | Linear):
+            current, pending = name, True
+        elif isinstance(layer, AvgPool2d | GlobalAvgPool):
+            round_here(f"{name}.round", average=True)
+    if pending:
+        round_here(f"{current}.round")
+    return layers, source
+
+
+@dataclass(frozen=True)
+class FakeQuantized:
+    """A `Sequential` whose weights, biases and activations pass through grids. Made by `create`.
+
+    source   the float network, whose arrays are only the start
+    start    its grids: "input", and for each block "<name>" and "<name>.w"
+    params   the float arrays, and the logarithms of the steps that are learned
+    rule     "lsq", "pact", or "straight-through": what steps learn from. Only "lsq" learns steps of weights
+    network  the source's layers with roundings between them
+    rounds   for each of these roundings, the grid it uses
+    """
+
+    source: Sequential
+    start: dict[str, Grid]
+    params: Arrays
+    rule: Rule
+    network: Sequential
+    rounds: dict[str, str]
+
+    @classmethod
+    def create(cls, model: Sequential, grids: Mapping[str, Grid], rule: Rule = "lsq") -> Self:
+        """Wrap a float network without batch norms (fold them first) and the grids of `calibrate`.
+
+        raises  ValueError that names the layer for a grid that is missing or has another count of channels,
+                for a batch norm, and for activations with a grid per channel
+        """
+        if rule not in RULES:
+            refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
+        for name, layer in model.layers.items():
+            if isinstance(layer, BatchNorm):
+                refuse(
+                    f"FakeQuantized: layer {name!r}", "a batch norm", "a model whose batch norms are folded"
+                )
+        params = dict(model.params)
+        for name in ["input", *(block.name + end for block in blocks_of(model) for end in ("", ".w"))]:
+            if name not in grids:
+                refuse(f"FakeQuantized: grids[{name!r}]", "nothing", "a grid")
+            scale, weights = grids[name].scale, name.endswith(".w")
+            if scale.ndim and scale.shape != ((model.params[name].shape[0],) if weights else ()):
+                refuse(
+                    f"FakeQuantized: grids[{name!r}]",
+                    f"{scale.size} channels",
+                    "one step, or one for each channel",
+                )
+            _relative(grids[name], name)
+            if name != "input" and (rule == "lsq" or (rule == "pact" and not weights)):
+                params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
+        layers, rounds = _inserted(model, grids, rule)
+        arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
+        network = Sequential(layers, arrays, model.shape)
+        return cls(model, dict(grids), params, rule, network, rounds)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
+
+    @cached_property
+    def _blocks(self) -> Blocks:
+        return blocks_of(self.source)
+
+    def trainable(self) -> list[str]:
+        return list(self.params)
+
+    def with_params(self, params: Mapping[str, Array]) -> Self:
+        """The same network on other arrays; they are not copied."""
+        if params.keys() != self.params.keys():
+            refuse("with_params: params", f"names {sorted(params)}", f"{sorted(self.params)}")
+        for name, array in params.items():
+            if array.shape != self.params[name].shape:
+                refuse(f"with_params: params[{name!r}]", f"shape {array.shape}", f"{self.params[name].shape}")
+        return replace(self, params=dict(params))
+
+    def step(self, name: str) -> Array:
+        """The step of a grid as it is now, in the dtype of the arrays."""
+        learned = self.params.get(f"{name}.log_step")
+        if learned is not None:
+            return np.asarray(np.exp(learned))
+        return self.start[name].scale.astype(self.source.dtype)
+
+    def quantized(self) -> Arrays:
+        """The network's dict: weights and biases rounded, and the steps of the roundings between layers."""
+        arrays: Arrays = {f"{name}.step": self.step(grid) for name, grid in self.rounds.items()}
+        x_step = self.step("input")
+        for block in self._blocks:
+            w, step, name = self.params[f"{block.name}.w"], self.step(f"{block.name}.w"), f"{block.name}.b"
+            grid = self.start[f"{block.name}.w"]
+            if isinstance(grid, Signs):
+                arrays[f"{block.name}.w"] = np.where(w < 0, -_along(step, w), _along(step, w))
+            else:
+                arrays[f"{block.name}.w"] = fake_quantize(w, step, *_relative(grid, block.name))
+            if name in self.params:
+                unit = x_step * step
+                arrays[name] = np.rint(self.params[name] / unit) * unit
+            x_step = self.step(block.name)
+        return arrays
+
+    def forward(
+        self,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> tuple[Array, Any]:
+        """As `Sequential.forward`, through the grids. x (C, H, W, N) or (C, N); z (K, N)."""
+        x = fake_quantize(x, self.step("input"), *_relative(self.start["input"], "input"), workspace)
+        network = self.network.with_params(self.quantized())
+        z, caches = network.forward(x, train=train, rng=rng, workspace=workspace)
+        return z, (network, caches)
+
+    def backward(self, dz: Array, caches: Any, *, workspace: Workspace = FRESH) -> Arrays:
+        """The gradient of every array in `params`, from dz (K, N)."""
+        network, inner = caches
+        raw = network.backward(dz, inner, workspace=workspace)
+        grads: Arrays = {}
+        for block in self._blocks:
+            name = f"{block.name}.w"
+            dw, dstep = self._weights_backward(raw[name], network.params[name], name)
+            grads[name] = dw
+            if f"{name}.log_step" in self.params:
+                step = self.step(name)
+                scale = gradient_scale(dw.size // step.size, self.start[name].hi)
+                grads[f"{name}.log_step"] = dstep * step * scale
+            if f"{block.name}.b" in self.params:
+                grads[f"{block.name}.b"] = raw[f"{block.name}.b"]
+        shapes = self.network.output_shapes()
+        for name, grid in self.rounds.items():
+            entry = f"{grid}.log_step"
+            if entry in self.params:
+                ends = _relative(self.start[grid], grid)
+                scale = gradient_scale(int(np.prod(shapes[name])), max(map(abs, ends)))
+                grads[entry] = grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * scale
+        return grads
+
+    def _weights_backward(self, dy: Array, y: Array, name: str) -> tuple[Array, Array]:
+        w, step, grid = self.params[name], self.step(name), self.start[name]
+        if not isinstance(grid, Signs):
+            return fake_quantize_backward(dy, w, y, step, *_relative(grid, name), self.rule)
+        total = np.einsum("fk,fk->f", dy.reshape(len(w), -1), y.reshape(len(w), -1)) / step
+        return dy * (np.abs(w) <= 2 * _along(step, w)), total if step.ndim else np.asarray(total.sum())
+
+    def activations(self, x: Array) -> Arrays:
+        """The output of every layer and rounding by name, and "input", the images as rounded."""
+        x = fake_quantize(x, self.step("input"), *_relative(self.start["input"], "input"))
+        return {"input": x} | self.network.with_params(self.quantized()).activations(x)
+
+    def statistics(self, caches: Any) -> Arrays:
+        """Nothing: there are no batch norms here."""
+        return {}
+
+    def grids(self) -> dict[str, Grid]:
+        """The grids with the steps learned so far, as `lower` wants them."""
+        return {
+            name: Signs(self.step(name))
+            if isinstance(grid, Signs)
+            else Grid(self.step(name), grid.zero, grid.lo, grid.hi)
+            for name, grid in self.start.items()
+        }
+
+    def model(self) -> Sequential:
+        """The float network with the weights learned so far, as `lower` wants it."""
+        return self.source.with_params({name: self.params[name] for name in self.source.params})
+
+
+def _along(step: Array, w: Array) -> Array:
+    return step.reshape(step.shape + (1,) * (w.ndim - 1)) if step.ndim else step
+
+
+def code_bound(fake: FakeQuantized, rounding: str = "single") -> dict[str, int]:
+    """By how many codes simulation and engine can part, by (1), behind each rounding: {block or average: codes}.
+
+    rounding  of the program that `lower` makes
+    returns   for each block, and each average behind one, in order. The true differences are far smaller:
+              the bound adds up the worst of everything. It never exceeds the grid's own width
+    """
+    grids, arrays = fake.grids(), fake.quantized()
+    bound: dict[str, int] = {}
+    inputs, D = "input", 0
+    for name, layer in fake.network.layers.items():
+        if isinstance(layer, FakeQuantize):
+            continue
+        if isinstance(layer, AvgPool2d | GlobalAvgPool):
+            grid = grids[inputs]
+            D = min(D + 1, grid.hi - grid.lo)
+            bound[name] = D
+        elif isinstance(layer, Conv2d | Linear):
+            x, y = grids[inputs], grids[name]
+            s_w = np.broadcast_to(grids[f"{name}.w"].scale, arrays[f"{name}.w"].shape[:1])
+            M = x.scale * s_w / y.scale
+            codes = np.abs(arrays[f"{name}.w"].reshape(len(s_w), -1) / s_w[:, None])
+            total = codes.sum(axis=1)
+            largest = total * max(x.hi - x.zero, x.zero - x.lo) + np.abs(arrays.get(f"{name}.b", 0)) / (
+                x.scale * s_w
+            )
+            epsilon = (codes.shape[1] + 8) * 2.0**-24 * M * largest
+            eta = 0.5 if rounding == "double" else 0.0
+            D = int(min(np.floor(1 + eta + (2 * epsilon + M * total * D).max()), y.hi - y.lo))
+            bound[name], inputs = D, name
+    return bound
