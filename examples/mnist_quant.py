@@ -50,7 +50,7 @@ Row = dict[str, Any]
 Classes = dict[str, NDArray[Any]]
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, not {EPOCHS}")
     parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
@@ -58,11 +58,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, table, checkpoints")
     parser.add_argument("--json", type=Path, help="where to write the table for machines")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main() -> None:
-    args = arguments()
+def main(words: list[str] | None = None) -> None:
+    args = arguments(words)
     start = time.perf_counter()
     args.out.mkdir(parents=True, exist_ok=True)
     drawn = plots.available()
