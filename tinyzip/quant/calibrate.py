@@ -71,8 +71,9 @@ def weight_grids(
 ) -> Grids:
     """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
 
-    "minmax": the largest |w| is the last code. "mse": the hundredth part of it, out of 100, with the
-    least Σ (w − dq(q(w)))², for each channel by itself where per_channel; never worse than "minmax".
+    "minmax": the last code means the largest |w|. "mse": it means i/100 of that, with the i from 1 to 100
+    that gives the least Σ (w − dq(q(w)))²; so never worse than "minmax". Per channel each channel has its
+    own i, and may also take the tensor's range; so never worse than per tensor.
     """
     if method not in WEIGHT_METHODS:
         refuse("weight_method", repr(method), f"one of {', '.join(WEIGHT_METHODS)}")
@@ -82,10 +83,11 @@ def weight_grids(
     grids = {}
     for name, count in wanted.items():
         w = check_finite(model.params[f"{name}.w"], f"{name}.w").astype(np.float64)
-        rows = w.reshape(len(w), -1) if per_channel else w.reshape(1, -1)
-        top = np.abs(rows).max(axis=1)
+        rows, tensor = w.reshape(len(w), -1), w.reshape(1, -1)
+        top = np.abs(rows if per_channel else tensor).max(axis=1)
         if method == "mse":
-            top = top * _least_squares_share(rows, top, count)
+            whole = _least_squares(tensor, count, np.abs(tensor).max(axis=1))
+            top = _least_squares(rows, count, np.broadcast_to(whole, len(w))) if per_channel else whole
         grids[f"{name}.w"] = Grid.symmetric(top if per_channel else top[0], count)
     return grids
 
@@ -149,12 +151,11 @@ def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, 
     return {name: check_bits(bits[name], f"{argument} of {name}") for name in names}
 
 
-def _least_squares_share(rows: Array, top: Array, bits: int) -> Array:
-    """For each row the share of its largest magnitude that, as its range, gives the least squared error."""
-    best = np.full(len(rows), np.inf)
-    share = np.ones(len(rows))
-    for trial in np.arange(100, 0, -1) / 100:
-        error = ((rows - Grid.symmetric(top * trial, bits).round_trip(rows)) ** 2).sum(axis=1)
-        share = np.where(error < best, trial, share)
-        best = np.minimum(error, best)
-    return share
+def _least_squares(rows: Array, bits: int, start: Array) -> Array:
+    """For each row the range with the least squared error: `start`, or i/100 of its own largest |w|."""
+    own = np.abs(rows).max(axis=1)
+    best, least = start, np.full(len(rows), np.inf)
+    for trial in (start, *(own * i / 100 for i in range(100, 0, -1))):
+        error = ((rows - Grid.symmetric(trial, bits).round_trip(rows)) ** 2).sum(axis=1)
+        best, least = np.where(error < least, trial, best), np.minimum(error, least)
+    return best

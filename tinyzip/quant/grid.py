@@ -74,7 +74,7 @@ class Grid:
 
     scale  () or (C,) float64, positive; real distance of two neighbouring codes
     zero   () or (C,) int64 in [lo, hi], the code of 0; of the same shape as scale
-    lo, hi the first and the last code: 0 ≤ lo < hi ≤ 255 or −128 ≤ lo < 0 < hi ≤ 127
+    lo, hi the first and the last code: 0 ≤ lo < hi ≤ 255 or −128 ≤ lo < hi ≤ 127
 
     With (C,) the channels are axis 0 of the array that is quantized. Arrays are kept read-only.
     """
@@ -88,8 +88,8 @@ class Grid:
         for name, code in (("lo", lo), ("hi", hi)):
             if not isinstance(code, int | np.integer) or isinstance(code, bool):
                 refuse(f"Grid: {name}", repr(code), "a whole number", TypeError)
-        if not (0 <= lo < hi <= 255 or -128 <= lo < 0 < hi <= 127):
-            refuse("Grid: lo, hi", f"{lo} … {hi}", "a part of 0 … 255, or one of −128 … 127 with 0 inside")
+        if not (0 <= lo < hi <= 255 or -128 <= lo < hi <= 127):
+            refuse("Grid: lo, hi", f"{lo} … {hi}", "a part of 0 … 255 or of −128 … 127, two codes or more")
         steps = check_finite(scale, "Grid: scale").astype(np.float64)
         if steps.ndim > 1:
             refuse("Grid: scale", f"shape {steps.shape}", "one number, or one for each channel")

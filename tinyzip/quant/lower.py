@@ -17,11 +17,11 @@ so it stays an operator of its own behind the layer and the engine may run it be
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
 
-|y − ŷ| ≤ Σ |ŵ|·e_x + Σ |w − ŵ|·|x| + s_x·s_w/2 + s_y·(½ + |acc|·M·2⁻³¹) + s_y/2           (L4)
+|y − ŷ| ≤ Σ |ŵ|·e_x + Σ |w − ŵ|·|x| + s_x·s_w/2 + s_y·(½ + |acc|·M·2⁻³¹)                    (L4)
 
-inside the calibrated range: what comes in wrong, the weights' rounding, the bias's, the output's, and
-once more half a step where the range's end was moved to make zero exact. ReLU and max pooling do not
-increase any of it; an average adds the s/2 of its own rounding. A test computes L4 layer by layer.
+for y inside the calibrated range: what comes in wrong, the weights' rounding, the bias's, the output's.
+Saturation adds nothing, since the grid's ends are within s_y/2 of the range's. ReLU and max pooling do
+not increase it; an average adds the s_y/2 of its own rounding. A test computes L4 layer by layer.
 """
 
 from fractions import Fraction

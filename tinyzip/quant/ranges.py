@@ -32,6 +32,7 @@ from tinyzip.quant.histogram import HALF, Histogram
 from tinyzip.refuse import refuse
 
 Range = tuple[float, float]
+EMPTY = 1e-4
 
 
 class Observer(Protocol):
@@ -143,7 +144,8 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
 
     P  the bins below T, all that lies beyond added to the last
     Q  the bins below T, without what lies beyond, merged into as many levels as a side has codes; the
-       count of a level is spread over those of its bins that hold anything
+       count of a level is spread over those of its bins that hold anything. An empty bin counts as 10⁻⁴ of
+       a value, so that the divergence stays finite where P has clipped values and Q has none
     """
     levels = 2**bits if histogram.one_sided else 2 ** (bits - 1)
     counts = histogram.magnitudes()
@@ -158,9 +160,7 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
         level = np.arange(size) * levels // size
         total = np.bincount(level, inside, levels)
         holding = np.bincount(level, inside > 0, levels)
-        spread = np.where(inside > 0, (total / np.maximum(holding, 1))[level], 0)
-        if (spread[p > 0] == 0).any():
-            continue
+        spread = np.where(inside > 0, (total / np.maximum(holding, 1))[level], EMPTY)
         p, q = p[p > 0] / p.sum(), spread[p > 0] / spread.sum()
         divergence = float((p * np.log(p / q)).sum())
         if divergence < best:

@@ -1,0 +1,75 @@
+"""Random small networks that can be lowered, for the tests of this room."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.nn.sequential import Sequential
+
+
+def randomized(layers, shape, rng, dtype=np.float32):
+    """A network with weights, biases and statistics that are all different from their first values."""
+    model = Sequential.create(layers, shape, rng, dtype)
+    params = {}
+    for name, value in model.params.items():
+        if name.endswith(".var"):
+            params[name] = rng.uniform(0.2, 2, value.shape).astype(dtype)
+        elif value.ndim == 1:
+            params[name] = rng.normal(0.1, 0.5, value.shape).astype(dtype)
+        else:
+            params[name] = value
+    return model.with_params(params)
+
+
+@st.composite
+def networks(draw, dtype=np.float32):
+    """(model, images uint8): one or two convolutions of any kind, pools, one or two linear layers."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    C, H, W = draw(st.integers(1, 3)), draw(st.integers(8, 11)), draw(st.integers(8, 11))
+    shape, layers = (C, H, W), {}
+    if draw(st.booleans()):
+        layers["first"] = AvgPool2d(2, 1) if draw(st.booleans()) else MaxPool2d(2, 1)
+    for i in range(draw(st.integers(0, 2))):
+        groups = draw(st.sampled_from([1, C]))
+        F = groups * draw(st.integers(1, 2)) if groups > 1 else draw(st.sampled_from([2, 3, 4]))
+        padding = draw(st.sampled_from([0, 1, ((1, 0), (0, 2))]))
+        kernel = draw(st.integers(1, min(3, *_last_shape(layers, shape)[1:])))
+        stride, bias = draw(st.integers(1, 2)), draw(st.booleans())
+        layers[f"conv{i}"] = Conv2d(C, F, kernel, stride, padding, groups, bias)
+        if draw(st.booleans()):
+            layers[f"norm{i}"] = BatchNorm(F)
+        pool = draw(st.sampled_from([None, MaxPool2d(3, 2, 1), MaxPool2d(2, 2, 1), AvgPool2d(2, 1, 1)]))
+        late = draw(st.booleans()) and not isinstance(pool, AvgPool2d)
+        if not late and draw(st.booleans()):
+            layers[f"relu{i}"] = ReLU()
+        if pool is not None:
+            layers[f"pool{i}"] = pool
+        if late:
+            layers[f"relu{i}"] = ReLU()
+        C = F
+    if draw(st.booleans()):
+        layers["global"] = GlobalAvgPool()
+    layers["flat"] = Flatten()
+    size = int(np.prod(_last_shape(layers, shape)))
+    if draw(st.booleans()):
+        layers |= {"hidden": Linear(size, 6), "relu": ReLU(), "drop": Dropout(0.5)}
+        size = 6
+    layers["out"] = Linear(size, 4, bias=draw(st.booleans()))
+    images = rng.integers(0, 256, (draw(st.integers(1, 70)), *shape), np.uint8)
+    return randomized(layers, shape, rng, dtype), images
+
+
+def _last_shape(layers, shape):
+    for layer in layers.values():
+        shape = layer.output_shape(shape)
+    return shape

@@ -1,0 +1,214 @@
+"""Calibration: which grids come out, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quant_networks import networks, randomized
+
+from tinyzip.data import to_input
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import activation_grids, calibrate, fit_biases, weight_grids
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.ranges import METHODS
+
+
+def network(**extra):
+    layers = {
+        "conv": Conv2d(1, 4, 3),
+        "relu": ReLU(),
+        "pool": MaxPool2d(2),
+        "flat": Flatten(),
+        "out": Linear(36, 3),
+    }
+    return randomized({**layers, **extra}, (1, 8, 8), np.random.default_rng(5))
+
+
+def pictures(count=20):
+    return np.random.default_rng(6).integers(0, 256, (count, 8, 8), np.uint8)
+
+
+def squared_error(grid, w):
+    return ((w - grid.round_trip(w).astype(np.float64)) ** 2).sum()
+
+
+@settings(max_examples=25)
+@given(networks(), st.integers(2, 8))
+def test_min_max_grids_cover_what_each_block_gave(model_and_images, bits):
+    model, images = model_and_images
+    grids = calibrate(model, images, activations=bits)
+    folded = fold_batch_norm(model)
+    blocks = list(blocks_of(folded))
+    assert set(grids) == {"input", *(b.name for b in blocks), *(f"{b.name}.w" for b in blocks)}
+    outputs = folded.activations(to_input(images))
+    for block in blocks:
+        y, grid = outputs[block.output], grids[block.name]
+        y = np.maximum(y, 0) if block.relu else y
+        assert (grid.lo, grid.hi, grid.scale.ndim) == (0, 2**bits - 1, 0)
+        assert grid.scale == pytest.approx((max(y.max(), 0) - min(y.min(), 0)) / grid.hi or 1, rel=1e-5)
+        assert np.abs(grid.round_trip(y) - y).max() <= grid.scale * 1.001
+        if block.relu:
+            assert grid.zero == 0
+
+
+def test_bytes_are_codes_already():
+    grid = calibrate(network(), pictures())["input"]
+    everything = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    assert (grid.quantize(to_input(everything))[0, :, :, 0] == everything[0]).all()
+    assert grid.scale == 1 / 255 and grid.zero == 0
+
+
+def test_images_of_floats_get_their_own_range():
+    images = pictures().astype(np.float32) / 255 * 3 - 1
+    grid = calibrate(network(), images)["input"]
+    assert grid.low == pytest.approx(images.min(), abs=grid.scale / 2)
+    assert grid.high == pytest.approx(images.max(), abs=grid.scale / 2)
+
+
+def test_a_folded_model_has_the_same_grids():
+    model = network()
+    conv, *rest = model.layers.items()
+    layers = dict([conv, ("norm", BatchNorm(4)), *rest])
+    model = randomized(layers, (1, 8, 8), np.random.default_rng(5))
+    one, other = calibrate(model, pictures()), calibrate(fold_batch_norm(model), pictures())
+    assert all((one[name].scale == other[name].scale).all() for name in one.keys() | other.keys())
+
+
+def test_images_are_seen_in_shards_and_none_is_left_out():
+    model, images = network(), pictures(100)
+    images[-1] = 255
+    images[:-1] //= 2
+    whole, last = activation_grids(model, images), activation_grids(model, images[-1:])
+    assert whole["input"].scale == last["input"].scale
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_weights_are_symmetric_and_each_channel_uses_its_last_code(bits):
+    model = network()
+    for name, grid in weight_grids(model, bits).items():
+        w = model.params[name]
+        codes = grid.quantize(w).reshape(len(w), -1).astype(int)
+        assert (grid.zero == 0).all() and grid.lo == -grid.hi and grid.scale.shape == (len(w),)
+        assert (np.abs(codes).max(axis=1) == grid.hi).all()
+    for grid in weight_grids(model, bits, per_channel=False).values():
+        assert grid.scale.shape == ()
+
+
+@settings(max_examples=25)
+@given(st.integers(2, 8), st.integers(0, 1000))
+def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits, seed):
+    rng = np.random.default_rng(seed)
+    model = randomized({"flat": Flatten(), "out": Linear(12, 5)}, (1, 3, 4), rng)
+    w = (rng.standard_t(2, (5, 12)) * 10 ** rng.uniform(-2, 1, (5, 1))).astype(np.float32)
+    model = model.with_params({**model.params, "out.w": w})
+
+    def error(**options):
+        return squared_error(weight_grids(model, bits, **options)["out.w"], w)
+
+    best = error(method="mse")
+    slack = 1 + 1e-9
+    assert best <= error(method="minmax") * slack
+    assert best <= error(method="mse", per_channel=False) * slack
+    assert error(method="mse", per_channel=False) <= error(method="minmax", per_channel=False) * slack
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_calibrates(method):
+    grids = calibrate(network(), pictures(), weights=4, activations=4, method=method)
+    widest = calibrate(network(), pictures(), activations=4)
+    assert all(grids[name].scale <= widest[name].scale * 1.001 for name in ("conv", "out"))
+
+
+def test_bits_can_differ_by_layer():
+    grids = calibrate(
+        network(), pictures(), weights={"conv": 8, "out": 3}, activations={"input": 8, "conv": 4, "out": 6}
+    )
+    found = {name: grid.bits for name, grid in grids.items()}
+    assert found == {"input": 8, "conv": 4, "out": 6, "conv.w": 8, "out.w": 3}
+
+
+def test_a_channel_with_a_large_bias_and_tiny_or_no_weights_gets_room_for_it():
+    model = network()
+    params = {name: value.copy() for name, value in model.params.items()}
+    params["conv.w"][0] = 0
+    params["conv.w"][1] *= 1e-12
+    params["conv.b"][:] = 0.7
+    model = model.with_params(params)
+    grids = calibrate(model, pictures())
+    unit = grids["input"].scale * grids["conv.w"].scale
+    assert (np.abs(0.7 / unit[:2]) <= 2**30 * 1.001).all() and (0.7 / unit[:2] > 2**29).all()
+    plain = activation_grids(model, pictures()) | weight_grids(model)
+    assert (grids["conv.w"].scale[2:] == plain["conv.w"].scale[2:]).all()
+    tensor = calibrate(model, pictures(), per_channel=False)["conv.w"]
+    assert tensor.scale == weight_grids(model, per_channel=False)["conv.w"].scale
+
+
+def test_a_dead_layer_has_a_grid_of_scale_one():
+    model = network()
+    params = {name: np.zeros_like(value) for name, value in model.params.items()}
+    grids = calibrate(model.with_params(params), pictures())
+    assert grids["conv"].scale == 1 and (grids["conv.w"].scale == 1).all()
+
+
+def test_calibration_needs_images():
+    for nothing in (np.zeros((0, 8, 8), np.uint8), None, np.zeros((8, 8), np.uint8)):
+        with pytest.raises(ValueError, match="images: found"):
+            calibrate(network(), nothing)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused_by_the_name_of_where_they_are(bad):
+    images = np.zeros((3, 8, 8), np.float32)
+    images[1, 2, 3] = bad
+    with pytest.raises(ValueError, match="images: found 1 NaN or infinite of 192"):
+        calibrate(network(), images)
+    for name in ("out.w", "out.b"):
+        model = network()
+        value = model.params[name].copy()
+        value.flat[0] = bad
+        with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"out(\.w|\.b)?: found .* NaN"):
+            calibrate(model.with_params({**model.params, name: value}), pictures())
+
+
+def test_wrong_settings_are_refused():
+    model, images = network(), pictures()
+    for bits in (1, 9, 2.5, True):
+        with pytest.raises(ValueError, match="weights: found"):
+            calibrate(model, images, weights=bits)
+        with pytest.raises(ValueError, match="activations: found"):
+            calibrate(model, images, activations=bits)
+    with pytest.raises(ValueError, match="activations of out: found 9"):
+        calibrate(model, images, activations={"input": 8, "conv": 8, "out": 9})
+    with pytest.raises(ValueError, match="weights: found bits for"):
+        calibrate(model, images, weights={"conv": 8})
+    with pytest.raises(ValueError, match="method: found 'best'"):
+        calibrate(model, images, method="best")
+    with pytest.raises(ValueError, match="weight_method: found 'best'"):
+        calibrate(model, images, weight_method="best")
+    with pytest.raises(ValueError, match=r"shape"):
+        calibrate(model, np.zeros((3, 9, 9), np.uint8))
+
+
+def test_a_layer_that_has_no_integer_operator_is_named():
+    rng = np.random.default_rng(0)
+    cases = {
+        "late": {"conv": Conv2d(1, 2, 3), "pool": AvgPool2d(2), "late": ReLU()},
+        "norm": {"conv": Conv2d(1, 2, 3), "relu": ReLU(), "norm": BatchNorm(2)},
+        "start": {"start": ReLU(), "conv": Conv2d(1, 2, 3)},
+    }
+    for name, layers in cases.items():
+        with pytest.raises(ValueError, match=f"layer '{name}'"):
+            calibrate(randomized(layers, (1, 8, 8), rng), pictures())
+    with pytest.raises(ValueError, match="at least one convolution or linear"):
+        calibrate(randomized({"pool": MaxPool2d(2)}, (1, 8, 8), rng), pictures())
+
+
+def test_fitting_biases_leaves_the_given_grids_alone():
+    model = network()
+    grids = {"input": Grid(1 / 255, 0, 0, 255), "conv": Grid(1.0, 0, 0, 255), "out": Grid(1.0, 0, 0, 255)}
+    grids |= {"conv.w": Grid(1e-15, 0, -127, 127), "out.w": Grid(1e-3, 0, -127, 127)}
+    fitted = fit_biases(model, grids)
+    assert grids["conv.w"].scale == 1e-15 and fitted["conv.w"].scale > 1e-9
+    assert fitted["out.w"].scale == 1e-3

@@ -1,0 +1,253 @@
+"""Lowering: the integer program computes what the quantized layers say, and stays near the float model."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quant_networks import networks, randomized
+
+from tinyzip import integer
+from tinyzip.data import to_input
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lower import codes_of, lower
+
+ROUNDINGS = st.sampled_from(["single", "double"])
+
+
+@st.composite
+def quantized(draw):
+    """(folded float64 model, images, grids, rounding) of all bits, per tensor and per channel."""
+    model, images = draw(networks(np.float64))
+    grids = calibrate(
+        model,
+        images,
+        weights=draw(st.integers(2, 8)),
+        activations=draw(st.integers(3, 8)),
+        per_channel=draw(st.booleans()),
+    )
+    return fold_batch_norm(model), images, grids, draw(ROUNDINGS)
+
+
+def parts(model, name):
+    w = model.params[f"{name}.w"]
+    return w, model.params.get(f"{name}.b", np.zeros(len(w)))
+
+
+def apply(layer, w, b, x):
+    p = {"w": np.ascontiguousarray(w, np.float64)} | ({"b": b} if layer.bias else {})
+    return layer.forward(p, np.ascontiguousarray(x, np.float64))[0]
+
+
+def along(values, y):
+    return np.broadcast_to(values, len(y)).reshape(-1, *[1] * (y.ndim - 1))
+
+
+def error_bound(model, grids, images):
+    """(L4), layer by layer in float64: how far from the float logits the program's may be."""
+    blocks = blocks_of(model)
+    x, step = to_input(images).astype(np.float64), grids["input"].scale
+    error = np.full_like(x, step / 2 + 1e-6)
+    for _, carrier in blocks.head:
+        x, error = carried(carrier, x, error, step)
+    for block in blocks:
+        (w, b), layer = parts(model, block.name), block.layer
+        grid, target = grids[f"{block.name}.w"], grids[block.name]
+        near = grid.round_trip(w).astype(np.float64)
+        nothing = np.zeros(len(w))
+        y = apply(layer, w, b, x)
+        error = apply(layer, np.abs(near), nothing, error)
+        error += apply(layer, np.abs(w - near), nothing, np.abs(x))
+        error += along(step * grid.scale / 2, y)
+        step = float(target.scale)
+        error += step * (0.5 + 2**-8) + 1e-6 * np.abs(y).max()
+        x = np.maximum(y, 0) if block.relu else y
+        for _, carrier in block.carriers:
+            x, error = carried(carrier, x, error, step)
+    return x, error
+
+
+def carried(carrier, x, error, step):
+    rounding = step / 2 if isinstance(carrier, AvgPool2d | GlobalAvgPool) else 0
+    return carrier.forward({}, x)[0], carrier.forward({}, error)[0] + rounding
+
+
+@settings(max_examples=60)
+@given(quantized())
+def test_logits_are_as_near_to_the_float_model_as_the_derived_bound_says(case):
+    model, images, grids, rounding = case
+    program = lower(model, grids, rounding)
+    codes = integer.run(program, grids["input"].quantize(to_input(images)))
+    logits, bound = error_bound(model, grids, images)
+    assert np.abs(logits - model.logits(images, threads=1)).max() < 1e-5
+    last = grids[list(blocks_of(model))[-1].name]
+    difference = np.abs(last.dequantize(codes) - logits)
+    assert (difference <= bound * (2 if rounding == "double" else 1)).all()
+
+
+@settings(max_examples=60)
+@given(quantized())
+def test_each_layer_gives_the_codes_nearest_to_its_quantized_self(case):
+    model, images, grids, rounding = case
+    program = lower(model, grids, rounding)
+    x = grids["input"].quantize(to_input(images))
+    trace = [x, *integer.run(program, x, trace=True)]
+    blocks = {block.name: block for block in blocks_of(model)}
+    source = grids["input"]
+    for before, operator, after in zip(trace, program.operators, trace[1:], strict=False):
+        if operator.name not in blocks:
+            continue
+        block, (w, b) = blocks[operator.name], parts(model, operator.name)
+        weights, target = grids[f"{block.name}.w"], grids[block.name]
+        unit = source.scale * weights.scale
+        near = weights.quantize(w) * along(weights.scale, w)
+        real = (before.astype(np.float64) - source.zero) * source.scale
+        y = apply(block.layer, near, np.rint(b / unit) * unit, real)
+        ideal = y / target.scale + target.zero
+        ideal = np.clip(ideal, max(target.lo, int(target.zero)) if block.relu else target.lo, target.hi)
+        furthest = 0.5 if rounding == "single" else 1.0
+        assert np.abs(after - ideal).max() <= furthest + 1e-4
+        source = target
+
+
+@settings(max_examples=15)
+@given(networks())
+def test_batch_norm_is_folded_on_the_way_and_dropout_vanishes(model_and_images):
+    model, images = model_and_images
+    grids = calibrate(model, images)
+    program = lower(model, grids)
+    assert program == lower(fold_batch_norm(model), grids)
+    gone = ReLU | Dropout | BatchNorm
+    kept = [name for name, layer in model.layers.items() if not isinstance(layer, gone)]
+    assert [operator.name for operator in program.operators] == kept
+
+
+def network(shape=(1, 8, 8)):
+    layers = {
+        "conv": Conv2d(1, 4, 3),
+        "relu": ReLU(),
+        "pool": MaxPool2d(2),
+        "mean": GlobalAvgPool(),
+        "flat": Flatten(),
+        "out": Linear(4, 3),
+    }
+    return randomized(layers, shape, np.random.default_rng(5))
+
+
+def pictures(count=20, size=8):
+    return np.random.default_rng(6).integers(0, 256, (count, size, size), np.uint8)
+
+
+def test_the_program_is_what_the_grids_say():
+    model = network()
+    grids = calibrate(model, pictures(), weights=4, activations=6)
+    program = lower(model, grids)
+    conv, out = program.operators[0], program.operators[-1]
+    assert (conv.w == grids["conv.w"].quantize(model.params["conv.w"])).all()
+    assert conv.weight_bits == out.weight_bits == 4
+    assert program.input == codes_of(grids["input"])
+    assert conv.y.lo == conv.y.zero == 0 and conv.y.hi == 63
+    assert program.output == codes_of(grids["out"])
+    unit = grids["input"].scale * grids["conv.w"].scale
+    assert np.abs(conv.bias * unit - model.params["conv.b"]).max() <= unit.max() / 2
+    exact = unit / grids["conv"].scale
+    assert conv.m0 * 2.0**-conv.n == pytest.approx(exact, rel=2**-30)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 0.1, 1.0, 3e7, 2.0**100, 2.0**-120, 1e38 / 255])
+def test_scales_are_kept_exactly(scale):
+    m, n = codes_of(Grid(scale, 3, 0, 255)).scale
+    assert m % 2 == 1 and m * 2.0**-n == scale
+
+
+def test_relu_is_a_clamp_at_the_code_of_zero():
+    assert codes_of(Grid(0.1, 5, 0, 255), relu=True).lo == 5
+    assert codes_of(Grid(0.1, 5, 0, 255)).lo == 0
+    assert codes_of(Grid(0.1, 0, -8, 7), relu=True).dtype == np.uint8
+
+
+def test_classes_are_the_largest_code_when_asked_for():
+    model, images = network(), pictures()
+    grids = calibrate(model, images)
+    x = grids["input"].quantize(to_input(images))
+    classes = integer.run(lower(model, grids, argmax=True), x)
+    assert (classes == integer.run(lower(model, grids), x).argmax(axis=0)).all()
+    assert np.mean(classes == model.predict(images)) > 0.9
+
+
+def test_one_network_lowers_for_images_of_any_size():
+    for size in (8, 12, 17):
+        model, images = network((1, size, size)), pictures(10, size)
+        grids = calibrate(model, images)
+        program = lower(model, grids)
+        codes = integer.run(program, grids["input"].quantize(to_input(images)))
+        assert np.abs(grids["out"].dequantize(codes) - model.logits(images)).max() < 0.1
+
+
+def test_powers_of_two_can_be_lowered_to_shifts():
+    model, images = network(), pictures()
+    grids = calibrate(model, images)
+    images_grid = Grid(2.0**-8, 0, 0, 255)
+    grids = {name: grid.with_scale(2.0 ** np.ceil(np.log2(grid.scale))) for name, grid in grids.items()} | {
+        "input": images_grid
+    }
+    program = lower(model, grids, "shift")
+    codes = integer.run(program, images_grid.quantize(to_input(images)))
+    assert np.abs(grids["out"].dequantize(codes) - model.logits(images)).max() < 0.2
+    with pytest.raises(ValueError, match="layer 'conv'"):
+        lower(model, calibrate(model, images), "shift")
+
+
+def test_binary_and_ternary_weights_can_be_lowered():
+    model, images = network(), pictures()
+    grids = calibrate(model, images)
+    ternary = grids | {"conv.w": Grid([0.2] * 4, 0, -1, 1)}
+    operator = lower(model, ternary).operators[0]
+    assert operator.weight_bits == 2 and set(np.unique(operator.w)) <= {-1, 0, 1}
+
+
+def refused(model, grids, message, **options):
+    with pytest.raises(ValueError, match=message):
+        lower(model, grids, **options)
+
+
+def test_what_cannot_be_lowered_is_refused_by_the_layers_name():
+    model, images = network(), pictures()
+    grids = calibrate(model, images)
+    refused(model, {name: g for name, g in grids.items() if name != "out.w"}, r"grids\['out.w'\]: found None")
+    refused(model, {name: g for name, g in grids.items() if name != "input"}, r"grids\['input'\]")
+    refused(model, grids | {"conv": Grid([1.0] * 4, 0, 0, 255)}, r"grids\['conv'\]: found 4 channels")
+    refused(model, grids | {"conv.w": Grid(0.1, 3, -8, 7)}, "layer 'conv': weights' grid: found zeros 3")
+    refused(model, grids | {"conv.w": Grid(1e-12, 0, -8, 7)}, "layer 'conv': bias: found")
+    refused(model, grids | {"conv.w": Grid([0.1] * 3, 0, -8, 7)}, "layer 'conv'")
+    refused(model, grids | {"out": Grid(1e-35, 0, 0, 255)}, "layer 'out': multiplier")
+    refused(model, grids, "layer 'conv'.*rounding", rounding="up")
+    broken = model.params["out.w"].copy()
+    broken[0, 0] = np.nan
+    refused(model.with_params({**model.params, "out.w": broken}), grids, "layer 'out': w: found 1 NaN")
+
+
+def test_sums_beyond_int32_are_refused_by_the_layers_name():
+    size = 70_000
+    layers = {"flat": Flatten(), "wide": Linear(size, 2)}
+    model = randomized(layers, (1, 1, size), np.random.default_rng(0))
+    model = model.with_params({**model.params, "wide.w": np.ones((2, size), np.float32)})
+    grids = {
+        "input": Grid(1 / 255, 0, 0, 255),
+        "wide": Grid(300.0, 0, 0, 255),
+        "wide.w": Grid(1 / 127, 0, -127, 127),
+    }
+    refused(model, grids, "layer 'wide': found sums up to")
