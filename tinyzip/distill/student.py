@@ -17,8 +17,8 @@ from tinyzip.data import to_input
 from tinyzip.distill.losses import check_soft, distillation
 from tinyzip.distill.transfer import Live, Transfer, record
 from tinyzip.nn.history import History
-from tinyzip.nn.model import Batch, Model
-from tinyzip.nn.shards import AnyModel, Augmentation
+from tinyzip.nn.model import AnyModel, Batch, Model
+from tinyzip.nn.shards import Augmentation
 from tinyzip.nn.train import check_examples, fit
 from tinyzip.refuse import refuse
 

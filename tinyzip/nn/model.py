@@ -7,7 +7,7 @@ fake-quantized on their way in, and whose gradients go back through that.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,9 @@ class Model(Protocol):
     def activations(self, x: Array) -> Mapping[str, Array]:
         """x -> the output of every layer by name, in their order."""
         ...
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 @dataclass(frozen=True)

@@ -20,21 +20,21 @@ statistics are the shards' averages, weighted as in S1.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.data import to_input
 from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.model import Batch, Model, Objective
+from tinyzip.nn.model import AnyModel, Batch, Model, Objective
+from tinyzip.nn.profile import Clock
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 EVALUATION = 64  # examples in a shard when there is no backward
 
@@ -63,6 +63,7 @@ class Shards(Generic[AnyModel]):
         augment: Augmentation | None,
         workers: Workers,
         size: int,
+        clock: Clock | None = None,
     ) -> None:
         self.model = model
         self.images = images
@@ -71,6 +72,7 @@ class Shards(Generic[AnyModel]):
         self.augment = augment
         self.workers = workers
         self.size = size
+        self.clock = Clock() if clock is None else clock
         self._dtype = next(iter(model.params.values())).dtype
         self._grads: list[dict[str, Array]] = []
 
@@ -86,9 +88,10 @@ class Shards(Generic[AnyModel]):
 
         parts = self.workers.map(one, range(len(shards)))
         total = self._grads[0]
-        for grads in self._grads[1 : len(shards)]:
-            for name, grad in grads.items():
-                total[name] += grad
+        with self.clock.time("sum of shards"):
+            for grads in self._grads[1 : len(shards)]:
+                for name, grad in grads.items():
+                    total[name] += grad
         loss = sum(loss for loss, _ in parts)
         statistics = {name: np.add.reduce([part[name] for _, part in parts]) for name in parts[0][1]}
         return Gradient(loss, total, statistics)
@@ -122,14 +125,17 @@ class Shards(Generic[AnyModel]):
         self, s: int, index: NDArray[np.int64], share: float, seed: tuple[int, ...], workspace: Workspace
     ) -> tuple[float, Mapping[str, Array]]:
         workspace.reset()
-        x = self.input(s, index, seed)
+        with self.clock.time("images"):
+            x = self.input(s, index, seed)
         rng = np.random.default_rng((*seed, s, 1))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
-            loss, dz = self.objective(z, Batch(x, self.labels[index], index))
+            with self.clock.time("objective"):
+                loss, dz = self.objective(z, Batch(x, self.labels[index], index))
             grads = self.model.backward(dz * share, caches, workspace=workspace)
-            for name, total in self._grads[s].items():
-                np.copyto(total, grads[name])
+            with self.clock.time("sum of shards"):
+                for name, total in self._grads[s].items():
+                    np.copyto(total, grads[name])
             statistics = self.model.statistics(caches)
             return loss * share, {name: share * array for name, array in statistics.items()}
 

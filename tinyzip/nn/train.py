@@ -22,9 +22,10 @@ from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Bar, Epoch, History
 from tinyzip.nn.keeper import Keeper
 from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.model import Batch, Model, Objective
+from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.optim import AdamW, Optimizer, one_cycle
-from tinyzip.nn.shards import AnyModel, Augmentation, score
+from tinyzip.nn.profile import Clock
+from tinyzip.nn.shards import Augmentation, score
 from tinyzip.nn.training import Recipe, Training
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
@@ -59,6 +60,7 @@ def fit(
     checkpoint: PathLike | None = None,
     checkpoint_seconds: float = 60.0,
     resume: PathLike | None = None,
+    profile: bool = False,
 ) -> tuple[AnyModel, History]:
     """Train a model; the one that is passed in is not changed.
 
@@ -76,6 +78,7 @@ def fit(
     progress    show a bar with the time left, if tqdm is installed
     checkpoint  file to save the training in, after each epoch and each `checkpoint_seconds`
     resume      file to go on from, saved by a training with the same model, recipe and number of images
+    profile     print where the time of the steps went, layer by layer
     returns     the trained model, and the history of all its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
                 FloatingPointError for a loss that is not finite; OSError when a checkpoint cannot be
@@ -98,7 +101,8 @@ def fit(
         augment,
     )
     with Workers(thread_count(threads)) as workers:
-        training = Training(model, images, labels, recipe, rng, workers)
+        clock = Clock() if profile else None
+        training = Training(model, images, labels, recipe, rng, workers, clock)
         if resume is not None:
             training.load(resume)
         keeper = Keeper(training, checkpoint, checkpoint_seconds)
@@ -114,6 +118,8 @@ def fit(
                 keeper.save()
                 for callback in callbacks:
                     callback(epoch)
+        if clock is not None:
+            print(clock.table(workers.threads))
     return training.model, training.history
 
 

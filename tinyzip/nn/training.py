@@ -8,7 +8,7 @@ the same augmentation and the same dropout as one that was never interrupted: it
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
-from tinyzip.nn.model import Objective
+from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
-from tinyzip.nn.shards import AnyModel, Augmentation, Shards
+from tinyzip.nn.profile import Clock, timed
+from tinyzip.nn.shards import Augmentation, Shards
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 
@@ -58,6 +59,7 @@ class Training(Generic[AnyModel]):
         recipe: Recipe,
         rng: np.random.Generator,
         workers: Workers,
+        clock: Clock | None = None,
     ) -> None:
         self._params = {name: np.array(array, order="C") for name, array in model.params.items()}
         self.model = model.with_params(self._params)
@@ -66,7 +68,11 @@ class Training(Generic[AnyModel]):
         self._state = recipe.optimizer.init({name: self._params[name] for name in model.trainable()})
         self._rng = rng
         size = shard_size(sum(array.size for array in self._params.values()), recipe.batch)
-        self._shards = Shards(self.model, images, labels, recipe.objective, recipe.augment, workers, size)
+        watched = self.model if clock is None else timed(self.model, clock)
+        self._clock = Clock() if clock is None else clock
+        self._shards = Shards(
+            watched, images, labels, recipe.objective, recipe.augment, workers, size, self._clock
+        )
         self._setup = {
             "model": f"{type(model).__name__} on examples of shape {model.shape}",
             "images": len(images),
@@ -116,13 +122,15 @@ class Training(Generic[AnyModel]):
         if not isfinite(gradient.loss):
             self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
         lr = self._lr(self.done)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), self._clock.time("optimizer"):
             self._recipe.optimizer.step(self._params, gradient.grads, self._state, lr, self._workers)
         for name, array in gradient.statistics.items():
             self._params[name][...] = array
         self.step += 1
         self.loss += gradient.loss * len(index)
-        self.seconds += perf_counter() - started
+        seconds = perf_counter() - started
+        self.seconds += seconds
+        self._clock.add("step", "forward", seconds)
         return gradient.loss
 
     def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
@@ -205,9 +213,12 @@ class Training(Generic[AnyModel]):
 
 
 def _describe(part: object) -> str:
-    """A name for a part of the recipe that is the same in every process."""
-    if part is None or is_dataclass(part):
+    """A name for a part of the recipe that is the same in every process: no addresses, no arrays."""
+    if isinstance(part, int | float | str | tuple | None):
         return repr(part)
+    if is_dataclass(part) and not isinstance(part, type):
+        inner = (f"{field.name}={_describe(getattr(part, field.name))}" for field in fields(part))
+        return f"{type(part).__qualname__}({', '.join(inner)})"
     return str(getattr(part, "__qualname__", type(part).__qualname__))
 
 
