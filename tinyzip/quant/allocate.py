@@ -8,10 +8,10 @@ then choose:
 
 cost(l, b) is what the loss on validation images rises by when only layer l is quantized to b bits
 ("sensitivity"). That the rises add up is an assumption: near the float model they are small, and to
-first order small things add. It is the only one. With (1) as it stands the choice is a multiple-choice knapsack, and a
+first order small things add. It is the only one. As it stands (1) is a multiple-choice knapsack, and a
 handful of layers with seven choices each is solved exactly: go through the layers, and keep of all
-choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that is
-beaten now stays beaten whatever follows, so nothing is lost.
+choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that
+is beaten now stays beaten whatever follows, so nothing is lost.
 """
 
 from collections.abc import Mapping

@@ -5,10 +5,12 @@ backward. `nn.fit` and distillation train it without knowing. A training step th
 fake-quantize the dict, forward and backward as always, pull the gradients back through the rounding.
 
 Its dict holds the float weights and biases under their usual names, and for each step that is learned its
-logarithm: "conv1.log_step" for the activations of the block conv1, "conv1.w.log_step" for its weights, one
-for each output channel. The logarithm keeps every step positive whatever the optimizer does, and makes a
-change of 1 % the same move for a step of 0.001 and one of 10, which is what a per-entry optimizer like Adam needs
-[Jain et al. 2020, section 3.3]. With θ = log s and LSQ's gradient scale g:  ∂L/∂θ = g·s·∂L/∂s.
+logarithm: "conv1.log_step" for the activations of the block conv1, "conv1.w.log_step" for its weights,
+one for each output channel. The logarithm keeps every step positive whatever the optimizer does, and makes
+a change of 1 % the same move for a step of 0.001 and one of 10, which is what a per-entry optimizer like
+Adam needs [Jain et al. 2020, section 3.3]. With θ = log s and LSQ's gradient scale g,
+
+    ∂L/∂θ = g·s·∂L/∂s                                                                      (1)
 
 What the engine will do is simulated where it will do it:
 
@@ -20,16 +22,7 @@ What the engine will do is simulated where it will do it:
                  order makes no difference, and there are four times fewer values to round
     averages     rounded again, to the grid they came on
 
-How far can simulation and engine part? Let D be the largest difference of codes at a block's input, Σ|w| the
-largest channel sum of |code| of its weights, M = s_x·s_w/s_y. Both compute round(v) of the same v, but for:
-float32 sums, off by at most ε = γ·M·max Σ|w·x + b| with γ = (K + 8)·2⁻²⁴ over K products; the engine's multiplier,
-off by a factor within 1 ± 2⁻³¹; its rounding, off by ½ + η, where η = 0 for "single" and "shift" and at most ½ for
-"double"; and D itself. The simulation's own rounding is off by ½. Whole numbers that are this near obey
-
-    D' ≤ ⌊1 + η + 2ε + M·Σ|w|·D⌋                                                           (1)
-
-and pooling and clamping do not widen it; an average adds at most 1. So with equal codes coming in (D = 0), codes
-part by at most one, and only where v is within 2ε of a half. `code_bound` follows (1) from the input, D = 0, to the end.
+How far simulation and engine can part, `agreement` derives.
 """
 
 from collections.abc import Mapping
@@ -252,8 +245,8 @@ class FakeQuantized:
             grads[name] = dw
             if f"{name}.log_step" in self.params:
                 step = self.step(name)
-                scale = gradient_scale(dw.size // step.size, self.start[name].hi)
-                grads[f"{name}.log_step"] = dstep * step * scale
+                g = gradient_scale(dw.size // step.size, self.start[name].hi)
+                grads[f"{name}.log_step"] = dstep * step * g
             if f"{block.name}.b" in self.params:
                 grads[f"{block.name}.b"] = raw[f"{block.name}.b"]
         shapes = self.network.output_shapes()
@@ -261,8 +254,8 @@ class FakeQuantized:
             entry = f"{grid}.log_step"
             if entry in self.params:
                 ends = _relative(self.start[grid], grid)
-                scale = gradient_scale(int(np.prod(shapes[name])), max(map(abs, ends)))
-                grads[entry] = grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * scale
+                g = gradient_scale(int(np.prod(shapes[name])), max(map(abs, ends)))
+                grads[entry] = grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * g
         return grads
 
     def _weights_backward(self, dy: Array, y: Array, name: str) -> tuple[Array, Array]:
@@ -297,36 +290,3 @@ class FakeQuantized:
 
 def _along(step: Array, w: Array) -> Array:
     return step.reshape(step.shape + (1,) * (w.ndim - 1)) if step.ndim else step
-
-
-def code_bound(fake: FakeQuantized, rounding: str = "single") -> dict[str, int]:
-    """By how many codes simulation and engine can part, by (1), behind each rounding: {block or average: codes}.
-
-    rounding  of the program that `lower` makes
-    returns   for each block, and each average behind one, in order. The true differences are far smaller:
-              the bound adds up the worst of everything. It never exceeds the grid's own width
-    """
-    grids, arrays = fake.grids(), fake.quantized()
-    bound: dict[str, int] = {}
-    inputs, D = "input", 0
-    for name, layer in fake.network.layers.items():
-        if isinstance(layer, FakeQuantize):
-            continue
-        if isinstance(layer, AvgPool2d | GlobalAvgPool):
-            grid = grids[inputs]
-            D = min(D + 1, grid.hi - grid.lo)
-            bound[name] = D
-        elif isinstance(layer, Conv2d | Linear):
-            x, y = grids[inputs], grids[name]
-            s_w = np.broadcast_to(grids[f"{name}.w"].scale, arrays[f"{name}.w"].shape[:1])
-            M = x.scale * s_w / y.scale
-            codes = np.abs(arrays[f"{name}.w"].reshape(len(s_w), -1) / s_w[:, None])
-            total = codes.sum(axis=1)
-            largest = total * max(x.hi - x.zero, x.zero - x.lo) + np.abs(arrays.get(f"{name}.b", 0)) / (
-                x.scale * s_w
-            )
-            epsilon = (codes.shape[1] + 8) * 2.0**-24 * M * largest
-            eta = 0.5 if rounding == "double" else 0.0
-            D = int(min(np.floor(1 + eta + (2 * epsilon + M * total * D).max()), y.hi - y.lo))
-            bound[name], inputs = D, name
-    return bound

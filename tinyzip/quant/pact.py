@@ -8,8 +8,8 @@ one cuts them off. PACT makes the end α a parameter that the loss itself moves:
     ∂y/∂α = 1 where x ≥ α, else 0                                          [Choi et al. 2018, eq. 3]
 
 Only clipped values move α, and always to reduce their own loss; a small L2 penalty on α (their section
-3) pulls it back down. LSQ (`lsq.py`) sees the rounding as well and needs no penalty; it replaced PACT, and with
-α = hi·s PACT is its rule "pact", to the bit of the mathematics: a test holds them together.
+3) pulls it back down. LSQ (`lsq.py`) sees the rounding as well and needs no penalty; it replaced PACT. With
+α = hi·s, PACT is the rule "pact" there, and a test holds the two together.
 """
 
 from typing import Any

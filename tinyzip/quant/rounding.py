@@ -16,14 +16,15 @@ bias is free, so minimise over it first. It takes up the mean,
     L(q) = w̃ Σ w̃ᵀ − 2 w̃ (w C)ᵀ + const,    w̃ = s·q                                             (3)
 
 So each layer's images are looked at once, and its whole history is one K × K matrix. Finding the q in (3)
-is a quadratic problem over integers. AdaRound relaxes it: every weight may go up or down by a soft h in [0, 1],
+is a quadratic problem over integers. AdaRound relaxes it: every weight may go up or down by a soft h in
+[0, 1], with ζ = 1.1 and γ = −0.1 [Nagel et al. 2020, eq. 22–24]
 
-    w̃ = s·clip(⌊w/s⌋ + h(V), lo, hi),   h(V) = clip(σ(V)·(ζ − γ) + γ, 0, 1),  ζ = 1.1, γ = −0.1  (4)  [eq. 22, 23]
-    minimise L + λ Σ (1 − |2h − 1|ᵝ)                                                            (5)  [eq. 24]
+    w̃ = s·clip(⌊w/s⌋ + h(V), lo, hi),   h(V) = clip(σ(V)·(ζ − γ) + γ, 0, 1)                      (4)
+    minimise L + λ Σ (1 − |2h − 1|ᵝ)                                                            (5)
 
-with β falling from 20 to 2 so that h ends at 0 or 1. By hand, dL/dw̃ = 2(w̃Σ − wC), then the chain rule through
-(4). Last, a descent on the integers themselves: while changing one code of a row by one lowers (3), take the
-best such change. The result is never worse than nearest: each row keeps the better of the two.
+where β falls from 20 to 2 so that h ends at 0 or 1. By hand, dL/dw̃ = 2(w̃Σ − wC), then the chain rule
+through (4). Last, a descent on the integers themselves: while changing one code of a row by one lowers
+(3), take the best such change. The result is never worse than nearest: each row keeps the better of the two.
 """
 
 from collections.abc import Iterator, Mapping
@@ -88,13 +89,14 @@ def reconstruction(q: Array, step: Array, covariance: Array, target: Array) -> A
     covariance  (K, K)
     """
     w = q * step[:, None]
-    return np.einsum("fk,fk->f", w @ covariance - 2 * target, w)
+    rows: Array = np.einsum("fk,fk->f", w @ covariance - 2 * target, w)
+    return rows
 
 
 def descend(q: Array, step: Array, lo: int, hi: int, covariance: Array, target: Array) -> Array:
     """Codes from which no change of one code by one lowers L of its row any more; L never rises.
 
-    Changing q_j by δ = ±1 changes L by 2δs·(w̃Σ − wC)_j + s²Σ_jj. Each round takes the best change of every row.
+    Changing q_j by δ = ±1 changes L by 2δs·(w̃Σ − wC)_j + s²Σ_jj. Each round takes a row's best change.
     """
     q = q.copy()
     rows, s = np.arange(len(q)), step[:, None]
@@ -166,16 +168,15 @@ def patches(layer: Conv2d | Linear, x: Array) -> Array:
 
 def moments(layer: Conv2d | Linear, pairs: Iterator[tuple[Array, Array]]) -> Moments:
     """The moments of a layer's inputs over a stream of (x in float, x̃ as quantized), each (…, N)."""
-    count, total = 0, None
+    count, totals = 0, [np.zeros(())] * 4
     for exact, seen in pairs:
         a, b = patches(layer, exact), patches(layer, seen)
         parts = a.sum(axis=2), b.sum(axis=2), b @ b.swapaxes(1, 2), a @ b.swapaxes(1, 2)
-        parts = tuple(part.astype(np.float64) for part in parts)
-        total = parts if total is None else tuple(t + part for t, part in zip(total, parts, strict=True))
+        totals = [total + part for total, part in zip(totals, parts, strict=True)]
         count += a.shape[2]
-    if total is None:
-        refuse("moments: images", "none", "at least one")
-    mean, other, square, product = (t / count for t in total)
+    if not count:
+        refuse("moments: pairs", "none", "at least one")
+    mean, other, square, product = (total / count for total in totals)
     return Moments(
         mean,
         other,
