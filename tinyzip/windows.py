@@ -117,26 +117,16 @@ def im2col(x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None
     return out
 
 
-def col2im(
-    patches: NDArray[Any],
-    kernel: Pair,
-    stride: Pair,
-    padding: Padding,
-    out: NDArray[Any],
-) -> NDArray[Any]:
-    """The adjoint (W3) of pad and im2col: each patch is added back to where it was read.
+def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any]) -> None:
+    """The adjoint (W3) of `im2col`: each patch is added to `out` where it was read.
 
     patches  (C·kh·kw, OH·OW·N)
-    out      (C, top + H + bottom, left + W + right, N), overwritten
-    returns  the inner part of `out`, a view (C, H, W, N)
+    out      (C, H, W, N), added to: clear it first if the sum of these patches alone is wanted
     """
-    C, PH, PW, N = out.shape
-    (top, bottom), (left, right) = padding
-    OH, OW = (PH - kernel[0]) // stride[0] + 1, (PW - kernel[1]) // stride[1] + 1
+    C, H, W, N = out.shape
+    OH, OW = (H - kernel[0]) // stride[0] + 1, (W - kernel[1]) // stride[1] + 1
     parts = patches.reshape(C, kernel[0], kernel[1], OH, OW, N)
-    out[...] = 0
     for i in range(kernel[0]):
         rows = slice(i, i + stride[0] * OH, stride[0])
         for j in range(kernel[1]):
             out[:, rows, j : j + stride[1] * OW : stride[1]] += parts[:, i, j]
-    return out[:, top : PH - bottom, left : PW - right]

@@ -27,7 +27,7 @@ from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
 from tinyzip.nn.layers import Conv2d, MaxPool2d, ReLU
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_array
-from tinyzip.nn.ops.conv import Geometry, add_patches, geometry, patches
+from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks, weight_gradient
 from tinyzip.windows import window_count
 from tinyzip.workspace import Workspace
 
@@ -96,25 +96,36 @@ def conv_relu_pool(
     """
     at = _aligned(x, w, padding)
     F, N = w.shape[0], x.shape[3]
+    if b is not None:
+        check_array(b, (F,), x.dtype, "conv_relu_pool: b")
     y = workspace.empty((F, *at.outputs, N), x.dtype)
     best = y.reshape(F, -1)
     winners = workspace.empty((3, *best.shape), np.bool_) if need_winners else None
     with workspace.scratch():
-        z = workspace.empty((4, *best.shape), x.dtype)
-        np.matmul(_wide(w, workspace), patches(x, at, workspace)[0], out=z.reshape(4 * F, -1))
-        if winners is not None:
-            np.greater_equal(z[0], z[1], out=winners[1])
-            np.greater_equal(z[2], z[3], out=winners[2])
-        upper, lower = np.maximum(z[0], z[1], out=z[0]), np.maximum(z[2], z[3], out=z[2])
-        if winners is not None:
-            np.greater_equal(upper, lower, out=winners[0])
-        np.maximum(upper, lower, out=best)
+        wide = _wide(w, workspace)
+        for columns, block in patch_blocks(x, at, workspace):
+            with workspace.scratch():
+                z = workspace.empty((4, F, block.shape[2]), x.dtype)
+                np.matmul(wide, block[0], out=z.reshape(4 * F, -1))
+                _compete(z, best[:, columns], None if winners is None else winners[:, :, columns])
         if b is not None:
-            check_array(b, (F,), x.dtype, "conv_relu_pool: b")
             best += b[:, None]
-        z[1, 0] = 0  # `maximum` with a number would be five times slower than with an array
-        np.maximum(best, z[1, 0], out=best)
+        zeros = workspace.empty(best.shape[1:], x.dtype)
+        zeros[...] = 0
+        np.maximum(best, zeros, out=best)
     return y, winners
+
+
+def _compete(z: Array, best: Array, winners: Array | None) -> None:
+    """The larger of each row of two, then of the two rows; z (4, F, P) is overwritten."""
+    if winners is not None:
+        np.greater_equal(z[0], z[1], out=winners[1])
+        np.greater_equal(z[2], z[3], out=winners[2])
+    np.maximum(z[0], z[1], out=z[0])
+    np.maximum(z[2], z[3], out=z[2])
+    if winners is not None:
+        np.greater_equal(z[0], z[2], out=winners[0])
+    np.maximum(z[0], z[2], out=best)
 
 
 def conv_relu_pool_backward(
@@ -140,13 +151,10 @@ def conv_relu_pool_backward(
         np.sum(rows.reshape(4, F, -1), axis=(0, 2), out=db)
         wide = _wide(w, workspace)
         dwide = workspace.empty(wide.shape, w.dtype)
-        with workspace.scratch():
-            np.matmul(rows, patches(x, at, workspace)[0].T, out=dwide)
+        weight_gradient(rows[None], x, at, dwide[None], workspace)
         np.sum(_placed(dwide, w.shape), axis=(0, 1), out=dw)
         if dx is not None:
-            dpatches = workspace.empty((wide.shape[1], rows.shape[1]), x.dtype)
-            np.matmul(wide.T, rows, out=dpatches)
-            add_patches(dpatches, at, dx, workspace)
+            input_gradient(rows[None], wide[None], at, dx, workspace)
     return dx, dw, db
 
 
@@ -154,9 +162,8 @@ def _aligned(x: Array, w: Array, padding: Any) -> Geometry:
     """The larger windows, one for each pooled pixel."""
     plain = geometry(x, w, 1, padding, 1, "conv_relu_pool")
     kernel = plain.kernel[0] + 1, plain.kernel[1] + 1
-    size = x.shape[1], x.shape[2]
-    outputs = window_count(size, kernel, (2, 2), plain.padding, "conv_relu_pool: x")
-    return Geometry(kernel, (2, 2), plain.padding, 1, outputs)
+    outputs = window_count(plain.size, kernel, (2, 2), plain.padding, "conv_relu_pool: x")
+    return plain._replace(kernel=kernel, stride=(2, 2), outputs=outputs)
 
 
 def _wide(w: Array, workspace: Workspace) -> Array:

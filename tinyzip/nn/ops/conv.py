@@ -13,27 +13,44 @@ Groups cut the channels into independent convolutions: group g reads channels g�
 maps g·F/G …. At one channel a group (depthwise) the products become too thin for a matrix product
 to pay, and C1 is summed directly, one element (i, j) of the kernel at a time.
 
-Patches are large, kh·kw times the image, so backward makes them again rather than keep them.
+Patches are large, kh·kw times the image: they are made some rows of the output at a time, so that they
+never leave the cache, and backward makes them again rather than keep them.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
+from tinyzip.nn.ops.depthwise import depthwise, depthwise_backward
+from tinyzip.nn.ops.shifts import Windows
 from tinyzip.refuse import refuse
-from tinyzip.windows import Padding, Pair, col2im, im2col, pad, padding_of, pair, window_count
+from tinyzip.windows import Padding, Pair, col2im, pad, padding_of, pair, window_count, windows
 from tinyzip.workspace import Workspace
+
+BLOCK = 2**21  # bytes of patches at a time: measured, one to two times a core's second-level cache
 
 
 class Geometry(NamedTuple):
     """Where the windows of one convolution lie."""
 
+    channels: int  # C
+    size: Pair  # (H, W)
     kernel: Pair
     stride: Pair
     padding: Padding
     groups: int
     outputs: Pair  # (OH, OW)
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups == self.channels > 1
+
+    @property
+    def windows(self) -> Windows:
+        """What `shifts` needs to walk over the elements of the kernel."""
+        return self.size, self.kernel, self.stride, self.padding, self.outputs
 
     @property
     def pointwise(self) -> bool:
@@ -52,8 +69,9 @@ def geometry(x: Array, w: Array, stride: Any, padding: Any, groups: int, operati
     kernel = (w.shape[2], w.shape[3])
     check_array(w, (F, C // groups, *kernel), x.dtype, f"{operation}: w")
     stride, padding = pair(stride, f"{operation}: stride"), padding_of(padding, f"{operation}: padding")
-    count = window_count((x.shape[1], x.shape[2]), kernel, stride, padding, f"{operation}: x")
-    return Geometry(kernel, stride, padding, groups, count)
+    size = (x.shape[1], x.shape[2])
+    outputs = window_count(size, kernel, stride, padding, f"{operation}: x")
+    return Geometry(C, size, kernel, stride, padding, groups, outputs)
 
 
 def check_groups(groups: int, C: int, F: int, operation: str) -> None:
@@ -71,27 +89,74 @@ def padded(x: Array, padding: Padding, workspace: Workspace) -> Array:
     return pad(x, padding, 0, workspace.empty((C, top + H + bottom, left + W + right, N), x.dtype))
 
 
-def patches(x: Array, at: Geometry, workspace: Workspace) -> Array:
-    """The windows of x as a matrix for each group, (G, C/G·kh·kw, OH·OW·N)."""
-    C, N = x.shape[0], x.shape[3]
-    K, P = C * at.kernel[0] * at.kernel[1], at.outputs[0] * at.outputs[1] * N
+def blocks(x: Array, at: Geometry) -> Iterator[tuple[slice, slice]]:
+    """Cut the output into runs of rows whose patches fit into the cache: rows, and columns of patches."""
+    OH, OW = at.outputs
+    row = OW * x.shape[3]
+    K = x.shape[0] * at.kernel[0] * at.kernel[1]
+    most = OH if at.pointwise else max(1, BLOCK // (K * row * x.itemsize))
+    for start in range(0, OH, most):
+        stop = min(start + most, OH)
+        yield slice(start, stop), slice(start * row, stop * row)
+
+
+def patch_blocks(x: Array, at: Geometry, workspace: Workspace) -> Iterator[tuple[slice, Array]]:
+    """The matrix of patches, block by block: its columns, and the block for each group (G, C/G·kh·kw, …).
+
+    A block is overwritten by the next. Take this inside a `scratch`.
+    """
+    K = x.shape[0] * at.kernel[0] * at.kernel[1]
     image = padded(x, at.padding, workspace)
-    if at.pointwise:
-        return image.reshape(at.groups, K // at.groups, P)
-    matrix = im2col(image, at.kernel, at.stride, workspace.empty((K, P), x.dtype))
-    return matrix.reshape(at.groups, K // at.groups, P)
+    view = windows(image, at.kernel, at.stride)
+    memory = None
+    for rows, columns in blocks(x, at):
+        if at.pointwise:
+            block = image.reshape(K, -1)
+        else:
+            size = columns.stop - columns.start
+            if memory is None:
+                memory = workspace.empty((K * size,), x.dtype)
+            block = memory[: K * size].reshape(K, size)
+            seen = view[:, :, :, rows]
+            np.copyto(block.reshape(seen.shape), seen)
+        yield columns, block.reshape(at.groups, K // at.groups, -1)
 
 
-def add_patches(dpatches: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:
-    """The adjoint of `patches`: write to dx the sum of the gradients of all windows that saw a pixel."""
+def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Workspace) -> None:
+    """y = w·patches, the sum of C1. w (G, F/G, C/G·kh·kw); y (G, F/G, OH·OW·N), overwritten."""
+    with workspace.scratch():
+        for columns, block in patch_blocks(x, at, workspace):
+            np.matmul(w, block, out=y[:, :, columns])
+
+
+def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Workspace) -> None:
+    """dw = dy·patchesᵀ of C2; shapes as in `multiply_patches`, dw overwritten."""
+    dw[...] = 0
+    with workspace.scratch():
+        part = workspace.empty(dw.shape, dw.dtype)
+        for columns, block in patch_blocks(x, at, workspace):
+            dw += np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=part)
+
+
+def input_gradient(dy: Array, w: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:
+    """dx = col2im(wᵀ·dy) of C2; shapes as in `multiply_patches`, dx (C, H, W, N) overwritten."""
     C, H, W, N = dx.shape
     (top, bottom), (left, right) = at.padding
-    border = (C, top + H + bottom, left + W + right, N)
-    if border == dx.shape:
-        col2im(dpatches, at.kernel, at.stride, at.padding, dx)
-    else:
-        image = workspace.empty(border, dx.dtype)
-        np.copyto(dx, col2im(dpatches, at.kernel, at.stride, at.padding, image))
+    with workspace.scratch():
+        border = (C, top + H + bottom, left + W + right, N)
+        image = dx if border == dx.shape else workspace.empty(border, dx.dtype)
+        if at.pointwise:
+            np.matmul(w.swapaxes(1, 2), dy, out=image.reshape(at.groups, C // at.groups, -1))
+        else:
+            image[...] = 0
+            for rows, columns in blocks(dx, at):
+                with workspace.scratch():
+                    dpatches = workspace.empty((*w.shape[::2], columns.stop - columns.start), dx.dtype)
+                    np.matmul(w.swapaxes(1, 2), dy[:, :, columns], out=dpatches)
+                    first, last = rows.start * at.stride[0], (rows.stop - 1) * at.stride[0]
+                    col2im(dpatches, at.kernel, at.stride, image[:, first : last + at.kernel[0]])
+        if image is not dx:
+            np.copyto(dx, image[:, top : top + H, left : left + W])
 
 
 def conv2d(
@@ -114,16 +179,14 @@ def conv2d(
     """
     at = geometry(x, w, stride, padding, groups, "conv2d")
     F, N = w.shape[0], x.shape[3]
+    y = workspace.empty((F, *at.outputs, N), x.dtype)
+    if at.depthwise:
+        depthwise(x, w, y, at.windows, workspace)
+    else:
+        kernels = w.reshape(groups, F // groups, -1)
+        multiply_patches(kernels, x, at, y.reshape(groups, F // groups, -1), workspace)
     if b is not None:
         check_array(b, (F,), x.dtype, "conv2d: b")
-    y = workspace.empty((F, *at.outputs, N), x.dtype)
-    with workspace.scratch():
-        np.matmul(
-            w.reshape(groups, F // groups, -1),
-            patches(x, at, workspace),
-            out=y.reshape(groups, F // groups, -1),
-        )
-    if b is not None:
         y += b[:, None, None, None]
     return y
 
@@ -144,25 +207,17 @@ def conv2d_backward(
     returns  dx (C, H, W, N), or None when it is not needed; dw as w; db (F,)
     """
     at = geometry(x, w, stride, padding, groups, "conv2d_backward")
-    C, N = x.shape[0], x.shape[3]
-    F = w.shape[0]
+    F, N = w.shape[0], x.shape[3]
     check_array(dy, (F, *at.outputs, N), x.dtype, "conv2d_backward: dy")
+    dw, db = workspace.empty(w.shape, w.dtype), workspace.empty((F,), w.dtype)
+    dx = workspace.empty(x.shape, x.dtype) if need_dx else None
+    np.sum(dy.reshape(F, -1), axis=1, out=db)
+    if at.depthwise:
+        depthwise_backward(dy, x, w, dx, dw, at.windows, workspace)
+        return dx, dw, db
     rows = dy.reshape(groups, F // groups, -1)
     kernels = w.reshape(groups, F // groups, -1)
-    dw = workspace.empty(w.shape, w.dtype)
-    db = workspace.empty((F,), w.dtype)
-    np.sum(dy.reshape(F, -1), axis=1, out=db)
-    with workspace.scratch():
-        np.matmul(rows, patches(x, at, workspace).swapaxes(1, 2), out=dw.reshape(kernels.shape))
-    if not need_dx:
-        return None, dw, db
-    dx = workspace.empty(x.shape, x.dtype)
-    into = dx.reshape(groups, C // groups, -1)
-    with workspace.scratch():
-        if at.pointwise and x.shape[1:3] == at.outputs:
-            np.matmul(kernels.swapaxes(1, 2), rows, out=into)
-        else:
-            dpatches = workspace.empty((groups, kernels.shape[2], rows.shape[2]), x.dtype)
-            np.matmul(kernels.swapaxes(1, 2), rows, out=dpatches)
-            add_patches(dpatches, at, dx, workspace)
+    weight_gradient(rows, x, at, dw.reshape(kernels.shape), workspace)
+    if dx is not None:
+        input_gradient(rows, kernels, at, dx, workspace)
     return dx, dw, db

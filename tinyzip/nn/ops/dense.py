@@ -50,7 +50,11 @@ def relu(x: Array, workspace: Workspace = FRESH) -> Array:
     """y = max(x, 0), any shape                                                                 (D2)"""
     check_activations(x, None, "relu: x")
     y = workspace.empty(x.shape, x.dtype)
-    np.maximum(x, 0, out=y)
+    with workspace.scratch():
+        # `maximum` with a plain number is five times slower than with an array.
+        zeros = workspace.empty(x.shape[1:], x.dtype)
+        zeros[...] = 0
+        np.maximum(x, zeros, out=y)
     return y
 
 

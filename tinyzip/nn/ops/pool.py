@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array
-from tinyzip.nn.ops.shifts import reach, shifts
+from tinyzip.nn.ops.shifts import Windows, reach, shifts
 from tinyzip.refuse import refuse
-from tinyzip.windows import Padding, Pair, padding_of, pair, window_count
+from tinyzip.windows import padding_of, pair, window_count
 from tinyzip.workspace import Workspace
-
-Windows = tuple[Pair, Pair, Pair, Padding, Pair]  # size, kernel, stride, padding, count
 
 
 def pool_windows(shape: Shape, kernel: Any, stride: Any, padding: Any, operation: str) -> Windows:
@@ -46,17 +44,22 @@ def max_pool2d(
     check_activations(x, 4, "max_pool2d: x")
     size, kernel, stride, padding, count = pool_windows(x.shape, kernel, stride, padding, "max_pool2d")
     y = workspace.empty((x.shape[0], *count, x.shape[3]), x.dtype)
-    arg = workspace.empty(y.shape, np.min_scalar_type(kernel[0] * kernel[1] - 1))
+    last = kernel[0] * kernel[1] - 1
+    arg = workspace.empty(y.shape, np.min_scalar_type(last))
     y[...] = -np.inf
     arg[...] = 0
     with workspace.scratch():
         wins = workspace.empty(y.shape, np.bool_)
-        # From the last element to the first with ≥, so that the first of equals has the last word.
+        place = workspace.empty(y.shape, arg.dtype)
+        # From the last element to the first with ≥, so that the first of equals has the last word. Places
+        # are counted from the end meanwhile: they grow, and the latest winner is the largest.
         for i, j, out, inside in reversed(list(shifts(size, kernel, stride, padding, count))):
             best, seen, here = y[:, *out], x[:, *inside], wins[:, *out]
             np.greater_equal(seen, best, out=here)
             np.maximum(seen, best, out=best)
-            np.copyto(arg[:, *out], i * kernel[1] + j, where=here)
+            np.multiply(here, last - (i * kernel[1] + j), out=place[:, *out], dtype=arg.dtype)
+            np.maximum(arg[:, *out], place[:, *out], out=arg[:, *out])
+        np.subtract(last, arg, out=arg)
     return y, arg
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from tinyzip.windows import Padding, Pair
 
 Slices = tuple[slice, slice]
+Windows = tuple[Pair, Pair, Pair, Padding, Pair]  # size, kernel, stride, padding, outputs
 
 
 def reach(offset: int, stride: int, before: int, length: int, count: int) -> Slices:
