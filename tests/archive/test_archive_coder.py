@@ -99,14 +99,14 @@ def test_no_other_table_has_a_shorter_message(counts: list[int]) -> None:
 def test_weights_cost_their_entropy_and_the_stated_overhead(
     bits: int, count: int, spread: float, seed: int
 ) -> None:
-    """For up to five bits a table with a symbol for each weight is among those tried (h = 3).
+    """Up to ±15 a table with a symbol for each weight is among those tried (h = 3).
 
     The overhead is the sum of the docstrings' parts: (N2) and (N3) at k = 12, (A3), and 30 bits that say
     which table it is.
     """
     most = 2 ** (bits - 1) - 1
     real = np.random.default_rng(seed).normal(0, spread * most, count)
-    values = np.clip(np.rint(real), -most - 1, most).astype(np.int64)
+    values = np.clip(np.rint(real), -most, most).astype(np.int64)
     encoder = Encoder()
     put_integers(encoder, values)
     message = encoder.finish()
