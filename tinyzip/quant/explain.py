@@ -1,0 +1,267 @@
+"""Where did the accuracy go? A quantized network, looked at layer by layer.
+
+The integer program and its float network see the same images, and are compared behind every block:
+
+    signal/noise    10·log₁₀(Σ y² / Σ (ŷ − y)²) decibels, y in float, ŷ what the codes mean. Each bit less
+                    costs about 6; below some 10 the layer says little of what it should
+    of the weights  the same, for what the weight codes mean
+    saturated       the share of outputs on the last code (and on the first, where that does not mean
+                    zero). Some is normal; several percent say that the range is too narrow
+    unused codes    the share of codes that no image needed. Many say that the range is too wide; half of
+                    them unused is a bit paid for and not had
+    classes part    of the images whose class changed: for how many the change began here. With all blocks up
+                    to this one on integers and the rest in float, theirs is another class for the first time
+    float recovers  of the images whose class changed: how many get it back if this one block computes in
+                    float and only its output is rounded. Negative if that made it worse
+
+The last column says which layer deserves another bit, the one before where the trouble begins; they need
+not name the same layer. Where labels are given, errors of both are counted too.
+
+Without a float network there is `float_twin`: the program read back as one, with the weights that its codes
+mean. Against it only the rounding of activations shows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip import integer
+from tinyzip.data import to_input
+from tinyzip.integer import Codes, Program
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import Block, blocks_of
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.twin import float_twin, real, step_of, weight_scales
+from tinyzip.refuse import refuse
+
+Array = NDArray[Any]
+CHUNK = 200  # images at a time
+HEADER = (
+    "layer",
+    "signal/noise",
+    "of the weights",
+    "saturated",
+    "unused codes",
+    "classes part",
+    "float recovers",
+)
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One line of the table; see the module's text. Shares in [0, 1], ratios in decibels (inf: no noise)."""
+
+    name: str
+    signal_to_noise: float
+    weights_signal_to_noise: float
+    saturated: float
+    unused: float
+    part: int
+    recovered: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `explain` has found. Printing it gives the table.
+
+    layers         a line for each block, in order
+    images         how many were looked at
+    changed        how many of them got another class than in float
+    float_errors,  how many are wrong in float and in integers, None without labels
+    errors
+    """
+
+    layers: tuple[LayerReport, ...]
+    images: int
+    changed: int
+    float_errors: int | None = None
+    errors: int | None = None
+
+    @property
+    def first(self) -> str | None:
+        """The first layer at which the class of an image changes, None where no class does."""
+        return next((layer.name for layer in self.layers if layer.part), None)
+
+    def __str__(self) -> str:
+        rows = [HEADER] + [
+            (
+                layer.name,
+                f"{layer.signal_to_noise:.1f} dB",
+                f"{layer.weights_signal_to_noise:.1f} dB",
+                f"{layer.saturated:.2%}",
+                f"{layer.unused:.0%}",
+                str(layer.part),
+                f"{layer.recovered:+d}",
+            )
+            for layer in self.layers
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+            for row in rows
+        ]
+        end = f"{self.changed} of {self.images} images change their class"
+        if self.errors is not None:
+            end += f"; {self.float_errors} errors in float, {self.errors} in integers"
+        return "\n".join([*lines, end])
+
+    def plot(self, path: str | Path) -> None:
+        """Save the table as a picture. Raises ImportError, saying what to install, without matplotlib."""
+        pyplot = import_module("matplotlib.pyplot")
+        figure, axes = pyplot.subplots(1, 3, figsize=(11, 0.5 * len(self.layers) + 2), sharey=True)
+        names = [layer.name for layer in self.layers]
+        noise = [(layer.signal_to_noise, layer.weights_signal_to_noise) for layer in self.layers]
+        for column, label in enumerate(("output", "weights")):
+            values = [min(pair[column], 80.0) for pair in noise]
+            axes[0].barh(np.arange(len(names)) + 0.4 * column, values, 0.38, label=label)
+        axes[0].set(title="signal/noise (dB)", yticks=np.arange(len(names)) + 0.2, yticklabels=names)
+        axes[0].legend()
+        axes[1].barh(names, [100 * layer.saturated for layer in self.layers], 0.38)
+        axes[1].set(title="saturated outputs (%)")
+        axes[2].barh(names, [layer.part for layer in self.layers], 0.38)
+        axes[2].set(title="classes part here (images)")
+        axes[0].invert_yaxis()
+        figure.tight_layout()
+        figure.savefig(path, dpi=120)
+        pyplot.close(figure)
+
+
+def explain(
+    model: Sequential | None, program: Program, images: Array, labels: NDArray[Any] | None = None
+) -> Explanation:
+    """Compare a program with its float network, block by block, on some images.
+
+    model    the float network that was lowered, or None for the program's `float_twin`
+    program  from `lower`, with the blocks' names
+    images   uint8 or float, (N, H, W) or (N, C, H, W), N ≥ 1
+    labels   (N,) classes, to count errors as well
+    raises   ValueError for images of another shape, or a program whose operators are not the model's blocks
+    """
+    network = float_twin(program) if model is None else fold_batch_norm(model)
+    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
+        refuse(
+            "explain: images",
+            getattr(images, "shape", type(images).__name__),
+            "(N, H, W) or (N, C, H, W), N ≥ 1",
+        )
+    if labels is not None and np.shape(labels) != (len(images),):
+        refuse("explain: labels", f"shape {np.shape(labels)}", f"({len(images)},)")
+    operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))
+    program = Program(operators, program.shape, program.input)
+    blocks = list(blocks_of(network))
+    names = [operator.name for operator in operators if isinstance(operator, integer.Conv2d | integer.Linear)]
+    if names != [block.name for block in blocks]:
+        refuse(
+            "explain: program",
+            f"weighted operators {names}",
+            f"the model's blocks, {[b.name for b in blocks]}",
+        )
+    tallies = [_Tally(network, program, block) for block in blocks]
+    classes: list[tuple[Array, Array]] = []
+    for start in range(0, len(images), CHUNK):
+        x = to_input(images[start : start + CHUNK]).astype(network.dtype, copy=False)
+        outputs = network.activations(x)
+        codes = [_codes(x, program.input)]
+        codes += integer.run(program, codes[0], trace=True)
+        exact, found = outputs[list(outputs)[-1]].argmax(axis=0), codes[-1].argmax(axis=0)
+        open_cases = exact != found
+        for tally in tallies:
+            open_cases = tally.see(outputs, codes, exact, found, open_cases)
+        classes.append((exact, found))
+    exact, found = (np.concatenate(parts) for parts in zip(*classes, strict=True))
+    return Explanation(
+        tuple(tally.report() for tally in tallies),
+        len(images),
+        int((exact != found).sum()),
+        None if labels is None else int((exact != labels).sum()),
+        None if labels is None else int((found != labels).sum()),
+    )
+
+
+def _codes(x: Array, grid: Codes) -> Array:
+    """The codes nearest to x."""
+    steps = np.rint(x / step_of(grid)) + grid.zero
+    return np.asarray(np.clip(steps, grid.lo, grid.hi), grid.dtype)
+
+
+class _Tally:
+    """What is summed up for one block while images go by."""
+
+    def __init__(self, network: Sequential, program: Program, block: Block) -> None:
+        self.block = block
+        self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
+        operator: Any = program.operators[self.place]
+        self.x, self.y = program.codes[self.place], operator.y
+        self.w = network.params[f"{block.name}.w"]
+        self.b = network.params.get(f"{block.name}.b")
+        scale = weight_scales(operator, self.x).reshape(-1, *[1] * (self.w.ndim - 1))
+        self.weights = _decibels(self.w, operator.w * scale)
+        self.rest = list(_after(network, block.output))
+        behind = program.operators[self.place + 1 :]
+        self.behind = Program(behind, program.shapes[self.place + 1], self.y) if behind else None
+        self.signal = self.noise = 0.0
+        self.seen = np.zeros(256, np.int64)
+        self.part = self.recovered = 0
+
+    def see(
+        self, outputs: dict[str, Array], codes: list[Array], exact: Array, found: Array, open_cases: Array
+    ) -> Array:
+        """Take in a chunk; give back for which of its images the class has not changed up to this block."""
+        y, block = outputs[self.block.output], self.block
+        y = np.maximum(y, 0) if block.relu else y
+        given = codes[self.place + 1]
+        self.signal += float(np.vdot(y, y))
+        self.noise += float(((real(given, self.y) - y) ** 2).sum())
+        self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)
+
+        z = real(given, self.y).astype(y.dtype)
+        for layer, p in self.rest:
+            z, _ = layer.forward(p, z)
+        changed = open_cases & (z.argmax(axis=0) != exact)
+        self.part += int(changed.sum())
+
+        p = {"w": self.w} | ({} if self.b is None else {"b": self.b})
+        alone, _ = block.layer.forward(p, real(codes[self.place], self.x).astype(y.dtype))
+        rounded = _codes(np.maximum(alone, 0) if block.relu else alone, self.y)
+        logits = rounded if self.behind is None else integer.run(self.behind, rounded)
+        again = logits.argmax(axis=0)
+        self.recovered += int((found != exact).sum()) - int((again != exact).sum())
+        return np.asarray(open_cases & ~changed)
+
+    def report(self) -> LayerReport:
+        width = self.y.hi - self.y.lo + 1
+        ends = self.seen[width - 1] + (self.seen[0] if self.y.lo != self.y.zero else 0)
+        return LayerReport(
+            self.block.name,
+            _ratio(self.signal, self.noise),
+            self.weights,
+            float(ends / self.seen.sum()),
+            float((self.seen[:width] == 0).mean()),
+            self.part,
+            self.recovered,
+        )
+
+
+def _after(network: Sequential, name: str) -> Iterator[tuple[Layer, dict[str, Array]]]:
+    """The layers behind layer `name`, each with its arrays."""
+    names = list(network.layers)
+    for later in names[names.index(name) + 1 :]:
+        layer = network.layers[later]
+        yield layer, {part: network.params[f"{later}.{part}"] for part in layer.parameter_shapes()}
+
+
+def _decibels(signal: Array, other: Array) -> float:
+    return _ratio(float((signal**2).sum()), float(((other - signal) ** 2).sum()))
+
+
+def _ratio(signal: float, noise: float) -> float:
+    """10·log₁₀ of signal over noise; inf without noise, −inf without signal."""
+    if noise == 0:
+        return np.inf
+    return 10 * float(np.log10(signal / noise)) if signal else -np.inf

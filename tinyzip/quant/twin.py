@@ -1,0 +1,74 @@
+"""From a program back to the real numbers that it stands for.
+
+A program keeps a scale for each activation, as a fraction, and for each channel the multiplier
+M = s_x·s_w/s_y. That is all that is needed to read it as a float network again:
+
+    s_w = M·s_y/s_x        w = s_w·q_w        b = s_x·s_w·q_b
+
+What comes out computes what the program would, if activations were not rounded and clamped.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip import integer
+from tinyzip.integer import Codes, Program
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+
+Array = NDArray[Any]
+
+
+def real(codes: Array, grid: Codes) -> NDArray[np.float32]:
+    """What codes mean, (C1) of `integer.codes`, in float32."""
+    return ((codes.astype(np.float64) - grid.zero) * step_of(grid)).astype(np.float32)
+
+
+def step_of(grid: Codes) -> float:
+    """The real number that a step of a grid is worth."""
+    m, n = grid.scale
+    return float(np.ldexp(m, -n))
+
+
+def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArray[np.float64]:
+    """s_w (F,) of each channel, from its multiplier: M = s_x·s_w/s_y."""
+    return (
+        np.ldexp(operator.m0.astype(np.float64), -operator.n.astype(np.int64))
+        * step_of(operator.y)
+        / step_of(x)
+    )
+
+
+def float_twin(program: Program) -> Sequential:
+    """The float network that computes what a program's codes mean, without rounding activations."""
+    layers: dict[str, Layer] = {}
+    params: dict[str, Array] = {}
+    for i, (operator, x) in enumerate(zip(program.operators, program.codes, strict=False)):
+        name = operator.name or f"{operator.kind.lower()}{i}"
+        match operator:
+            case integer.Conv2d() | integer.Linear():
+                scale = weight_scales(operator, x)
+                params[f"{name}.w"] = (operator.w * scale.reshape(-1, *[1] * (operator.w.ndim - 1))).astype(
+                    np.float32
+                )
+                params[f"{name}.b"] = (operator.bias * scale * step_of(x)).astype(np.float32)
+                F, C = operator.w.shape[:2]
+                if isinstance(operator, integer.Conv2d):
+                    at = operator.kernel, operator.stride, operator.padding, operator.groups
+                    layers[name] = Conv2d(C * operator.groups, F, *at)
+                else:
+                    layers[name] = Linear(C, F)
+                if operator.y.lo == operator.y.zero:
+                    layers[f"{name}.relu"] = ReLU()
+            case integer.MaxPool2d():
+                layers[name] = MaxPool2d(operator.kernel, operator.steps, operator.padding)
+            case integer.AvgPool2d():
+                layers[name] = AvgPool2d(operator.kernel, operator.steps, operator.padding)
+            case integer.GlobalAvgPool():
+                layers[name] = GlobalAvgPool()
+            case integer.Flatten():
+                layers[name] = Flatten()
+    return Sequential(layers, params, program.shape)
