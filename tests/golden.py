@@ -1,9 +1,13 @@
 """Reads golden vectors of LiteRT (an .npz with a graph and every tensor) into an integer program.
 
-The graph names tensors but neither strides, paddings, pooling windows nor fused activations. They are found
-again: all windows, strides and paddings ('same' or 'valid') that lead from the one shape to the other are tried,
-the plainest first, and the first whose output is the recorded one is taken; if none is, the plainest is, and the
-comparison fails as it should. LiteRT's arrays are (N, H, W, C), and its flattened order is row, column, channel.
+The graph names tensors but neither strides, paddings, pooling windows nor fused activations. They are
+found again: all windows, strides and paddings ('same' or 'valid') that lead from one shape to the next are
+tried, the plainest first, and the first whose output is the recorded one is taken; if none is, the plainest
+is, and the comparison fails as it should. LiteRT's arrays are (N, H, W, C); it flattens row by row, channels
+last.
+
+Which rounding LiteRT uses was found by recomputing: convolutions and MEAN round twice, fully connected layers
+once, with one weight scale or one for each output.
 """
 
 import json
@@ -92,12 +96,10 @@ def clamps(codes: Codes, scale: float) -> list[Codes]:
     def code(real: float) -> int:
         return codes.zero + math.floor(abs(real) / scale + 0.5) * (1 if real > 0 else -1)
 
-    return [
-        codes,
-        replace(codes, lo=max(-128, codes.zero)),
-        replace(codes, lo=max(-128, codes.zero), hi=min(127, code(6.0))),
-        replace(codes, lo=max(-128, code(-1.0)), hi=min(127, code(1.0))),
-    ]
+    relu = max(-128, codes.zero)
+    ranges = [(-128, 127), (relu, 127), (relu, min(127, code(6.0)))]
+    ranges.append((max(-128, code(-1.0)), min(127, code(1.0))))
+    return [replace(codes, lo=lo, hi=hi) for lo, hi in ranges if lo < hi]
 
 
 def read_golden(path: Path | str) -> Golden:

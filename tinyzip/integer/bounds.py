@@ -28,7 +28,8 @@ INT16_MOST, INT32_MOST = 2**15 - 1, 2**31 - 1
 def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     """(B1) for each output, (F,) int64."""
     sums = np.abs(operator.w.astype(np.int64)).reshape(len(operator.w), -1).sum(1)
-    return sums * x.reach + np.abs(operator.bias.astype(np.int64))
+    bounds: NDArray[np.int64] = sums * x.reach + np.abs(operator.bias.astype(np.int64))
+    return bounds
 
 
 def bound_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> int:

@@ -62,8 +62,8 @@ def multiplier(real: Fraction | int | tuple[int, int]) -> tuple[int, int]:
     return m0, n
 
 
-def high(a: Any, b: Any) -> NDArray[np.int64]:
-    """(F4), the saturating rounding doubling high multiply, for int32 values a and b.
+def high(a: Any, b: Any) -> Any:
+    """(F4), the saturating rounding doubling high multiply, of int32 values a and b, as int64.
 
     The one product that does not fit, −2³¹·−2³¹, gives 2³¹ − 1. gemmlowp rounds by a sign-dependent nudge
     and a division towards zero; an added 2³⁰ and an arithmetic shift give the same value for every a·b.
@@ -72,31 +72,31 @@ def high(a: Any, b: Any) -> NDArray[np.int64]:
     return np.minimum((product + (1 << 30)) >> 31, INT32_MOST)
 
 
-def divide(x: Any, e: Any) -> NDArray[np.int64]:
-    """(F5), rounding divide by 2ᵉ, half away from zero, for int32 values x and e ≥ 0.
+def divide(x: Any, e: Any) -> Any:
+    """(F5), rounding divide by 2ᵉ, half away from zero, of int32 values x and e ≥ 0, as int64.
 
     Half of 2ᵉ is added, less one where x is negative, so that −½ falls down to −1 as ½ goes up to 1.
     """
-    x = np.asarray(x, np.int64)
-    e = np.minimum(e, 32).astype(np.int64)
+    x, e = np.asarray(x, np.int64), np.minimum(np.asarray(e, np.int64), 32)
     half = (np.int64(1) << e) >> 1
-    return np.where(e > 0, (x + half - (x < 0)) >> e, x)
+    return (x + half - ((x < 0) & (e > 0))) >> e
 
 
-def rescale(acc: Any, m0: Any, n: Any, rounding: Rounding) -> NDArray[np.int64]:
+def rescale(acc: Any, m0: Any, n: Any, rounding: Rounding) -> Any:
     """acc·m0·2⁻ⁿ as a whole number, rounded by (F2), (F3) or (F6); within (F7) of the exact rational.
 
-    acc    integers, |acc| < 2³¹; for n < 31 also |acc|·2³¹⁻ⁿ < 2³¹
-    m0, n  integers in the ranges of (F1), of a shape that broadcasts against acc; m0 = 2³⁰ for `shift`
+    acc      integers, |acc| < 2³¹; for n < 31 also |acc|·2³¹⁻ⁿ < 2³¹
+    m0, n    integers in the ranges of (F1), of a shape that broadcasts against acc; m0 = 2³⁰ for `shift`
+    returns  int64
     """
-    acc, m0, n = (np.asarray(a, np.int64) for a in (acc, m0, n))
+    acc, m0, n = (np.asarray(value, np.int64) for value in (acc, m0, n))
     if rounding == "double":
         left, right = np.maximum(31 - n, 0), np.maximum(n - 31, 0)
         return divide(high(acc << left, m0), right)
     if rounding == "single":
         n = np.minimum(n, 63)
         return (acc * m0 + (np.int64(1) << (n - 1))) >> n
-    right, left = np.clip(n - 30, 0, 32), np.maximum(30 - n, 0)
+    left, right = np.maximum(30 - n, 0), np.clip(n - 30, 0, 33)
     return ((acc << left) + ((np.int64(1) << right) >> 1)) >> right
 
 
@@ -106,4 +106,5 @@ def requantize(acc: Any, m0: Any, n: Any, y: Codes, rounding: Rounding = "double
     acc      as in `rescale`, unit s_x·s_w
     returns  codes of y's dtype, unit s_y
     """
-    return np.clip(rescale(acc, m0, n, rounding) + y.zero, y.lo, y.hi).astype(y.dtype)
+    codes: NDArray[Any] = np.clip(rescale(acc, m0, n, rounding) + y.zero, y.lo, y.hi).astype(y.dtype)
+    return codes

@@ -6,8 +6,8 @@ than ten times faster; and int16 twice as fast as int32, which is why the accumu
 
 The other product is the one place of this package that uses floats. float32 holds every whole number up to
 2²⁴ exactly, so if no partial sum in any order can pass that, `sgemm` cannot help but compute the integers:
-each product and each sum it forms is a whole number that it can hold, and rounding never has anything to round.
-Fused multiply-adds and any blocking of the sum change nothing. The bound (B1) is that proof.
+each product and each sum it forms is a whole number that it can hold, and rounding never has anything to
+round. Fused multiply-adds and any blocking of the sum change nothing. The bound (B1) is that proof.
 
 The kernels do not know which of the two they work for: they ask `product_dtype` once, move whole numbers of
 that dtype about, take their maxima, and get integers back from `integers`.
@@ -26,10 +26,15 @@ FLOAT_EXACT = 2**24
 
 
 def product_dtype(bound: int, product: Product) -> np.dtype[Any]:
-    """What operands and sums are held in: float32 where proved exact and asked for, else the accumulator's."""
+    """What operands and sums are held in: float32 if asked for and proved exact, else the accumulator's."""
     if product == "blas" and bound < FLOAT_EXACT:
         return np.dtype(np.float32)
     return accumulator_of(bound)
+
+
+def least_of(dtype: np.dtype[Any]) -> int:
+    """A value below every sum that is held in this dtype: what a max pool pads with."""
+    return -FLOAT_EXACT if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
 def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:

@@ -10,7 +10,8 @@ The five steps, for a batch x (C, H, W, N) of codes:
 
 Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within a
 channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest code;
-and the bias moves all sums of a channel alike. It leaves fewer sums to requantize, a quarter for a window of 2×2.
+and the bias moves all sums of a channel alike. A quarter of the sums is left to requantize where the window is
+2×2.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.gemm import Product, integers, multiply, product_dtype
+from tinyzip.integer.gemm import Product, integers, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, Linear, MaxPool2d, Weighted
 from tinyzip.integer.pools import clamp, max_pool2d
 from tinyzip.integer.scaling import Scaling, take
@@ -118,8 +119,7 @@ def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], workspace: Workspa
         ):
             multiply(w, part, out)
     if step.pool is not None:
-        least = -(2**24) if dtype.kind == "f" else int(np.iinfo(dtype).min)
-        acc = max_pool2d(step.pool, acc, least, workspace)
+        acc = max_pool2d(step.pool, least_of(dtype), acc, workspace)
     y = finish(step, acc.reshape(F, -1), workspace).reshape(acc.shape)
     return y if step.pool is None else clamp(y, step.pool.y, workspace)
 

@@ -73,7 +73,7 @@ class Weighted(Operator):
     """y = clamp(y.zero + round(acc·m0·2⁻ⁿ)),  acc = Σ w·(x − x.zero) + bias       [Jacob et al. 2018, eq. 7]
 
     w            int8, F outputs first
-    bias         (F,) int32 in the accumulator's unit s_x·s_w, or None for zeros
+    bias         (F,) int32 in the accumulator's unit s_x·s_w; None, going in, means zeros
     m0, n        (F,) int64, or one number for all outputs; ranges as in `fixedpoint`
     y            the codes written; a ReLU is y.lo = y.zero, a ReLU6 lowers y.hi as well
     rounding     "double", "single" or "shift"
@@ -81,7 +81,7 @@ class Weighted(Operator):
     """
 
     w: NDArray[np.int8]
-    bias: NDArray[np.int32] | None
+    bias: Any
     m0: NDArray[np.int64]
     n: NDArray[np.int64]
     y: Codes

@@ -53,13 +53,12 @@ def bordered(operator: Pool, x: NDArray[Any], value: int, dtype: Any, workspace:
     return pad(x, operator.padding, value, out)
 
 
-def max_pool2d(operator: MaxPool2d, x: NDArray[Any], least: int, workspace: Workspace) -> NDArray[Any]:
+def max_pool2d(operator: MaxPool2d, least: int, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """The greatest of each window; x (C, H, W, N) codes or accumulators, none of them below `least`.
 
     Padding holds `least`, and each window sees a value of x, so padding never wins.
     """
-    y = sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, workspace)
-    return y
+    return sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, workspace)
 
 
 def clamp(y: NDArray[Any], codes: Codes | None, workspace: Workspace) -> NDArray[Any]:
@@ -74,7 +73,7 @@ def clamp(y: NDArray[Any], codes: Codes | None, workspace: Workspace) -> NDArray
     return out
 
 
-def avg_pool2d(operator: AvgPool2d, x: NDArray[Any], codes: Codes, workspace: Workspace) -> NDArray[Any]:
+def avg_pool2d(operator: AvgPool2d, codes: Codes, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """The mean of each window's codes, half away from zero, padding neither summed nor counted."""
     wide = bordered(operator, x, 0, np.int32, workspace)
     total = sweep(operator, wide, np.add, workspace)
@@ -110,7 +109,7 @@ def divide(total: NDArray[Any], count: Any) -> None:
 
 
 def global_avg_pool(
-    operator: GlobalAvgPool, x: NDArray[Any], codes: Codes, workspace: Workspace
+    operator: GlobalAvgPool, codes: Codes, x: NDArray[Any], workspace: Workspace
 ) -> NDArray[Any]:
     """The mean of each channel, (C, H, W, N) → (C, 1, 1, N), on x's grid or requantized onto y's."""
     C, H, W, N = x.shape

@@ -6,6 +6,7 @@ shard nor the thread that an example lands in can change its result: all of it i
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from tinyzip.integer.operators import (
     Conv2d,
     Flatten,
     GlobalAvgPool,
+    Linear,
     MaxPool2d,
-    Weighted,
 )
 from tinyzip.integer.pools import avg_pool2d, clamp, global_avg_pool, max_pool2d
 from tinyzip.integer.program import Program
@@ -39,39 +40,46 @@ def prepare(program: Program, product: Product, trace: bool) -> list[tuple[int, 
 
     A max pool right after a convolution is done by the convolution, unless every output is asked for.
     """
-    steps: list[tuple[int, Kernel]] = []
-    for i, operator in enumerate(program.operators):
+    kernels: list[tuple[int, Kernel]] = []
+    operators = program.operators
+    pooled = -1
+    for i, operator in enumerate(operators):
         x, bound = program.codes[i], program.bounds[i]
-        following = program.operators[i + 1] if i + 1 < len(program.operators) else None
-        before = program.operators[i - 1] if i else None
         match operator:
             case Conv2d():
-                pool = following if isinstance(following, MaxPool2d) and not trace else None
+                following = operators[i + 1] if i + 1 < len(operators) and not trace else None
+                pool = following if isinstance(following, MaxPool2d) else None
+                pooled = pooled if pool is None else i + 1
                 step = Prepared.of(operator, x, bound, product, pool)
-                steps.append((i + (pool is not None), bind(conv2d, step, operator)))
-            case Weighted():
-                steps.append((i, bind(linear, Prepared.of(operator, x, bound, product))))
-            case MaxPool2d() if trace or not isinstance(before, Conv2d):
-                steps.append((i, plain_max_pool(operator, x.lo)))
+                kernels.append((i if pool is None else pooled, partial(conv2d, step, operator)))
+            case Linear():
+                kernels.append((i, partial(linear, Prepared.of(operator, x, bound, product))))
+            case MaxPool2d() if i != pooled:
+                kernels.append((i, partial(clamped_max_pool, operator, x.lo)))
             case AvgPool2d():
-                steps.append((i, lambda y, workspace, o=operator, x=x: avg_pool2d(o, y, x, workspace)))
+                kernels.append((i, partial(avg_pool2d, operator, x)))
             case GlobalAvgPool():
-                steps.append((i, lambda y, workspace, o=operator, x=x: global_avg_pool(o, y, x, workspace)))
+                kernels.append((i, partial(global_avg_pool, operator, x)))
             case Flatten():
-                steps.append((i, lambda y, _: y.reshape(-1, y.shape[-1])))
+                kernels.append((i, flatten))
             case Argmax():
-                steps.append((i, lambda y, _: y.argmax(0)))
-    return steps
+                kernels.append((i, argmax))
+    return kernels
 
 
-def bind(kernel: Callable[..., NDArray[Any]], *first: Any) -> Kernel:
-    """The kernel with its first arguments given."""
-    return lambda y, workspace: kernel(*first, y, workspace)
-
-
-def plain_max_pool(operator: MaxPool2d, least: int) -> Kernel:
+def clamped_max_pool(operator: MaxPool2d, least: int, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """A max pool on codes, and its clamp."""
-    return lambda y, workspace: clamp(max_pool2d(operator, y, least, workspace), operator.y, workspace)
+    return clamp(max_pool2d(operator, least, x, workspace), operator.y, workspace)
+
+
+def flatten(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """(C, H, W, N) to (C·H·W, N): batch last, the order is already right."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def argmax(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """(K, N) to the class of the greatest code, (N,); the first among equals."""
+    return np.argmax(x, 0)
 
 
 def run(
@@ -93,7 +101,8 @@ def run(
     if product not in PRODUCTS:
         refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
     N = codes.shape[-1]
-    steps = prepare(program, product, trace)
+    workers = Workers(threads)
+    kernels = prepare(program, product, trace)
     last = len(program.operators) - 1
     outputs = {
         i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
@@ -105,13 +114,13 @@ def run(
         workspace.reset()
         part = slice(start, min(start + size, N))
         y = codes[..., part]
-        for i, kernel in steps:
+        for i, kernel in kernels:
             y = kernel(y, workspace)
             if i in outputs:
                 outputs[i][..., part] = y
 
-    size = shard_size(program)
-    with Workers(threads) as workers:
+    size = min(shard_size(program), -(-N // threads))
+    with workers:
         workers.map(shard, range(0, N, size))
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 

@@ -1,0 +1,132 @@
+"""The accumulator's bound is attained, is never passed, and decides what is used."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import reference_integer as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from integer_programs import batch, codes, integers, programs
+
+from tinyzip.integer import Codes, Conv2d, Linear, Program, run
+from tinyzip.integer.gemm import FLOAT_EXACT, multiply, product_dtype
+
+WIDE = Codes(-128, 127, 0)
+
+
+def dense(w: Any, bias: Any, x: Codes, **fields: Any) -> Program:
+    return Program((Linear(w, bias, 2**30, 50, WIDE, **fields),), (np.shape(w)[1],), x)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_an_input_attains_the_bound(data: Any) -> None:
+    """Each code at the end of its range that is further from zero, each weight of the sign that helps."""
+    x = data.draw(codes())
+    far = x.hi if x.hi - x.zero >= x.zero - x.lo else x.lo
+    F, C = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 30))
+    towards = 1 if far >= x.zero else -1
+    w = integers(data.draw, 0, 127, (F, C)) * towards
+    bias = integers(data.draw, 0, 10**6, (F,))
+    program = dense(w, bias, x)
+    sums = [sum(reference.accumulate(program.operators[0], [far] * C, x, f)) for f in range(F)]
+    assert max(sums) == program.bounds[0]
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_partial_sum_in_any_order_passes_the_bound(data: Any) -> None:
+    program = data.draw(programs(1).filter(lambda p: isinstance(p.operators[0], Conv2d)))
+    x = batch(data.draw, program.input, (*program.shape, 1))[..., 0].tolist()
+    rng = np.random.default_rng(0)
+    _, OH, OW = program.shapes[-1]
+    for f in range(program.shapes[-1][0]):
+        for oh, ow in {(0, 0), (OH - 1, OW - 1), (OH // 2, OW // 2)}:
+            terms = reference.accumulate(program.operators[0], x, program.input, f, oh, ow)
+            for order in (sorted(terms), sorted(terms)[::-1], rng.permutation(terms).tolist()):
+                assert np.abs(np.cumsum(order)).max() <= program.bounds[0]
+
+
+def test_relu_codes_reach_half_as_far() -> None:
+    w = np.full((1, 10), 5)
+    assert dense(w, [3], Codes(-128, 127, -128)).bounds == (10 * 5 * 255 + 3,)
+    assert dense(w, [3], Codes(0, 127, 0)).bounds == (10 * 5 * 127 + 3,)
+    assert dense(w, [-3], Codes(-128, 127, 0)).bounds == (10 * 5 * 128 + 3,)
+
+
+@pytest.mark.parametrize("bias, width", [(1, np.int16), (2, np.int32)])
+def test_int16_up_to_32767_and_int32_beyond(bias: int, width: Any) -> None:
+    """127·2·129 = 32766; on both sides of the edge the sums at both ends come out right."""
+    w = np.full((2, 129), 127) * np.array([[1], [-1]])
+    operator = Linear(w, [bias, -bias], 2**30, 38, WIDE)
+    program = Program((operator,), (129,), Codes(0, 2, 0))
+    assert program.bounds == (32766 + bias,)
+    assert program.accumulators == (np.dtype(width),)
+    x = np.full((129, 1), 2, np.uint8)
+    assert run(program, x).tolist() == run(program, x, "blas").tolist() == [[127], [-128]]
+
+
+def test_a_sum_that_could_leave_int32_is_refused_with_index_and_kind() -> None:
+    w = [[127] * 10]
+    most = 2**31 - 1 - 127 * 10 * 255
+    assert dense(w, [most], Codes(0, 255, 0)).bounds == (2**31 - 1,)
+    with pytest.raises(ValueError, match=r"operator 0 \(Linear\).*2147483648.*2147483647"):
+        dense(w, [most + 1], Codes(0, 255, 0))
+    with pytest.raises(ValueError, match=r"operator 0 \(Linear\)"):
+        dense(w, [-most - 1], Codes(0, 255, 0))
+
+
+def test_a_scaled_sum_that_could_leave_int32_is_refused() -> None:
+    for n, most in ((30, 2**30 - 1), (20, 2**20 - 1), (1, 1)):
+        Program((Linear([[1]], [most - 1], 2**30, n, WIDE),), (1,), Codes(0, 1, 0))
+        with pytest.raises(ValueError, match=r"operator 0 \(Linear\).*multiplier"):
+            Program((Linear([[1]], [most], 2**30, n, WIDE),), (1,), Codes(0, 1, 0))
+
+
+@pytest.mark.parametrize("bound", [FLOAT_EXACT - 1, FLOAT_EXACT, FLOAT_EXACT + 1])
+def test_blas_is_used_below_2_to_the_24_and_equal_at_the_edge(bound: int) -> None:
+    """Sums of exactly ±bound and ±(bound − 1), odd and even, through both products."""
+    x = Codes(0, 255, 0)
+    w = np.full((2, 500), 127) * np.array([[1], [-1]])
+    rest = bound - 500 * 127 * 255
+    y = Codes(-128, 127, 0)
+    operator = Linear(w, [rest, -rest], 2**30, 48, y)
+    program = Program((operator,), (500,), x)
+    assert program.bounds == (bound,)
+    assert product_dtype(bound, "blas") == (np.float32 if bound < 2**24 else np.int32)
+    assert product_dtype(bound, "integer") == np.int32
+    codes_in = np.full((500, 2), 255, np.uint8)
+    codes_in[0, 1] = 254
+    np.testing.assert_array_equal(run(program, codes_in), run(program, codes_in, "blas"))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_both_products_are_exact_below_the_bound(data: Any) -> None:
+    """Whole matrices against int64, where float32 is all but full."""
+    F, K, P = (data.draw(st.integers(1, most)) for most in (8, 600, 40))
+    w = integers(data.draw, -128, 127, (F, K))
+    reach = min(255, (FLOAT_EXACT - 1) // max(1, int(np.abs(w).sum(1).max())))
+    patches = integers(data.draw, -reach, reach, (K, P))
+    wanted = w @ patches
+    for dtype in (np.float32, np.int32):
+        out = np.empty((F, P), dtype)
+        multiply(w.astype(dtype), patches.astype(dtype), out)
+        np.testing.assert_array_equal(out, wanted)
+
+
+def test_narrow_accumulators_give_the_codes_of_wide_ones() -> None:
+    """A large bias of an output that is not looked at forces int32; the other outputs stay as they are."""
+    rng = np.random.default_rng(5)
+    w = rng.integers(-8, 8, (4, 20, 3, 3))
+    x = rng.integers(0, 16, (20, 9, 9, 70)).astype(np.uint8)
+    y = Codes(0, 15, 0)
+    outputs = []
+    for bias in (0, 2**20):
+        program = Program(
+            (Conv2d(w, [5, -7, 0, bias], 2**30, 37, y, weight_bits=4),), (20, 9, 9), Codes(0, 15, 0)
+        )
+        assert program.accumulators == (np.dtype(np.int32 if bias else np.int16),)
+        outputs.append(run(program, x)[:3])
+    np.testing.assert_array_equal(*outputs)

@@ -1,0 +1,55 @@
+"""Fast kernels against Python integers and loops, on programs of every kind."""
+
+from typing import Any
+
+import numpy as np
+import reference_integer as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from integer_programs import batch, programs
+
+from tinyzip.integer import Conv2d, MaxPool2d, Program, run
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_every_output_is_the_oracles(data: Any) -> None:
+    program = data.draw(programs())
+    N = data.draw(st.integers(1, 3))
+    x = batch(data.draw, program.input, (*program.shape, N))
+    expected = [reference.run(program, x[..., n].tolist()) for n in range(N)]
+    for product in ("integer", "blas"):
+        outputs = run(program, x, product, trace=True)
+        for i, output in enumerate(outputs):
+            assert output.shape[:-1] == program.shapes[i + 1]
+            assert [output[..., n].tolist() for n in range(N)] == [e[i] for e in expected], i
+        np.testing.assert_array_equal(run(program, x, product), outputs[-1])
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_pooling_the_accumulators_gives_the_pooled_codes(data: Any) -> None:
+    """With trace, convolution and pool run one after the other; without, the pool comes first."""
+    program = data.draw(programs(1).filter(lambda p: isinstance(p.operators[0], Conv2d)))
+    size = program.shapes[-1][1:]
+    kernel = data.draw(st.tuples(*[st.integers(1, min(3, s)) for s in size]))
+    padding = tuple(data.draw(st.tuples(*[st.integers(0, k - 1)] * 2)) for k in kernel)
+    stride = data.draw(st.tuples(*[st.integers(1, 3)] * 2))
+    pool = MaxPool2d(kernel, stride, padding)
+    program = Program((*program.operators, pool), program.shape, program.input)
+    x = batch(data.draw, program.input, (*program.shape, 3))
+    for product in ("integer", "blas"):
+        pooled = run(program, x, product)
+        np.testing.assert_array_equal(pooled, run(program, x, product, trace=True)[-1])
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_shards_and_threads_change_nothing(data: Any) -> None:
+    program = data.draw(programs())
+    N = data.draw(st.sampled_from([1, 2, 63, 64, 65, 130]))
+    x = batch(data.draw, program.input, (*program.shape, N))
+    whole = run(program, x)
+    np.testing.assert_array_equal(whole, run(program, x, "blas", threads=3))
+    one_by_one = [run(program, x[..., n : n + 1]) for n in range(0, N, 7)]
+    np.testing.assert_array_equal(whole[..., ::7], np.concatenate(one_by_one, -1))
