@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.nn.optim import BLOCK, SGD, AdamW, constant, cosine, one_cycle
+from tinyzip.nn.blocks import BLOCK, ENOUGH
+from tinyzip.nn.optim import SGD, AdamW, constant, cosine, one_cycle
 from tinyzip.workers import Workers
 
 SHAPES = {"w": (3, 4), "b": (4,), "k": (2, 1, 2, 2)}
@@ -66,7 +67,7 @@ def test_adamw_is_the_scalar_loop(seed, lr, decay, beta1, beta2):
 @pytest.mark.parametrize("rule", [SGD(), SGD(0.9, True, 0.1), SGD(0.0), AdamW()])
 def test_blocks_and_threads_do_not_change_a_bit(rule):
     """An array of many blocks is stepped like its entries by themselves, on one thread or three."""
-    shapes = {"w": (70, BLOCK - 7), "b": (5,)}
+    shapes = {"w": (ENOUGH, BLOCK - 7), "b": (5,)}
     rng = np.random.default_rng(0)
     start, grads = draw(rng, shapes, np.float32), draw(rng, shapes, np.float32)
     results = []

@@ -4,16 +4,15 @@ An optimizer is a rule; what it remembers between steps is a plain dict of array
 parameters, so that a checkpoint can hold it. Gradient g, parameter p, learning rate η, decay λ:
 
 SGD      b ← μb + (g + λp)        p ← p − η·b        or, by Nesterov, p ← p − η·((g + λp) + μb)      (O1)
-AdamW    m ← β₁m + (1 − β₁)g      v ← β₂v + (1 − β₂)g²                                               (O2)
-         p ← p − η·(m̂/(√v̂ + ε) + λp),   m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)                           (O3)
+AdamW    m ← β₁m + g,   v ← β₂v + g²                                                                 (O2)
+         p ← p − η·(m̂/(√v̂ + ε) + λp),   m̂ = m/(1 + β₁ + … + β₁ᵗ⁻¹),   v̂ likewise                     (O3)
 
 O1 is [Sutskever et al. 2013, equations 3–4] with b in place of −v/η, as most libraries have it. O2 and O3
 are [Kingma and Ba 2015, algorithm 1] with the decay taken out of the gradient [Loshchilov and Hutter
-2019, algorithm 2]. λ pulls only on arrays of two axes or more: weights, not biases or norms' scales.
-
-A step reads and writes far more memory than it computes, so it goes through large arrays in blocks that
-stay in cache while its dozen ufuncs pass over them. Every entry is updated by itself: blocks and threads
-cannot change a bit.
+2019, algorithm 2]. There m and v are shrunk by 1 − β in each step, and by 1 − βᵗ before use; kept as plain
+sums they need one division by the sum of their weights, which shows what m̂ and v̂ are: weighted means of
+the gradients so far and of their squares. λ pulls only on arrays of two axes or more: weights, not biases
+or norms' scales.
 
 A schedule is a function from progress t in [0, 1] to η. With the rise R and the fall over warm-up w:
 
@@ -23,7 +22,7 @@ R is linear for `cosine` [Goyal et al. 2017, section 2.2; Loshchilov and Hutter 
 cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTorch have made common].
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import cos, inf, pi, sqrt
 from typing import Any, Protocol
@@ -31,14 +30,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.nn.blocks import Block, blocks, run
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]
 State = dict[str, Array]
-
-BLOCK = 1 << 14  # entries: five float32 arrays of this length fit in a core's second-level cache
 
 
 class Optimizer(Protocol):
@@ -68,29 +66,6 @@ def _check(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -
             refuse("step: grads", f"an entry {name!r}", f"names among {', '.join(params)}")
         if g.shape != params[name].shape:
             refuse(f"step: grads[{name!r}]", f"shape {g.shape}", f"{params[name].shape}")
-
-
-def _blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """The same stretches of up to BLOCK entries of several contiguous arrays of one shape, as views."""
-    flat = [array.reshape(-1) for array in arrays]
-    for start in range(0, flat[0].size, BLOCK):
-        yield tuple(array[start : start + BLOCK] for array in flat)
-
-
-def _run(update: Callable[..., None], blocks: list[tuple[Any, ...]], workers: Workers | None) -> None:
-    """update(*block) for every block; on threads where there is enough for two."""
-    if workers is None or len(blocks) < 64:
-        for block in blocks:
-            update(*block)
-        return
-
-    caller = np.geterr()  # what NumPy does on overflow is a setting of each thread
-
-    def one(block: tuple[Any, ...], _: Workspace) -> None:
-        with np.errstate(**caller):
-            update(*block)
-
-    workers.map(one, blocks)
 
 
 @dataclass(frozen=True)
@@ -126,30 +101,38 @@ class SGD:
         workers: Workers | None = None,
     ) -> None:
         _check(params, grads, lr)
-        blocks: list[tuple[Any, ...]] = []
+        items: list[Block] = []
         for name, g in grads.items():
             decay = self.weight_decay if g.ndim > 1 else 0.0
             b = state[f"{name}.b"] if self.momentum else g
-            blocks += [(decay, *block) for block in _blocks(params[name], g, b)]
+            items += [(decay, *block) for block in blocks(params[name], g, b)]
 
-        def update(decay: float, p: Array, g: Array, b: Array) -> None:
+        def update(workspace: Workspace, decay: float, p: Array, g: Array, b: Array) -> None:
+            scratch = workspace.empty(g.shape, g.dtype)
             if decay:
-                g = g + decay * p
+                np.multiply(p, decay, out=scratch)
+                scratch += g
+                g = scratch
             if self.momentum:
                 b *= self.momentum
                 b += g
-                g = g + self.momentum * b if self.nesterov else b
-            p -= lr * g
+            else:
+                b = g
+            if self.nesterov:
+                np.multiply(g, lr, out=scratch)
+                p -= scratch
+            np.multiply(b, lr * self.momentum if self.nesterov else lr, out=scratch)
+            p -= scratch
 
-        _run(update, blocks, workers)
+        run(update, items, workers)
 
 
 @dataclass(frozen=True)
 class AdamW:
     """Adam with decoupled weight decay, (O2) and (O3). State: "<name>.m", "<name>.v", and the count "t".
 
-    (O3) is computed as p ← (1 − ηλ)p − a·m/(√v + e), a = η√(1 − β₂ᵗ)/(1 − β₁ᵗ), e = ε√(1 − β₂ᵗ): the
-    same, with both corrections moved from the arrays into two numbers.
+    With B = 1 + β + … + βᵗ⁻¹ = (1 − βᵗ)/(1 − β), (O3) is computed as the same
+    p ← (1 − ηλ)p − (η√B₂/B₁)·m/(√v + ε√B₂): both divisions are moved from the arrays into two numbers.
 
     raises  ValueError for a β outside [0, 1), ε that is not positive, or negative decay
     """
@@ -186,32 +169,30 @@ class AdamW:
         _check(params, grads, lr)
         state["t"] += 1
         t = int(state["t"])
-        correction = sqrt(1.0 - self.beta2**t)
-        rate = lr * correction / (1.0 - self.beta1**t)
-        eps = self.eps * correction
-        blocks: list[tuple[Any, ...]] = []
+        spread = sqrt((1.0 - self.beta2**t) / (1.0 - self.beta2))
+        rate = lr * spread * (1.0 - self.beta1) / (1.0 - self.beta1**t)
+        eps = self.eps * spread
+        items: list[Block] = []
         for name, g in grads.items():
             keep = 1.0 - lr * self.weight_decay if g.ndim > 1 else 1.0
-            arrays = (params[name], g, state[f"{name}.m"], state[f"{name}.v"])
-            blocks += [(keep, *block) for block in _blocks(*arrays)]
+            arrays = params[name], g, state[f"{name}.m"], state[f"{name}.v"]
+            items += [(keep, *block) for block in blocks(*arrays)]
 
-        def update(keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
-            s = g * (1.0 - self.beta1)
+        def update(workspace: Workspace, keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
+            scratch = workspace.empty(g.shape, g.dtype)
             m *= self.beta1
-            m += s
-            np.multiply(g, g, out=s)
-            s *= 1.0 - self.beta2
+            m += g
             v *= self.beta2
-            v += s
-            np.sqrt(v, out=s)
-            s += eps
-            np.divide(m, s, out=s)
-            s *= rate
+            v += np.multiply(g, g, out=scratch)
+            np.sqrt(v, out=scratch)
+            scratch += eps
+            np.divide(m, scratch, out=scratch)
+            scratch *= rate
             if keep != 1.0:
                 p *= keep
-            p -= s
+            p -= scratch
 
-        _run(update, blocks, workers)
+        run(update, items, workers)
 
 
 @dataclass(frozen=True)

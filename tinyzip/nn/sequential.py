@@ -123,13 +123,15 @@ class Sequential:
         """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
         grads: Arrays = {}
         dy: Array | None = dz
-        first = next(iter(self.stages))
+        first = next((name for name, layer in self.stages.items() if layer.parameter_shapes()), None)
         for name, layer in reversed(self.stages.items()):
             assert dy is not None
             dy, parts = layer.backward(
                 self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != first
             )
             grads |= {f"{name}.{part}": gradient for part, gradient in parts.items()}
+            if name == first:  # nothing before it can learn
+                break
         return {key: grads[key] for key in self.trainable()}
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:

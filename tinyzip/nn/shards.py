@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.data import to_input
+from tinyzip.nn.blocks import blocks, run
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.profile import Clock
@@ -89,9 +90,8 @@ class Shards(Generic[AnyModel]):
         parts = self.workers.map(one, range(len(shards)))
         total = self._grads[0]
         with self.clock.time("sum of shards"):
-            for grads in self._grads[1 : len(shards)]:
-                for name, grad in grads.items():
-                    total[name] += grad
+            used = self._grads[: len(shards)]
+            run(_add, [block for name in total for block in blocks(*(g[name] for g in used))], self.workers)
         loss = sum(loss for loss, _ in parts)
         statistics = {name: np.add.reduce([part[name] for _, part in parts]) for name in parts[0][1]}
         return Gradient(loss, total, statistics)
@@ -138,6 +138,11 @@ class Shards(Generic[AnyModel]):
                     np.copyto(total, grads[name])
             statistics = self.model.statistics(caches)
             return loss * share, {name: share * array for name, array in statistics.items()}
+
+
+def _add(_: Workspace, total: Array, *others: Array) -> None:
+    for other in others:
+        total += other
 
 
 def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple[float, int]:

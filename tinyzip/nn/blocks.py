@@ -1,0 +1,46 @@
+"""Many passes over large arrays, in stretches that stay in cache.
+
+An optimizer's step is a dozen ufuncs over all parameters. One after another over arrays of megabytes, each
+would fetch everything from memory again. So the arrays are cut into blocks, all ufuncs pass over a
+block while it is near, and the blocks are shared among threads. Every entry is computed by itself and in the
+same order of operations, so neither the cuts nor the threads can change a bit.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.workers import Workers
+from tinyzip.workspace import Fresh, Workspace
+
+Array = NDArray[Any]
+Block = tuple[Any, ...]
+
+BLOCK = 1 << 15  # entries; of float32, five arrays' blocks fit in a core's second-level cache
+ENOUGH = 8  # blocks that are worth waking another thread
+
+
+def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The same stretches of up to BLOCK entries of several contiguous arrays of one shape, as views."""
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, flat[0].size, BLOCK):
+        yield tuple(array[start : start + BLOCK] for array in flat)
+
+
+def run(update: Callable[..., None], items: list[Block], workers: Workers | None = None) -> None:
+    """update(workspace, *block) for every block: on the workers' threads, if there is enough to do."""
+    if workers is None or len(items) < ENOUGH:
+        workspace = workers.workspaces[0] if workers is not None else Fresh()
+        for block in items:
+            with workspace.scratch():
+                update(workspace, *block)
+        return
+    caller = np.geterr()  # what NumPy does on overflow is a setting of each thread
+
+    def one(block: Block, workspace: Workspace) -> None:
+        with np.errstate(**caller), workspace.scratch():
+            update(workspace, *block)
+
+    workers.map(one, items)
