@@ -35,16 +35,23 @@ def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
 def bound_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> int:
     """The largest magnitude that a sum of this operator can have on an input of codes x and this shape.
 
-    Averages add codes (or code − zero, where they requantize); operators that add nothing have 0.
+    A mean on its own grid adds codes, and half the count to round; one that requantizes adds code − zero.
+    Operators that add nothing have 0.
     """
     match operator:
         case Weighted():
             return int(channel_bounds(operator, x).max())
         case AvgPool2d():
-            return operator.kernel[0] * operator.kernel[1] * max(-x.lo, x.hi)
+            return mean_bound(operator.kernel[0] * operator.kernel[1], x)
         case GlobalAvgPool():
-            return shape[1] * shape[2] * (max(-x.lo, x.hi) if operator.y is None else x.reach)
+            count = shape[1] * shape[2]
+            return mean_bound(count, x) if operator.y is None else count * x.reach
     return 0
+
+
+def mean_bound(count: int, x: Codes) -> int:
+    """The largest |Σ code| + ⌊count/2⌋ over `count` codes."""
+    return count * max(-x.lo, x.hi) + count // 2
 
 
 def accumulator_of(bound: int) -> np.dtype[Any]:

@@ -8,10 +8,9 @@ The five steps, for a batch x (C, H, W, N) of codes:
     pool        the maxima of acc, if a max pool comes next
     requantize  acc + bias to codes, see `scaling`
 
-Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within a
-channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest code;
-and the bias moves all sums of a channel alike. A quarter of the sums is left to requantize where the window is
-2×2.
+Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within
+a channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest
+code; and the bias moves all sums of a channel alike. Where the window is 2×2, a quarter of the sums is left.
 """
 
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.gemm import Product, integers, least_of, multiply, product_dtype
-from tinyzip.integer.operators import NO_PADDING, Conv2d, Linear, MaxPool2d, Weighted
+from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import clamp, max_pool2d
 from tinyzip.integer.scaling import Scaling, take
 from tinyzip.windows import Padding, im2col, windows

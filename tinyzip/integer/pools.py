@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
 from tinyzip.integer.scaling import Scaling, take
@@ -62,7 +63,7 @@ def max_pool2d(operator: MaxPool2d, least: int, x: NDArray[Any], workspace: Work
 
 
 def clamp(y: NDArray[Any], codes: Codes | None, workspace: Workspace) -> NDArray[Any]:
-    """y within codes.lo … codes.hi, of their dtype; y itself without codes. Whatever y's dtype holds is meant."""
+    """y within codes.lo … codes.hi, of their dtype; y itself without codes."""
     if codes is None:
         return y
     np.clip(y, codes.lo, codes.hi, out=y)
@@ -73,24 +74,26 @@ def clamp(y: NDArray[Any], codes: Codes | None, workspace: Workspace) -> NDArray
     return out
 
 
-def avg_pool2d(operator: AvgPool2d, codes: Codes, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def avg_pool2d(
+    operator: AvgPool2d, codes: Codes, bound: int, x: NDArray[Any], workspace: Workspace
+) -> NDArray[Any]:
     """The mean of each window's codes, half away from zero, padding neither summed nor counted."""
-    wide = bordered(operator, x, 0, np.int32, workspace)
+    wide = bordered(operator, x, 0, accumulator_of(bound), workspace)
     total = sweep(operator, wide, np.add, workspace)
     rows, columns = counts(operator, x.shape[1:3])
-    divide(total, rows[:, None, None] * columns[:, None])
+    divide(total, (rows[:, None, None] * columns[:, None]).astype(total.dtype))
     y = codes if operator.y is None else operator.y
     return clamp(total, y, workspace)
 
 
-def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     """How many rows, and how many columns, of the image itself each window sees: (OH,), (OW,)."""
     outputs = window_count((size[0], size[1]), operator.kernel, operator.steps, operator.padding, "AvgPool2d")
     seen = []
-    for length, k, s, (before, _), O in zip(
+    for length, k, s, (before, _), count in zip(
         size, operator.kernel, operator.steps, operator.padding, outputs, strict=True
     ):
-        start = np.arange(O, dtype=np.int32) * s - before
+        start = np.arange(count) * s - before
         seen.append(np.minimum(start + k, length) - np.maximum(start, 0))
     return seen[0], seen[1]
 
@@ -98,8 +101,8 @@ def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[np.int32], ND
 def divide(total: NDArray[Any], count: Any) -> None:
     """total / count in place, to nearest, half away from zero: ±⌊(|total| + ⌊count/2⌋) / count⌋.
 
-    LiteRT's formula. For an odd count there is no half; for an even one ⌊count/2⌋ is the half exactly. NumPy's
-    `//` rounds down, hence the detour over the magnitude.
+    LiteRT's formula. For an odd count there is no half; for an even one ⌊count/2⌋ is the half exactly.
+    NumPy's `//` rounds down, hence the detour over the magnitude.
     """
     negative = total < 0
     np.abs(total, out=total)
@@ -109,16 +112,18 @@ def divide(total: NDArray[Any], count: Any) -> None:
 
 
 def global_avg_pool(
-    operator: GlobalAvgPool, codes: Codes, x: NDArray[Any], workspace: Workspace
+    operator: GlobalAvgPool, codes: Codes, bound: int, x: NDArray[Any], workspace: Workspace
 ) -> NDArray[Any]:
     """The mean of each channel, (C, H, W, N) → (C, 1, 1, N), on x's grid or requantized onto y's."""
     C, H, W, N = x.shape
-    total = take(x, (C, 1, 1, N), np.int32, workspace)
-    np.sum(x, axis=(1, 2), dtype=np.int32, keepdims=True, out=total)
+    dtype = accumulator_of(bound)
+    wide = take(x, x.shape, dtype, workspace)
+    np.subtract(x, dtype.type(0 if operator.y is None else codes.zero), out=wide)
+    total = take(x, (C, 1, 1, N), dtype, workspace)
+    np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
     if operator.y is None:
-        divide(total, H * W)
+        divide(total, dtype.type(H * W))
         return clamp(total, codes, workspace)
-    np.subtract(total, H * W * codes.zero, out=total)
     y = take(x, (C, 1, 1, N), operator.y.dtype, workspace)
     scaling = Scaling.of(operator.m0, operator.n, operator.y, operator.rounding)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)

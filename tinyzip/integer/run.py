@@ -1,8 +1,8 @@
 """Running a program: codes in, codes or classes out.
 
 A batch is cut into shards, whose arrays fit the processor's cache, and each thread takes its shards through
-the whole program on its own scratch memory. So memory does not grow with the number of images, and neither the
-shard nor the thread that an example lands in can change its result: all of it is exact.
+the whole program on its own scratch memory. So memory does not grow with the number of images, and neither
+the shard nor the thread that an example lands in can change its result: all of it is exact.
 """
 
 from collections.abc import Callable
@@ -57,9 +57,9 @@ def prepare(program: Program, product: Product, trace: bool) -> list[tuple[int, 
             case MaxPool2d() if i != pooled:
                 kernels.append((i, partial(clamped_max_pool, operator, x.lo)))
             case AvgPool2d():
-                kernels.append((i, partial(avg_pool2d, operator, x)))
+                kernels.append((i, partial(avg_pool2d, operator, x, bound)))
             case GlobalAvgPool():
-                kernels.append((i, partial(global_avg_pool, operator, x)))
+                kernels.append((i, partial(global_avg_pool, operator, x, bound)))
             case Flatten():
                 kernels.append((i, flatten))
             case Argmax():
@@ -79,7 +79,8 @@ def flatten(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
 
 def argmax(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """(K, N) to the class of the greatest code, (N,); the first among equals."""
-    return np.argmax(x, 0)
+    classes: NDArray[Any] = np.argmax(x, 0)
+    return classes
 
 
 def run(
@@ -145,7 +146,7 @@ def written(program: Program, i: int) -> np.dtype[Any]:
 
 
 def shard_size(program: Program) -> int:
-    """How many examples go through together: as many as keep the widest layer within SCRATCH, at most SHARD."""
+    """How many examples go together: as many as keep the widest layer within SCRATCH, at most SHARD."""
     widest = 1
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):

@@ -11,8 +11,8 @@ double   m = m0·2ˡ, half = 2³⁰, s = 31, and then, where e > 0, a second tim
     ⌊(h + 2ᵉ⁻¹ + ⌊h / 2⁶³⌋) / 2ᵉ⌋                                   (S2)  the last floor is −1 for h < 0
 
 (S2) differs from half up only where h < 0, and there the result is at most 0 in both. So if the codes are
-clamped at the zero point (y.lo ≥ y.zero: a ReLU), rounding half up gives the same codes, and then the two floors
-are one, since ⌊(⌊a / 2³¹⌋ + 2ᵉ⁻¹) / 2ᵉ⌋ = ⌊(a + 2³⁰⁺ᵉ) / 2³¹⁺ᵉ⌋ for whole a:
+clamped at the zero point (y.lo ≥ y.zero: a ReLU), rounding half up gives the same codes, and then the two
+floors are one, since ⌊(⌊a / 2³¹⌋ + 2ᵉ⁻¹) / 2ᵉ⌋ = ⌊(a + 2³⁰⁺ᵉ) / 2³¹⁺ᵉ⌋ for whole a:
 
     double under a ReLU, e > 0:   half = 2³⁰ + 2ⁿ⁻¹, s = n             (S3)
 
@@ -35,7 +35,7 @@ Column = NDArray[np.int64]  # (F, 1)
 
 
 def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Workspace) -> NDArray[Any]:
-    """Scratch memory as the same kind of array as `like`, so that a subclass that watches sees all that runs."""
+    """Scratch memory as the same kind of array as `like`: a subclass that watches sees all that runs."""
     return workspace.empty(shape, dtype).view(type(like))
 
 
