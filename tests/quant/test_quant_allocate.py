@@ -1,10 +1,12 @@
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.quant.allocate import knapsack
+from tinyzip.models import student_net
+from tinyzip.quant.allocate import allocate, knapsack, sensitivity, sizes
 
 tables = st.dictionaries(
     st.sampled_from("abcd"),
@@ -40,3 +42,34 @@ def test_layers_and_bits_that_do_not_match_are_refused_by_name():
         knapsack({"conv1": {8: 0.0}}, {"conv1": {4: 1}}, 10)
     with pytest.raises(ValueError, match="NaN"):
         knapsack({"conv1": {8: float("nan")}}, {"conv1": {8: 1}}, 10)
+
+
+def network():
+    rng = np.random.default_rng(0)
+    model = student_net(rng)
+    return model, rng.integers(0, 256, (40, 28, 28)).astype(np.uint8)
+
+
+def test_sensitivity_falls_with_bits_and_size_grows():
+    model, images = network()
+    costs, bytes_of = sensitivity(model, images, (2, 4, 8)), sizes(model, (2, 4, 8))
+    assert list(costs) == list(bytes_of) == ["conv1", "conv2", "fc1", "fc2"]
+    for name in costs:
+        assert costs[name][2] > costs[name][4] > costs[name][8] >= 0
+        assert bytes_of[name][2] < bytes_of[name][4] < bytes_of[name][8] <= model.params[f"{name}.w"].size
+
+
+def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measure():
+    model, images = network()
+    costs, bytes_of = sensitivity(model, images), sizes(model)
+    for uniform in (3, 4):
+        budget = sum(row[uniform] for row in bytes_of.values())
+        bits = allocate(model, images, budget)
+        assert sum(bytes_of[name][b] for name, b in bits.items()) <= budget
+        assert sum(costs[k][b] for k, b in bits.items()) <= sum(row[uniform] for row in costs.values())
+
+
+def test_a_budget_below_the_smallest_model_names_the_largest_layer():
+    model, images = network()
+    with pytest.raises(ValueError, match="fc1"):
+        allocate(model, images, 100)

@@ -1,10 +1,20 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyzip.models import student_net
 from tinyzip.quant.grid import Grid
-from tinyzip.quant.lowbit import Signs, binary_scale, lowest_grid, power_of_two_scale, ternary_scale
+from tinyzip.quant.lowbit import (
+    Signs,
+    best_weight_grids,
+    binary_scale,
+    lowest_grid,
+    power_of_two_scale,
+    ternary_scale,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -75,3 +85,16 @@ def test_bits_other_than_the_lowest_are_refused():
         lowest_grid(np.ones((1, 1)), 3)
     with pytest.raises(ValueError, match="hi"):
         power_of_two_scale(np.ones((1, 1)), 0)
+
+
+def test_best_grids_go_from_eight_bits_to_one_and_each_bit_helps():
+    model = student_net()
+    w = model.params["fc1.w"]
+    errors = [squared_error(w, best_weight_grids(model, bits)["fc1.w"]).sum() for bits in range(1, 9)]
+    assert all(after < before for before, after in pairwise(errors))
+    mixed = best_weight_grids(model, {"conv1": 8, "conv2": 1, "fc1": 2, "fc2": 3})
+    assert [mixed[f"{name}.w"].bits for name in ("conv1", "conv2", "fc1", "fc2")] == [8, 1, 2, 3]
+    with pytest.raises(ValueError, match="weights"):
+        best_weight_grids(model, {"conv1": 8})
+    with pytest.raises(ValueError, match="conv1"):
+        best_weight_grids(model, 9)

@@ -14,9 +14,22 @@ choices so far those that no other choice beats in both bytes and cost (the Pare
 is beaten now stays beaten whatever follows, so nothing is lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.nn.losses import kl_divergence
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.refuse import refuse
+
+Array = NDArray[Any]
+CHOICES = (2, 3, 4, 5, 6, 7, 8)
 
 
 def knapsack(
@@ -56,3 +69,59 @@ def knapsack(
             if candidate[0] <= budget and (not front or candidate[1] < front[-1][1]):
                 front.append(candidate)
     return dict(zip(costs, front[-1][2], strict=True))
+
+
+def sensitivity(
+    model: Sequential, images: Array, choices: Sequence[int] = CHOICES
+) -> dict[str, dict[int, float]]:
+    """cost(l, b): how far the classes' probabilities move when only block l's weights are rounded to b bits.
+
+    The distance is the mean KL divergence from the float network's, in nats: never negative, and it sees
+    the many images whose class is unharmed but less certain, where errors only count the few that tip over.
+
+    model    float; batch norms are folded on the way
+    images   (N, H, W) or (N, C, H, W), not trained on; labels are not needed
+    choices  bits from 1 to 8
+    returns  block name -> bits -> nats. Grids are those of least squared error, one step a channel
+    """
+    model = fold_batch_norm(model)
+    exact = model.logits(images)
+    costs: dict[str, dict[int, float]] = {}
+    for name, b, grid in _grids(model, choices):
+        params = model.params | {f"{name}.w": grid.round_trip(model.params[f"{name}.w"]).astype(model.dtype)}
+        z = model.with_params(params).logits(images)
+        costs.setdefault(name, {})[b] = kl_divergence(z, exact, 1.0)[0]
+    return costs
+
+
+def sizes(model: Sequential, choices: Sequence[int] = CHOICES) -> dict[str, dict[int, int]]:
+    """bytes(l, b): what an entropy coder needs for the weight codes of each block at b bits, rounded up.
+
+    That is N·H/8 for N codes of entropy H ≤ b bits. Biases and multipliers cost the same at any bits.
+    """
+    model = fold_batch_norm(model)
+    found: dict[str, dict[int, int]] = {}
+    for name, b, grid in _grids(model, choices):
+        codes = grid.quantize(model.params[f"{name}.w"])
+        share = np.unique(codes, return_counts=True)[1] / codes.size
+        found.setdefault(name, {})[b] = int(np.ceil(codes.size * -(share * np.log2(share)).sum() / 8))
+    return found
+
+
+def allocate(
+    model: Sequential, images: Array, budget: int, choices: Sequence[int] = CHOICES
+) -> dict[str, int]:
+    """Bits for the weights of each block so that all weight codes take at most `budget` bytes, by (1).
+
+    budget   bytes of entropy-coded weights: Σ `sizes`
+    returns  block name -> bits, as `calibrate(weights=…)` takes it
+    raises   ValueError for a budget below the smallest possible, naming the block that is largest then
+    """
+    return knapsack(sensitivity(model, images, choices), sizes(model, choices), budget)
+
+
+def _grids(model: Sequential, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
+    for b in choices:
+        grids = best_weight_grids(model, b)
+        for block in blocks_of(model):
+            yield block.name, b, grids[f"{block.name}.w"]

@@ -24,13 +24,17 @@ change with s, but there are few candidates: above the scale that covers the lar
 refines the grid, so nothing larger can be best, and each halving below clips half of what was left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.quant.grid import Codes, Grid, check_finite
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import weight_grids
+from tinyzip.quant.grid import Codes, Grid, check_bits, check_finite
 from tinyzip.refuse import refuse
 
 
@@ -118,3 +122,24 @@ def lowest_grid(w: NDArray[Any], bits: int) -> Grid:
     if isinstance(bits, bool) or bits not in (1, 2):
         refuse("lowest_grid: bits", bits, "1 (binary) or 2 (ternary)")
     return Signs(binary_scale(w)) if bits == 1 else Grid(ternary_scale(w), 0, -1, 1)
+
+
+def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[str, Grid]:
+    """A grid "name.w" for the weights of each block, of least squared error in each channel, 1 to 8 bits.
+
+    From 3 bits up by the search of `calibrate.weight_grids`, below in closed form by `lowest_grid`.
+
+    model  float, batch norms folded
+    bits   for all blocks, or for each by name
+    """
+    names = [block.name for block in blocks_of(model)]
+    wanted = bits if isinstance(bits, Mapping) else dict.fromkeys(names, bits)
+    if wanted.keys() != set(names):
+        refuse("weights", f"bits for {sorted(wanted)}", f"bits for each of {names}")
+    searched = weight_grids(
+        model, {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}, "mse"
+    )
+    return {
+        f"{name}.w": lowest_grid(model.params[f"{name}.w"], b) if b < 3 else searched[f"{name}.w"]
+        for name, b in wanted.items()
+    }
