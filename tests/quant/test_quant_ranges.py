@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tinyzip.quant import histogram
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.histogram import Histogram
 from tinyzip.quant.ranges import METHODS, MovingAverage, laplace_cut, normal_cut, observer
@@ -60,6 +61,15 @@ def test_least_squares_is_never_worse_than_min_max(batches, bits):
     x = np.concatenate(batches)
     found = squared_error(x, *range_of("mse", bits, *batches), bits)
     assert found <= squared_error(x, x.min(), x.max(), bits) * (1 + 1e-6) + 1e-12
+
+
+@pytest.mark.parametrize("seed", [0, 219, 287])
+def test_least_squares_is_never_worse_even_where_a_bin_is_nearly_a_step_wide(seed, monkeypatch):
+    monkeypatch.setattr(histogram, "HALF", 8)
+    rng = np.random.default_rng(seed)
+    x = np.append(rng.integers(0, 8, 60) / 7 * 0.99 + rng.normal(0, 0.01, 60), 1).clip(0, 1)
+    found = squared_error(x, *range_of("mse", 3, x), 3)
+    assert found <= squared_error(x, x.min(), x.max(), 3) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("name", ["laplace", "normal", "rectified normal", "rectified laplace"])
@@ -177,18 +187,18 @@ def test_unknown_methods_momenta_and_bits_are_refused():
 @settings(max_examples=30)
 @given(STREAMS, st.integers(-10, 10))
 def test_histogram_keeps_counts_sums_and_squares_while_it_grows(batches, exponent):
-    histogram = Histogram()
+    seen = Histogram()
     for batch in batches:
-        histogram.observe(batch * 2.0**exponent)
+        seen.observe(batch * 2.0**exponent)
     x = np.concatenate(batches).astype(np.float64) * 2.0**exponent
-    assert histogram.zeros == (x == 0).sum()
+    assert seen.zeros == (x == 0).sum()
     if not x.any():
         return
-    edges, (counts, sums, squares) = histogram.filled()
-    assert counts.sum() == (x != 0).sum() == histogram.magnitudes().sum()
+    edges, (counts, sums, squares) = seen.filled()
+    assert counts.sum() == (x != 0).sum() == seen.magnitudes().sum()
     assert sums.sum() == pytest.approx(x.sum(), rel=1e-9, abs=1e-9 * np.abs(x).sum())
     assert squares.sum() == pytest.approx((x**2).sum(), rel=1e-9)
     means = sums / counts
-    slack = histogram.width * 1e-9
-    assert ((edges - slack <= means) & (means <= edges + histogram.width + slack)).all()
-    assert histogram.width <= np.abs(x).max() / 2**14 * (1 + 1e-9)
+    slack = seen.width * 1e-9
+    assert ((edges - slack <= means) & (means <= edges + seen.width + slack)).all()
+    assert seen.width <= np.abs(x).max() / 2**14 * (1 + 1e-9)

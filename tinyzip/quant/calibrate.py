@@ -97,7 +97,6 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
 
     A block that never gave anything but zeros gets scale 1.
     """
-    model = fold_batch_norm(model)
     blocks = list(blocks_of(model))
     names = ["input", *(block.name for block in blocks)]
     wanted = _bits_by_name(bits, names, "activations")

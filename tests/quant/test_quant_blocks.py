@@ -1,0 +1,104 @@
+"""Blocks: which layers belong together, and that what a block is said to give is what it gives."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from quant_networks import networks, randomized
+
+from tinyzip.data import to_input
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.quant.blocks import blocks_of
+
+LAYERS = {
+    "shrink": AvgPool2d(2),
+    "conv": Conv2d(1, 3, 3),
+    "norm": BatchNorm(3),
+    "pool": MaxPool2d(2),
+    "late": ReLU(),
+    "point": Conv2d(3, 2, 1),
+    "relu": ReLU(),
+    "mean": GlobalAvgPool(),
+    "flat": Flatten(),
+    "drop": Dropout(0.5),
+    "out": Linear(2, 4),
+}
+
+
+def network(layers):
+    return randomized(layers, (1, 16, 16), np.random.default_rng(0))
+
+
+def test_layers_are_gathered_in_blocks():
+    blocks = blocks_of(network(LAYERS))
+    assert [name for name, _ in blocks.head] == ["shrink"]
+    found = [(b.name, b.norm, b.relu, b.output, [name for name, _ in b.carriers]) for b in blocks]
+    assert found == [
+        ("conv", "norm", True, "norm", ["pool"]),
+        ("point", None, True, "relu", ["mean", "flat"]),
+        ("out", None, False, "out", []),
+    ]
+    assert len(blocks) == 3
+
+
+@settings(max_examples=25)
+@given(networks())
+def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
+    model, images = model_and_images
+    outputs = model.activations(to_input(images))
+    x = to_input(images)
+    blocks = blocks_of(model)
+    for _, carrier in blocks.head:
+        x, _ = carrier.forward({}, x)
+    for block in blocks:
+        p = {part: model.params.get(f"{block.name}.{part}") for part in ("w", "b")}
+        before, _ = block.layer.forward(p, x)
+        x = np.maximum(outputs[block.output], 0) if block.relu else outputs[block.output]
+        if not block.norm:
+            assert np.allclose(np.maximum(before, 0) if block.relu else before, x, atol=1e-5)
+        for _, carrier in block.carriers:
+            x, _ = carrier.forward({}, x)
+    assert (x == outputs[list(model.layers)[-1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"start": ReLU(), "conv": Conv2d(1, 2, 3)}, "layer 'start': found a ReLU on the input"),
+        (
+            {"conv": Conv2d(1, 2, 3), "mean": AvgPool2d(2), "late": ReLU()},
+            "layer 'late': found a ReLU behind the average 'mean'",
+        ),
+        ({"conv": Conv2d(1, 2, 3), "relu": ReLU(), "norm": BatchNorm(2)}, "layer 'norm': found a batch norm"),
+        ({"conv": Conv2d(1, 2, 3), "a": BatchNorm(2), "b": BatchNorm(2)}, "layer 'b': found a batch norm"),
+        ({"norm": BatchNorm(1), "conv": Conv2d(1, 2, 3)}, "layer 'norm': found a batch norm"),
+        ({"pool": MaxPool2d(2)}, "at least one convolution or linear layer"),
+    ],
+)
+def test_what_belongs_to_no_block_is_refused_by_name(layers, message):
+    with pytest.raises(ValueError, match=message):
+        blocks_of(network(layers))
+
+
+def test_an_unknown_layer_is_refused_by_name():
+    class Stranger:
+        def output_shape(self, shape):
+            return shape
+
+        def parameter_shapes(self):
+            return {}
+
+        def initialize(self, rng, dtype):
+            return {}
+
+    with pytest.raises(ValueError, match="layer 'odd': found Stranger"):
+        blocks_of(network({"conv": Conv2d(1, 2, 3), "odd": Stranger()}))
