@@ -43,7 +43,7 @@ def pair(value: Any, argument: str, least: int = 1) -> Pair:
 
 def padding_of(value: Any, argument: str = "padding") -> Padding:
     """Any of p, (rows, columns), ((top, bottom), (left, right)) in the last, full form."""
-    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], tuple | list):
+    if isinstance(value, tuple | list) and [isinstance(v, tuple | list) for v in value] == [True, True]:
         rows, columns = value
     else:
         rows, columns = pair(value, argument, 0)

@@ -5,6 +5,10 @@ Cutting a batch into shards and giving each thread whole shards beats the thread
 then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
 itself must be held to one thread, or the two kinds of threads fight for the same cores. threadpoolctl
 does it; without it the results are the same, only slower.
+
+One more setting holds meanwhile. NumPy hands strided operands to its inner loops through a buffer when
+a few of their rows fit in, even where no cast asks for it; with a smaller buffer it reads the rows where
+they are, which is up to twice as fast for the shifted slices that windows are made of.
 """
 
 import functools
@@ -14,8 +18,12 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
+
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
+
+BUFFER = 2048  # numbers, a quarter of NumPy's default
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -79,8 +87,10 @@ class Workers:
         results: list[Any] = [None] * len(hand)
 
         def deal(thread: int) -> None:
-            for i in range(thread, len(hand), self.threads):
-                results[i] = function(hand[i], self.workspaces[thread])
+            with np.errstate():  # at its end the buffer size is again what it was
+                np.setbufsize(BUFFER)
+                for i in range(thread, len(hand), self.threads):
+                    results[i] = function(hand[i], self.workspaces[thread])
 
         if self._pool is None or len(hand) < 2:
             for thread in range(self.threads):
