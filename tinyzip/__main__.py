@@ -7,6 +7,7 @@ Whatever goes wrong is one line on the error stream, and the exit code is 2.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(options.file)
         else:
             explain(options.file, options.data, options.images, options.plot)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"tinyzip: {error.filename or options.file}: {error.strerror or error}", file=sys.stderr)
     except (ValueError, ImportError) as error:
