@@ -124,7 +124,6 @@ class Shards(Generic[AnyModel]):
     def _shard(
         self, s: int, index: NDArray[np.int64], share: float, seed: tuple[int, ...], workspace: Workspace
     ) -> tuple[float, Mapping[str, Array]]:
-        workspace.reset()
         with self.clock.time("images"):
             x = self.input(s, index, seed)
         rng = np.random.default_rng((*seed, s, 1))
@@ -137,7 +136,8 @@ class Shards(Generic[AnyModel]):
                 for name, total in self._grads[s].items():
                     np.copyto(total, grads[name])
             statistics = self.model.statistics(caches)
-            return loss * share, {name: share * array for name, array in statistics.items()}
+        workspace.reset()  # at the end, so that the first step leaves it as large as all others will need it
+        return loss * share, {name: share * array for name, array in statistics.items()}
 
 
 def _add(_: Workspace, total: Array, *others: Array) -> None:
@@ -150,12 +150,13 @@ def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple
     dtype = next(iter(model.params.values())).dtype
 
     def one(start: int, workspace: Workspace) -> tuple[float, int]:
-        workspace.reset()
         part = slice(start, start + EVALUATION)
         with np.errstate(over="ignore", invalid="ignore"):
             z, _ = model.forward(to_input(images[part]).astype(dtype, copy=False), workspace=workspace)
             loss, _ = cross_entropy(z, labels[part])
-        return loss * z.shape[1], int(np.count_nonzero(z.argmax(axis=0) != labels[part]))
+            errors = int(np.count_nonzero(z.argmax(axis=0) != labels[part]))
+        workspace.reset()
+        return loss * z.shape[1], errors
 
     parts = workers.map(one, range(0, len(images), EVALUATION))
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)
