@@ -22,6 +22,7 @@ from tinyzip.data import to_input
 from tinyzip.nn.fuse import fuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
+from tinyzip.nn.ops import BatchNormCache
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_array
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
@@ -135,7 +136,7 @@ class Sequential:
         return {key: grads[key] for key in self.trainable()}
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:
-        """What the batch norms' kept statistics become by a training forward, as new arrays.
+        """What the batch norms' kept statistics become by a training forward, as new arrays; {} by another.
 
         kept ← (1 − momentum)·kept + momentum·batch: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
@@ -143,7 +144,7 @@ class Sequential:
             f"{name}.{part}": (1 - layer.momentum) * self._parts[name][part]
             + layer.momentum * getattr(caches[name], part)
             for name, layer in self.layers.items()
-            if isinstance(layer, BatchNorm)
+            if isinstance(layer, BatchNorm) and isinstance(caches[name], BatchNormCache)
             for part in BatchNorm.STATISTICS
         }
 

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from shapes import distinct, normal
+
+from tinyzip.nn import ops
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+
+IMAGE = (4, 6, 5)
+LAYERS = {
+    "convolution": (Conv2d(4, 6, (3, 2), stride=(1, 2), padding=((1, 0), (0, 2)), groups=2), IMAGE),
+    "convolution without bias": (Conv2d(4, 3, 3, bias=False), IMAGE),
+    "depthwise": (Conv2d(4, 8, 3, padding=1, groups=4), IMAGE),
+    "pointwise": (Conv2d(4, 3, 1), IMAGE),
+    "linear": (Linear(5, 3), (5,)),
+    "linear without bias": (Linear(5, 3, bias=False), (5,)),
+    "relu": (ReLU(), IMAGE),
+    "flatten": (Flatten(), IMAGE),
+    "max pool": (MaxPool2d(3, 2, 1), IMAGE),
+    "average pool": (AvgPool2d((2, 3), padding=(1, 0)), IMAGE),
+    "global average": (GlobalAvgPool(), IMAGE),
+    "batch norm": (BatchNorm(4, eps=1e-2), IMAGE),
+    "batch norm of features": (BatchNorm(5, eps=1e-2), (5,)),
+    "dropout": (Dropout(0.5), IMAGE),
+}
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_gives_the_shape_it_announces_and_its_gradient(name, train):
+    layer, shape = LAYERS[name]
+    p = layer.initialize(np.random.default_rng(0), np.float64)
+    x = distinct(1, *shape, 3)
+
+    def forward():
+        return layer.forward(p, x, train=train, rng=np.random.default_rng(2))
+
+    y, cache = forward()
+    assert y.shape == (*layer.output_shape(shape), 3)
+    dy = normal(3, *y.shape)
+    dx, dp = layer.backward(p, dy, cache)
+    arrays = {"x": x} | {part: p[part] for part in dp}
+    assert_gradients(lambda: forward()[0], arrays, {"x": dx} | dp, dy)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_arrays_have_the_announced_names_and_shapes_and_backward_never_changes_its_inputs(name):
+    layer, shape = LAYERS[name]
+    p = layer.initialize(np.random.default_rng(0))
+    assert {part: array.shape for part, array in p.items()} == layer.parameter_shapes()
+    assert all(array.dtype == np.float32 for array in p.values())
+    x = normal(1, *shape, 3, dtype=np.float32)
+    kept = [array.copy() for array in (x, *p.values())]
+    y, cache = layer.forward(p, x, train=True)
+    dy = y.copy()
+    layer.backward(p, dy, cache)
+    np.testing.assert_array_equal(dy, y)
+    for before, after in zip(kept, (x, *p.values()), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_two_forwards_do_not_disturb_each_other():
+    layer = Conv2d(2, 3, 3)
+    p = layer.initialize(np.random.default_rng(0))
+    first, second = (normal(seed, 2, 5, 5, 2, dtype=np.float32) for seed in (1, 2))
+    y, cache = layer.forward(p, first)
+    alone = layer.backward(p, y, cache)
+    y, cache = layer.forward(p, first)
+    layer.forward(p, second)
+    np.testing.assert_array_equal(alone[0], layer.backward(p, y, cache)[0])
+
+
+def test_kaiming_draws_have_the_variance_that_rectifiers_need():
+    rng = np.random.default_rng(0)
+    for layer, fan_in in ((Conv2d(8, 300, 5, groups=2), 100), (Linear(100, 500), 100)):
+        p = layer.initialize(rng)
+        assert abs(p["w"].std() * (fan_in / 2) ** 0.5 - 1) < 0.02
+        assert abs(p["w"].mean()) < 0.01 and not p["b"].any()
+
+
+def test_batch_norm_starts_as_the_identity_and_dropout_rests_outside_training():
+    x = normal(0, *IMAGE, 3, dtype=np.float32)
+    norm = BatchNorm(4)
+    p = norm.initialize(np.random.default_rng(0))
+    np.testing.assert_allclose(norm.forward(p, x)[0], x, rtol=1e-4)
+    for options in ({"train": False, "rng": np.random.default_rng(0)}, {"train": True}):
+        assert Dropout(0.5).forward({}, x, **options)[0] is x
+
+
+def test_batch_norm_hands_the_statistics_back_in_its_cache():
+    x = normal(0, *IMAGE, 3)
+    norm = BatchNorm(4)
+    _, cache = norm.forward(norm.initialize(np.random.default_rng(0), np.float64), x, train=True)
+    assert isinstance(cache, ops.BatchNormCache)
+    np.testing.assert_allclose(cache.mean, x.mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(cache.var, x.var(axis=(1, 2, 3), ddof=1))
+
+
+def test_layers_that_mean_the_same_are_equal():
+    assert MaxPool2d(2) == MaxPool2d((2, 2), 2, ((0, 0), (0, 0)))
+    assert Conv2d(1, 2, 3, padding=1) == Conv2d(1, 2, (3, 3), 1, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "make"),
+    [
+        ("Conv2d: C", lambda: Conv2d(0, 1, 3)),
+        ("Conv2d: F", lambda: Conv2d(1, 1.5, 3)),
+        ("Conv2d: kernel", lambda: Conv2d(1, 1, 0)),
+        ("Conv2d: stride", lambda: Conv2d(1, 1, 3, stride=(1, 0))),
+        ("Conv2d: padding", lambda: Conv2d(1, 1, 3, padding=-1)),
+        ("Conv2d: groups", lambda: Conv2d(4, 6, 3, groups=4)),
+        ("Linear: F", lambda: Linear(1, True)),
+        ("MaxPool2d: kernel", lambda: MaxPool2d("2")),
+        ("AvgPool2d: stride", lambda: AvgPool2d(2, 0)),
+        ("BatchNorm: eps", lambda: BatchNorm(1, eps=0)),
+        ("BatchNorm: momentum", lambda: BatchNorm(1, momentum=2)),
+        ("Dropout: rate", lambda: Dropout(1)),
+    ],
+)
+def test_layers_with_impossible_sizes_are_refused_when_made(line, make):
+    with pytest.raises(ValueError, match=f"{line}: found"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv2d(3, 1, 3), IMAGE),
+        (Conv2d(4, 1, 3), (4,)),
+        (Conv2d(4, 1, 7), IMAGE),
+        (Linear(5, 1), IMAGE),
+        (Linear(5, 1), (6,)),
+        (MaxPool2d(7), IMAGE),
+        (MaxPool2d(2, padding=2), IMAGE),
+        (MaxPool2d(2), (5,)),
+        (GlobalAvgPool(), (5,)),
+        (BatchNorm(3), IMAGE),
+    ],
+)
+def test_examples_that_do_not_fit_are_refused(layer, shape):
+    with pytest.raises(ValueError, match=type(layer).__name__):
+        layer.output_shape(shape)

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from shapes import distinct, normal
+
+from tinyzip.data import to_input
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.nn.sequential import SHARD, Sequential
+
+SHAPE = (2, 14, 12)
+
+
+def everything(dtype=np.float32):
+    """A network with each kind of layer, and with a part that is run fused."""
+    layers = {
+        "conv1": Conv2d(2, 3, 5, padding=1),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "depthwise": Conv2d(3, 3, 3, padding=1, groups=3, bias=False),
+        "norm": BatchNorm(3, eps=1e-2),
+        "average": AvgPool2d(2, 1),
+        "pointwise": Conv2d(3, 4, 1),
+        "pool2": MaxPool2d(3, 2, 1),
+        "global": GlobalAvgPool(),
+        "flatten": Flatten(),
+        "dropout": Dropout(0.25),
+        "fc": Linear(4, 3),
+    }
+    return Sequential.create(layers, SHAPE, np.random.default_rng(0), dtype)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_backward_is_the_gradient_of_the_whole_network(train):
+    net = everything(np.float64)
+    for key, array in net.params.items():
+        array += 0.5 * (key == "conv1.b")  # away from where rectifiers and maxima have their kinks
+    x = distinct(1, *SHAPE, 3) / 100
+
+    def forward():
+        return net.forward(x, train=train, rng=np.random.default_rng(2))
+
+    z, caches = forward()
+    dz = normal(3, *z.shape)
+    grads = net.backward(dz, caches)
+    assert tuple(grads) == net.trainable()
+    arrays = {key: net.params[key] for key in grads}
+    assert_gradients(lambda: forward()[0], arrays, grads, dz)
+
+
+def test_trainable_are_all_entries_but_running_statistics():
+    net = everything()
+    assert set(net.params) - set(net.trainable()) == {"norm.mean", "norm.var"}
+
+
+def test_statistics_blend_those_of_the_batch_into_the_kept_ones():
+    net = everything()
+    net.params["norm.mean"] += 3
+    x = normal(1, *SHAPE, 5, dtype=np.float32)
+    _, caches = net.forward(x, train=True)
+    seen = net.activations(x)["depthwise"]
+    statistics = net.statistics(caches)
+    mean, var = seen.mean(axis=(1, 2, 3)), seen.var(axis=(1, 2, 3), ddof=1)
+    np.testing.assert_allclose(statistics["norm.mean"], 0.9 * 3 + 0.1 * mean, rtol=1e-5)
+    np.testing.assert_allclose(statistics["norm.var"], 0.9 * 1 + 0.1 * var, rtol=1e-5)
+    assert not (net.params["norm.mean"] - 3).any()
+    assert net.statistics(net.forward(x)[1]) == {}
+
+
+def test_activations_name_every_layer_and_end_in_the_logits():
+    net = everything()
+    x = normal(1, *SHAPE, 5, dtype=np.float32)
+    outputs = net.activations(x)
+    assert list(outputs) == list(net.layers)
+    for name, shape in net.output_shapes().items():
+        assert outputs[name].shape == (*shape, 5)
+    np.testing.assert_allclose(outputs["fc"], net.forward(x)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_with_params_is_the_same_network_on_other_arrays():
+    net = everything()
+    other = net.with_params({key: array * 2 for key, array in net.params.items()})
+    assert other.layers is net.layers and other.shape == net.shape
+    np.testing.assert_array_equal(other.params["fc.w"], 2 * net.params["fc.w"])
+
+
+def test_changing_a_parameter_in_place_changes_the_network():
+    net = everything()
+    x = normal(1, *SHAPE, 2, dtype=np.float32)
+    before = net.forward(x)[0]
+    net.params["fc.b"] += 1
+    np.testing.assert_allclose(net.forward(x)[0], before + 1, rtol=1e-5)
+
+
+def test_the_same_generator_makes_the_same_network():
+    for key, array in everything().params.items():
+        np.testing.assert_array_equal(array, everything().params[key])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_logits_in_shards_on_threads_are_those_of_one_forward(threads):
+    net = everything()
+    images = np.random.default_rng(0).integers(0, 256, (2 * SHARD + 7, *SHAPE)).astype(np.uint8)
+    z = net.logits(images, threads)
+    np.testing.assert_allclose(z, net.forward(to_input(images))[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(z, net.logits(images, 1))
+    np.testing.assert_array_equal(net.predict(images, threads), z.argmax(axis=0))
+
+
+def test_images_come_as_bytes_or_floats_with_or_without_a_channel_axis():
+    layers = {"flatten": Flatten(), "fc": Linear(12, 3)}
+    net = Sequential.create(layers, (1, 3, 4), np.random.default_rng(0), np.float64)
+    images = np.random.default_rng(0).integers(0, 256, (5, 3, 4)).astype(np.uint8)
+    z = net.logits(images)
+    assert z.shape == (3, 5) and z.dtype == np.float64
+    for same in (images[:, None], images / np.float32(255)):
+        np.testing.assert_allclose(net.logits(same), z, rtol=1e-6)
+
+
+def test_summary_counts_parameters_and_multiplications():
+    lines = everything().summary().splitlines()
+    assert [line.split()[0] for line in lines] == ["layer", *everything().layers, "total"]
+    conv1 = lines[1].split()
+    assert conv1[1:] == ["Conv2d", "3×12×10", "153", "18,000"]
+    total = sum(array.size for array in everything().params.values())
+    assert lines[-1].split()[1] == f"{total:,}"
+    assert len({len(line) for line in lines}) == 1
+
+
+NET = everything()
+X = np.zeros((*SHAPE, 1), np.float32)
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "call"),
+    [
+        (ValueError, "layers: found none", lambda: Sequential({}, {}, SHAPE)),
+        (ValueError, "fc2: Linear", lambda: Sequential.create({"fc2": Linear(9, 1)}, (8,), RNG)),
+        (ValueError, "conv: Conv2d", lambda: Sequential.create({"conv": Conv2d(1, 1, 9)}, (1, 8, 8), RNG)),
+        (TypeError, "create: rng", lambda: Sequential.create({"relu": ReLU()}, (8,), 0)),
+        (ValueError, r"keys that differ in \['fc.b'\]", lambda: changed("fc.b", None)),
+        (ValueError, r"params\['fc.w'\]", lambda: changed("fc.w", np.zeros((3, 5), np.float32))),
+        (TypeError, r"params\['fc.w'\]", lambda: changed("fc.w", np.zeros((3, 4)))),
+        (ValueError, "forward: x", lambda: NET.forward(X[:, :-1])),
+        (ValueError, "forward: x", lambda: NET.forward(X[..., :0])),
+        (TypeError, "forward: x", lambda: NET.forward(X.astype(np.float64))),
+        (TypeError, "forward: x", lambda: NET.activations(X.astype(np.uint8))),
+        (ValueError, "logits: images", lambda: NET.logits(np.zeros((0, *SHAPE), np.uint8))),
+        (ValueError, "forward: x", lambda: NET.logits(np.zeros((2, 14, 12), np.uint8))),
+        (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), -1)),
+    ],
+)
+def test_what_does_not_fit_is_refused(error, line, call):
+    with pytest.raises(error, match=line):
+        call()
+
+
+def changed(key, array):
+    params = {k: a for k, a in NET.params.items() if k != key}
+    return NET.with_params(params if array is None else params | {key: array})
