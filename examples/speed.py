@@ -39,6 +39,7 @@ ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
 BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
 THREADS = (1, 2)
+VARIANTS = ("default", "channels-last", "integer", "blas", "qdq", "qoperator")  # what --json records
 
 Ratio = tuple[str, list[float]]  # what is divided by what; with one thread, with two
 
@@ -96,7 +97,7 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
             apart /= np.abs(reference).max()
             good = apart <= (1e-3 if entry.work == "train" else 1e-4)
             text = f"{'losses' if entry.work == 'train' else 'logits'} differ by {apart:.0e} at most"
-        print(f"  {entry.work:8} {called(entry):24} {text}")
+        print(f"  {entry.work:8} {called(entry):28} {text}")
         if not good:
             sys.exit("The engines do not compute the same, so their speeds cannot be compared.")
 
@@ -107,12 +108,12 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
         here = [speed for speed in speeds if speed.threads == threads]
         batches = sorted({speed.batch for speed in here})
         print(f"\n{title}, {threads} thread{'s'[: threads - 1]}, images/s and half the range of the turns")
-        print(" " * 24 + "".join(f"{f'batch {batch}':>18}" for batch in batches))
+        print(" " * 32 + "".join(f"{f'batch {batch}':>18}" for batch in batches))
         for name in dict.fromkeys(called(speed) for speed in here):
             cells = {speed.batch: speed for speed in here if called(speed) == name}
             ranges = {N: (s.highest - s.lowest) / s.images_per_s / 2 for N, s in cells.items()}
             row = "".join(f"{cells[N].images_per_s:>11,.0f} ±{ranges[N]:>4.0%} " for N in batches)
-            print(f"  {name:22}{row}")
+            print(f"  {name:30}{row}")
 
 
 class Found:
@@ -161,6 +162,8 @@ def integer_ratios(found: Found, yardsticks: Sequence[Speed]) -> list[Ratio]:
             ("blas", "tinyzip", "float", "default"),
             ("blas", "onnxruntime", "integer", "qdq"),
             ("integer", "onnxruntime", "integer", "qoperator"),
+            ("integer", "onnxruntime", "integer", "qoperator uint8"),
+            ("blas", "litert", "integer", "default"),
         ):
             engine, work, variant = theirs
             row = [
@@ -168,7 +171,9 @@ def integer_ratios(found: Found, yardsticks: Sequence[Speed]) -> list[Ratio]:
                 / found.at(engine, work, variant, batch, threads)
                 for threads in THREADS
             ]
-            ratios.append((f"{mine} ÷ {engine} {work if work == 'float' else variant}, batch {batch}", row))
+            ratios.append(
+                (f"{mine} ÷ {engine} {work if variant == 'default' else variant}, batch {batch}", row)
+            )
     base, matmul, narrow = (speed.images_per_s for speed in yardsticks)
     batch = yardsticks[0].batch
     ratios.append((f"integer ÷ @ on int32, batch {batch}", [base / matmul, np.nan]))
@@ -280,12 +285,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.all:
         ratios += other_ratios(engines, effort)
 
-    print("\nRatios" + " " * 44 + "1 thread   2 threads")
+    print("\nRatios" + " " * 48 + "1 thread   2 threads")
     for text, row in ratios:
         if not np.isnan(row).all():
-            print(f"  {text:48}" + "".join(f"{'' if np.isnan(r) else f'{r:.2f}×':>12}" for r in row))
+            print(f"  {text:52}" + "".join(f"{'' if np.isnan(r) else f'{r:.2f}×':>12}" for r in row))
     if options.json:
-        options.json.write_text(json.dumps([asdict(speed) for speed in speeds], indent=1))
+        records = [asdict(speed) for speed in speeds if speed.variant in VARIANTS]
+        options.json.write_text(json.dumps(records, indent=1))
     if options.out:
         chart(speeds, options.out)
 

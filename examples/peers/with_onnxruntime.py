@@ -3,6 +3,9 @@
 QOperator  each operator reads and writes codes: QLinearConv, QGemm
 QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime
            finds the pairs and fuses them to integer kernels
+
+Both are written with int8 codes, the default of onnxruntime's own quantizer. QOperator is written with uint8
+codes as well: the runtime leaves it as it is, and has faster kernels for those.
 """
 
 from collections.abc import Callable
@@ -93,9 +96,10 @@ def float_graph(model: Sequential) -> Graph:
     return graph
 
 
-def grid_of(graph: Graph, codes: integer.Codes) -> list[str]:
-    """Scale and zero point of uint8 codes, as constants."""
-    return [graph.constant(step(codes), np.float32), graph.constant(codes.zero + moved(codes, 0), np.uint8)]
+def grid_of(graph: Graph, codes: integer.Codes, dtype: type) -> list[str]:
+    """Scale and zero point of codes moved to int8 or uint8, as constants."""
+    zero = codes.zero + moved(codes, np.iinfo(dtype).min)
+    return [graph.constant(step(codes), np.float32), graph.constant(zero, dtype)]
 
 
 def attributes_of(operator: integer.Conv2d) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def attributes_of(operator: integer.Conv2d) -> dict[str, Any]:
     }
 
 
-def qoperator_graph(program: integer.Program) -> Graph:
+def qoperator_graph(program: integer.Program, dtype: type) -> Graph:
     graph = Graph()
     grid = program.input
     for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
@@ -117,9 +121,9 @@ def qoperator_graph(program: integer.Program) -> Graph:
                     graph.constant(scales.w, np.float32),
                     graph.constant(np.zeros(len(scales.w)), np.int8),
                 ]
-                x = [graph.last, *grid_of(graph, grid)]
+                x = [graph.last, *grid_of(graph, grid, dtype)]
                 bias = graph.constant(operator.bias, np.int32)
-                y = grid_of(graph, operator.y)
+                y = grid_of(graph, operator.y, dtype)
                 if isinstance(operator, integer.Conv2d):
                     graph.add("QLinearConv", *x, *w, *y, bias, **attributes_of(operator))
                 else:
@@ -136,28 +140,25 @@ def qoperator_graph(program: integer.Program) -> Graph:
     return graph
 
 
-def qdq_graph(program: integer.Program) -> Graph:
+def qdq_graph(program: integer.Program, dtype: type) -> Graph:
     graph = Graph()
     grid = program.input
 
     def parameters(operator: integer.Conv2d | integer.Linear, scales: Scales) -> list[str]:
         """Weight and bias, each behind its DequantizeLinear."""
         names = []
-        for value, dtype, scale in (
-            (operator.w, np.int8, scales.w),
-            (operator.bias, np.int32, scales.w * np.float32(scales.x)),
-        ):
-            zeros = graph.constant(np.zeros(len(scale)), dtype)
-            inputs = (graph.constant(value, dtype), graph.constant(scale, np.float32), zeros)
+        for value, scale in ((operator.w, scales.w), (operator.bias, scales.w * np.float32(scales.x))):
+            zeros = graph.constant(np.zeros(len(scale)), value.dtype)
+            inputs = (graph.constant(value, value.dtype), graph.constant(scale, np.float32), zeros)
             names.append(graph.add("DequantizeLinear", *inputs, axis=0))
         return names
 
     for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
         if isinstance(operator, integer.Flatten):
-            graph.add("Flatten", graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid)))
-            graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid))
+            graph.add("Flatten", graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid, dtype)))
+            graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid, dtype))
             continue
-        x = graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid))
+        x = graph.add("DequantizeLinear", graph.last, *grid_of(graph, grid, dtype))
         match operator:
             case integer.Conv2d():
                 assert scales is not None
@@ -171,7 +172,7 @@ def qdq_graph(program: integer.Program) -> Graph:
                 graph.add("MaxPool", x, **geometry(operator.kernel, operator.steps, operator.padding))
             case _:
                 raise ValueError(f"found {operator}, needed an operator that is compared here")
-        graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid))
+        graph.add("QuantizeLinear", graph.last, *grid_of(graph, grid, dtype))
     return graph
 
 
@@ -185,12 +186,14 @@ def start_float(model: Sequential) -> Callable[[Batch, int], Run]:
 
 
 def start_integer(
-    graph: Callable[[integer.Program], Graph], program: integer.Program
+    graph: Callable[[integer.Program, type], Graph], program: integer.Program, dtype: type = np.int8
 ) -> Callable[[Batch, int], Run]:
     def start(batch: Batch, threads: int) -> Run:
-        codes = batch.images
-        session = graph(program).session(TensorProto.UINT8, codes.shape[1:], threads)
-        move = np.int16(moved(program.output, 0))
+        lowest = np.iinfo(dtype).min
+        codes = (batch.images.astype(np.int16) + moved(program.input, lowest)).astype(dtype)
+        kind = TensorProto.INT8 if dtype is np.int8 else TensorProto.UINT8
+        session = graph(program, dtype).session(kind, codes.shape[1:], threads)
+        move = np.int16(moved(program.output, lowest))
         return Run(lambda: session.run(None, {"x": codes})[0] - move)
 
     return start
@@ -199,6 +202,10 @@ def start_integer(
 def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
     found = [Entry("onnxruntime", "float", "default", start_float(model))]
     if program is not None:
-        found.append(Entry("onnxruntime", "integer", "qdq", start_integer(qdq_graph, program)))
-        found.append(Entry("onnxruntime", "integer", "qoperator", start_integer(qoperator_graph, program)))
+        for variant, start in (
+            ("qdq", start_integer(qdq_graph, program)),
+            ("qoperator", start_integer(qoperator_graph, program)),
+            ("qoperator uint8", start_integer(qoperator_graph, program, np.uint8)),
+        ):
+            found.append(Entry("onnxruntime", "integer", variant, start))
     return found
