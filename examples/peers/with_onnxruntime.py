@@ -4,8 +4,8 @@ QOperator  each operator reads and writes codes: QLinearConv, QGemm
 QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime
            finds the pairs and fuses them to integer kernels
 
-The runtime's fast kernels are those for uint8 codes, and QDQ is written with them. QOperator is written twice,
-with uint8 and with int8 codes, the default of onnxruntime's own quantizer, which then runs three times slower.
+The runtime's fast kernels are those for uint8 codes, and QDQ is written with them. QOperator is written
+twice, with uint8 codes and with int8, the default of onnxruntime's own quantizer, three times slower.
 """
 
 from collections.abc import Callable
