@@ -138,6 +138,22 @@ def test_batch_norm_statistics_are_the_shards_averages_by_share():
         assert np.allclose(result.statistics[part], expected, rtol=1e-6)
 
 
+def test_dropout_is_drawn_anew_for_each_step_and_shard_and_only_from_their_seed():
+    met = []
+
+    def objective(z, batch):
+        met.append(z.copy())
+        return hard_labels(z, batch)
+
+    twice = np.tile(np.arange(10), 2)
+    with Workers(1) as workers:
+        shards = Shards(network(), IMAGES, LABELS, objective, None, workers, 10)
+        for seed in ((7, 0), (7, 1), (8, 0), (7, 0)):
+            shards(twice, seed)
+    assert len({z.tobytes() for z in met[:6]}) == 6
+    assert all(np.array_equal(*pair) for pair in zip(met[:2], met[6:], strict=True))
+
+
 def test_running_statistics_follow_the_images():
     model, _ = train(epochs=40, schedule=cosine(1e-12))
     y = network().activations(IMAGES[:, None].transpose(1, 2, 3, 0) / np.float32(255))["conv"]
