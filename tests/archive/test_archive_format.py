@@ -183,7 +183,7 @@ def test_a_body_of_any_bytes_with_a_right_checksum_is_refused_or_read_but_never_
         (small()[:13] + b"\x00" + small()[14:], "checksum"),
         (sealed(b"\x00" * 3), "multiple of 4"),
         (sealed((1 << 25).to_bytes(4, "little") + b"\x00" * 8), "symbols declared"),
-        (sealed((1 << 23).to_bytes(4, "little") + b"\x00" * 8), "lanes"),
+        (sealed((1 << 22).to_bytes(4, "little") + b"\x00" * 8), "lanes"),
         (sealed(small()[HEAD:] + b"\x00" * 4), "ends with the program"),
     ],
 )

@@ -38,7 +38,7 @@ from tinyzip.refuse import refuse
 LOWEST = 1 << 31  # L of (A3)
 WORD = 32  # bits that move at once
 WIDEST = 16  # the largest k: no symbol is rarer than 2⁻¹⁶
-LONGEST = 1 << 24  # the most symbols in one message
+LONGEST = 1 << 23  # the most symbols in one message
 ROWS = 4096  # symbols a lane, before another is opened
 MOST_LANES = 1024
 

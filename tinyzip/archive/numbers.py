@@ -126,21 +126,22 @@ def dropped_bits(buckets: Symbols, h: int) -> Symbols:
 
 def put_integers(encoder: Encoder, values: NDArray[Any]) -> None:
     """Write numbers of any shape, |v| < 2³², with the cheapest of the tables tried."""
-    flat = values.astype(np.int64).ravel()
+    flat = values.ravel().astype(np.int64)
+    kinds, repeats = np.unique(flat, return_counts=True)
     log = logarithms()
     cost = np.iinfo(np.int64).max
     for h in LEADING:
-        buckets, place, e = bucket_of(flat, h)
-        least = int(buckets.min())
-        counts = np.bincount(buckets - least)
-        kinds = np.count_nonzero(counts)
-        for k in (k for k in PRECISIONS if kinds <= 1 << k):
-            f = frequencies(counts, k)
-            message = int((counts * ((k << UNIT) - log[f])).sum()) >> UNIT
-            bits = message + int(e.sum()) + split_bits(f, 1 << k)
+        buckets, _, e = bucket_of(kinds, h)
+        counts = np.zeros(buckets[-1] - buckets[0] + 1, np.int64)
+        np.add.at(counts, buckets - buckets[0], repeats)
+        for k in (k for k in PRECISIONS if np.count_nonzero(counts) <= 1 << k):
+            table = frequencies(counts, k)
+            message = int((counts * ((k << UNIT) - log[table])).sum()) >> UNIT
+            bits = message + int((e * repeats).sum()) + split_bits(table, 1 << k)
             if bits < cost:
-                cost, best = bits, (h, k, least, f, buckets, place, e)
-    h, k, least, f, buckets, place, e = best
+                cost, best = bits, (h, k, int(buckets[0]), table)
+    h, k, least, f = best
+    buckets, place, e = bucket_of(flat, h)
     encoder.uniform([h, PRECISIONS.index(k)], [2, 4])
     put_number(encoder, least)
     put_number(encoder, f.size)
@@ -157,10 +158,14 @@ def get_integers(decoder: Decoder, count: int) -> Symbols:
     if k >= len(PRECISIONS) or A < 1 or least < -most or least + A - 1 > most:
         decoder.refuse(f"a table {k} of {A} buckets from {least}", f"buckets from {-most} to {most}")
     f = np.array(get_split(decoder, A, 1 << PRECISIONS[k]))
-    buckets = decoder.symbols(count, f) + least
+    buckets = decoder.symbols(count, f)
+    buckets += least
     e = dropped_bits(buckets, h)
-    magnitude: Symbols = ((np.abs(buckets) - (e << h)) << e) + decoder.uniform(count, e)
-    return np.sign(buckets) * magnitude
+    values: Symbols = np.sign(buckets) * ((np.abs(buckets) - (e << h)) << e)
+    shared = np.flatnonzero(e)
+    place = decoder.uniform(shared.size, e[shared])
+    values[shared] += np.sign(buckets[shared]) * place
+    return values
 
 
 def put_number(encoder: Encoder, value: int) -> None:
