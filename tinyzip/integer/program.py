@@ -7,6 +7,7 @@ runs a `Program`, or writes it to disk, or prints it, need not check anything ag
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,7 @@ def shape_after(operator: Operator, shape: Shape, where: str) -> Shape:
         case GlobalAvgPool():
             return shape[0], 1, 1
         case Flatten():
-            return (int(np.prod(shape)),)
+            return (prod(shape),)
     return ()
 
 
