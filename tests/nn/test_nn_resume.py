@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from tiny import IMAGES, LABELS, bytes_of, jitter, network
 
 from tinyzip.nn.checkpoint import read, write
+from tinyzip.nn.layers import BatchNorm
+from tinyzip.nn.losses import logit_matching
 from tinyzip.nn.optim import SGD, AdamW, constant, one_cycle
+from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.train import fit, hard_labels
 from tinyzip.nn.training import Recipe, Training
 from tinyzip.workers import Workers
@@ -24,9 +27,9 @@ from tinyzip.workers import Workers
 EPOCHS, STEPS = 3, 3
 
 
-def train(seed=3, model=None, **options):
+def train(seed=3, model=None, images=IMAGES, labels=LABELS, **options):
     options = {"epochs": EPOCHS, "batch": 16, "progress": False, "threads": 1, "augment": jitter} | options
-    return fit(model or network(), IMAGES, LABELS, rng=np.random.default_rng(seed), **options)
+    return fit(model or network(), images, labels, rng=np.random.default_rng(seed), **options)
 
 
 def start(workers, seed=3):
@@ -127,7 +130,8 @@ def test_a_second_ctrl_c_does_not_wait_and_leaves_no_file_half_written(tmp_path)
     path = tmp_path / "file"
     with pytest.raises(KeyboardInterrupt):
         train(augment=Interrupt(5, times=2), checkpoint=path)
-    assert read(path)[0]["epoch"] == 1
+    meta, _ = read(path)
+    assert (meta["epoch"], meta["step"]) == (1, 0)
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -177,16 +181,29 @@ def test_the_generator_ends_where_it_would_have_ended(tmp_path):
     assert rng.random() == other.random()
 
 
+def distant(z, batch):
+    return logit_matching(z, z + 1)
+
+
+def with_larger_eps():
+    model = network()
+    return Sequential(model.layers | {"norm": BatchNorm(4, eps=0.1)}, model.params, model.shape)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": network(noisy=False)}, r"norm.*needed nothing"),
+        ({"model": network(noisy=False)}, r"norm.*found float32 \(4,\), needed nothing"),
         ({"model": network(np.float64)}, r"found float32 .*needed float64"),
         ({"epochs": 5}, "epochs: found 3, needed 5"),
         ({"batch": 15}, "batch: found 16, needed 15"),
         ({"optimizer": SGD()}, r"optimizer: found AdamW.*needed SGD"),
         ({"schedule": constant(1e-3)}, "schedule: found Schedule"),
         ({"augment": None}, "augment: found jitter, needed None"),
+        ({"objective": distant}, "objective: found hard_labels, needed distant"),
+        ({"model": with_larger_eps()}, r"model: found Sequential.*eps=1e-05.*needed Sequential.*eps=0\.1"),
+        ({"labels": LABELS[::-1].copy()}, r"images: found 46 of uint8, CRC-32 .*, needed 46 of uint8"),
+        ({"images": IMAGES[:-1], "labels": LABELS[:-1]}, "images: found 46 of uint8.*, needed 45"),
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused_and_not_overwritten(tmp_path, options, message):
@@ -214,7 +231,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_and_not_overwritten(tmp_path
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     path = tmp_path / "file"
     write(path, {}, {})
-    with pytest.raises(ValueError, match=r"checkpoint .*file: found no training, needed one of Sequential"):
+    with pytest.raises(ValueError, match=r"checkpoint .*file: found no training, needed one of this model"):
         train(resume=path)
 
 

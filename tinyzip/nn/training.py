@@ -7,11 +7,13 @@ random number is ever half used when a training is saved, and a resumed training
 the same augmentation and the same dropout as one that was never interrupted: it ends with equal bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,21 +75,10 @@ class Training(Generic[AnyModel]):
         self._shards = Shards(
             watched, images, labels, recipe.objective, recipe.augment, workers, size, self._clock
         )
-        self._setup = {
-            "model": f"{type(model).__name__} on examples of shape {model.shape}",
-            "images": len(images),
-            "epochs": recipe.epochs,
-            "batch": recipe.batch,
-            "optimizer": _describe(recipe.optimizer),
-            "schedule": _describe(recipe.schedule),
-            "objective": _describe(recipe.objective),
-            "augment": _describe(recipe.augment),
-            "generator": type(rng.bit_generator).__name__,
-        }
         self.steps = -(-len(images) // recipe.batch)
         self.epoch = 0
         self.history = History()
-        self._images = len(images)
+        self._images, self._labels = images, labels
         self._open()
 
     def _open(self) -> None:
@@ -97,7 +88,7 @@ class Training(Generic[AnyModel]):
         self.seconds = 0.0
         self._generator = self._rng.bit_generator.state
         if self.epoch < self._recipe.epochs:
-            self._order = self._rng.permutation(self._images)
+            self._order = self._rng.permutation(len(self._images))
             self._seed = int(self._rng.integers(2**63))
 
     def _lr(self, step: int) -> float:
@@ -135,7 +126,7 @@ class Training(Generic[AnyModel]):
 
     def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
         """Write the line of a complete epoch and open the next."""
-        loss = self.loss / self._images
+        loss = self.loss / len(self._images)
         lr = self._lr(self.done - 1)
         self.epoch += 1
         epoch = Epoch(self.epoch, loss, validation_loss, validation_errors, lr, self.seconds)
@@ -193,18 +184,24 @@ class Training(Generic[AnyModel]):
         meta, arrays = checkpoint.read(path)
         setup = meta.get("setup")
         if not isinstance(setup, dict):
-            refuse(f"checkpoint {path}", "no training", f"one of {self._setup['model']}")
-        for key, value in self._setup.items():
-            if setup.get(key) != value:
-                refuse(f"checkpoint {path}: {key}", setup.get(key), str(value))
-        own = self._arrays()
-        for name in sorted(own.keys() | arrays.keys()):
-            found, needed = (
-                f"{a[name].dtype} {a[name].shape}" if name in a else "nothing" for a in (arrays, own)
-            )
-            if found != needed:
-                refuse(f"checkpoint {path}: {name}", found, needed)
+            refuse(f"checkpoint {path}", "no training", "one of this model")
+        found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
+        for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
+            if found.get(key) != needed.get(key):
+                what = f"checkpoint {path}: {key}"
+                refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
         return meta, arrays
+
+    @cached_property
+    def _setup(self) -> dict[str, str]:
+        """What must be equal in the training that wrote a checkpoint and in the one that goes on from it."""
+        images, labels = np.ascontiguousarray(self._images), np.ascontiguousarray(self._labels)
+        checksum = crc32(labels.data, crc32(images.data))
+        return {
+            "model": describe(self.model),
+            "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
+            "generator": type(self._rng.bit_generator).__name__,
+        } | {part.name: describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)}
 
     def _arrays(self) -> dict[str, Array]:
         """All arrays that a checkpoint holds, by name, not copied."""
@@ -212,12 +209,18 @@ class Training(Generic[AnyModel]):
         return params | {f"optimizer/{name}": array for name, array in self._state.items()}
 
 
-def _describe(part: object) -> str:
-    """A name for a part of the recipe that is the same in every process: no addresses, no arrays."""
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
+    return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
+
+
+def describe(part: object) -> str:
+    """A name for a part of a training that is the same in every process: no addresses, no arrays."""
     if isinstance(part, int | float | str | tuple | None):
         return repr(part)
+    if isinstance(part, Mapping):
+        return "{" + ", ".join(f"{key}: {describe(value)}" for key, value in part.items()) + "}"
     if is_dataclass(part) and not isinstance(part, type):
-        inner = (f"{field.name}={_describe(getattr(part, field.name))}" for field in fields(part))
+        inner = (f"{field.name}={describe(getattr(part, field.name))}" for field in fields(part))
         return f"{type(part).__qualname__}({', '.join(inner)})"
     return str(getattr(part, "__qualname__", type(part).__qualname__))
 
