@@ -3,11 +3,11 @@
 A float network and its grids go in, an `integer.Program` comes out. With x = s_x·(q_x − z_x) and w = s_w·q_w
 a layer's sum is
 
-y = Σ w·x + b = s_x·s_w · (Σ q_w·(q_x − z_x) + b/(s_x·s_w))                    [Jacob et al. 2018, eq. 7]
+y = Σ w·x + b = s_x·s_w · (Σ q_w·(q_x − z_x) + b/(s_x·s_w))                    [Jacob et al. 2018, eq. 4]
 
 so all that is left of the real numbers is where they set integers:
 
-q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit, int32            (L1)
+q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit [their eq. 11]    (L1)
 M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.fixedpoint`)     (L2)
 ReLU = clamp from z_y up             since z_y is the code of 0                            (L3)
 

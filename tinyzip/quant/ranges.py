@@ -5,9 +5,9 @@ scale²/12; outside, each is clipped, which costs the square of what sticks out.
 the first, a narrow one with the second. At 8 bits rounding is cheap and almost any range will do. Each bit
 less makes it four times dearer, and from 4 bits down where to cut decides whether the network works.
 
-min-max            everything fits, however rare [Jacob et al. 2018, 3]
-moving average     min-max of each batch, smoothed [Jacob et al. 2018, 3.1]
-percentile         all but a fixed share fits [Wu et al. 2020, 3.3]
+min-max            everything fits, however rare [Jacob et al. 2018, section 3.1]
+moving average     min-max of each batch, smoothed [Jacob et al. 2018, section 3.1]
+percentile         all but a fixed share fits [Wu et al. 2020]
 least squares      the cut whose total error on the data is least, by search
 entropy            the cut that keeps the distribution most alike [Migacz 2017]
 ACIQ               the optimum for a Laplace or normal density, in closed form [Banner et al. 2019]
@@ -43,6 +43,22 @@ class Observer(Protocol):
 
     def range(self) -> Range:
         """(low, high) as of now. Raises ValueError if nothing was observed."""
+
+
+class MinMax:
+    """The smallest and the largest value of all: nothing is clipped."""
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+
+    def observe(self, x: ArrayLike) -> None:
+        values = check_finite(x, "observe: x")
+        self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
+
+    def range(self) -> Range:
+        if self._low > self._high:
+            refuse("range", "no values at all", "at least one batch observed before")
+        return self._low, self._high
 
 
 class MovingAverage:
@@ -89,11 +105,6 @@ class Binned:
         if self._histogram.low == self._histogram.high == 0:
             return 0.0, 0.0
         return self._rule(self._histogram, self.bits)
-
-
-def min_max(histogram: Histogram, bits: int) -> Range:
-    """The smallest and the largest value: nothing is clipped."""
-    return histogram.low, histogram.high
 
 
 def percentile(histogram: Histogram, bits: int, share: float = 0.9999) -> Range:
@@ -146,6 +157,10 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
     Q  the bins below T, without what lies beyond, merged into as many levels as a side has codes; the
        count of a level is spread over those of its bins that hold anything. An empty bin counts as 10⁻⁴ of
        a value, so that the divergence stays finite where P has clipped values and Q has none
+
+    The divergence asks how alike the counts are, not how far a clipped value was moved. So a spike attracts
+    the cut: what lies beyond it is added to a bin where it is hardly noticed. Black borders behind a bias
+    make such spikes, and at 4 bits a whole network can fall for one.
     """
     levels = 2**bits if histogram.one_sided else 2 ** (bits - 1)
     counts = histogram.magnitudes()
@@ -171,8 +186,10 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
 def aciq(histogram: Histogram, bits: int) -> Range:
     """The optimal cut of the density that the values resemble           [Banner et al. 2019, section 3]
 
-    Laplace of mean deviation b:   r·eʳ = 3·4^M, so that r = W(3·4^M), T = r·b                  (eq. 5)
-    normal of deviation σ:         erfc(r/√2)·r − √(2/π)·e^(−r²/2) + r/(3·4^M) = 0, T = r·σ      (eq. 6)
+    A cut T costs E[(|x| − T)²; |x| > T] for what is clipped and T²/(3·4^M) for rounding. The sum is least at
+
+    Laplace of mean deviation b:   r·eʳ = 3·4^M, so that r = W(3·4^M), T = r·b                  (R2)
+    normal of deviation σ:         erfc(r/√2)·r − √(2/π)·e^(−r²/2) + r/(3·4^M) = 0, T = r·σ      (R3)
 
     Mean deviation over standard deviation is 1/√2 for the first and √(2/π) for the second; the nearer
     decides. One-sided data are taken as half a density around 0 (R1), zeros apart.
@@ -191,12 +208,12 @@ def aciq(histogram: Histogram, bits: int) -> Range:
 
 
 def laplace_cut(bits: int) -> float:
-    """r = W(3·4^bits): the best cut of a Laplace density, in mean deviations. 5.03 at 4 bits."""
+    """(R2): the best cut of a Laplace density, in mean deviations. 5.03 at 4 bits."""
     return float(lambertw(3 * 4.0**bits).real)
 
 
 def normal_cut(bits: int) -> float:
-    """The root r of ACIQ's eq. 6, by bisection: the best cut in standard deviations. 2.55 at 4 bits."""
+    """The root r of (R3), by bisection: the best cut in standard deviations. 2.55 at 4 bits."""
     low, high = 0.0, 16.0
     for _ in range(60):
         r = (low + high) / 2
@@ -206,9 +223,12 @@ def normal_cut(bits: int) -> float:
 
 
 def octav(histogram: Histogram, bits: int) -> Range:
-    """Newton's method on the error itself, from the data                [Sakr et al. 2022, eq. 6]
+    """Newton's method on the error itself, from the data                [Sakr et al. 2022, OCTAV]
 
-    T ← Σ |x|·[|x| > T] / (4^(−M)/3 · #{0 < |x| ≤ T} + #{|x| > T})
+    T ← Σ |x|·[|x| > T] / (4^(−M)/3 · #{0 < |x| ≤ T} + #{|x| > T})                             (R4)
+
+    A fixed point is where the derivative of Σ (|x| − T)²·[|x| > T] + T²/(3·4^M)·#{0 < |x| ≤ T} vanishes, the
+    counts taken as constant. Zeros cost nothing on either side.
     """
     bits += histogram.one_sided
     counts = histogram.magnitudes()
@@ -230,14 +250,13 @@ def _both_ends(histogram: Histogram, cut: float) -> Range:
 
 
 RULES: dict[str, Callable[[Histogram, int], Range]] = {
-    "minmax": min_max,
     "percentile": percentile,
     "mse": least_squares,
     "entropy": entropy,
     "aciq": aciq,
     "octav": octav,
 }
-METHODS = (*RULES, "average")
+METHODS = ("minmax", "average", *RULES)
 
 
 def observer(method: str, bits: int) -> Observer:
@@ -245,6 +264,8 @@ def observer(method: str, bits: int) -> Observer:
 
     method  "minmax", "average", "percentile", "mse", "entropy", "aciq" or "octav"
     """
+    if method == "minmax":
+        return MinMax()
     if method == "average":
         return MovingAverage()
     if method not in RULES:
