@@ -110,7 +110,7 @@ def test_the_few_passes_give_requantizes_codes(codes: Codes, rounding: Any) -> N
             n = np.array(shifts)
             rows = np.repeat(acc[None], len(n), 0)
             out = np.empty(rows.shape, codes.dtype)
-            Scaling.of(m0, n, codes, rounding).apply(rows, out, Workspace())
+            Scaling.of(0, m0, n, codes, rounding).apply(rows, out, Workspace())
             np.testing.assert_array_equal(out, requantize(rows, m0, n[:, None], codes, rounding))
 
 

@@ -6,7 +6,7 @@ The five steps, for a batch x (C, H, W, N) of codes:
     gather      the windows as columns of a matrix, by (W2)
     multiply    acc (F, OH·OW·N), see `gemm`
     pool        the maxima of acc, if a max pool comes next
-    requantize  acc + bias to codes, see `scaling`
+    requantize  to codes, the bias added on the way, see `scaling`
 
 Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within
 a channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest
@@ -22,27 +22,34 @@ from numpy.typing import NDArray
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.gemm import Product, integers, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
-from tinyzip.integer.pools import clamp, max_pool2d
+from tinyzip.integer.pools import clamp, fold, max_pool2d
 from tinyzip.integer.scaling import Scaling, take
-from tinyzip.windows import Padding, im2col, windows
+from tinyzip.windows import Padding, Pair, im2col
 from tinyzip.workspace import Workspace
+
+BAND = 2**22  # bytes of patches at a time, so that large images need no large memory
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A weighted operator with what can be worked out once for a run.
+    """A weighted operator with what can be worked out once for a program.
 
-    w     of the product's dtype, flattened to (F, K)
-    bias  (F, 1), of the accumulator's integers
-    pool  the max pool that follows and is done on the accumulators, or None
+    w       of the product's dtype, (rows·F, K), rows those of `window`: see `stacked`
+    kernel  what a patch holds, (kh, kw), and the stride from patch to patch; for Linear (1, 1)
+    window  the pooling that is done band by band, (1, 1) for none
+    pool    the max pool that is done on the whole of the accumulators, or None
+    clamp   that of the pool, or None
     """
 
     operator: Weighted
     x: Codes
     w: NDArray[Any]
-    bias: NDArray[Any]
     scaling: Scaling
-    pool: MaxPool2d | None
+    kernel: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    window: Pair = (1, 1)
+    pool: MaxPool2d | None = None
+    clamp: Codes | None = None
 
     @classmethod
     def of(
@@ -50,10 +57,38 @@ class Prepared:
     ) -> "Prepared":
         """bound is that of the operator on codes x, by (B1)."""
         dtype = product_dtype(bound, product)
-        w = operator.w.reshape(len(operator.w), -1).astype(dtype)
-        bias = operator.bias.astype(np.int32 if dtype.kind == "f" else dtype)[:, None]
-        scaling = Scaling.of(operator.m0, operator.n, operator.y, operator.rounding)
-        return cls(operator, x, w, bias, scaling, pool)
+        scaling = Scaling.of(operator.bias, operator.m0, operator.n, operator.y, operator.rounding)
+        w = operator.w.astype(dtype)
+        if not isinstance(operator, Conv2d):
+            return cls(operator, x, w, scaling)
+        kernel, (sh, sw), window = operator.kernel, operator.stride, (1, 1)
+        limits = None if pool is None else pool.y
+        if pool is not None and dtype.kind == "f" and stackable(operator, pool):
+            window, pool = pool.kernel, None
+            w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
+        stride = (window[0] * sh, sw)
+        return cls(operator, x, w.reshape(len(w), -1), scaling, kernel, stride, window, pool, limits)
+
+
+def stackable(operator: Conv2d, pool: MaxPool2d) -> bool:
+    """Whether patches can hold all rows of a pooling window, at no more than a quarter more products."""
+    more = (pool.kernel[0] - 1) * operator.stride[0]
+    apart = pool.kernel == pool.steps and pool.padding == NO_PADDING
+    return apart and operator.groups == 1 and 4 * more <= operator.kernel[0]
+
+
+def stacked(w: NDArray[Any], rows: int, step: int) -> NDArray[Any]:
+    """w (F, C, kh, kw) as (rows·F, C, kh + (rows − 1)·step, kw): block r is w moved r·step rows down.
+
+    A patch of that many rows sees all that a pooling window's `rows` rows of outputs see. One product then
+    gives these rows as blocks of F; their maximum runs over whole blocks; and patches overlap less, so that
+    fewer numbers are gathered.
+    """
+    F, C, kh, kw = w.shape
+    out = np.zeros((rows, F, C, kh + (rows - 1) * step, kw), w.dtype)
+    for r in range(rows):
+        out[r, :, :, r * step : r * step + kh] = w
+    return out.reshape(rows * F, *out.shape[2:])
 
 
 def centre(
@@ -70,28 +105,29 @@ def centre(
     return out
 
 
-def gather(x: NDArray[Any], operator: Conv2d, workspace: Workspace) -> NDArray[Any]:
-    """The windows of a padded x as a matrix (C·kh·kw, OH·OW·N); for a window of one place x itself."""
+def gather(x: NDArray[Any], step: Prepared, workspace: Workspace) -> NDArray[Any]:
+    """The patches of a padded x as a matrix (C·kh·kw, OH·OW·N); where a patch is one place, x itself."""
     C, H, W, N = x.shape
-    (kh, kw), (sh, sw) = operator.kernel, operator.stride
-    if kh == kw == sh == sw == 1:
+    if step.kernel == step.stride == (1, 1):
         return x.reshape(C, -1)
-    OH, OW = (H - kh) // sh + 1, (W - kw) // sw + 1
-    out = take(x, (C * kh * kw, OH * OW * N), x.dtype, workspace)
-    im2col(x, operator.kernel, operator.stride, out)
-    return out
+    OH, OW = counted((H, W), step.kernel, step.stride)
+    out = take(x, (C * step.kernel[0] * step.kernel[1], OH * OW * N), x.dtype, workspace)
+    return im2col(x, step.kernel, step.stride, out)
 
 
-def depthwise(
-    x: NDArray[Any], step: Prepared, operator: Conv2d, acc: NDArray[Any], workspace: Workspace
-) -> None:
+def counted(size: Pair, kernel: Pair, stride: Pair) -> Pair:
+    """(OH, OW) by (W1), padding included in the size."""
+    return (size[0] - kernel[0]) // stride[0] + 1, (size[1] - kernel[1]) // stride[1] + 1
+
+
+def depthwise(x: NDArray[Any], step: Prepared, acc: NDArray[Any], workspace: Workspace) -> None:
     """One channel a group: every place of the window adds its weight times the image, moved to that place.
 
     x (C, H, W, N) padded, acc (F, OH, OW, N)
     """
-    (kh, kw), (sh, sw) = operator.kernel, operator.stride
+    (kh, kw), (sh, sw) = step.kernel, step.stride
+    C = len(x)
     F, OH, OW, N = acc.shape
-    C = operator.groups
     sums = acc.reshape(C, F // C, OH, OW, N)
     w = step.w.reshape(C, F // C, kh, kw, 1, 1, 1)
     term = take(acc, sums.shape, acc.dtype, workspace)
@@ -105,22 +141,43 @@ def depthwise(
 
 def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """Codes (C, H, W, N) to codes (F, OH, OW, N), or to what the pool after it leaves of them."""
-    dtype, F, N, G = step.w.dtype, len(step.w), x.shape[-1], operator.groups
+    dtype, F, N = step.w.dtype, len(operator.w), x.shape[-1]
     padded = centre(x, step.x, operator.padding, dtype, workspace)
-    OH, OW = windows(padded, operator.kernel, operator.stride).shape[3:5]
-    acc = take(x, (F, OH, OW, N), dtype, workspace)
-    if G > 1 and operator.w.shape[1] == 1:
-        depthwise(padded, step, operator, acc, workspace)
-    else:
-        patches = gather(padded, operator, workspace)
-        for w, part, out in zip(
-            *(np.split(a, G) for a in (step.w, patches, acc.reshape(F, -1))), strict=True
-        ):
-            multiply(w, part, out)
+    (kh, kw), sh = step.kernel, step.stride[0]
+    OH, OW = counted(padded.shape[1:3], step.kernel, step.stride)
+    acc = take(x, (F, OH, OW // step.window[1], N), dtype, workspace)
+    band = max(1, BAND // (len(padded) * kh * kw * OW * N * dtype.itemsize))
+    for top in range(0, OH, band):
+        out = acc[:, top : top + band]
+        with workspace.scratch():
+            add_up(step, operator, padded[:, top * sh : (top + out.shape[1] - 1) * sh + kh], out, workspace)
     if step.pool is not None:
         acc = max_pool2d(step.pool, least_of(dtype), acc, workspace)
     y = finish(step, acc.reshape(F, -1), workspace).reshape(acc.shape)
-    return y if step.pool is None else clamp(y, step.pool.y, workspace)
+    return clamp(y, step.clamp, workspace)
+
+
+def add_up(
+    step: Prepared, operator: Conv2d, x: NDArray[Any], out: NDArray[Any], workspace: Workspace
+) -> None:
+    """The sums of some rows of the output, without bias: padded rows x into out (F, rows, OW, N)."""
+    G, (rows, columns) = operator.groups, step.window
+    if G > 1 and operator.w.shape[1] == 1:
+        depthwise(x, step, out, workspace)
+        return
+    F, OH, OW, N = out.shape
+    patches = gather(x, step, workspace)
+    K, M = len(patches) // G, len(step.w) // G
+    acc, pooled = out, rows > 1 or columns > 1
+    if pooled:
+        acc = take(x, (rows, F, OH, patches.shape[1] // (OH * N), N), x.dtype, workspace)
+    sums = acc.reshape(len(step.w), -1)
+    for g in range(G):
+        part = slice(g * M, g * M + M)
+        multiply(step.w[part], patches[g * K : g * K + K], sums[part])
+    if pooled:
+        fold(list(acc), np.maximum, acc[0])
+        fold([acc[0, :, :, j : j + columns * OW : columns] for j in range(columns)], np.maximum, out)
 
 
 def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
@@ -135,9 +192,6 @@ def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any
 def finish(step: Prepared, acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """acc (F, P), without its bias, to codes (F, P)."""
     y = take(acc, acc.shape, step.operator.y.dtype, workspace)
-    with workspace.scratch():
-        whole = take(acc, acc.shape, np.int32, workspace) if acc.dtype.kind == "f" else acc
-        acc = integers(acc, whole)
-        np.add(acc, step.bias, out=acc)
-        step.scaling.apply(acc, y, workspace)
+    whole = take(acc, acc.shape, np.int32, workspace) if acc.dtype.kind == "f" else acc
+    step.scaling.apply(integers(acc, whole), y, workspace)
     return y

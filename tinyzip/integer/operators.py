@@ -55,6 +55,9 @@ class Operator:
         pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))
+
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -24,9 +24,10 @@ def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, workspace: Workspa
     OH, OW = (H - kh) // sh + 1, (W - kw) // sw + 1
     y = take(x, (C, OH, OW, N), x.dtype, workspace)
     with workspace.scratch():
-        rows = take(x, (C, OH, W, N), x.dtype, workspace)
-        parts = [x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)]
-        fold(parts, combine, rows)
+        rows = x
+        if kh > 1 or sh > 1:
+            rows = take(x, (C, OH, W, N), x.dtype, workspace)
+            fold([x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)], combine, rows)
         fold([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
     return y
 
@@ -125,6 +126,6 @@ def global_avg_pool(
         divide(total, dtype.type(H * W))
         return clamp(total, codes, workspace)
     y = take(x, (C, 1, 1, N), operator.y.dtype, workspace)
-    scaling = Scaling.of(operator.m0, operator.n, operator.y, operator.rounding)
+    scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)
     return y

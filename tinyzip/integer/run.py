@@ -6,7 +6,7 @@ the shard nor the thread that an example lands in can change its result: all of 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,16 +29,19 @@ from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
 
-SHARD = 64  # examples at most
+SHARD = 128  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
+KEPT: list[Workspace] = []  # scratch memory that no run is using: the next need not ask the system for it
 
 Kernel = Callable[[NDArray[Any], Workspace], NDArray[Any]]
 
 
+@lru_cache(maxsize=8)
 def prepare(program: Program, product: Product, trace: bool) -> list[tuple[int, Kernel]]:
     """The kernels to call, each with the index of the operator whose output it gives.
 
-    A max pool right after a convolution is done by the convolution, unless every output is asked for.
+    A max pool right after a convolution is done by the convolution, unless every output is asked for. Kept
+    for the programs run last: it costs as much as running one image.
     """
     kernels: list[tuple[int, Kernel]] = []
     operators = program.operators
@@ -121,8 +124,11 @@ def run(
                 outputs[i][..., part] = y
 
     size = min(shard_size(program), -(-N // threads))
+    workers.workspaces = [KEPT.pop() if KEPT else Workspace() for _ in range(threads)]
     with workers:
         workers.map(shard, range(0, N, size))
+    KEPT.extend(workers.workspaces)
+    del KEPT[8:]
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 
 

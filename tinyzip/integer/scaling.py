@@ -2,7 +2,7 @@
 
 All of (F2) to (F6) have one shape, and the constants can be worked out once for each output channel:
 
-    ⌊(acc·m + half) / 2ˢ⌋                                            (S1)
+    ⌊((acc + bias)·m + half) / 2ˢ⌋ = ⌊(acc·m + (bias·m + half)) / 2ˢ⌋      (S1)
 
 single   m = m0, half = 2ⁿ⁻¹, s = n
 shift    m = 2ˡ, half = ⌊2ˢ⁻¹⌋, with s − l = n − 30 and the smaller of the two 0
@@ -17,8 +17,8 @@ floors are one, since ⌊(⌊a / 2³¹⌋ + 2ᵉ⁻¹) / 2ᵉ⌋ = ⌊(a + 2³�
     double under a ReLU, e > 0:   half = 2³⁰ + 2ⁿ⁻¹, s = n             (S3)
 
 From n = 63 on everything rounds to 0 (see `fixedpoint`), which m = 0 says without a shift too far. For n ≤ 62
-no sum passes 2⁶² + 2⁶¹ + 2³⁰ < 2⁶³. The scaled values fit int32 again: the program has proved
-|acc|·2ᵐᵃˣ⁽³¹⁻ⁿ, ⁰⁾ < 2³¹, and m0·2⁻³¹ < 1.
+no sum passes 2⁶² + 2⁶¹ + 2³⁰ < 2⁶³, neither (acc + bias)·m + half nor what is on the way to it. The scaled
+values fit int32 again: the program has proved |acc|·2ᵐᵃˣ⁽³¹⁻ⁿ, ⁰⁾ < 2³¹, and m0·2⁻³¹ < 1.
 """
 
 from dataclasses import dataclass
@@ -36,45 +36,50 @@ Column = NDArray[np.int64]  # (F, 1)
 
 def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Workspace) -> NDArray[Any]:
     """Scratch memory as the same kind of array as `like`: a subclass that watches sees all that runs."""
-    return workspace.empty(shape, dtype).view(type(like))
+    array = workspace.empty(shape, dtype)
+    return array if type(like) is np.ndarray else array.view(type(like))
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """The constants of (S1), and of (S2) where there is a second rounding; codes to clamp to."""
+    """The constants of (S1), and of (S2) where there is a second rounding; codes to clamp to.
+
+    plus  bias·m + half
+    """
 
     m: Column
-    half: Column
+    plus: Column
     shift: Column
     second: tuple[Column, Column, Column] | None  # half, sign mask, shift
     y: Codes
 
     @classmethod
-    def of(cls, m0: Any, n: Any, y: Codes, rounding: Rounding) -> "Scaling":
-        """Work out the constants; m0 and n one number or (F,), in the ranges of `fixedpoint`."""
+    def of(cls, bias: Any, m0: Any, n: Any, y: Codes, rounding: Rounding) -> "Scaling":
+        """Work out the constants; bias, m0 and n one number or (F,), in the ranges of `fixedpoint`."""
         one = np.int64(1)
-        m0, n = (np.array(value, np.int64).reshape(-1, 1) for value in (m0, n))
+        bias, m0, n = (np.array(value, np.int64).reshape(-1, 1) for value in (bias, m0, n))
         m0 = np.where(n > 62, 0, m0)
         n = np.minimum(n, 62)
         if rounding == "single":
-            return cls(m0, one << (n - 1), n, None, y)
+            return cls(m0, bias * m0 + (one << (n - 1)), n, None, y)
         if rounding == "shift":
             left, right = np.maximum(30 - n, 0), np.maximum(n - 30, 0)
-            return cls(np.minimum(m0, 1) << left, (one << right) >> 1, right, None, y)
+            m = np.minimum(m0, 1) << left
+            return cls(m, bias * m + ((one << right) >> 1), right, None, y)
         left, right = np.maximum(31 - n, 0), np.maximum(n - 31, 0)
-        m, half = m0 << left, np.full_like(n, 1 << 30)
-        half_right = (one << right) >> 1
+        m, half = m0 << left, (one << right) >> 1
+        plus = bias * m + (1 << 30)
         if y.lo >= y.zero:
-            return cls(m, half + (half_right << 31), 31 + right, None, y)
-        second = (half_right, -np.minimum(right, 1), right) if right.any() else None
-        return cls(m, half, np.full_like(n, 31), second, y)
+            return cls(m, plus + (half << 31), 31 + right, None, y)
+        second = (half, -np.minimum(right, 1), right) if right.any() else None
+        return cls(m, plus, np.full_like(n, 31), second, y)
 
     def apply(self, acc: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
-        """out = clamp(y.zero + round(acc·M)); acc (F, P) integers, out (F, P) of y's dtype."""
+        """out = clamp(y.zero + round((acc + bias)·M)); acc (F, P) integers, out (F, P) of y's dtype."""
         with workspace.scratch():
             wide = take(acc, acc.shape, np.int64, workspace)
             np.multiply(acc, self.m, out=wide)
-            np.add(wide, self.half, out=wide)
+            np.add(wide, self.plus, out=wide)
             narrow = take(acc, acc.shape, np.int32, workspace)
             if self.second is None:
                 np.right_shift(wide, self.shift, out=narrow, casting="unsafe")
