@@ -205,7 +205,9 @@ class Grid:
 
     def __repr__(self) -> str:
         scale, zero = (
-            f"{values.min():.4g} … {values.max():.4g}" if values.ndim else f"{values:.6g}"
+            f"{values.min():.6g}"
+            if values.min() == values.max()
+            else f"{values.min():.4g} … {values.max():.4g}"
             for values in (self.scale, self.zero)
         )
         channels = f", channels={self.scale.size}" if self.scale.ndim else ""
