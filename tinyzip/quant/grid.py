@@ -204,14 +204,12 @@ class Grid:
         return self.dequantize(self.quantize(x))
 
     def __repr__(self) -> str:
-        scale, zero = (
-            f"{values.min():.6g}"
-            if values.min() == values.max()
-            else f"{values.min():.4g} … {values.max():.4g}"
-            for values in (self.scale, self.zero)
-        )
+        def span(values: NDArray[Any]) -> str:
+            low, high = values.min(), values.max()
+            return f"{low:.6g}" if low == high else f"{low:.4g} … {high:.4g}"
+
         channels = f", channels={self.scale.size}" if self.scale.ndim else ""
-        return f"{type(self).__name__}(scale={scale}, zero={zero}, lo={self.lo}, hi={self.hi}{channels})"
+        return f"{type(self).__name__}(scale={span(self.scale)}, zero={span(self.zero)}, lo={self.lo}, hi={self.hi}{channels})"
 
     def _along(self, values: NDArray[Any], array: NDArray[Any], argument: str) -> NDArray[Any]:
         """`values`, one for each channel, in a shape that meets axis 0 of `array`."""
