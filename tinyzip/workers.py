@@ -47,6 +47,7 @@ class Workers:
 
     Used as a context manager. `map` deals items out like cards: thread t gets items t, t + T, ….
     Which thread an item lands on never changes its result, so one thread and two give the same bits.
+    The threads start at the first use, sleep between uses, and end when the object goes.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -61,7 +62,7 @@ class Workers:
         libraries = blas_libraries()
         if libraries is not None:
             self._limit = libraries.limit(limits=1, user_api="blas")
-        if self.threads > 1:
+        if self.threads > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
         return self
 
@@ -71,9 +72,6 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
         if self._limit is not None:
             self._limit.restore_original_limits()
             self._limit = None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.kernels import Prepared, conv2d, linear
 from tinyzip.integer.operators import (
@@ -31,7 +32,7 @@ from tinyzip.workspace import Workspace
 
 SHARD = 128  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
-KEPT: list[Workspace] = []  # scratch memory that no run is using: the next need not ask the system for it
+KEPT: dict[int, list[Workers]] = {}  # threads and scratch memory that no run is using: the next takes them
 
 Kernel = Callable[[NDArray[Any], Workspace], NDArray[Any]]
 
@@ -104,8 +105,8 @@ def run(
     check(program, codes)
     if product not in PRODUCTS:
         refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
+    threads = whole(threads, "run: threads", 1, 1024)
     N = codes.shape[-1]
-    workers = Workers(threads)
     kernels = prepare(program, product, trace)
     last = len(program.operators) - 1
     outputs = {
@@ -123,12 +124,15 @@ def run(
             if i in outputs:
                 outputs[i][..., part] = y
 
-    size = min(shard_size(program), -(-N // threads))
-    workers.workspaces = [KEPT.pop() if KEPT else Workspace() for _ in range(threads)]
+    rounds = -(-N // (shard_size(program) * threads))
+    size = -(-N // (rounds * threads))
+    try:
+        workers = KEPT[threads].pop()
+    except (KeyError, IndexError):
+        workers = Workers(threads)
     with workers:
         workers.map(shard, range(0, N, size))
-    KEPT.extend(workers.workspaces)
-    del KEPT[8:]
+    KEPT[threads] = [workers]
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 
 
