@@ -209,7 +209,8 @@ class Grid:
             return f"{low:.6g}" if low == high else f"{low:.4g} … {high:.4g}"
 
         channels = f", channels={self.scale.size}" if self.scale.ndim else ""
-        return f"{type(self).__name__}(scale={span(self.scale)}, zero={span(self.zero)}, lo={self.lo}, hi={self.hi}{channels})"
+        meaning = f"scale={span(self.scale)}, zero={span(self.zero)}"
+        return f"{type(self).__name__}({meaning}, lo={self.lo}, hi={self.hi}{channels})"
 
     def _along(self, values: NDArray[Any], array: NDArray[Any], argument: str) -> NDArray[Any]:
         """`values`, one for each channel, in a shape that meets axis 0 of `array`."""
