@@ -273,6 +273,7 @@ NAN[7, 2, 2] = np.nan
         ({"labels": LABELS - 1}, ValueError, "fit: labels"),
         ({"labels": LABELS + 1}, ValueError, "fit: labels"),
         ({"validation": (IMAGES, LABELS[1:])}, ValueError, "fit: validation: labels"),
+        ({"model": Sequential({"flatten": Flatten()}, {}, (1, 6, 6))}, ValueError, "fit: model"),
         ({"epochs": 0}, ValueError, "fit: epochs"),
         ({"batch": 0}, ValueError, "fit: batch"),
         ({"batch": 2.5}, ValueError, "fit: batch"),

@@ -75,26 +75,33 @@ class Shards(Generic[AnyModel]):
         self.size = size
         self.clock = Clock() if clock is None else clock
         self._dtype = next(iter(model.params.values())).dtype
-        self._grads: list[dict[str, Array]] = []
+        self._grads: list[tuple[Array, dict[str, Array]]] = []
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do."""
         shards = [index[start : start + self.size] for start in range(0, len(index), self.size)]
         while len(self._grads) < len(shards):
-            params = self.model.params
-            self._grads.append({name: np.empty_like(params[name]) for name in self.model.trainable()})
+            self._grads.append(self._empty())
 
         def one(s: int, workspace: Workspace) -> tuple[float, Mapping[str, Array]]:
             return self._shard(s, shards[s], len(shards[s]) / len(index), seed, workspace)
 
         parts = self.workers.map(one, range(len(shards)))
-        total = self._grads[0]
         with self.clock.time("sum of shards"):
-            used = self._grads[: len(shards)]
-            run(_add, [block for name in total for block in blocks(*(g[name] for g in used))], self.workers)
+            run(_add, list(blocks(*(flat for flat, _ in self._grads[: len(shards)]))), self.workers)
         loss = sum(loss for loss, _ in parts)
         statistics = {name: np.add.reduce([part[name] for _, part in parts]) for name in parts[0][1]}
-        return Gradient(loss, total, statistics)
+        return Gradient(loss, self._grads[0][1], statistics)
+
+    def _empty(self) -> tuple[Array, dict[str, Array]]:
+        """Memory for a gradient: one vector, and each array's place in it by name."""
+        params = {name: self.model.params[name] for name in self.model.trainable()}
+        flat = np.empty(sum(array.size for array in params.values()), self._dtype)
+        places, start = {}, 0
+        for name, array in params.items():
+            places[name] = flat[start : start + array.size].reshape(array.shape)
+            start += array.size
+        return flat, places
 
     def input(self, s: int, index: NDArray[np.int64], seed: tuple[int, ...]) -> Array:
         """What the model sees of shard number s."""
@@ -133,7 +140,7 @@ class Shards(Generic[AnyModel]):
                 loss, dz = self.objective(z, Batch(x, self.labels[index], index))
             grads = self.model.backward(dz * share, caches, workspace=workspace)
             with self.clock.time("sum of shards"):
-                for name, total in self._grads[s].items():
+                for name, total in self._grads[s][1].items():
                     np.copyto(total, grads[name])
             statistics = self.model.statistics(caches)
         workspace.reset()  # at the end, so that the first step leaves it as large as all others will need it

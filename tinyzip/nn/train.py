@@ -136,6 +136,8 @@ def evaluate(model: Model, images: Array, labels: Array, threads: int | None = N
 
 def check_examples(model: Model, images: Array, labels: Array, argument: str) -> None:
     """Refuse images that the model cannot see or that are not finite, and labels that it cannot give."""
+    if not model.params:
+        refuse(f"{argument}: model", "no parameters", "one or more")
     check_images(images, f"{argument}: images")
     shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
     if shape != model.shape:
