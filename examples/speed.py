@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from peers import Batch, Entry, with_tinyzip
 from peers.clock import Effort, Speed, measure
+from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
 
 from tinyzip import models
 from tinyzip.integer import Program
@@ -38,10 +39,7 @@ from tinyzip.quant.lower import lower
 ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
 BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
-THREADS = (1, 2)
 VARIANTS = ("default", "channels-last", "integer", "blas", "qdq", "qoperator")  # what --json records
-
-Ratio = tuple[str, list[float]]  # what is divided by what; with one thread, with two
 
 
 def load(names: Iterable[str]) -> list[ModuleType]:
@@ -116,71 +114,6 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
             print(f"  {name:30}{row}")
 
 
-class Found:
-    """The speeds, to be asked for by what was measured."""
-
-    def __init__(self, speeds: Iterable[Speed]) -> None:
-        self._speeds = {(s.engine, s.work, s.variant, s.batch, s.threads): s.images_per_s for s in speeds}
-
-    def best(self, engine: str, work: str, variant: str | None, threads: int) -> tuple[float, int]:
-        """The highest speed over batches (variant None: and variants), and its batch; (nan, 0) if none."""
-        keys = [
-            key
-            for key in self._speeds
-            if key[:2] == (engine, work) and variant in (None, key[2]) and key[4] == threads
-        ]
-        key = max(keys, key=lambda key: self._speeds[key], default=None)
-        return (self._speeds[key], key[3]) if key else (np.nan, 0)
-
-    def at(self, engine: str, work: str, variant: str, batch: int, threads: int) -> float:
-        return self._speeds.get((engine, work, variant, batch, threads), np.nan)
-
-
-def float_ratios(found: Found) -> list[Ratio]:
-    """tinyzip at the batch of torch's best; without torch, at its own best."""
-    ratios: list[Ratio] = []
-    for work, name in (("train", "training"), ("float", "float forward")):
-        own = {}
-        for variant, text in (("default", "torch default"), (None, "torch's best")):
-            row = []
-            for threads in THREADS:
-                theirs, batch = found.best("torch", work, variant, threads)
-                batch = batch or found.best("tinyzip", work, None, threads)[1]
-                own[threads] = found.at("tinyzip", work, "default", batch, threads)
-                row.append(own[threads] / theirs)
-            ratios.append((f"{name} ÷ {text}", row))
-        batch = found.best("torch", work, None, 2)[1] or found.best("tinyzip", work, None, 2)[1]
-        two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
-        ratios.append((f"{name}, two threads ÷ one", [np.nan, two / one]))
-    return ratios
-
-
-def integer_ratios(found: Found, yardsticks: Sequence[Speed]) -> list[Ratio]:
-    ratios: list[Ratio] = []
-    for batch in BATCHES["integer"][1:]:
-        for mine, *theirs in (
-            ("blas", "tinyzip", "float", "default"),
-            ("blas", "onnxruntime", "integer", "qdq"),
-            ("integer", "onnxruntime", "integer", "qoperator"),
-            ("integer", "onnxruntime", "integer", "qoperator uint8"),
-            ("blas", "litert", "integer", "default"),
-        ):
-            engine, work, variant = theirs
-            row = [
-                found.at("tinyzip", "integer", mine, batch, threads)
-                / found.at(engine, work, variant, batch, threads)
-                for threads in THREADS
-            ]
-            ratios.append(
-                (f"{mine} ÷ {engine} {work if variant == 'default' else variant}, batch {batch}", row)
-            )
-    base, matmul, narrow = (speed.images_per_s for speed in yardsticks)
-    batch = yardsticks[0].batch
-    ratios.append((f"integer ÷ @ on int32, batch {batch}", [base / matmul, np.nan]))
-    ratios.append((f"integer, 4/4 bits ÷ 8/8 bits, batch {batch}", [narrow / base, np.nan]))
-    return ratios
-
-
 def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
     """Training and float forward of other networks, beside torch."""
     ratios: list[Ratio] = []
@@ -189,6 +122,7 @@ def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
         entries = [entry for engine in engines for entry in engine.entries(model, None)]
         check(entries, draw(64))
         if name == "wide_mlp":
+            entries.append(Entry("tinyzip", "train", "gradient", with_tinyzip.gradient(model)))
             entries.append(Entry("products", "train", "default", with_tinyzip.bare_products(model)))
         speeds = []
         for work in ("train", "float"):
@@ -199,11 +133,13 @@ def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
         found = Found(speeds)
         ratios += [(f"{name}: {text}", row) for text, row in float_ratios(found)]
         if name == "wide_mlp":
-            bare = [
-                found.at("tinyzip", "train", "default", N, t) / found.at("products", "train", "default", N, t)
-                for t in THREADS
-            ]
-            ratios.append((f"{name}: training ÷ bare products", bare))
+            for variant, text in (("default", "training"), ("gradient", "training without AdamW")):
+                row = [
+                    found.at("tinyzip", "train", variant, N, threads)
+                    / found.at("products", "train", "default", N, threads)
+                    for threads in THREADS
+                ]
+                ratios.append((f"{name}: {text} ÷ bare products", row))
     return ratios
 
 
@@ -281,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         1,
         effort,
     )
-    ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), yardsticks)
+    ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), BATCHES["integer"][1:], yardsticks)
     if options.all:
         ratios += other_ratios(engines, effort)
 

@@ -12,7 +12,7 @@ from tinyzip import integer
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.optim import AdamW
 from tinyzip.nn.sequential import SHARD, Sequential
-from tinyzip.nn.shards import Shards
+from tinyzip.nn.shards import Gradient, Shards
 from tinyzip.nn.training import shard_size
 from tinyzip.windows import im2col
 from tinyzip.workers import Workers, blas_libraries
@@ -27,28 +27,39 @@ def train(model: Sequential) -> Callable[[Batch, int], Run]:
     def start(batch: Batch, threads: int) -> Run:
         params = {name: array.copy() for name, array in model.params.items()}
         workers = Workers(threads)
-        size = shard_size(sum(array.size for array in params.values()), len(batch.labels))
-        shards = Shards(
-            model.with_params(params),
-            batch.images,
-            batch.labels,
-            lambda z, part: cross_entropy(z, part.labels),
-            None,
-            workers,
-            size,
-        )
+        compute = gradient_of(model.with_params(params), batch, workers)
         optimizer = AdamW(weight_decay=0.0)
         state = optimizer.init({name: params[name] for name in model.trainable()})
-        index = np.arange(len(batch.labels))
 
         def once() -> float:
-            gradient = shards(index, (0,))
+            gradient = compute()
             optimizer.step(params, gradient.grads, state, 1e-3, workers)
             return gradient.loss
 
         return Run(once, lambda: workers)
 
     return start
+
+
+def gradient(model: Sequential) -> Callable[[Batch, int], Run]:
+    """A training step without its last part, the optimizer."""
+
+    def start(batch: Batch, threads: int) -> Run:
+        workers = Workers(threads)
+        compute = gradient_of(model, batch, workers)
+        return Run(lambda: compute().loss, lambda: workers)
+
+    return start
+
+
+def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> Callable[[], Gradient]:
+    """Forward, cross-entropy and backward in shards of the size that `fit` takes."""
+    N = len(batch.labels)
+    size = shard_size(sum(array.size for array in model.params.values()), N)
+    shards = Shards(
+        model, batch.images, batch.labels, lambda z, part: cross_entropy(z, part.labels), None, workers, size
+    )
+    return lambda: shards(np.arange(N), (0,))
 
 
 def forward(model: Sequential) -> Callable[[Batch, int], Run]:
