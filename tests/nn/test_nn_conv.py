@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, convolutions, integral, normal
 
-from tinyzip.nn.ops import conv2d, conv2d_backward
+from tinyzip.nn.ops import conv, conv2d, conv2d_backward, depthwise
 from tinyzip.workspace import Workspace
 
 
+@settings(max_examples=200)
 @given(convolutions(), st.booleans(), SEEDS)
 def test_conv2d_is_the_naive_loop_exactly_on_whole_numbers(case, bias, seed):
     x_shape, w_shape, *at = case
@@ -20,7 +21,7 @@ def test_conv2d_is_the_naive_loop_exactly_on_whole_numbers(case, bias, seed):
     np.testing.assert_array_equal(y, reference.conv2d(x, w, b, *at))
 
 
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(convolutions(), SEEDS)
 def test_conv2d_backward_is_the_gradient(case, seed):
     x_shape, w_shape, *at = case
@@ -41,6 +42,22 @@ def test_backward_in_whole_numbers_is_the_adjoint_of_forward(case, seed):
     assert np.vdot(dx, x) == product
     assert np.vdot(dw, w) == product
     np.testing.assert_array_equal(db, dy.sum(axis=(1, 2, 3)))
+
+
+@settings(max_examples=200)
+@given(convolutions(), SEEDS)
+def test_the_size_of_blocks_changes_nothing(case, seed):
+    x_shape, w_shape, *at = case
+    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
+    y = conv2d(x, w, None, *at)
+    dy = integral(seed + 2, *y.shape)
+    gradients = conv2d_backward(dy, x, w, *at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "BLOCK", 1)
+        patch.setattr(depthwise, "BLOCK", 1)
+        np.testing.assert_array_equal(conv2d(x, w, None, *at), y)
+        for small, large in zip(conv2d_backward(dy, x, w, *at), gradients, strict=True):
+            np.testing.assert_array_equal(small, large)
 
 
 @given(convolutions(), SEEDS)
