@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinyzip.archive import coder, numbers
@@ -94,6 +94,17 @@ def test_no_other_table_has_a_shorter_message(counts: list[int]) -> None:
     assert (count * np.log2(16 / frequencies(count, 4))).sum() <= min(costs) + 2.0**-20 * count.sum()
 
 
+@given(st.lists(st.integers(1, 600), min_size=2, max_size=9), st.sampled_from([6, 8, 10]))
+@example([1, 1, 585, 48, 4, 1, 1], 8)
+def test_moving_a_unit_never_shortens_the_message(counts: list[int], k: int) -> None:
+    count = np.array(counts)
+    f = frequencies(count, k)
+    for up, down in itertools.permutations(range(count.size), 2):
+        if f[down] > 1:
+            gain = count[up] * np.log2((f[up] + 1) / f[up])
+            assert gain <= count[down] * np.log2(f[down] / (f[down] - 1)) + 2.0**-20 * count.sum()
+
+
 @given(st.integers(2, 5), st.integers(1, 30_000), st.floats(0.02, 3), st.integers(0, 2**32 - 1))
 @settings(max_examples=30)
 def test_weights_cost_their_entropy_and_the_stated_overhead(
@@ -157,6 +168,23 @@ def test_logarithms_are_right_to_the_last_place() -> None:
     x = np.arange(1, (1 << PRECISIONS[-1]) + 1)
     error = np.log2(x) - logarithms()[1:] / 2**UNIT
     assert (error > -1e-12).all() and (error < 2.0 ** (1 - UNIT)).all()
+
+
+def test_a_table_whose_half_is_more_than_the_whole_is_refused() -> None:
+    encoder = Encoder()
+    encoder.uniform(17, 5)
+    with pytest.raises(ValueError, match=r"message: found 17 of 16 in a table's left half"):
+        get_split(Decoder(encoder.finish(), "message"), 2, 16)
+
+
+@pytest.mark.parametrize(("least", "A"), [(-34, 1), (0, 35), (0, 0), (2**40, 1)])
+def test_a_table_of_buckets_that_no_number_has_is_refused(least: int, A: int) -> None:
+    encoder = Encoder()
+    encoder.uniform([0, 0], [2, 4])
+    put_number(encoder, least)
+    put_number(encoder, A)
+    with pytest.raises(ValueError, match="needed buckets from -33 to 33"):
+        get_integers(Decoder(encoder.finish(), "message"), 5)
 
 
 def test_a_message_that_ends_early_is_refused() -> None:
