@@ -87,6 +87,16 @@ def test_blocks_and_threads_do_not_change_a_bit(rule):
     assert results[0]["w"][-1:].tobytes() == row["w"].tobytes()
 
 
+@pytest.mark.parametrize("rule", [SGD(), AdamW()])
+def test_only_what_has_a_gradient_is_stepped(rule):
+    params = draw(np.random.default_rng(0))
+    before = {name: p.copy() for name, p in params.items()}
+    state = rule.init(params)
+    rule.step(params, {}, state, 0.1)
+    rule.step(params, {"b": np.ones(4)}, state, 0.1)
+    assert [name for name in SHAPES if not np.array_equal(params[name], before[name])] == ["b"]
+
+
 @pytest.mark.parametrize("rule", [SGD(0.9), AdamW()])
 def test_a_step_keeps_gradients_dtype_and_arrays_in_place(rule):
     rng = np.random.default_rng(1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.workers import Workers
-from tinyzip.workspace import Fresh, Workspace
+from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]
 Block = tuple[Any, ...]
@@ -29,18 +29,23 @@ def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + BLOCK] for array in flat)
 
 
-def run(update: Callable[..., None], items: list[Block], workers: Workers | None = None) -> None:
-    """update(workspace, *block) for every block: on the workers' threads, if there is enough to do."""
-    if workers is None or len(items) < ENOUGH:
-        workspace = workers.workspaces[0] if workers is not None else Fresh()
-        for block in items:
-            with workspace.scratch():
-                update(workspace, *block)
+def run(update: Callable[..., None], items: list[Block], workers: Workers) -> None:
+    """update(scratch, *block) for every block: on the workers' threads, if there is enough to do.
+
+    scratch  a vector as long as the block's last array and of its dtype, for the update to write in
+    """
+    if not items:
         return
+    threads = workers.threads if len(items) >= ENOUGH else 1
     caller = np.geterr()  # what NumPy does on overflow is a setting of each thread
 
-    def one(block: Block, workspace: Workspace) -> None:
+    def some(part: list[Block], workspace: Workspace) -> None:
         with np.errstate(**caller), workspace.scratch():
-            update(workspace, *block)
+            scratch = workspace.empty((BLOCK,), part[0][-1].dtype)
+            for block in part:
+                update(scratch[: block[-1].size], *block)
 
-    workers.map(one, items)
+    if threads == 1:
+        some(items, workers.workspaces[0])
+    else:
+        workers.map(some, [items[thread::threads] for thread in range(threads)])

@@ -33,7 +33,6 @@ from numpy.typing import NDArray
 from tinyzip.nn.blocks import Block, blocks, run
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
-from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]
 State = dict[str, Array]
@@ -107,8 +106,7 @@ class SGD:
             b = state[f"{name}.b"] if self.momentum else g
             items += [(decay, *block) for block in blocks(params[name], g, b)]
 
-        def update(workspace: Workspace, decay: float, p: Array, g: Array, b: Array) -> None:
-            scratch = workspace.empty(g.shape, g.dtype)
+        def update(scratch: Array, decay: float, p: Array, g: Array, b: Array) -> None:
             if decay:
                 np.multiply(p, decay, out=scratch)
                 scratch += g
@@ -124,7 +122,7 @@ class SGD:
             np.multiply(b, lr * self.momentum if self.nesterov else lr, out=scratch)
             p -= scratch
 
-        run(update, items, workers)
+        run(update, items, workers or Workers(1))
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,7 @@ class AdamW:
             arrays = params[name], g, state[f"{name}.m"], state[f"{name}.v"]
             items += [(keep, *block) for block in blocks(*arrays)]
 
-        def update(workspace: Workspace, keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
-            scratch = workspace.empty(g.shape, g.dtype)
+        def update(scratch: Array, keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
             m *= self.beta1
             m += g
             v *= self.beta2
@@ -192,7 +189,7 @@ class AdamW:
                 p *= keep
             p -= scratch
 
-        run(update, items, workers)
+        run(update, items, workers or Workers(1))
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class Shards(Generic[AnyModel]):
         return loss * share, {name: share * array for name, array in statistics.items()}
 
 
-def _add(_: Workspace, total: Array, *others: Array) -> None:
+def _add(_: Array, total: Array, *others: Array) -> None:
     for other in others:
         total += other
 
