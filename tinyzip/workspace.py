@@ -42,7 +42,7 @@ class Workspace:
         self._peak = max(self._peak, self._top)
         if self._top > self._memory.size:
             return np.empty(shape, dtype)
-        return np.ndarray(shape, dtype, self._memory.data, start)
+        return np.ndarray(shape, dtype, self._memory, start)
 
     @contextmanager
     def scratch(self) -> Iterator[None]:

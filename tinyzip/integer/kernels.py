@@ -101,7 +101,10 @@ def centre(
     if top or bottom or left or right:
         out[...] = 0
     inner = out[:, top : top + H, left : left + W]
-    np.subtract(x, dtype.type(codes.zero), out=inner)
+    if codes.zero:
+        np.subtract(x, dtype.type(codes.zero), out=inner)
+    else:
+        np.copyto(inner, x)
     return out
 
 

@@ -30,7 +30,7 @@ from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
 
-SHARD = 128  # examples at most
+SHARD = 96  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
 KEPT: dict[int, list[Workers]] = {}  # threads and scratch memory that no run is using: the next takes them
 

@@ -93,4 +93,6 @@ class Scaling:
                 np.add(wide, half, out=wide)
                 np.right_shift(wide, shift, out=narrow, casting="unsafe")
             np.clip(narrow, self.y.lo - self.y.zero, self.y.hi - self.y.zero, out=narrow)
-            np.add(narrow, self.y.zero, out=out, casting="unsafe")
+            if self.y.zero:
+                np.add(narrow, self.y.zero, out=narrow)
+            np.copyto(out, narrow, casting="unsafe")
