@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import reference_integer as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from integer_programs import batch, programs
+from integer_programs import batch, codes, programs, weighted
 
-from tinyzip.integer import Conv2d, MaxPool2d, Program, run
+from tinyzip.integer import Conv2d, MaxPool2d, Program, kernels, run
 
 
 @settings(max_examples=150)
@@ -41,6 +42,27 @@ def test_pooling_the_accumulators_gives_the_pooled_codes(data: Any) -> None:
     for product in ("integer", "blas"):
         pooled = run(program, x, product)
         np.testing.assert_array_equal(pooled, run(program, x, product, trace=True)[-1])
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_patches_that_hold_a_whole_pooling_window_change_nothing(data: Any) -> None:
+    """Windows of 4 rows and more, pooled without overlap, go through BLAS stacked; bands of one row, too."""
+    C, F = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
+    kernel = data.draw(st.tuples(st.integers(4, 6), st.integers(1, 3)))
+    rows, columns = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 3)))
+    x = data.draw(codes())
+    shape = (C, kernel[0] + data.draw(st.integers(rows, 6)), kernel[1] + data.draw(st.integers(columns, 5)))
+    padding = data.draw(st.integers(0, 2))
+    conv = weighted(data.draw, Conv2d, (F, C, *kernel), x, padding=padding)
+    program = Program((conv, MaxPool2d((rows, columns))), shape, x)
+    images = batch(data.draw, x, (*shape, 3))
+    wanted = run(program, images, trace=True)[-1]
+    for band in (kernels.BAND, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels, "BAND", band)
+            for product in ("integer", "blas"):
+                np.testing.assert_array_equal(run(program, images, product), wanted)
 
 
 @settings(max_examples=25)
