@@ -44,6 +44,7 @@ from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
 from tinyzip.refuse import refuse
 from tinyzip.windows import im2col, pad
+from tinyzip.workers import Workers
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -208,6 +209,11 @@ def _layer_by_layer(
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
     if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
         refuse("images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
+    with Workers(1):
+        return _each_block(model, grids, images, iterations)
+
+
+def _each_block(model: Sequential, grids: Mapping[str, Grid], images: Array, iterations: int) -> Sequential:
     params = dict(model.params)
     for block in blocks_of(model):
         name, layer, grid = f"{block.name}.w", block.layer, grids[f"{block.name}.w"]

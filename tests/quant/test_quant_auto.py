@@ -1,0 +1,90 @@
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tinyzip import integer
+from tinyzip.data import to_input
+from tinyzip.models import separable_net
+from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.train import fit
+from tinyzip.quant.auto import METHODS, grids_for, quantize
+
+
+@cache
+def trained():
+    """A small network that tells where the light is, and its images."""
+    rng = np.random.default_rng(0)
+    images = (rng.random((400, 8, 8)) * 60).astype(np.uint8)
+    labels = rng.integers(0, 4, 400)
+    for image, label in zip(images, labels, strict=True):
+        image[4 * (label // 2) : 4 * (label // 2) + 4, 4 * (label % 2) : 4 * (label % 2) + 4] += 80
+    layers = {
+        "conv1": Conv2d(1, 4, 3),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "flatten": Flatten(),
+        "fc1": Linear(36, 12),
+        "relu2": ReLU(),
+        "fc2": Linear(12, 4),
+    }
+    model = Sequential.create(layers, (1, 8, 8), rng)
+    return fit(model, images, labels, rng=rng, epochs=6, batch=20, progress=False)[0], images
+
+
+def test_one_call_at_eight_bits_stops_at_the_first_rung():
+    model, images = trained()
+    quantized = quantize(model, images)
+    assert quantized.method == "minmax" and len(quantized.trials) == 1
+    assert "nothing to repair" in quantized.why
+    codes = integer.run(quantized.program, quantized.grids["input"].quantize(to_input(images)))
+    assert np.mean(codes.argmax(0) == model.predict(images)) > 0.99
+
+
+def test_where_bits_are_few_it_climbs_and_takes_the_nearest():
+    model, images = trained()
+    quantized = quantize(model, images, weights=2, activations=3)
+    assert [trial.method for trial in quantized.trials] == list(METHODS)
+    assert min(quantized.trials, key=lambda trial: trial.nats).method == quantized.method
+    assert quantized.method != "minmax"
+    assert "training" in quantized.why
+    lines = str(quantized).splitlines()
+    assert len(lines) == 5 and lines[-1].startswith(f"chosen: {quantized.method}")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_that_is_asked_for_is_taken(method):
+    model, images = trained()
+    quantized = quantize(model, images, 4, 8, method)
+    assert quantized.method == method and quantized.why == "as you asked"
+    assert [operator.weight_bits for operator in quantized.program.operators if hasattr(operator, "w")] == [
+        4
+    ] * 3
+
+
+def test_bits_by_name_and_down_to_one_and_logits_at_eight():
+    model, images = trained()
+    quantized = quantize(model, images, {"conv1": 8, "fc1": 1, "fc2": 2}, 4, "bias")
+    assert [quantized.grids[f"{name}.w"].bits for name in ("conv1", "fc1", "fc2")] == [8, 1, 2]
+    assert [quantized.grids[name].bits for name in ("input", "conv1", "fc1", "fc2")] == [4, 4, 4, 8]
+    by_name = dict.fromkeys(("input", "conv1", "fc1", "fc2"), 5)
+    assert grids_for(model, images, 8, by_name)["fc2"].bits == 5
+
+
+def test_batch_norms_are_folded_on_the_way():
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28)).astype(np.uint8)
+    quantized = quantize(separable_net(), images, method="minmax")
+    assert not any("norm" in name for name in quantized.model.layers)
+
+
+def test_what_cannot_be_quantized_is_refused():
+    model, images = trained()
+    with pytest.raises(ValueError, match="method"):
+        quantize(model, images, method="best")
+    with pytest.raises(ValueError, match="images"):
+        quantize(model, images[:1])
+    with pytest.raises(ValueError, match="9"):
+        quantize(model, images, weights=9)
+    with pytest.raises(ValueError, match="activations"):
+        quantize(model, images, activations=1)

@@ -1,0 +1,169 @@
+"""One call for those who only want the result.
+
+    quantized = quantize(model, images)          # images: a few hundred, without labels
+    quantized.program                            # to run or to pack
+    print(quantized)                             # what was tried, what was chosen, and why
+
+The methods form a ladder. Each rung costs more time than the one below and repairs more:
+
+    minmax    ranges that clip nothing, nearest rounding: enough where bits abound
+    mse       ranges of least squared error: clips the rare for the sake of the many
+    bias      and biases shifted so that each block's mean output is right again
+    adaround  and weights rounded for the layer's output instead of each for itself
+
+"auto" climbs until nothing is left to repair: until the probabilities of images it was not calibrated on
+move by less than 0.001 nats on average (KL divergence). If no rung gets there, the one that moves them
+least is taken. What then is still missing, only training can give.
+
+The logits are not read by any layer, so their grid costs no weight and no multiplication: it has 8 bits
+whatever the other activations have. A block of one or two bits gets the closed-form grids of `lowbit`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.data import to_input
+from tinyzip.integer import Program
+from tinyzip.nn.losses import kl_divergence
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import Grids, activation_grids, fit_biases, weight_grids
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.lowbit import best_weight_grids
+from tinyzip.quant.lower import lower
+from tinyzip.quant.rounding import adaround, correct_bias
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers
+
+Array = NDArray[Any]
+Bits = int | Mapping[str, int]
+METHODS = ("minmax", "mse", "bias", "adaround")
+SHARD = 100
+NOTHING_LEFT = 1e-3  # nats
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A rung that was tried: classes changed, and mean KL divergence in nats, on the images held out."""
+
+    method: str
+    changed: int
+    nats: float
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What `quantize` gives. Printing it tells the story.
+
+    program  the integer program
+    model    the float network as it was lowered: batch norms folded, arrays as the method left them
+    grids    as it was lowered
+    method   the one chosen
+    why      one sentence
+    trials   all that were tried, in order
+    images   how many images they were judged on
+    """
+
+    program: Program
+    model: Sequential
+    grids: Grids
+    method: str
+    why: str
+    trials: tuple[Trial, ...]
+    images: int
+
+    def __str__(self) -> str:
+        lines = [
+            f"{trial.method:9} {trial.changed:4} of {self.images} classes changed, {trial.nats:.5f} nats"
+            for trial in self.trials
+        ]
+        return "\n".join([*lines, f"chosen: {self.method}, {self.why}"])
+
+
+def quantize(
+    model: Sequential, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
+) -> Quantized:
+    """The integer program of a float network, quantized after training.
+
+    images       (N, H, W) or (N, C, H, W), N ≥ 2, like those to come. The first three quarters calibrate; the
+                 rest judges
+    weights      bits of all weights, 1 … 8, or of each block's by name (as `allocate` gives)
+    activations  bits of the images and of all blocks' outputs but the logits, 2 … 8; or by name, with "input"
+    method       one of `METHODS`, or "auto"
+    raises       ValueError that names what is wrong: method, images, bits, a layer without integer operator
+    """
+    if method not in (*METHODS, "auto"):
+        refuse("quantize: method", repr(method), f"one of {', '.join(METHODS)}, auto")
+    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) < 2:
+        refuse("quantize: images", getattr(images, "shape", type(images).__name__), "(N, …) with N from 2 up")
+    model = fold_batch_norm(model)
+    with Workers(1):  # threads inside BLAS only get in each other's way on products this small
+        return _climb(model, images, weights, activations, method)
+
+
+def _climb(model: Sequential, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
+    cut = max(1, len(images) * 3 // 4)
+    seen, held_out = images[:cut], images[cut:]
+    tried: list[tuple[Trial, Sequential, Grids]] = []
+    for rung in METHODS if method == "auto" else (method,):
+        changed_model, grids = post_train(model, seen, weights, activations, rung)
+        trial = _judge(rung, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
+        tried.append((trial, changed_model, grids))
+        if trial.nats < NOTHING_LEFT:
+            break
+    best, changed_model, grids = min(tried, key=lambda one: one[0].nats)
+    if method != "auto":
+        why = "as you asked"
+    elif best.nats < NOTHING_LEFT:
+        why = "the simplest that leaves nothing to repair"
+    else:
+        why = "the nearest to the float network; only training could repair the rest"
+    trials = tuple(trial for trial, *_ in tried)
+    program = lower(changed_model, grids)
+    return Quantized(program, changed_model, grids, best.method, why, trials, len(held_out))
+
+
+def post_train(
+    model: Sequential, images: Array, weights: Bits, activations: Bits, method: str
+) -> tuple[Sequential, Grids]:
+    """(model, grids) for `lower`, by one of `METHODS`. The model's batch norms are folded already."""
+    grids = grids_for(model, images, weights, activations, "minmax" if method == "minmax" else "mse")
+    if method == "bias":
+        model = correct_bias(model, grids, images)
+    elif method == "adaround":
+        model = adaround(model, grids, images)
+    return model, grids
+
+
+def grids_for(
+    model: Sequential, images: Array, weights: Bits, activations: Bits, ranges: str = "mse"
+) -> Grids:
+    """A grid for everything, down to 1 bit of weights, the logits at 8 bits. Otherwise as `calibrate`.
+
+    ranges  "minmax" or "mse", for weights and activations alike
+    """
+    names = [block.name for block in blocks_of(model)]
+    if not isinstance(activations, Mapping):
+        activations = dict.fromkeys(["input", *names[:-1]], activations) | {names[-1]: 8}
+    grids = activation_grids(model, images, activations, ranges)
+    bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
+    if ranges == "minmax" and min(bits.values()) > 2:
+        grids |= weight_grids(model, bits)
+    else:
+        grids |= best_weight_grids(model, bits)
+    return fit_biases(model, grids)
+
+
+def _judge(method: str, model: Sequential, fake: FakeQuantized, images: Array) -> Trial:
+    changed, nats = 0, 0.0
+    for start in range(0, len(images), SHARD):
+        x = to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
+        exact, z = model.forward(x)[0], fake.forward(x)[0]
+        changed += int((exact.argmax(axis=0) != z.argmax(axis=0)).sum())
+        nats += kl_divergence(z, exact, 1.0)[0] * x.shape[-1]
+    return Trial(method, changed, nats / len(images))
