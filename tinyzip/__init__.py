@@ -29,8 +29,8 @@ The source is meant to be read, in this order:
     integer/gemm.py, run.py      exact products, fast; the engine
     archive/coder.py             a message as one large number
 
-Nothing is imported here, so `import tinyzip` costs nothing: take what you need from the rooms,
-`from tinyzip.nn import …`.
+Nothing is imported here, so `import tinyzip` costs nothing: take what you need from where it is written,
+`from tinyzip.nn.train import fit`.
 """
 
 __version__ = "0.1.0"
