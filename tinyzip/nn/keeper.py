@@ -18,7 +18,10 @@ class Keeper:
     While the `with` block lasts, the first Ctrl-C only leaves a note, and `after_step` acts on it when the
     step is complete. The second one is Python's usual KeyboardInterrupt.
 
-    raises  ValueError when a file is at `path` that this training could not go on from: it is left alone
+    Saves once at the beginning too, where there is no file yet: better to learn of a missing folder now.
+
+    raises  ValueError when a file is at `path` that this training could not go on from: it is left alone;
+            OSError when no file can be written there
     """
 
     def __init__(self, training: Training[Any], path: PathLike | None, seconds: float) -> None:
@@ -32,6 +35,8 @@ class Keeper:
         self._handler: Any = None
         if path is not None and Path(path).exists():
             training.check(path)
+        elif path is not None:
+            training.save(path)
 
     def __enter__(self) -> Self:
         in_main_thread = threading.current_thread() is threading.main_thread()
