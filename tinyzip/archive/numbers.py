@@ -11,9 +11,9 @@ so that small numbers have a bucket each and large ones share: for h = 2 the buc
 0 1 2 3 4 5 6 7 8 10 12 14 16 20 24 28 32 40 …, 24 in place of 128.
 
 A table gives A buckets frequencies f that add up to M = 2ᵏ. The best, max Σ countₛ·log₂ fₛ, is found by
-moving units to where they earn most: the objective is concave, so where no single move earns anything
-none is better. One of those that are not is fₛ = 1 + ⌊pₛ·(M − A)⌋, rounded up here and there, where p
-are the shares of the counts. With H their entropy, in bits, and N their sum,
+moving units to where they earn most: the objective is concave, so where no single move earns anything,
+none of any kind does. So it is no worse than fₛ = 1 + ⌊pₛ·(M − A)⌋ filled up to M, where p are the shares
+of the counts. With H their entropy in bits and N their sum,
 
     Σ countₛ·log₂(M/fₛ) ≤ N·H + N·log₂(M / (M − A))                                            (N2)
 
