@@ -34,6 +34,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Grids, activation_grids, fit_biases, weight_grids
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
@@ -129,9 +130,12 @@ def _climb(model: Sequential, images: Array, weights: Bits, activations: Bits, m
 
 
 def post_train(
-    model: Sequential, images: Array, weights: Bits, activations: Bits, method: str
+    model: Sequential, images: Array, weights: Bits, activations: Bits | Grids, method: str
 ) -> tuple[Sequential, Grids]:
-    """(model, grids) for `lower`, by one of `METHODS`. The model's batch norms are folded already."""
+    """(model, grids) for `lower`, by one of `METHODS`. The model's batch norms are folded already.
+
+    activations  bits, or the grids themselves, where they have been found before
+    """
     grids = grids_for(model, images, weights, activations, "minmax" if method == "minmax" else "mse")
     if method == "bias":
         model = correct_bias(model, grids, images)
@@ -141,16 +145,19 @@ def post_train(
 
 
 def grids_for(
-    model: Sequential, images: Array, weights: Bits, activations: Bits, ranges: str = "mse"
+    model: Sequential, images: Array, weights: Bits, activations: Bits | Grids, ranges: str = "mse"
 ) -> Grids:
     """A grid for everything, down to 1 bit of weights, the logits at 8 bits. Otherwise as `calibrate`.
 
-    ranges  "minmax" or "mse", for weights and activations alike
+    activations  bits, or grids to take over
+    ranges       "minmax" or "mse", for weights and activations alike
     """
     names = [block.name for block in blocks_of(model)]
     if not isinstance(activations, Mapping):
         activations = dict.fromkeys(["input", *names[:-1]], activations) | {names[-1]: 8}
-    grids = activation_grids(model, images, activations, ranges)
+    bits_of = {name: value for name, value in activations.items() if isinstance(value, int)}
+    given = {name: value for name, value in activations.items() if isinstance(value, Grid)}
+    grids = given or activation_grids(model, images, bits_of, ranges)
     bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
     if ranges == "minmax" and min(bits.values()) > 2:
         grids |= weight_grids(model, bits)

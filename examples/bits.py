@@ -1,0 +1,286 @@
+"""How few bits does a network need, and what does each fix buy?
+
+The seed's network is trained in float and then quantized to fewer and fewer bits, in two ways. After
+training: ranges that clip nothing, then ranges of least squared error, then shifted biases, then learned
+rounding. And by training for it: stepwise from 8 bits down to 1, each step a fake-quantized student of the
+float network that starts from the step before. Images enter with as many bits as the activations have,
+all layers have the bits that the column says, and only the logits always have 8.
+
+Two more questions are rows of the same table. Where is a byte best spent? (A byte budget against uniform
+bits.) And what if channels differ a hundredfold? (A depthwise-separable network, rescaled so, its function
+unchanged.)
+
+Every cell of the table ends as a packed program in --out; a second run goes on from those that are there.
+All choices were made on validation images. The test images are read once, at the end.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plots
+from bits_parts import as_table, plot_bits, rescaled
+
+from tinyzip import archive, integer
+from tinyzip.augment import Augment
+from tinyzip.data import Dataset, mnist, split, to_input
+from tinyzip.distill import student
+from tinyzip.integer import Program
+from tinyzip.models import seed_net, separable_net
+from tinyzip.nn import checkpoint
+from tinyzip.nn.optim import AdamW, one_cycle
+from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.train import fit
+from tinyzip.quant.allocate import allocate, sizes
+from tinyzip.quant.auto import grids_for, post_train
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import equalize, fold_batch_norm
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import step_of
+
+DATA = Path(__file__).parent / "data" / "mnist"
+COLUMNS = [(8, 8), (4, 8), (3, 8), (2, 8), (1, 8), (4, 4)]
+AFTER = {
+    "nearest, min-max": "minmax",
+    "nearest, least squares": "mse",
+    "+ bias": "bias",
+    "+ AdaRound": "adaround",
+}
+BUDGETS = (4, 3)  # the bytes that these uniform bits take
+AUGMENT = Augment(shift=2, rotation=12, scale=0.1)
+CALIBRATION, QUICK_CALIBRATION = 1000, 300
+THREADS = 2
+
+# (weights, activations): the step before, epochs, peak learning rate
+STEPS: dict[tuple[int, int], tuple[tuple[int, int] | None, int, float]] = {
+    (8, 8): (None, 5, 2e-3),
+    (4, 8): ((8, 8), 6, 2e-3),
+    (4, 4): ((4, 8), 10, 2e-3),
+    (3, 8): ((4, 8), 12, 3e-3),
+    (2, 8): ((3, 8), 20, 5e-3),
+    (1, 8): ((2, 8), 25, 3e-3),
+}
+SOFT, TEMPERATURE = 1.0, 4.0
+FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table: the program that `make` gives, as a file."""
+
+    model: str
+    weights: float
+    activations: int
+    method: str
+    make: Callable[[], Program]
+    work: float  # epochs, or what takes as long
+
+    def path(self, folder: Path) -> Path:
+        plain = "".join(c if c.isalnum() else "-" for c in self.method.replace("+ ", ""))
+        return folder / f"{self.model}-w{self.weights:g}-a{self.activations}-{plain}.tz"
+
+
+class Bench:
+    """All cells of one seed: their networks, trained when they are first asked for, kept as checkpoints."""
+
+    def __init__(self, seed: int, train: Dataset, folder: Path, quick: bool) -> None:
+        self.seed, self.folder, self.quick = seed, folder, quick
+        self.train, self.validation = split(train, len(train) // 30, np.random.default_rng(seed))
+        self.shape = to_input(train.images[:1]).shape[:3]
+        self.classes = train.classes
+        self.calibration = self.train.images[: QUICK_CALIBRATION if quick else CALIBRATION]
+        self.models: dict[str, Any] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def epochs(self, full: int) -> int:
+        return max(1, full // 8) if self.quick else full
+
+    def learn(
+        self, name: str, start: Callable[[], Any], epochs: int, lr: float, how: Any = fit, **options: Any
+    ) -> Any:
+        """The trained model `name`: from its checkpoint, or trained now."""
+        if name in self.models:
+            return self.models[name]
+        path = self.folder / f"{name}.model"
+        model = start()
+        if path.exists():
+            self.models[name] = model.with_params(checkpoint.read(path)[1])
+            return self.models[name]
+        print(f"seed {self.seed}: training {name}", flush=True)
+        saved = self.folder / f"{name}.checkpoint"
+        model, _ = how(
+            model,
+            images=self.train.images,
+            labels=self.train.labels,
+            rng=np.random.default_rng([self.seed, 1]),
+            epochs=self.epochs(epochs),
+            schedule=one_cycle(lr),
+            augment=AUGMENT,
+            threads=THREADS,
+            checkpoint=saved,
+            resume=saved if saved.exists() else None,
+            **options,
+        )
+        checkpoint.write(path, {}, model.params)
+        saved.unlink()
+        self.models[name] = model
+        return model
+
+    def first_weights(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, 2])
+
+    def float_net(self) -> Sequential:
+        start = partial(seed_net, self.first_weights(), self.shape, self.classes)
+        model: Sequential = self.learn("float", start, FLOAT_EPOCHS, 4e-3)
+        return model
+
+    def separable(self) -> Sequential:
+        """A depthwise-separable network whose channels have been made to differ a hundredfold."""
+        start = partial(separable_net, self.first_weights(), self.shape, self.classes)
+        model = self.learn("separable", start, SEPARABLE_EPOCHS, 1e-2)
+        return rescaled(fold_batch_norm(model), np.random.default_rng(self.seed), 100.0)
+
+    def trained_for(self, weights: int, activations: int) -> FakeQuantized:
+        """The float network's fake-quantized student at these bits, from the step before."""
+        before, epochs, lr = STEPS[weights, activations]
+
+        def start() -> FakeQuantized:
+            if before is None:
+                model, learned = self.float_net(), {}
+            else:
+                finer = self.trained_for(*before)
+                model, learned = finer.model(), finer.grids() if before[1] == activations else {}
+            grids = grids_for(model, self.calibration, weights, activations)
+            return FakeQuantized.create(
+                model, grids | {name: grid for name, grid in learned.items() if not name.endswith(".w")}
+            )
+
+        how = partial(student.train, teacher=self.float_net(), soft=SOFT, temperature=TEMPERATURE)
+        optimizer = AdamW(weight_decay=0.0)
+        trained: FakeQuantized = self.learn(
+            f"qat-w{weights}-a{activations}", start, epochs, lr, how, optimizer=optimizer
+        )
+        return trained
+
+    def after(self, weights: Any, activations: int, method: str) -> Program:
+        key = f"ranges {activations} {method == 'minmax'}"
+        if key not in self.models:  # activations do not depend on how many bits the weights have
+            ranges = "minmax" if method == "minmax" else "mse"
+            self.models[key] = grids_for(self.float_net(), self.calibration, 8, activations, ranges)
+        model, grids = self.float_net(), self.models[key]
+        return lower(*post_train(model, self.calibration, weights, grids, method))
+
+    def budget(self, uniform: int) -> Program:
+        """Bits by layer in the bytes of `uniform` ones."""
+        model = self.float_net()
+        bytes_of = sum(row[uniform] for row in sizes(model).values())
+        bits = allocate(model, self.validation.images, bytes_of)
+        print(f"seed {self.seed}: in the bytes of {uniform} bits: {bits}")
+        return self.after(bits, 8, "adaround")
+
+    def qat(self, weights: int, activations: int) -> Program:
+        fake = self.trained_for(weights, activations)
+        return lower(fake.model(), fake.grids())
+
+    def hundredfold(self, method: str) -> Program:
+        model = self.separable()
+        model = equalize(model) if method == "equalized" else model
+        return lower(model, calibrate(model, self.calibration, per_channel=method == "per channel"))
+
+    def cells(self) -> Iterator[Cell]:
+        for w, a in COLUMNS:
+            for name, method in AFTER.items():
+                yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5)
+        for uniform in BUDGETS:
+            make = partial(self.budget, uniform)
+            yield Cell("seed net", uniform, 8, f"budget of {uniform} bits + AdaRound", make, 1)
+        for w, a in STEPS:
+            yield Cell(
+                "seed net", w, a, "qat, stepwise", partial(self.qat, w, a), self.epochs(STEPS[w, a][1])
+            )
+        for method in ("per tensor", "per channel", "equalized"):
+            yield Cell("separable", 8, 8, f"min-max, {method}", partial(self.hundredfold, method), 0.5)
+
+
+def errors_of(program: Program, test: Dataset) -> int:
+    x = program.input
+    codes = Grid(step_of(x), x.zero, x.lo, x.hi).quantize(to_input(test.images))
+    return int((integer.run(program, codes, threads=THREADS).argmax(0) != test.labels).sum())
+
+
+def make_all(benches: list[Bench]) -> list[tuple[Bench, Cell]]:
+    """Every cell's program on disk, with the time that is left."""
+    everything = [(bench, cell) for bench in benches for cell in bench.cells()]
+    missing = [(bench, cell) for bench, cell in everything if not cell.path(bench.folder).exists()]
+    left, done, start = sum(cell.work for _, cell in missing), 0.0, time.perf_counter()
+    for bench, cell in missing:
+        archive.write(cell.make(), cell.path(bench.folder))
+        left, done = left - cell.work, done + cell.work
+        minutes = (time.perf_counter() - start) * left / done / 60
+        print(f"seed {bench.seed}: {cell.model} {cell.weights:g}/{cell.activations} {cell.method}", end="")
+        print(f" done; about {minutes:.0f} minutes left", flush=True)
+    return everything
+
+
+def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str, Any]]:
+    """The only look at the test images: a row for each cell."""
+    reference = {
+        (bench.seed, name): int((model().predict(test.images) != test.labels).sum())
+        for bench in {bench.seed: bench for bench, _ in everything}.values()
+        for name, model in (("seed net", bench.float_net), ("separable", bench.separable))
+    }
+    return [
+        {
+            "model": cell.model,
+            "weight_bits": cell.weights,
+            "activation_bits": cell.activations,
+            "method": cell.method,
+            "seed": bench.seed,
+            "float_errors": reference[bench.seed, cell.model],
+            "errors": errors_of(archive.read(cell.path(bench.folder)), test),
+            "bytes": cell.path(bench.folder).stat().st_size,
+        }
+        for bench, cell in everything
+    ]
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one seed, an eighth of the epochs")
+    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
+    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0 1 2, or 0 with --quick")
+    parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")
+    parser.add_argument("--json", type=Path, help="where to write the rows for machines")
+    args = parser.parse_args(words)
+    start = time.perf_counter()
+    out = args.out or Path("out") / ("bits-quick" if args.quick else "bits")
+    drawn = plots.available()
+    train, test = mnist(args.data)
+    seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
+    rows = judge(make_all([Bench(seed, train, out / f"seed{seed}", args.quick) for seed in seeds]), test)
+    table = as_table(rows)
+    print(table)
+    (out / "table.txt").write_text(table + "\n", encoding="utf-8")
+    if drawn:
+        plot_bits(rows, out / "bits.png")
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{time.perf_counter() - start:.0f} seconds; programs, models and table are in {out}/")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"bits: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nbits: stopped; the same command goes on from what is in --out")

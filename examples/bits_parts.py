@@ -1,0 +1,86 @@
+"""Helpers of `bits.py`: a network made hard to quantize, the table, and its picture."""
+
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plots
+
+from tinyzip.nn.layers import Conv2d
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+
+
+def rescaled(model: Sequential, rng: np.random.Generator, spread: float) -> Sequential:
+    """The same function, with the sizes of channels between each two layers spread by up to `spread`.
+
+    What leaves a layer in channel c is multiplied by s, and what the next layer reads from it divided by s.
+    s is drawn so that its logarithm is uniform, from 1/√spread to √spread. It is the inverse of
+    `quant.fold.equalize`, and what training without a norm can end in by itself.
+
+    model  batch norms folded, only ReLU and pooling between its layers
+    """
+    params = {name: array.astype(np.float64) for name, array in model.params.items()}
+    for writer, reader in pairwise(blocks_of(model)):
+        w, b, v = (params[f"{name}"] for name in (f"{writer.name}.w", f"{writer.name}.b", f"{reader.name}.w"))
+        C = len(w)
+        s = spread ** rng.uniform(-0.5, 0.5, C)
+        w *= s.reshape(C, *[1] * (w.ndim - 1))
+        b *= s
+        groups = reader.layer.groups if isinstance(reader.layer, Conv2d) else 1
+        view = v.reshape(groups, len(v) // groups, C // groups, -1)
+        view /= s.reshape(groups, 1, C // groups, 1)
+    return model.with_params({name: params[name].astype(a.dtype) for name, a in model.params.items()})
+
+
+def as_table(rows: list[dict[str, Any]]) -> str:
+    """Errors above float, mean ± standard deviation over seeds, and mean bytes of the packed program."""
+    cells = defaultdict(list)
+    for row in rows:
+        cells[row["model"], row["method"], row["weight_bits"], row["activation_bits"]].append(row)
+    lines = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = [key for key in cells if key[0] == model]
+        columns = list(dict.fromkeys(key[2:] for key in own))
+        base = [cells[own[0]][i]["float_errors"] for i in range(len(cells[own[0]]))]
+        lines += [
+            "",
+            f"{model}: {np.mean(base):.1f} ± {np.std(base):.1f} errors in float; above that, and bytes",
+        ]
+        lines.append(f"{'weights / activations':<30}" + "".join(f"{f'{w:g}/{a}':>20}" for w, a in columns))
+        for method in dict.fromkeys(key[1] for key in own):
+            line = f"{method:<30}"
+            for column in columns:
+                found = cells.get((model, method, *column), [])
+                above = [row["errors"] - row["float_errors"] for row in found]
+                size = np.mean([row["bytes"] for row in found]) if found else 0
+                line += f"{f'{np.mean(above):+.1f} ± {np.std(above):.1f} {size:7,.0f}' if found else '':>20}"
+            lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def plot_bits(rows: list[dict[str, Any]], path: Path) -> None:
+    """Errors above float against bits of the weights, and against bytes of the packed program."""
+    points = defaultdict(list)
+    for row in rows:
+        if row["model"] == "seed net":
+            key = row["method"], row["weight_bits"], row["activation_bits"]
+            points[key].append((row["errors"] - row["float_errors"], row["bytes"]))
+    figure, axes = plots.new_figure(1, 2, 12, 5)
+    for method in dict.fromkeys(key[0] for key in points):
+        at = [(w, *np.mean(found, axis=0)) for (m, w, a), found in points.items() if m == method and a == 8]
+        bits, errors, size = (np.array(column) for column in zip(*sorted(at), strict=True))
+        style = "o" if "budget" in method else "o-"
+        axes[0, 0].plot(bits, errors, style, label=method)
+        axes[0, 1].plot(size, errors, style, label=method)
+    axes[0, 0].set(xlabel="bits of the weights (activations: 8)", xticks=[1, 2, 3, 4, 8])
+    axes[0, 1].set(xlabel="bytes of the packed program", xscale="log")
+    for ax in axes.flat:
+        ax.set(ylabel="errors above float, of the test images")
+        ax.set_yscale("symlog", linthresh=10)
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.grid(alpha=0.3)
+    axes[0, 0].legend()
+    plots.save(figure, path)
