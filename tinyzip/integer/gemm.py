@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import accumulator_of
+from tinyzip.integer.scaling import take
+from tinyzip.workspace import Workspace
 
 Product = Literal["integer", "blas"]
 PRODUCTS: tuple[Product, ...] = ("integer", "blas")
@@ -30,6 +32,11 @@ def product_dtype(bound: int, product: Product) -> np.dtype[Any]:
     if product == "blas" and bound < FLOAT_EXACT:
         return np.dtype(np.float32)
     return accumulator_of(bound)
+
+
+def is_cheap(dtype: np.dtype[Any]) -> bool:
+    """Whether a few products more cost less than what they save in gathering: true of BLAS only."""
+    return dtype.kind == "f"
 
 
 def least_of(dtype: np.dtype[Any]) -> int:
@@ -45,9 +52,10 @@ def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
         np.einsum("fk,kp->fp", w, patches, out=out)
 
 
-def integers(acc: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
-    """The sums as integers: acc itself if it holds integers, else its values in `out`, int32 of its shape."""
-    if acc.dtype.kind == "f":
-        np.copyto(out, acc, casting="unsafe")
-        return out
-    return acc
+def integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """The sums as integers: acc itself if it holds integers, else its values as int32."""
+    if acc.dtype.kind != "f":
+        return acc
+    out = take(acc, acc.shape, np.int32, workspace)
+    np.copyto(out, acc, casting="unsafe")
+    return out

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.gemm import Product, integers, least_of, multiply, product_dtype
+from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import clamp, fold, max_pool2d
 from tinyzip.integer.scaling import Scaling, take
@@ -34,8 +34,9 @@ BAND = 2**22  # bytes of patches at a time, so that large images need no large m
 class Prepared:
     """A weighted operator with what can be worked out once for a program.
 
+    x       the codes that it reads
     w       of the product's dtype, (rows·F, K), rows those of `window`: see `stacked`
-    kernel  what a patch holds, (kh, kw), and the stride from patch to patch; for Linear (1, 1)
+    kernel  what a patch holds, (kh, kw); stride: from patch to patch; both (1, 1) for Linear
     window  the pooling that is done band by band, (1, 1) for none
     pool    the max pool that is done on the whole of the accumulators, or None
     clamp   that of the pool, or None
@@ -63,7 +64,7 @@ class Prepared:
             return cls(operator, x, w, scaling)
         kernel, (sh, sw), window = operator.kernel, operator.stride, (1, 1)
         limits = None if pool is None else pool.y
-        if pool is not None and dtype.kind == "f" and stackable(operator, pool):
+        if pool is not None and is_cheap(dtype) and stackable(operator, pool):
             window, pool = pool.kernel, None
             w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
         stride = (window[0] * sh, sw)
@@ -195,6 +196,5 @@ def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any
 def finish(step: Prepared, acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """acc (F, P), without its bias, to codes (F, P)."""
     y = take(acc, acc.shape, step.operator.y.dtype, workspace)
-    whole = take(acc, acc.shape, np.int32, workspace) if acc.dtype.kind == "f" else acc
-    step.scaling.apply(integers(acc, whole), y, workspace)
+    step.scaling.apply(integers(acc, workspace), y, workspace)
     return y

@@ -113,7 +113,8 @@ class Weighted(Operator):
         if self.rounding == "shift" and (m0 != M0_LEAST).any():
             refuse(f"{self.kind}: m0", f"{int(m0.max())}", "2^30 for a rounding that only shifts")
         self._check_codes(self.y)
-        self._set(w=w, bias=bias, m0=np.broadcast_to(m0, F), n=np.broadcast_to(n, F), weight_bits=bits)
+        m0, n = (frozen(np.broadcast_to(a, F), self.kind, np.int64, 0, M0_MOST) for a in (m0, n))
+        self._set(w=w, bias=bias, m0=m0, n=n, weight_bits=bits)
 
 
 @dataclass(frozen=True, eq=False)
