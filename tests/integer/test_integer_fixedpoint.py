@@ -45,10 +45,33 @@ def test_multiplier_of_a_power_of_two_is_exact() -> None:
     assert multiplier(1 - Fraction(1, 2**40)) == (2**30, 30)
 
 
-@pytest.mark.parametrize("real", [0, -1, Fraction(-1, 3), 2**30, 2**40, Fraction(1, 2**100)])
-def test_multiplier_refuses_what_it_cannot_hold(real: Any) -> None:
-    with pytest.raises(ValueError, match="multiplier"):
+@pytest.mark.parametrize(
+    "real, error",
+    [(v, ValueError) for v in (0, -1, Fraction(-1, 3), 2**30, 2**40, Fraction(1, 2**100), (1, 0))]
+    + [(v, TypeError) for v in (0.5, "1/2", (1, 0.5), None)],
+)
+def test_multiplier_refuses_what_it_cannot_hold(real: Any, error: Any) -> None:
+    with pytest.raises(error, match="multiplier"):
         multiplier(real)
+
+
+@pytest.mark.parametrize(
+    "acc, m0, n, rounding, error",
+    [
+        (1.0, 2**30, 40, "double", TypeError),
+        (2**31, 2**30, 40, "double", ValueError),
+        (1, 2**31, 40, "single", ValueError),
+        (1, 0, 40, "single", ValueError),
+        (1, 2**30 + 1, 40, "shift", ValueError),
+        (1, 2**30, 0, "shift", ValueError),
+        (1, 2**30, 128, "double", ValueError),
+        (2**30, 2**30, 30, "double", ValueError),
+        (1, 2**30, 40, "up", ValueError),
+    ],
+)
+def test_rescale_refuses_what_could_wrap(acc: Any, m0: int, n: int, rounding: Any, error: Any) -> None:
+    with pytest.raises(error, match="rescale: "):
+        rescale(acc, m0, n, rounding)
 
 
 def test_high_is_gemmlowps_saturating_rounding_doubling_high_mul() -> None:

@@ -14,15 +14,15 @@ m0 has 31 significant bits, so M is met to a relative error of 2⁻³¹. Three w
     shift    ⌊(acc + 2ˢ⁻¹) / 2ˢ⌋, s = n − 30, m0 = 2³⁰               (F6)  no multiplier, half up
 
 `double` is what gemmlowp and LiteRT's convolutions compute, two roundings and all; `single` is what LiteRT's
-per-channel fully connected layers compute; `shift` is what hardware without a multiplier computes, and
-equals `single` wherever both apply. How far each is from the exact rational q = acc·m0·2⁻ⁿ:
+fully connected layers compute; `shift` is what hardware without a multiplier computes, and equals `single`
+wherever both apply. How far each is from the exact rational q = acc·m0·2⁻ⁿ:
 
     |single − q| ≤ ½    |shift − q| ≤ ½    |double − q| ≤ ½ + 2⁻ᵉ⁻¹, hence ≤ 1             (F7)
 
 Nothing overflows in int64. |acc| < 2³¹ and m0 < 2³¹, so |acc·m0| < 2⁶² and adding 2ⁿ⁻¹ ≤ 2⁶² stays below
 2⁶³ up to n = 63; and from n = 63 on the result is 0 whatever acc is, because |acc·m0| < 2ⁿ⁻¹. So a larger n
-may be read as 63, and in (F5) an e above 32 as 32. For n < 31 a program must prove |acc|·2ˡ < 2³¹, as LiteRT
-silently assumes.
+may be read as 63, and in (F5) an e above 32 as 32. For n < 31 a program must prove |acc|·2ˡ < 2³¹, which
+LiteRT silently assumes.
 """
 
 from fractions import Fraction
@@ -38,7 +38,7 @@ Rounding = Literal["double", "single", "shift"]
 ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "shift")
 M0_LEAST, M0_MOST = 2**30, 2**31 - 1
 N_LEAST, N_MOST = 1, 127
-INT32_MOST = 2**31 - 1
+INT32 = (-(2**31), 2**31 - 1)
 
 
 def multiplier(real: Fraction | int | tuple[int, int]) -> tuple[int, int]:
@@ -48,9 +48,12 @@ def multiplier(real: Fraction | int | tuple[int, int]) -> tuple[int, int]:
     returns  2³⁰ ≤ m0 < 2³¹ and 1 ≤ n ≤ 127 with |m0·2⁻ⁿ / real − 1| ≤ 2⁻³¹
     Raises ValueError where no such pair exists: real ≤ 0, ≥ 2³⁰, or < 2⁻⁹⁷.
     """
-    exact = Fraction(*real) if isinstance(real, tuple) else Fraction(real)
-    if exact <= 0:
-        refuse("multiplier: real", exact, "a positive rational")
+    numerator, denominator = real if isinstance(real, tuple) else (real, 1)
+    if not isinstance(numerator, int | Fraction) or not isinstance(denominator, int):
+        refuse("multiplier: real", repr(real), "a Fraction or whole numbers", TypeError)
+    if numerator <= 0 or denominator <= 0:
+        refuse("multiplier: real", real, "a positive rational")
+    exact = Fraction(numerator, denominator)
     n = 30 - exact.numerator.bit_length() + exact.denominator.bit_length()
     if exact * Fraction(2) ** n < 2**30:
         n += 1
@@ -62,14 +65,24 @@ def multiplier(real: Fraction | int | tuple[int, int]) -> tuple[int, int]:
     return m0, n
 
 
+def integers(value: Any, argument: str, lo: int, hi: int) -> NDArray[np.int64]:
+    """`value` as int64, refused where it is not integer or not in [lo, hi]."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu":
+        refuse(argument, f"dtype {array.dtype}", "integers", TypeError)
+    if array.size and not lo <= int(array.min()) <= int(array.max()) <= hi:
+        refuse(argument, f"values from {array.min()} to {array.max()}", f"values from {lo} to {hi}")
+    return array.astype(np.int64)
+
+
 def high(a: Any, b: Any) -> Any:
     """(F4), the saturating rounding doubling high multiply, of int32 values a and b, as int64.
 
     The one product that does not fit, −2³¹·−2³¹, gives 2³¹ − 1. gemmlowp rounds by a sign-dependent nudge
     and a division towards zero; an added 2³⁰ and an arithmetic shift give the same value for every a·b.
     """
-    product = np.multiply(a, b, dtype=np.int64)
-    return np.minimum((product + (1 << 30)) >> 31, INT32_MOST)
+    product = integers(a, "high: a", *INT32) * integers(b, "high: b", *INT32)
+    return np.minimum((product + (1 << 30)) >> 31, INT32[1])
 
 
 def divide(x: Any, e: Any) -> Any:
@@ -77,7 +90,8 @@ def divide(x: Any, e: Any) -> Any:
 
     Half of 2ᵉ is added, less one where x is negative, so that −½ falls down to −1 as ½ goes up to 1.
     """
-    x, e = np.asarray(x, np.int64), np.minimum(np.asarray(e, np.int64), 32)
+    x = integers(x, "divide: x", *INT32)
+    e = np.minimum(integers(e, "divide: e", 0, N_MOST), 32)
     half = (np.int64(1) << e) >> 1
     return (x + half - ((x < 0) & (e > 0))) >> e
 
@@ -85,14 +99,17 @@ def divide(x: Any, e: Any) -> Any:
 def rescale(acc: Any, m0: Any, n: Any, rounding: Rounding) -> Any:
     """acc·m0·2⁻ⁿ as a whole number, rounded by (F2), (F3) or (F6); within (F7) of the exact rational.
 
-    acc      integers, |acc| < 2³¹; for n < 31 also |acc|·2³¹⁻ⁿ < 2³¹
-    m0, n    integers in the ranges of (F1), of a shape that broadcasts against acc; m0 = 2³⁰ for `shift`
-    returns  int64
+    acc      integers, |acc|·2ᵐᵃˣ⁽³¹⁻ⁿ, ⁰⁾ < 2³¹
+    m0, n    integers, 0 < m0 < 2³¹ (2³⁰ for `shift`), 1 ≤ n ≤ 127, of shapes that broadcast against acc
+    returns  int64. Raises TypeError for what is not integer, ValueError for what is out of range.
     """
-    acc, m0, n = (np.asarray(value, np.int64) for value in (acc, m0, n))
+    if rounding not in ROUNDINGS:
+        refuse("rescale: rounding", repr(rounding), f"one of {', '.join(ROUNDINGS)}")
+    acc, n = integers(acc, "rescale: acc", *INT32), integers(n, "rescale: n", N_LEAST, N_MOST)
+    m0 = integers(m0, "rescale: m0", *((M0_LEAST, M0_LEAST) if rounding == "shift" else (1, M0_MOST)))
+    lifted = integers(acc << np.maximum(31 - n, 0), "rescale: acc·2^max(31 − n, 0)", *INT32)
     if rounding == "double":
-        left, right = np.maximum(31 - n, 0), np.maximum(n - 31, 0)
-        return divide(high(acc << left, m0), right)
+        return divide(high(lifted, m0), np.maximum(n - 31, 0))
     if rounding == "single":
         n = np.minimum(n, 63)
         return (acc * m0 + (np.int64(1) << (n - 1))) >> n
