@@ -5,16 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyzip import integer
+from tinyzip.data import to_input
 from tinyzip.models import student_net
+from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import (
     Signs,
     best_weight_grids,
     binary_scale,
     lowest_grid,
+    power_of_two_grids,
     power_of_two_scale,
     ternary_scale,
 )
+from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import real
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -98,3 +104,15 @@ def test_best_grids_go_from_eight_bits_to_one_and_each_bit_helps():
         best_weight_grids(model, {"conv1": 8})
     with pytest.raises(ValueError, match="conv1"):
         best_weight_grids(model, 9)
+
+
+def test_power_of_two_grids_run_without_a_multiplier_and_nearly_as_well():
+    model = student_net()
+    images = np.random.default_rng(0).integers(0, 256, (30, 28, 28)).astype(np.uint8)
+    grids = calibrate(model, images)
+    shifted = power_of_two_grids(model, grids)
+    assert float(shifted["input"].scale) == 1 / 256
+    program = lower(model, shifted, rounding="shift")
+    z = real(integer.run(program, shifted["input"].quantize(to_input(images))), program.output)
+    exact = model.logits(images)
+    assert ((z - exact) ** 2).mean() < 0.01 * exact.var()

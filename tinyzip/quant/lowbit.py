@@ -143,3 +143,19 @@ def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[
         f"{name}.w": lowest_grid(model.params[f"{name}.w"], b) if b < 3 else searched[f"{name}.w"]
         for name, b in wanted.items()
     }
+
+
+def power_of_two_grids(model: Sequential, grids: Mapping[str, Grid]) -> dict[str, Grid]:
+    """The same grids on power-of-two scales, so that `lower(…, rounding="shift")` needs no multiplier.
+
+    Weights get the scale of least squared error; activations the next power that covers their range, where a
+    range cut by less than 1 % counts as covered (images of bytes: 1/256 for 1/255).
+    """
+    found = {}
+    for name, grid in grids.items():
+        if name.endswith(".w"):
+            found[name] = Grid(power_of_two_scale(model.params[name], grid.hi), 0, grid.lo, grid.hi)
+        else:
+            scale = 2.0 ** np.ceil(np.log2(0.99 * grid.scale))
+            found[name] = Grid(scale, grid.zero, grid.lo, grid.hi)
+    return found
