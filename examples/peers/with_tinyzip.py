@@ -83,7 +83,8 @@ def forward(model: Sequential) -> Callable[[Batch, int], Run]:
 def run(program: integer.Program, product: Any) -> Callable[[Batch, int], Run]:
     def start(batch: Batch, threads: int) -> Run:
         codes = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
-        return Run(lambda: integer.run(program, codes, product, threads=threads).T)
+        workers = Workers(threads)
+        return Run(lambda: integer.run(program, codes, product, threads=workers).T)
 
     return start
 

@@ -32,7 +32,6 @@ from tinyzip.workspace import Workspace
 
 SHARD = 96  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
-KEPT: dict[int, list[Workers]] = {}  # threads and scratch memory that no run is using: the next takes them
 
 Kernel = Callable[[NDArray[Any], Workspace], NDArray[Any]]
 
@@ -92,20 +91,21 @@ def run(
     codes: NDArray[Any],
     product: Product = "integer",
     trace: bool = False,
-    threads: int = 1,
+    threads: int | Workers = 1,
 ) -> Any:
     """The output of `program` on a batch: codes (…, N), or classes (N,) int64 where it ends in Argmax.
 
     codes    (C, H, W, N) or (C, N), of the dtype and within the range of program.input
     product  "integer", or "blas": float32 matrix products where the bounds prove them exact. The same codes
     trace    give the list of all operators' outputs instead of the last one
-    threads  shards side by side; the same codes for any number
+    threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in a
+             `Workers`, whose threads and scratch memory are then used again and again
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
     """
     check(program, codes)
     if product not in PRODUCTS:
         refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
-    threads = whole(threads, "run: threads", 1, 1024)
+    workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
     kernels = prepare(program, product, trace)
     last = len(program.operators) - 1
@@ -124,15 +124,10 @@ def run(
             if i in outputs:
                 outputs[i][..., part] = y
 
-    rounds = -(-N // (shard_size(program) * threads))
-    size = -(-N // (rounds * threads))
-    try:
-        workers = KEPT[threads].pop()
-    except (KeyError, IndexError):
-        workers = Workers(threads)
+    rounds = -(-N // (shard_size(program) * workers.threads))
+    size = -(-N // (rounds * workers.threads))
     with workers:
         workers.map(shard, range(0, N, size))
-    KEPT[threads] = [workers]
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 
 
