@@ -47,7 +47,7 @@ def plot_learning(histories: Mapping[str, History], path: Path) -> None:
         axes[0, 0].plot(history.epoch, history.loss, marker="o", label=name)
         axes[0, 1].plot(history.epoch, history.validation_errors, marker="o", label=name)
     axes[0, 0].set(xlabel="epoch", ylabel="training loss (each on its own objective)", yscale="log")
-    axes[0, 1].set(xlabel="epoch", ylabel="errors on the validation images", yscale="log")
+    axes[0, 1].set(xlabel="epoch", ylabel="errors on the validation images")
     axes[0, 1].legend()
     for ax in axes.flat:
         ax.grid(alpha=0.3)
