@@ -55,7 +55,8 @@ AFTER = {
     "+ bias": "bias",
     "+ AdaRound": "adaround",
 }
-BUDGETS = (4, 3)  # the bytes that these uniform bits take
+BUDGETS = (4, 2)  # the bytes that these uniform bits take
+CHOICES = range(1, 9)
 AUGMENT = Augment(shift=2, rotation=12, scale=0.1)
 CALIBRATION, QUICK_CALIBRATION = 1000, 300
 THREADS = 2
@@ -102,7 +103,7 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
 
     def epochs(self, full: int) -> int:
-        return max(1, full // 8) if self.quick else full
+        return 1 if self.quick else full
 
     def learn(
         self, name: str, start: Callable[[], Any], epochs: int, lr: float, how: Any = fit, **options: Any
@@ -179,13 +180,13 @@ class Bench:
         model, grids = self.float_net(), self.models[key]
         return lower(*post_train(model, self.calibration, weights, grids, method))
 
-    def budget(self, uniform: int) -> Program:
+    def budget(self, uniform: int, method: str) -> Program:
         """Bits by layer in the bytes of `uniform` ones."""
         model = self.float_net()
-        bytes_of = sum(row[uniform] for row in sizes(model).values())
-        bits = allocate(model, self.validation.images, bytes_of)
+        bytes_of = sum(row[uniform] for row in sizes(model, CHOICES).values())
+        bits = allocate(model, self.validation.images, bytes_of, CHOICES)
         print(f"seed {self.seed}: in the bytes of {uniform} bits: {bits}")
-        return self.after(bits, 8, "adaround")
+        return self.after(bits, 8, method)
 
     def qat(self, weights: int, activations: int) -> Program:
         fake = self.trained_for(weights, activations)
@@ -201,8 +202,9 @@ class Bench:
             for name, method in AFTER.items():
                 yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5)
         for uniform in BUDGETS:
-            make = partial(self.budget, uniform)
-            yield Cell("seed net", uniform, 8, f"budget of {uniform} bits + AdaRound", make, 1)
+            for name in ("nearest, least squares", "+ AdaRound"):
+                make = partial(self.budget, uniform, AFTER[name])
+                yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
         for w, a in STEPS:
             yield Cell(
                 "seed net", w, a, "qat, stepwise", partial(self.qat, w, a), self.epochs(STEPS[w, a][1])
@@ -255,7 +257,7 @@ def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str,
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one seed, an eighth of the epochs")
+    parser.add_argument("--quick", action="store_true", help="one seed, one epoch for each network")
     parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
     parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0 1 2, or 0 with --quick")
     parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")

@@ -61,10 +61,11 @@ def test_sensitivity_falls_with_bits_and_size_grows():
 
 def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measure():
     model, images = network()
-    costs, bytes_of = sensitivity(model, images), sizes(model)
+    choices = (2, 3, 4, 8)
+    costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
     for uniform in (3, 4):
         budget = sum(row[uniform] for row in bytes_of.values())
-        bits = allocate(model, images, budget)
+        bits = allocate(model, images, budget, choices)
         assert sum(bytes_of[name][b] for name, b in bits.items()) <= budget
         assert sum(costs[k][b] for k, b in bits.items()) <= sum(row[uniform] for row in costs.values())
 
@@ -72,4 +73,4 @@ def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measu
 def test_a_budget_below_the_smallest_model_names_the_largest_layer():
     model, images = network()
     with pytest.raises(ValueError, match="fc1"):
-        allocate(model, images, 100)
+        allocate(model, images, 100, (2, 3))
