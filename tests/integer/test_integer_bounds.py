@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_integer as reference
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs

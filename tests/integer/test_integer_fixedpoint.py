@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reference_integer as reference
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from integer_programs import INT32
