@@ -9,6 +9,14 @@ correlation: the kernel is not flipped.) With the windows written out as a matri
 
 dw = dy·patchesᵀ,   db = Σ_p dy,   dx = col2im(wᵀ·dy)                                          (C2)
 
+At stride 1 all pixels are seen by the same number of windows, and dx is itself a convolution: of dy, with
+each kernel turned by 180° and inputs and outputs exchanged. That is the same sum in another order, and
+gathering costs less than scattering:
+
+dx[c, h, w, n] = Σ_{f,i,j} w[f, c, kh − 1 − i, kw − 1 − j] · dȳ[f, h + i, w + j, n]             (C3)
+
+with dȳ the gradient dy in a border of kh − 1 − top zeros above, and so on around.
+
 Groups cut the channels into independent convolutions: group g reads channels g·C/G … and writes
 maps g·F/G …. At one channel a group (depthwise) the products become too thin for a matrix product
 to pay, and C1 is summed directly, one element (i, j) of the kernel at a time.
@@ -17,6 +25,7 @@ Patches are large, kh·kw times the image: they are made some rows of the output
 never leave the cache, and backward makes them again rather than keep them.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -139,8 +148,15 @@ def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Wor
 
 
 def input_gradient(dy: Array, w: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:
-    """dx = col2im(wᵀ·dy) of C2; shapes as in `multiply_patches`, dx (C, H, W, N) overwritten."""
+    """dx of C2, by C3 where that applies; shapes as in `multiply_patches`, dx (C, H, W, N) overwritten."""
     C, H, W, N = dx.shape
+    turned = mirrored(at, dy.shape[0] * dy.shape[1])
+    if turned is not None:
+        G, inner = at.groups, C // at.groups
+        kernels = w.reshape(*w.shape[:2], inner, *at.kernel)[..., ::-1, ::-1].swapaxes(1, 2)
+        image = dy.reshape(turned.channels, *at.outputs, N)
+        multiply_patches(kernels.reshape(G, inner, -1), image, turned, dx.reshape(G, inner, -1), workspace)
+        return
     (top, bottom), (left, right) = at.padding
     with workspace.scratch():
         border = (C, top + H + bottom, left + W + right, N)
@@ -157,6 +173,22 @@ def input_gradient(dy: Array, w: Array, at: Geometry, dx: Array, workspace: Work
                     col2im(dpatches, at.kernel, at.stride, image[:, first : last + at.kernel[0]])
         if image is not dx:
             np.copyto(dx, image[:, top : top + H, left : left + W])
+
+
+def mirrored(at: Geometry, F: int) -> Geometry | None:
+    """The windows of C3, from dy's F maps to dx; None where it does not apply or would not pay.
+
+    It applies at stride 1 to a padding smaller than the kernel, and pays where it gathers no more patches
+    than C2 would scatter. A pixel needs no turning.
+    """
+    (top, bottom), (left, right) = at.padding
+    kh, kw = at.kernel
+    padding = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
+    if at.stride != (1, 1) or at.kernel == (1, 1) or min(*padding[0], *padding[1]) < 0:
+        return None
+    if F * math.prod(at.size) > at.channels * math.prod(at.outputs):
+        return None
+    return Geometry(F, at.outputs, at.kernel, at.stride, padding, at.groups, at.size)
 
 
 def conv2d(
