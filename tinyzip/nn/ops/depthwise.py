@@ -1,22 +1,146 @@
 """Depthwise convolution: each channel has its own kernels, and no channel is added to another.
 
 y[f, oh, ow, n] = Σ_{i,j} w[f, i, j] · x[c, oh·sh + i − top, ow·sw + j − left, n],   c = ⌊f·C/F⌋   (D3)
-dw[f, i, j] = Σ_{oh,ow,n} dy·x,   dx = Σ_{i,j} w·dy, where each was read                           (D4)
 
-As a matrix product D3 would have one row: memory traffic and little else. So the sum is taken over the
-elements of the kernel instead, each a shifted image times one number a channel, for as many channels
-at a time as stay in the cache.
+As a product of kernel and patches D3 would have a single row, which is memory traffic and little else.
+But the kernel can be written out instead of the image. One row of windows sees kh whole rows of the image,
+and these lie one after another in memory as a matrix (kh·W, N); a band matrix takes them to a row of y:
+
+band[f, ow, i, ow·sw + j − left] = w[f, i, j],   zero elsewhere                                 (D4)
+y[f, oh] = band[f] · x[c, oh·sh − top : oh·sh − top + kh]                                       (D5)
+
+Nothing is copied. Most of the multiplications are by zero, W for every kw of use, and still matrix
+products are so much faster than sums over shifted images that at the widths of small images they win.
+The columns of a wide image are cut into tiles, which bounds the waste. Backward is that of any linear
+map: dx gets bandᵀ·dy, and dw is Σ dy·x over each shift.
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tinyzip.nn.ops.checks import Array
-from tinyzip.nn.ops.shifts import Windows, shifts
+from tinyzip.nn.ops.shifts import Windows, reach, shifts
 from tinyzip.workspace import Workspace
 
-BLOCK = 2**19  # bytes of output at a time: half of a core's second-level cache
+TILE = 16  # columns at a time, at most
+BLOCK = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache
+
+
+def depthwise(x: Array, w: Array, y: Array, at: Windows, workspace: Workspace) -> None:
+    """D3. x (C, H, W, N), w (F, 1, kh, kw); y (F, OH, OW, N), overwritten."""
+    (_, W), (_, kw), (sh, sw), ((top, _), (left, _)), (OH, OW) = at
+    C, F, N = x.shape[0], w.shape[0], x.shape[3]
+    for columns in tiles(OW):
+        first, last = columns.start * sw - left, (columns.stop - 1) * sw - left + kw
+        pixels = slice(max(0, min(first, W - 1)), max(1, min(last, W)))
+        with workspace.scratch():
+            band = band_matrices(w, at, columns, pixels, workspace)
+            image = strip(x, pixels, workspace)
+            maps = y[:, :, columns].reshape(C, F // C, OH, -1, N)
+            multiply_rows(band.reshape(C, F // C, *band.shape[1:]), image, maps, -top, sh)
+
+
+def depthwise_backward(
+    dy: Array, x: Array, w: Array, dx: Array | None, dw: Array, at: Windows, workspace: Workspace
+) -> None:
+    """The gradients; shapes as in `depthwise`. dw and dx, unless it is None, are overwritten."""
+    for channels, maps in channel_blocks(x, dy):
+        image, gradient, dkernels = x[channels], dy[maps], dw[maps]
+        for i, j, out, inside in shifts(*at):
+            np.einsum("chwn,chwn->c", gradient[:, *out], image[:, *inside], out=dkernels[:, 0, i, j])
+    if dx is not None:
+        input_gradient(dy, w, dx, at, workspace)
+
+
+def input_gradient(dy: Array, w: Array, dx: Array, at: Windows, workspace: Workspace) -> None:
+    """dx = bandᵀ·dy, gathered: a row of pixels at a time, from the neighbouring rows of dy that saw it.
+
+    Rows of pixels sh apart meet the same rows of the kernel, i ≡ h + top modulo sh, the last one first.
+    """
+    _, (_, kw), (sh, sw), ((top, _), (left, _)), (_, OW) = at
+    (C, H, W), F = dx.shape[:3], w.shape[0]
+    for pixels in tiles(W):
+        first, last = -(-(pixels.start + left - kw + 1) // sw), (pixels.stop - 1 + left) // sw
+        columns = slice(max(0, min(first, OW - 1)), max(1, min(last + 1, OW)))
+        with workspace.scratch():
+            band = band_matrices(w, at, columns, pixels, workspace).transpose(0, 3, 2, 1)
+            gradient = strip(dy, columns, workspace)
+            for phase in range(min(sh, H)):
+                before, i = divmod(phase + top, sh)
+                turned = band[:, :, i::sh][:, :, ::-1]
+                kernels = workspace.empty(turned.shape, w.dtype)
+                np.copyto(kernels, turned)
+                rows = dx[:, phase::sh, pixels]
+                with workspace.scratch():
+                    for k in range(F // C):
+                        part = workspace.empty(rows.shape, dx.dtype) if k else rows
+                        at_row = before - turned.shape[2] + 1
+                        maps = part.reshape(C, 1, *rows.shape[1:])
+                        multiply_rows(kernels[k :: F // C, None], gradient[k :: F // C], maps, at_row, 1)
+                        if k:
+                            rows += part
+
+
+def multiply_rows(band: Array, x: Array, y: Array, first: int, step: int) -> None:
+    """D5: y[c, k, o] = Σ_i band[c, k, :, i] · x[c, first + o·step + i], without rows that x does not have.
+
+    band  (C, K, M, kh, W), contiguous for each c
+    x     (C, H, W, N), contiguous for each c
+    y     (C, K, OH, M, N), overwritten
+    """
+    (C, H, W, N), kh = x.shape, band.shape[3]
+    matrices = band.reshape(*band.shape[:2], 1, band.shape[2], kh * W)
+
+    def inside(o: int) -> tuple[int, int]:
+        return max(0, -(first + o * step)), min(kh, H - (first + o * step))
+
+    for (low, high), run in groupby(range(y.shape[2]), inside):
+        outputs = list(run)
+        rows = y[:, :, outputs[0] : outputs[-1] + 1]
+        if low >= high:
+            rows[...] = 0
+            continue
+        c, h, w, n = x.strides
+        start = x[:, first + outputs[0] * step + low :]
+        shape = (C, 1, len(outputs), (high - low) * W, N)
+        windows = as_strided(start, shape, (c, 0, step * h, w, n), writeable=False)
+        np.matmul(matrices[..., low * W : high * W], windows, out=rows)
+
+
+def band_matrices(w: Array, at: Windows, columns: slice, pixels: slice, workspace: Workspace) -> Array:
+    """D4 for some columns of y and of x: (F, columns, kh, pixels)."""
+    _, (kh, kw), (_, sw), (_, (left, _)), _ = at
+    F, T, W = w.shape[0], columns.stop - columns.start, pixels.stop - pixels.start
+    band = workspace.empty((F, T, kh, W), w.dtype)
+    band[...] = 0
+    f, t, i, p = band.strides
+    for j in range(kw):
+        out, seen = reach(j, sw, left + pixels.start - columns.start * sw, W, T)
+        if out.stop > out.start:
+            corner = band[:, out.start :, :, seen.start :]
+            diagonal = as_strided(corner, (F, out.stop - out.start, kh), (f, t + sw * p, i))
+            diagonal[...] = w[:, :, :, j]
+    return band
+
+
+def tiles(length: int) -> Iterator[slice]:
+    """Cut so many columns into as few tiles as TILE allows, of about the same width."""
+    count = -(-length // TILE)
+    for t in range(count):
+        yield slice(t * length // count, (t + 1) * length // count)
+
+
+def strip(x: Array, columns: slice, workspace: Workspace) -> Array:
+    """x[:, :, columns], with every channel contiguous; copied only if need be."""
+    part = x[:, :, columns]
+    if part[0].flags.c_contiguous:
+        return part
+    copy = workspace.empty(part.shape, x.dtype)
+    np.copyto(copy, part)
+    return copy
 
 
 def channel_blocks(x: Array, y: Array) -> Iterator[tuple[slice, slice]]:
@@ -27,33 +151,3 @@ def channel_blocks(x: Array, y: Array) -> Iterator[tuple[slice, slice]]:
         stop = min(start + most, C)
         for k in range(F // C):
             yield slice(start, stop), slice(start * (F // C) + k, stop * (F // C), F // C)
-
-
-def depthwise(x: Array, w: Array, y: Array, at: Windows, workspace: Workspace) -> None:
-    """D3. x (C, H, W, N), w (F, 1, kh, kw); y (F, OH, OW, N), overwritten."""
-    y[...] = 0
-    for channels, maps in channel_blocks(x, y):
-        image, total, kernels = x[channels], y[maps], w[maps]
-        with workspace.scratch():
-            part = workspace.empty(total.shape, y.dtype)
-            for i, j, out, inside in shifts(*at):
-                np.multiply(image[:, *inside], kernels[:, :, i, j, None, None], out=part[:, *out])
-                total[:, *out] += part[:, *out]
-
-
-def depthwise_backward(
-    dy: Array, x: Array, w: Array, dx: Array | None, dw: Array, at: Windows, workspace: Workspace
-) -> None:
-    """D4. Shapes as in `depthwise`; dw and dx, unless it is None, are overwritten."""
-    if dx is not None:
-        dx[...] = 0
-    for channels, maps in channel_blocks(x, dy):
-        image, gradient, kernels, dkernels = x[channels], dy[maps], w[maps], dw[maps]
-        with workspace.scratch():
-            part = workspace.empty(gradient.shape, dy.dtype)
-            for i, j, out, inside in shifts(*at):
-                term = gradient[:, *out]
-                np.einsum("chwn,chwn->c", term, image[:, *inside], out=dkernels[:, 0, i, j])
-                if dx is not None:
-                    np.multiply(term, kernels[:, :, i, j, None, None], out=part[:, *out])
-                    dx[channels][:, *inside] += part[:, *out]
