@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plots
@@ -61,16 +61,26 @@ AUGMENT = Augment(shift=2, rotation=12, scale=0.1)
 CALIBRATION, QUICK_CALIBRATION = 1000, 300
 THREADS = 2
 
-# (weights, activations): the step before, epochs, peak learning rate
-STEPS: dict[tuple[int, int], tuple[tuple[int, int] | None, int, float]] = {
-    (8, 8): (None, 5, 2e-3),
-    (4, 8): ((8, 8), 6, 2e-3),
-    (4, 4): ((4, 8), 10, 2e-3),
-    (3, 8): ((4, 8), 12, 3e-3),
-    (2, 8): ((3, 8), 20, 5e-3),
-    (1, 8): ((2, 8), 25, 3e-3),
+
+class Step(NamedTuple):
+    """How to train for some bits. With many of them the student can become better than its teacher, and
+    labels count too (soft < 1). With few it has enough to do to follow."""
+
+    before: tuple[int, int] | None
+    epochs: int
+    lr: float
+    soft: float
+    temperature: float
+
+
+STEPS = {  # by bits of weights and activations
+    (8, 8): Step(None, 5, 2e-3, 0.7, 3.0),
+    (4, 8): Step((8, 8), 6, 2e-3, 0.7, 3.0),
+    (4, 4): Step((4, 8), 8, 2e-3, 0.9, 3.0),
+    (3, 8): Step((4, 8), 10, 3e-3, 0.9, 3.0),
+    (2, 8): Step((3, 8), 16, 6e-3, 1.0, 4.0),
+    (1, 8): Step((2, 8), 30, 3e-3, 1.0, 4.0),
 }
-SOFT, TEMPERATURE = 1.0, 4.0
 FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 5
 
 
@@ -152,23 +162,23 @@ class Bench:
 
     def trained_for(self, weights: int, activations: int) -> FakeQuantized:
         """The float network's fake-quantized student at these bits, from the step before."""
-        before, epochs, lr = STEPS[weights, activations]
+        step = STEPS[weights, activations]
 
         def start() -> FakeQuantized:
-            if before is None:
+            if step.before is None:
                 model, learned = self.float_net(), {}
             else:
-                finer = self.trained_for(*before)
-                model, learned = finer.model(), finer.grids() if before[1] == activations else {}
+                finer = self.trained_for(*step.before)
+                model, learned = finer.model(), finer.grids() if step.before[1] == activations else {}
             grids = grids_for(model, self.calibration, weights, activations)
             return FakeQuantized.create(
                 model, grids | {name: grid for name, grid in learned.items() if not name.endswith(".w")}
             )
 
-        how = partial(student.train, teacher=self.float_net(), soft=SOFT, temperature=TEMPERATURE)
+        how = partial(student.train, teacher=self.float_net(), soft=step.soft, temperature=step.temperature)
         optimizer = AdamW(weight_decay=0.0)
         trained: FakeQuantized = self.learn(
-            f"qat-w{weights}-a{activations}", start, epochs, lr, how, optimizer=optimizer
+            f"qat-w{weights}-a{activations}", start, step.epochs, step.lr, how, optimizer=optimizer
         )
         return trained
 
@@ -207,7 +217,7 @@ class Bench:
                 yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
         for w, a in STEPS:
             yield Cell(
-                "seed net", w, a, "qat, stepwise", partial(self.qat, w, a), self.epochs(STEPS[w, a][1])
+                "seed net", w, a, "qat, stepwise", partial(self.qat, w, a), self.epochs(STEPS[w, a].epochs)
             )
         for method in ("per tensor", "per channel", "equalized"):
             yield Cell("separable", 8, 8, f"min-max, {method}", partial(self.hundredfold, method), 0.5)
