@@ -11,6 +11,7 @@ from peers import Batch, Entry, Run
 from tinyzip import integer
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.optim import AdamW
+from tinyzip.nn.packed import Packed
 from tinyzip.nn.sequential import SHARD, Sequential
 from tinyzip.nn.shards import Gradient, Shards
 from tinyzip.nn.training import shard_size
@@ -25,15 +26,16 @@ def train(model: Sequential) -> Callable[[Batch, int], Run]:
     """The step that `fit` takes, on a batch that stays the same."""
 
     def start(batch: Batch, threads: int) -> Run:
-        params = {name: array.copy() for name, array in model.params.items()}
+        packed = Packed.like({name: model.params[name] for name in model.trainable()})
+        packed.fill(model.params)
         workers = Workers(threads)
-        compute = gradient_of(model.with_params(params), batch, workers)
+        compute = gradient_of(model.with_params({**model.params, **packed.places}), batch, workers)
         optimizer = AdamW(weight_decay=0.0)
-        state = optimizer.init({name: params[name] for name in model.trainable()})
+        state = optimizer.init(packed.vectors)
 
         def once() -> float:
             gradient = compute()
-            optimizer.step(params, gradient.grads, state, 1e-3, workers)
+            optimizer.step(packed.vectors, gradient.packed.vectors, state, 1e-3, workers)
             return gradient.loss
 
         return Run(once, lambda: workers)

@@ -50,6 +50,15 @@ def test_same_seed_same_bits_for_any_number_of_threads(monkeypatch, optimizer):
     assert bytes_of(train(seed=4, augment=jitter, optimizer=optimizer)[0]) != bytes_of(runs[0][0])
 
 
+@pytest.mark.parametrize("size", [7, 20])
+def test_gradients_that_stay_in_their_shards_workspaces_have_the_same_bits(monkeypatch, size):
+    monkeypatch.setattr("tinyzip.nn.training.shard_size", lambda parameters, batch: size)
+    copied = train(augment=jitter)[0]
+    monkeypatch.setattr("tinyzip.nn.shards.MANY", 0)
+    for threads in (1, 2):
+        assert bytes_of(train(augment=jitter, threads=threads)[0]) == bytes_of(copied)
+
+
 def test_the_model_that_is_passed_in_is_not_changed():
     model = network()
     before = bytes_of(model)

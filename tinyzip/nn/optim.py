@@ -39,7 +39,10 @@ State = dict[str, Array]
 
 
 class Optimizer(Protocol):
-    """A rule that changes parameters in place."""
+    """A rule that changes parameters in place, each entry by itself.
+
+    In a training `params` are not a network's arrays but the two vectors that they lie in, see `packed`.
+    """
 
     def init(self, params: Mapping[str, Array]) -> State:
         """What to remember before the first step, for the parameters that will get gradients."""

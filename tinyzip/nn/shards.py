@@ -16,9 +16,13 @@ forward, objective, backward. So augmentation shares the cores with the arithmet
 Batch norm sees the shard and not the batch. That is ghost batch norm [Hoffer, Hubara and Soudry 2017,
 algorithm 1]: the noise of small batches is kept when batches grow, and it generalises better. Running
 statistics are the shards' averages, weighted as in S1.
+
+Shards on one thread share its workspace, which stays in cache, and their gradients are copied out of it.
+Where a gradient has megabytes, the copy costs more than the cache saves: there each shard has a workspace
+of its own, and the gradients stay in them until they are summed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -29,6 +33,7 @@ from tinyzip.data import to_input
 from tinyzip.nn.blocks import blocks, run
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Model, Objective
+from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
@@ -38,15 +43,26 @@ Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
 
 EVALUATION = 64  # examples in a shard when there is no backward
+MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """The mean loss over a batch, its gradient, and what batch norm has measured; arrays are reused."""
+    """What a batch says; arrays are reused.
+
+    loss        the mean over the batch
+    packed      its gradient, in the order of `trainable()`
+    statistics  what batch norm has measured
+    """
 
     loss: float
-    grads: Mapping[str, Array]
+    packed: Packed
     statistics: Mapping[str, Array]
+
+    @property
+    def grads(self) -> Mapping[str, Array]:
+        """The gradient of each array by name."""
+        return self.packed.places
 
 
 class Shards(Generic[AnyModel]):
@@ -75,33 +91,34 @@ class Shards(Generic[AnyModel]):
         self.size = size
         self.clock = Clock() if clock is None else clock
         self._dtype = next(iter(model.params.values())).dtype
-        self._grads: list[tuple[Array, dict[str, Array]]] = []
+        self._total = self._empty()
+        self._many = sum(array.size for array in self._total.places.values()) >= MANY
+        self._parts: list[Packed] = []
+        self._workspaces: list[Workspace] = []
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do."""
         shards = [index[start : start + self.size] for start in range(0, len(index), self.size)]
-        while len(self._grads) < len(shards):
-            self._grads.append(self._empty())
+        while self._many and len(self._workspaces) < len(shards):
+            self._workspaces.append(Workspace())
+        while not self._many and len(self._parts) < len(shards):
+            self._parts.append(self._empty())
 
-        def one(s: int, workspace: Workspace) -> tuple[float, Mapping[str, Array]]:
+        def one(s: int, workspace: Workspace) -> tuple[float, Iterable[Array], Mapping[str, Array]]:
             return self._shard(s, shards[s], len(shards[s]) / len(index), seed, workspace)
 
-        parts = self.workers.map(one, range(len(shards)))
+        losses, gradients, statistics = zip(*self.workers.map(one, range(len(shards))), strict=True)
         with self.clock.time("sum of shards"):
-            run(_add, list(blocks(*(flat for flat, _ in self._grads[: len(shards)]))), self.workers)
-        loss = sum(loss for loss, _ in parts)
-        statistics = {name: np.add.reduce([part[name] for _, part in parts]) for name in parts[0][1]}
-        return Gradient(loss, self._grads[0][1], statistics)
+            total = self._total.places if self._many else self._total.vectors
+            arrays = zip(total.values(), *gradients, strict=True)
+            run(_sum, [block for group in arrays for block in blocks(*group)], self.workers)
+        for workspace in self._workspaces:
+            workspace.reset()
+        measured = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
+        return Gradient(sum(losses), self._total, measured)
 
-    def _empty(self) -> tuple[Array, dict[str, Array]]:
-        """Memory for a gradient: one vector, and each array's place in it by name."""
-        params = {name: self.model.params[name] for name in self.model.trainable()}
-        flat = np.empty(sum(array.size for array in params.values()), self._dtype)
-        places, start = {}, 0
-        for name, array in params.items():
-            places[name] = flat[start : start + array.size].reshape(array.shape)
-            start += array.size
-        return flat, places
+    def _empty(self) -> Packed:
+        return Packed.like({name: self.model.params[name] for name in self.model.trainable()})
 
     def input(self, s: int, index: NDArray[np.int64], seed: tuple[int, ...]) -> Array:
         """What the model sees of shard number s."""
@@ -130,7 +147,10 @@ class Shards(Generic[AnyModel]):
 
     def _shard(
         self, s: int, index: NDArray[np.int64], share: float, seed: tuple[int, ...], workspace: Workspace
-    ) -> tuple[float, Mapping[str, Array]]:
+    ) -> tuple[float, Iterable[Array], Mapping[str, Array]]:
+        """A shard's parts of loss, gradient and statistics."""
+        if self._many:
+            workspace = self._workspaces[s]
         with self.clock.time("images"):
             x = self.input(s, index, seed)
         rng = np.random.default_rng((*seed, s, 1))
@@ -139,17 +159,23 @@ class Shards(Generic[AnyModel]):
             with self.clock.time("objective"):
                 loss, dz = self.objective(z, Batch(x, self.labels[index], index))
             grads = self.model.backward(dz * share, caches, workspace=workspace)
-            with self.clock.time("sum of shards"):
-                for name, total in self._grads[s][1].items():
-                    np.copyto(total, grads[name])
             statistics = self.model.statistics(caches)
-        workspace.reset()  # at the end, so that the first step leaves it as large as all others will need it
-        return loss * share, {name: share * array for name, array in statistics.items()}
+        gradient: Iterable[Array]
+        if self._many:
+            gradient = [grads[name] for name in self._total.places]
+        else:
+            with self.clock.time("sum of shards"):
+                self._parts[s].fill(grads)
+            gradient = self._parts[s].vectors.values()
+            workspace.reset()  # at the end: the first step leaves it as large as all others will need it
+        return loss * share, gradient, {name: share * array for name, array in statistics.items()}
 
 
-def _add(_: Array, total: Array, *others: Array) -> None:
+def _sum(_: Array, total: Array, first: Array, *others: Array) -> None:
+    if not others:
+        np.copyto(total, first)
     for other in others:
-        total += other
+        first = np.add(first, other, out=total)
 
 
 def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple[float, int]:

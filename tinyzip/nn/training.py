@@ -23,8 +23,9 @@ from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
 from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
+from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
-from tinyzip.nn.shards import Augmentation, Shards
+from tinyzip.nn.shards import MANY, Augmentation, Shards
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 
@@ -63,11 +64,15 @@ class Training(Generic[AnyModel]):
         workers: Workers,
         clock: Clock | None = None,
     ) -> None:
-        self._params = {name: np.array(array, order="C") for name, array in model.params.items()}
+        self._packed = Packed.like({name: model.params[name] for name in model.trainable()})
+        self._packed.fill(model.params)
+        self._params = {
+            name: self._packed.places.get(name, np.array(array)) for name, array in model.params.items()
+        }
         self.model = model.with_params(self._params)
         self._recipe = recipe
         self._workers = workers
-        self._state = recipe.optimizer.init({name: self._params[name] for name in model.trainable()})
+        self._state = recipe.optimizer.init(self._packed.vectors)
         self._rng = rng
         size = shard_size(sum(array.size for array in self._params.values()), recipe.batch)
         watched = self.model if clock is None else timed(self.model, clock)
@@ -114,7 +119,8 @@ class Training(Generic[AnyModel]):
             self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
         lr = self._lr(self.done)
         with np.errstate(over="ignore", invalid="ignore"), self._clock.time("optimizer"):
-            self._recipe.optimizer.step(self._params, gradient.grads, self._state, lr, self._workers)
+            vectors, grads = self._packed.vectors, gradient.packed.vectors
+            self._recipe.optimizer.step(vectors, grads, self._state, lr, self._workers)
         for name, array in gradient.statistics.items():
             self._params[name][...] = array
         self.step += 1
@@ -231,4 +237,4 @@ def shard_size(parameters: int, batch: int) -> int:
     Small shards keep a layer's arrays in cache. But every shard has a gradient of its own to be written and
     summed, so where parameters are many, two halves of the batch are better than many parts.
     """
-    return 64 if parameters < 1 << 19 else max(64, -(-batch // 2))
+    return 64 if parameters < MANY else max(64, -(-batch // 2))
