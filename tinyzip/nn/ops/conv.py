@@ -34,6 +34,7 @@ import numpy as np
 from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
 from tinyzip.nn.ops.depthwise import depthwise, depthwise_backward
 from tinyzip.nn.ops.shifts import Windows
+from tinyzip.nn.ops.sums import total
 from tinyzip.refuse import refuse
 from tinyzip.windows import Padding, Pair, col2im, pad, padding_of, pair, window_count, windows
 from tinyzip.workspace import Workspace
@@ -241,9 +242,8 @@ def conv2d_backward(
     at = geometry(x, w, stride, padding, groups, "conv2d_backward")
     F, N = w.shape[0], x.shape[3]
     check_array(dy, (F, *at.outputs, N), x.dtype, "conv2d_backward: dy")
-    dw, db = workspace.empty(w.shape, w.dtype), workspace.empty((F,), w.dtype)
+    dw, db = workspace.empty(w.shape, w.dtype), total(dy.reshape(F, -1), workspace)
     dx = workspace.empty(x.shape, x.dtype) if need_dx else None
-    np.sum(dy.reshape(F, -1), axis=1, out=db)
     if at.depthwise:
         depthwise_backward(dy, x, w, dx, dw, at.windows, workspace)
         return dx, dw, db

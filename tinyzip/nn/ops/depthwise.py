@@ -23,6 +23,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.shifts import Windows, reach, shifts
+from tinyzip.nn.ops.sums import dot
 from tinyzip.workspace import Workspace
 
 TILE = 16  # columns at a time, at most
@@ -50,7 +51,9 @@ def depthwise_backward(
     for channels, maps in channel_blocks(x, dy):
         image, gradient, dkernels = x[channels], dy[maps], dw[maps]
         for i, j, out, inside in shifts(*at):
-            np.einsum("chwn,chwn->c", gradient[:, *out], image[:, *inside], out=dkernels[:, 0, i, j])
+            term, seen = gradient[:, *out], image[:, *inside]
+            rows = *term.shape[:2], term.shape[2] * term.shape[3]
+            np.sum(dot(term.reshape(rows), seen.reshape(rows)), axis=1, out=dkernels[:, 0, i, j])
     if dx is not None:
         input_gradient(dy, w, dx, at, workspace)
 

@@ -19,15 +19,17 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
+from tinyzip.nn.ops.sums import dot, total
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
 
 class BatchNormCache(NamedTuple):
-    """What backward needs, normal = x̂ in x's shape and scale = γ/√(σ² + ε) (C,), and what the kept
-    statistics are blended from, mean and unbiased variance (C,)."""
+    """What backward needs, centred = x − μ in x's shape and deviation = √(σ² + ε), scale = γ/deviation (C,),
+    and what the kept statistics are blended from, mean and unbiased variance (C,)."""
 
-    normal: Array
+    centred: Array
+    deviation: Array
     scale: Array
     mean: Array
     var: Array
@@ -66,16 +68,15 @@ def batch_norm_train(
     M = x.size // C
     if M < 2:
         refuse("batch_norm_train: x", f"shape {x.shape}", "two values a channel or more")
-    y, normal = workspace.empty(x.shape, x.dtype), workspace.empty(x.shape, x.dtype)
-    mean = np.mean(x.reshape(C, M), axis=1, out=workspace.empty((C,), x.dtype))
-    np.subtract(x, _across(mean, x), out=normal)
-    flat = normal.reshape(C, M)
-    variance = np.einsum("cm,cm->c", flat, flat) / x.dtype.type(M)
+    y, centred = workspace.empty(x.shape, x.dtype), workspace.empty(x.shape, x.dtype)
+    mean = total(x.reshape(C, M), workspace) / x.dtype.type(M)
+    np.subtract(x, _across(mean, x), out=centred)
+    variance = dot(centred.reshape(C, M), centred.reshape(C, M)) / x.dtype.type(M)
     deviation = np.sqrt(variance + x.dtype.type(eps))
-    normal /= _across(deviation, x)
-    np.multiply(normal, _across(gamma, x), out=y)
+    scale = gamma / deviation
+    np.multiply(centred, _across(scale, x), out=y)
     y += _across(beta, x)
-    return y, BatchNormCache(normal, gamma / deviation, mean, variance * x.dtype.type(M / (M - 1)))
+    return y, BatchNormCache(centred, deviation, scale, mean, variance * x.dtype.type(M / (M - 1)))
 
 
 def batch_norm_backward(
@@ -83,16 +84,14 @@ def batch_norm_backward(
 ) -> tuple[Array, Array, Array]:
     """dx of dy's shape, dgamma (C,), dbeta (C,), by N2."""
     check_activations(dy, None, "batch_norm_backward: dy")
-    normal = cache.normal
-    check_array(dy, normal.shape, normal.dtype, "batch_norm_backward: dy")
+    centred = cache.centred
+    check_array(dy, centred.shape, centred.dtype, "batch_norm_backward: dy")
     C = dy.shape[0]
     M = dy.dtype.type(dy.size // C)
     dx = workspace.empty(dy.shape, dy.dtype)
-    dbeta = np.sum(dy.reshape(C, -1), axis=1, out=workspace.empty((C,), dy.dtype))
-    dgamma = np.einsum(
-        "cm,cm->c", dy.reshape(C, -1), normal.reshape(C, -1), out=workspace.empty((C,), dy.dtype)
-    )
-    np.multiply(normal, _across(-dgamma / M, dy), out=dx)
+    dbeta = total(dy.reshape(C, -1), workspace)
+    dgamma = dot(dy.reshape(C, -1), centred.reshape(C, -1)) / cache.deviation
+    np.multiply(centred, _across(-dgamma / (M * cache.deviation), dy), out=dx)
     dx += dy
     dx -= _across(dbeta / M, dy)
     dx *= _across(cache.scale, dy)
@@ -115,8 +114,8 @@ def batch_norm_inference_backward(
     deviation = np.sqrt(var + x.dtype.type(eps))
     dx = workspace.empty(x.shape, x.dtype)
     np.multiply(dy, _across(gamma / deviation, dy), out=dx)
-    dbeta = np.sum(dy.reshape(C, -1), axis=1)
-    dgamma = (np.einsum("cm,cm->c", dy.reshape(C, -1), x.reshape(C, -1)) - mean * dbeta) / deviation
+    dbeta = total(dy.reshape(C, -1), workspace)
+    dgamma = (dot(dy.reshape(C, -1), x.reshape(C, -1)) - mean * dbeta) / deviation
     return dx, dgamma, dbeta
 
 

@@ -1,0 +1,25 @@
+"""Sums over the long axis, left to BLAS.
+
+NumPy adds up a long row pairwise, which is precise and a third as fast as a product with a vector of ones;
+its einsum is no faster and forgets a digit. BLAS keeps many partial sums at once, and so is near both.
+"""
+
+import numpy as np
+
+from tinyzip.nn.ops.checks import Array
+from tinyzip.workspace import Workspace
+
+
+def total(a: Array, workspace: Workspace) -> Array:
+    """Σ_m a[…, m], for a of at least two axes."""
+    with workspace.scratch():
+        ones = workspace.empty(a.shape[-1:], a.dtype)
+        ones[...] = 1
+        sums: Array = np.matmul(a, ones)
+    return sums
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Σ_m a[…, m]·b[…, m], for a and b of one shape."""
+    products: Array = np.matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
+    return products
