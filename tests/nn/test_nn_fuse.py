@@ -5,8 +5,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, distinct, integral, normal
 
-from tinyzip.nn.fuse import ConvReLUPool, fuse
-from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.fuse import ConvReLUPool, Rectified, fuse
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import conv
 from tinyzip.nn.sequential import Sequential
 from tinyzip.workspace import Workspace
@@ -84,19 +84,39 @@ def test_fuse_joins_what_it_knows_and_leaves_the_rest():
         "a": ConvReLUPool(five),
         "d": Flatten(),
     }
-    for layers in (
-        [five, pool, relu],
+    for first, *rest in (
         [five, relu, MaxPool2d(3)],
         [five, relu, MaxPool2d(2, 1)],
         [five, relu, MaxPool2d(2, padding=1)],
         [Conv2d(1, 2, 5, stride=2), relu, pool],
         [Conv2d(2, 2, 5, groups=2), relu, pool],
         [Conv2d(1, 2, 2), relu, pool],
-        [five, relu],
-        [five],
+        [BatchNorm(2), relu],
+        [Linear(2, 2), relu, relu],
     ):
+        named = {str(k): layer for k, layer in enumerate([first, *rest])}
+        rectified = {"0": Rectified(first)} | {str(k): layer for k, layer in enumerate(rest[1:], 2)}
+        assert fuse(named) == rectified
+    for layers in ([five, pool, relu], [pool, relu], [relu, five], [five]):
         named = {str(k): layer for k, layer in enumerate(layers)}
         assert fuse(named) == named
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([Conv2d(3, 3, 2), Linear(3, 4), BatchNorm(3)]), st.booleans(), SEEDS)
+def test_a_rectified_layer_is_the_layer_and_relu_bit_for_bit(layer, train, seed):
+    x = normal(seed, *((3, 4) if isinstance(layer, Linear) else (3, 4, 3, 2)), dtype=np.float32)
+    p = {
+        name: np.abs(normal(seed + 1, *size, dtype=np.float32))
+        for name, size in layer.parameter_shapes().items()
+    }
+    y, dx, dp = run([layer, ReLU()], p, x, seed + 2, train=train)
+    joined_y, joined_dx, joined_dp = run([Rectified(layer)], p, x, seed + 2, train=train)
+    np.testing.assert_array_equal(joined_y, y)
+    np.testing.assert_array_equal(joined_dx, dx)
+    assert joined_dp.keys() == dp.keys()
+    for name in dp:
+        np.testing.assert_array_equal(joined_dp[name], dp[name])
 
 
 def test_a_network_gives_the_same_bits_from_fresh_arrays_and_from_a_workspace():

@@ -1,8 +1,11 @@
-"""Convolution, ReLU and 2×2 max pooling as one step, with patches aligned to the pooling.
+"""Layers that are computed together.
 
-A pooled pixel is the largest of four neighbouring outputs of the convolution, and their four k×k
-windows lie in one window of (k + 1)×(k + 1). So take only those larger windows, two apart, and place
-the kernel in them four times:
+The simplest is a ReLU in the memory of what it rectifies: no backward looks at the values below zero.
+
+The other joins convolution, ReLU and 2×2 max pooling, by patches aligned to the pooling. A pooled pixel
+is the largest of four neighbouring outputs of the convolution, and their four k×k windows lie in one
+window of (k + 1)×(k + 1). So take only those larger windows, two apart, and place the kernel in them
+four times:
 
     wide[d, e, f, c, i + d, j + e] = w[f, c, i, j],   zero elsewhere,   d, e ∈ {0, 1}             (A1)
     z[d, e, f, p] = wide · patches,   patches of (k + 1)×(k + 1) windows with stride 2            (A2)
@@ -17,14 +20,14 @@ bit wherever sums are exact: `fuse` changes how a network is computed, never wha
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
-from tinyzip.nn.layers import Conv2d, MaxPool2d, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks, weight_gradient
@@ -64,10 +67,48 @@ class ConvReLUPool(Layer):
         return dx, {"w": dw, "b": db} if self.conv.bias else {"w": dw}
 
 
-def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
-    """The same network with each Conv2d, ReLU, MaxPool2d(2) that pays as one layer, under the first's name.
+class RectifiedCache(NamedTuple):
+    """The layer's own cache, and y after the ReLU."""
 
-    It pays while the larger windows cost at most half more multiplications, from 5×5 on.
+    inner: Any
+    y: Array
+
+
+@dataclass(frozen=True)
+class Rectified(Layer):
+    """A layer whose backward does not look at its output, then ReLU, in that output's own memory."""
+
+    layer: Conv2d | Linear | BatchNorm
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return self.layer.parameter_shapes()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.layer.output_shape(shape)
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.layer.multiplications(shape)
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        y, inner = self.layer.forward(p, x, train=train, workspace=workspace)
+        ops.rectify(y, workspace)
+        return y, RectifiedCache(inner, y)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        inner, y = cache
+        dz = ops.relu_backward(dy, y, workspace)
+        return self.layer.backward(p, dz, inner, workspace=workspace, need_dx=need_dx)
+
+
+def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
+    """The same network with layers joined where it pays, under the name of the first of them.
+
+    Conv2d, ReLU, MaxPool2d(2) become one while the larger windows cost at most half more multiplications,
+    from 5×5 on. Any other ReLU is joined to a Conv2d, Linear or BatchNorm before it.
     """
     names, kinds = list(layers), list(layers.values())
     fused: dict[str, Layer] = {}
@@ -79,6 +120,9 @@ def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
             ):
                 fused[names[at]] = ConvReLUPool(conv)
                 at += 3
+            case [Conv2d() | Linear() | BatchNorm() as layer, ReLU(), *_]:
+                fused[names[at]] = Rectified(layer)
+                at += 2
             case _:
                 fused[names[at]] = kinds[at]
                 at += 1
@@ -110,9 +154,7 @@ def conv_relu_pool(
                 _compete(z, best[:, columns], None if winners is None else winners[:, :, columns])
         if b is not None:
             best += b[:, None]
-        zeros = workspace.empty(best.shape[1:], x.dtype)
-        zeros[...] = 0
-        np.maximum(best, zeros, out=best)
+        ops.rectify(best, workspace)
     return y, winners
 
 

@@ -164,16 +164,24 @@ class Pool(Layer):
 class MaxPool2d(Pool):
     """The largest value of each window: `ops.max_pool2d`."""
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        y, arg = ops.max_pool2d(x, self.kernel, self.stride, self.padding, workspace)
-        return y, (arg, x.shape)
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        """The winners, which only backward needs, are kept when training and else found there."""
+        at = self.kernel, self.stride, self.padding
+        if not train:
+            return ops.max_pool2d_values(x, *at, workspace), (x, None)
+        y, arg = ops.max_pool2d(x, *at, workspace)
+        return y, (x, arg)
 
     def backward(
         self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
     ) -> Gradients:
         at = self.kernel, self.stride, self.padding
-        arg, x_shape = cache
-        return ops.max_pool2d_backward(dy, arg, x_shape, *at, workspace), {}
+        x, arg = cache
+        if arg is None:
+            arg = ops.max_pool2d(x, *at, workspace)[1]
+        return ops.max_pool2d_backward(dy, arg, x.shape, *at, workspace), {}
 
 
 @dataclass(frozen=True)

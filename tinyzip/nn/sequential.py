@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.data import to_input
-from tinyzip.nn.fuse import fuse
+from tinyzip.nn.fuse import RectifiedCache, fuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops import BatchNormCache
@@ -140,13 +140,15 @@ class Sequential:
 
         kept ← (1 − momentum)·kept + momentum·batch: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
-        return {
-            f"{name}.{part}": (1 - layer.momentum) * self._parts[name][part]
-            + layer.momentum * getattr(caches[name], part)
-            for name, layer in self.layers.items()
-            if isinstance(layer, BatchNorm) and isinstance(caches[name], BatchNormCache)
-            for part in BatchNorm.STATISTICS
-        }
+        kept: Arrays = {}
+        for name, layer in self.layers.items():
+            cache = caches.get(name)
+            measured = cache.inner if isinstance(cache, RectifiedCache) else cache
+            if isinstance(layer, BatchNorm) and isinstance(measured, BatchNormCache):
+                for part in BatchNorm.STATISTICS:
+                    old, new = self._parts[name][part], getattr(measured, part)
+                    kept[f"{name}.{part}"] = (1 - layer.momentum) * old + layer.momentum * new
+        return kept
 
     def activations(self, x: Array) -> dict[str, Array]:
         """The output of every layer at inference, by name: for calibration and for looking inside."""

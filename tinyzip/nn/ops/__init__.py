@@ -8,7 +8,15 @@ ordinary arrays.
 
 from tinyzip.nn.ops.checks import FRESH
 from tinyzip.nn.ops.conv import conv2d, conv2d_backward
-from tinyzip.nn.ops.dense import flatten, flatten_backward, linear, linear_backward, relu, relu_backward
+from tinyzip.nn.ops.dense import (
+    flatten,
+    flatten_backward,
+    linear,
+    linear_backward,
+    rectify,
+    relu,
+    relu_backward,
+)
 from tinyzip.nn.ops.norm import (
     BatchNormCache,
     batch_norm,
@@ -25,6 +33,7 @@ from tinyzip.nn.ops.pool import (
     global_avg_pool_backward,
     max_pool2d,
     max_pool2d_backward,
+    max_pool2d_values,
 )
 
 __all__ = [
@@ -48,6 +57,8 @@ __all__ = [
     "linear_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_pool2d_values",
+    "rectify",
     "relu",
     "relu_backward",
 ]

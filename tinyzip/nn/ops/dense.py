@@ -50,12 +50,14 @@ def relu(x: Array, workspace: Workspace = FRESH) -> Array:
     """y = max(x, 0), any shape                                                                 (D2)"""
     check_activations(x, None, "relu: x")
     y = workspace.empty(x.shape, x.dtype)
-    with workspace.scratch():
-        # `maximum` with a plain number is five times slower than with an array.
-        zeros = workspace.empty(x.shape[1:], x.dtype)
-        zeros[...] = 0
-        np.maximum(x, zeros, out=y)
+    _maximum_with_zero(x, y, workspace)
     return y
+
+
+def rectify(y: Array, workspace: Workspace = FRESH) -> None:
+    """`relu` in y's own memory."""
+    check_activations(y, None, "rectify: y")
+    _maximum_with_zero(y, y, workspace)
 
 
 def relu_backward(dy: Array, y: Array, workspace: Workspace = FRESH) -> Array:
@@ -91,3 +93,11 @@ def _features(x: Array, w: Array, operation: str) -> int:
         refuse(f"{operation}: w", found, "two axes (F, C), none empty")
     check_array(w, (w.shape[0], x.shape[0]), x.dtype, f"{operation}: w")
     return int(w.shape[0])
+
+
+def _maximum_with_zero(x: Array, y: Array, workspace: Workspace) -> None:
+    with workspace.scratch():
+        # `maximum` with a plain number is five times slower than with an array.
+        zeros = workspace.empty(x.shape[1:], x.dtype)
+        zeros[...] = 0
+        np.maximum(x, zeros, out=y)
