@@ -192,11 +192,12 @@ class Bench:
 
     def budget(self, uniform: int, method: str) -> Program:
         """Bits by layer in the bytes of `uniform` ones."""
-        model = self.float_net()
-        bytes_of = sum(row[uniform] for row in sizes(model, CHOICES).values())
-        bits = allocate(model, self.validation.images, bytes_of, CHOICES)
-        print(f"seed {self.seed}: in the bytes of {uniform} bits: {bits}")
-        return self.after(bits, 8, method)
+        key, model = f"budget {uniform}", self.float_net()
+        if key not in self.models:
+            bytes_of = sum(row[uniform] for row in sizes(model, CHOICES).values())
+            self.models[key] = allocate(model, self.validation.images, bytes_of, CHOICES)
+            print(f"seed {self.seed}: in the bytes of {uniform} bits: {self.models[key]}")
+        return self.after(self.models[key], 8, method)
 
     def qat(self, weights: int, activations: int) -> Program:
         fake = self.trained_for(weights, activations)
