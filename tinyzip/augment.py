@@ -31,7 +31,7 @@ from scipy import ndimage
 from tinyzip.data import check_images
 from tinyzip.refuse import refuse
 
-PORTION = 32 * 28 * 28  # pixels worked on at a time, so that all arrays about them stay in the cache
+PORTION = 13 * 28 * 28  # pixels worked on at a time: few, so that what is freed is used again while in cache
 
 
 @dataclass(frozen=True)
@@ -77,41 +77,31 @@ class Augment:
         step = max(1, PORTION // (H * W))
         for start in range(0, len(images), step):
             part = images[start : start + step]
-            rows, columns = self.places(len(part), H, W, rng)
-            moved[start : start + step] = sample(part, rows, columns)
+            moved[start : start + step] = sample(part, self.places(len(part), H, W, rng))
         return moved
 
-    def places(
-        self, N: int, H: int, W: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Where each of N output images looks up its pixels, by (A1): rows and columns, (N, H, W) each."""
+    def places(self, N: int, H: int, W: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Where each of N output images looks up its pixels, by (A1): rows and columns, (2, N, H, W)."""
         theta = np.deg2rad(rng.uniform(-self.rotation, self.rotation, N))
         size = rng.uniform(1 - self.scale, 1 + self.scale, N)
         t = rng.uniform(-self.shift, self.shift, (2, N))
-        cos, sin = np.cos(theta) / size, np.sin(theta) / size
+        cos, sin = (np.cos(theta) / size)[:, None], (np.sin(theta) / size)[:, None]
         y = np.arange(H) - (H - 1) / 2 - t[0, :, None]
         x = np.arange(W) - (W - 1) / 2 - t[1, :, None]
-        rows = _plane((H - 1) / 2 + cos[:, None] * y, sin[:, None] * x)
-        columns = _plane(-sin[:, None] * y, (W - 1) / 2 + cos[:, None] * x)
+        along_rows = np.array([(H - 1) / 2 + cos * y, -sin * y], np.float32)
+        along_columns = np.array([sin * x, (W - 1) / 2 + cos * x], np.float32)
+        places: NDArray[np.float32] = along_rows[:, :, :, None] + along_columns[:, :, None, :]
         alpha, sigma = self.elastic
         if alpha:
             noise = rng.random((2, N, H, W), np.float32)
             noise -= np.float32(0.5)
             noise *= np.float32(2 * alpha)
-            field = gaussian(H, sigma) @ noise @ gaussian(W, sigma)
-            rows += field[0]
-            columns += field[1]
-        return rows, columns
+            places += np.matmul(gaussian(H, sigma) @ noise, gaussian(W, sigma), out=noise)
+        return places
 
 
 def _is_strength(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and bool(0 <= value < np.inf)
-
-
-def _plane(along_rows: NDArray[Any], along_columns: NDArray[Any]) -> NDArray[np.float32]:
-    """The sum of a (N, H) and a (N, W) array as (N, H, W) float32."""
-    a, b = along_rows.astype(np.float32), along_columns.astype(np.float32)
-    return a[:, :, None] + b[:, None, :]
 
 
 @cache
@@ -122,40 +112,42 @@ def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
     return matrix
 
 
-def sample(images: NDArray[Any], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[Any]:
+def sample(images: NDArray[Any], places: NDArray[np.float32]) -> NDArray[Any]:
     """Bilinear lookup (A3) in images that are surrounded by zeros.
 
-    images         (N, H, W) or (N, C, H, W), uint8 or floats
-    rows, columns  (N, OH, OW) float32, pixels from the centre of the first one
-    returns        (N, OH, OW) or (N, C, OH, OW), the images' dtype; bytes are rounded half up
+    images   (N, H, W) or (N, C, H, W), uint8 or floats
+    places   (2, N, OH, OW) float32, rows and columns in pixels from the centre of the first; used up
+    returns  (N, OH, OW) or (N, C, OH, OW), the images' dtype; bytes are rounded half up
     """
     N, H, W = len(images), *images.shape[-2:]
     # A frame of zeros, one pixel before and two behind: what looks further out sees no more than that.
-    rows = np.minimum(np.maximum(rows + np.float32(1), 0), np.float32(H + 1))
-    columns = np.minimum(np.maximum(columns + np.float32(1), 0), np.float32(W + 1))
-    top, left = np.floor(rows), np.floor(columns)
-    rows -= top
-    columns -= left
-    first = top.astype(np.intp)
-    first *= W + 3
-    first += left.astype(np.intp)
-    first += np.arange(N)[:, None, None] * ((H + 3) * (W + 3))
+    places += np.float32(1)
+    np.clip(places, 0, np.array([H + 1, W + 1], np.float32)[:, None, None, None], out=places)
+    whole = np.floor(places)
+    places -= whole
+    rows, columns = places
+    top, left = whole.astype(np.int32)
+    top *= W + 3
+    top += left
+    top += (np.arange(N, dtype=np.int32) * ((H + 3) * (W + 3)))[:, None, None]
+    first = top.astype(np.intp)  # what `take` would convert to each time
+    del whole, top, left
 
     channels = images.reshape(N, -1, H, W)
     dtype = np.result_type(images.dtype, np.float32)
     framed = np.zeros((N, H + 3, W + 3), dtype)
     pixels = framed.reshape(-1)
+    upper, lower, right = (np.empty(rows.shape, dtype) for _ in range(3))
     out = np.empty((N, channels.shape[1], *rows.shape[1:]), images.dtype)
     for c in range(channels.shape[1]):
         framed[:, 1:-2, 1:-2] = channels[:, c]
-        upper, right = pixels.take(first), pixels[1:].take(first)
-        lower, opposite = pixels[W + 3 :].take(first), pixels[W + 4 :].take(first)
-        right -= upper
-        right *= columns
-        upper += right
-        opposite -= lower
-        opposite *= columns
-        lower += opposite
+        for y, start in ((upper, 0), (lower, W + 3)):
+            # No place is outside, but a `take` that may raise writes to a copy of its output first.
+            pixels[start:].take(first, out=y, mode="wrap")
+            pixels[start + 1 :].take(first, out=right, mode="wrap")
+            right -= y
+            right *= columns
+            y += right
         lower -= upper
         lower *= rows
         upper += lower

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tiny import IMAGES, LABELS, bytes_of, jitter, network
 
+from tinyzip.augment import Augment
 from tinyzip.models import seed_net
 from tinyzip.nn.history import Bar, History
 from tinyzip.nn.layers import Flatten, Linear, ReLU
@@ -241,11 +242,11 @@ def wide():
     return Sequential.create(layers, (1, 28, 28), np.random.default_rng(0))
 
 
-def steps_of(model, workers):
+def steps_of(model, workers, augment=None):
     """A function that takes one step of a training on 28×28 images, batch 128."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (1000, 28, 28), dtype=np.uint8), rng.integers(0, 10, 1000)
-    recipe = Recipe(100, 128, AdamW(), one_cycle(1e-3), hard_labels, None)
+    recipe = Recipe(100, 128, AdamW(), one_cycle(1e-3), hard_labels, augment)
     training = Training(model, images, labels, recipe, rng, workers)
 
     def step():
@@ -256,10 +257,11 @@ def steps_of(model, workers):
     return step
 
 
+@pytest.mark.parametrize("augment", [None, Augment(1, 8, 0.08), Augment(elastic=(34, 4))])
 @pytest.mark.parametrize("model", [seed_net(np.random.default_rng(0)), wide()], ids=["seed net", "wide"])
-def test_after_the_first_step_a_step_allocates_less_than_a_megabyte(model):
+def test_after_the_first_step_a_step_allocates_less_than_a_megabyte(model, augment):
     with Workers(2) as workers:
-        step = steps_of(model, workers)
+        step = steps_of(model, workers, augment)
         step()
         tracemalloc.start()
         try:
