@@ -2,8 +2,8 @@
 
 The seed's network is trained in float and then quantized to fewer and fewer bits, in two ways. After
 training: ranges that clip nothing, then ranges of least squared error, then shifted biases, then learned
-rounding. And by training for it: stepwise from 8 bits down to 1, each step a fake-quantized student of the
-float network that starts from the step before. Images enter with as many bits as the activations have,
+rounding. And by training for it, stepwise: each step is a fake-quantized student of the float network that
+starts from a step with more bits. Images enter with as many bits as the activations have,
 all layers have the bits that the column says, and only the logits always have 8.
 
 Two more questions are rows of the same table. Where is a byte best spent? (A byte budget against uniform
@@ -78,8 +78,8 @@ STEPS = {  # by bits of weights and activations
     (4, 8): Step((8, 8), 6, 2e-3, 0.7, 3.0),
     (4, 4): Step((4, 8), 8, 2e-3, 0.9, 3.0),
     (3, 8): Step((4, 8), 10, 3e-3, 0.9, 3.0),
-    (2, 8): Step((3, 8), 16, 6e-3, 1.0, 4.0),
-    (1, 8): Step((2, 8), 30, 3e-3, 1.0, 4.0),
+    (2, 8): Step((8, 8), 8, 6e-3, 1.0, 4.0),
+    (1, 8): Step((8, 8), 8, 2e-3, 0.9, 3.0),
 }
 FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 5
 
