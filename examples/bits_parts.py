@@ -1,6 +1,7 @@
 """Helpers of `bits.py`: a network made hard to quantize, the table, and its picture."""
 
 from collections import defaultdict
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def rescaled(model: Sequential, rng: np.random.Generator, spread: float) -> Sequ
 
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Errors above float, mean ± standard deviation over seeds, and mean bytes of the packed program."""
+    seeds = len({row["seed"] for row in rows})
+    spread = np.std if seeds == 1 else partial(np.std, ddof=1)
     cells = defaultdict(list)
     for row in rows:
         cells[row["model"], row["method"], row["weight_bits"], row["activation_bits"]].append(row)
@@ -47,7 +50,8 @@ def as_table(rows: list[dict[str, Any]]) -> str:
         base = [cells[own[0]][i]["float_errors"] for i in range(len(cells[own[0]]))]
         lines += [
             "",
-            f"{model}: {np.mean(base):.1f} ± {np.std(base):.1f} errors in float; above that, and bytes",
+            f"{model}: {np.mean(base):.1f} ± {spread(base):.1f} errors in float ({seeds} seeds); "
+            "above that, and bytes",
         ]
         lines.append(f"{'weights / activations':<30}" + "".join(f"{f'{w:g}/{a}':>20}" for w, a in columns))
         for method in dict.fromkeys(key[1] for key in own):
@@ -56,7 +60,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
                 found = cells.get((model, method, *column), [])
                 above = [row["errors"] - row["float_errors"] for row in found]
                 size = np.mean([row["bytes"] for row in found]) if found else 0
-                line += f"{f'{np.mean(above):+.1f} ± {np.std(above):.1f} {size:7,.0f}' if found else '':>20}"
+                line += f"{f'{np.mean(above):+.1f} ± {spread(above):.1f} {size:7,.0f}' if found else '':>20}"
             lines.append(line.rstrip())
     return "\n".join(lines)
 
