@@ -65,9 +65,10 @@ def weighted(draw: Draw, kind: Any, shape: tuple[int, ...], x: Codes, **fields: 
     w = integers(draw, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, shape)
     bias = integers(draw, -1000, 1000, shape[:1]) if draw(st.booleans()) else None
     rounding = draw(st.sampled_from(["double", "single", "shift"]))
-    first = kind(w, bias, 2**30, 40, x, weight_bits=bits, **fields)
+    first = kind(w, bias, 2**30, 40, x, weight_bits=bits, **fields).checked("drawn")
     m0, n = scales(draw, channel_bounds(first, x), rounding)
-    return kind(w, bias, m0, n, draw(codes()), weight_bits=bits, rounding=rounding, **fields)
+    drawn = kind(w, bias, m0, n, draw(codes()), weight_bits=bits, rounding=rounding, **fields)
+    return drawn.checked("drawn")
 
 
 def padded_window(draw: Draw, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tinyzip.integer import (
     GlobalAvgPool,
     Linear,
     MaxPool2d,
+    Operator,
     Program,
     multiplier,
     run,
@@ -45,6 +46,11 @@ def small() -> Program:
 def conv(**fields: Any) -> Conv2d:
     given = {"w": np.ones((2, 1, 3, 3), int), "bias": None, "m0": M0, "n": N, "y": BYTE}
     return Conv2d(**(given | fields))
+
+
+def alone(operator: Operator, shape: tuple[int, ...] = (1, 8, 8)) -> Program:
+    """The program of one operator on bytes."""
+    return Program((operator,), shape, BYTE)
 
 
 def test_a_program_built_by_hand_runs() -> None:
@@ -96,15 +102,21 @@ def test_programs_are_values() -> None:
 
 def test_the_given_arrays_are_copied() -> None:
     w = np.ones((2, 1, 3, 3), np.int8)
-    operator = conv(w=w)
+    program = alone(conv(w=w))
     w[:] = 5
-    assert (operator.w == 1).all() and w.flags.writeable
+    assert program == alone(conv()) and w.flags.writeable
 
 
 def test_scalars_hold_for_all_outputs_and_numbers_may_be_lists() -> None:
-    assert conv(m0=M0, n=N) == conv(m0=[M0, M0], n=np.array([N]), bias=[0, 0])
-    assert conv(stride=2, padding=1) == conv(stride=(2, 2), padding=((1, 1), (1, 1)))
-    assert MaxPool2d(2) == MaxPool2d((2, 2), stride=2)
+    assert alone(conv(m0=M0, n=N)) == alone(conv(m0=[M0, M0], n=np.array([N]), bias=[0, 0]))
+    assert alone(conv(stride=2, padding=1)) == alone(conv(stride=(2, 2), padding=((1, 1), (1, 1))))
+    assert alone(conv(w=[[[[1]]]], m0=[M0])) == alone(conv(w=np.ones((1, 1, 1, 1), np.uint8)))
+    assert alone(MaxPool2d(2)) == alone(MaxPool2d((2, 2), stride=2))
+
+
+def test_records_compare_before_they_are_checked_too() -> None:
+    assert conv(bias=None) == conv(bias=None) and conv(bias=[0, 0]) == conv(bias=[0, 0])
+    assert conv(bias=None) != conv(bias=np.zeros(2, int)) and conv(bias=np.zeros(2, int)) != conv(bias=None)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +127,8 @@ def test_scalars_hold_for_all_outputs_and_numbers_may_be_lists() -> None:
         ({"w": np.full((2, 1, 3, 3), 8), "weight_bits": 4}, r"w.*8.*-8 to 7"),
         ({"w": np.full((2, 1, 3, 3), 128)}, r"w.*128.*-128 to 127"),
         ({"w": np.zeros((0, 1, 3, 3), int)}, r"w.*shape \(0"),
+        ({"w": [[1, 2], [3]]}, r"w.*unequal lengths.*array of integers"),
+        ({"w": [["1"]]}, r"w.*dtype.*integers"),
         ({"w": np.arange(-1, 2).repeat(6).reshape(2, 1, 3, 3), "weight_bits": 1}, r"w.*−1, 0 and 1.*one bit"),
         ({"weight_bits": 0}, r"weight_bits.*0.*1 to 8"),
         ({"weight_bits": 9}, r"weight_bits.*9.*1 to 8"),
@@ -123,21 +137,24 @@ def test_scalars_hold_for_all_outputs_and_numbers_may_be_lists() -> None:
         ({"bias": [0.5, 0.5]}, r"bias.*float64.*integers"),
         ({"m0": 2**30 - 1}, r"m0.*1073741823.*1073741824"),
         ({"m0": 2**31}, r"m0.*2147483648"),
+        ({"m0": 2**70}, r"m0.*1180591620717411303424"),
+        ({"m0": [-(2**70), M0]}, r"m0.*-1180591620717411303424"),
         ({"m0": [M0] * 3}, r"m0, n.*\(3,\).*\(2,\)"),
         ({"n": 0}, r"n: .*0.*1 to 127"),
         ({"n": 128}, r"n: .*128.*1 to 127"),
         ({"n": 40.0}, r"n: .*float64"),
         ({"y": "codes"}, r"y.*str.*Codes"),
         ({"rounding": "up"}, r"rounding.*'up'.*double, single, shift"),
+        ({"name": 3}, r"name.*3.*string"),
         ({"rounding": "shift"}, r"m0.*2\^30"),
         ({"stride": 0}, r"stride.*0"),
         ({"padding": -1}, r"padding.*-1"),
         ({"groups": 3}, r"groups.*3.*divisor"),
     ],
 )
-def test_a_convolution_that_could_not_be_right_is_refused(fields: dict[str, Any], words: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=f"Conv2d: {words}"):
-        conv(**fields)
+def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=rf"^operator 1 \(Conv2d\): {words}"):
+        Program((MaxPool2d(1), conv(**fields)), (1, 8, 8), BYTE)
 
 
 @pytest.mark.parametrize(
@@ -190,14 +207,18 @@ def test_a_chain_that_does_not_hold_is_refused_by_index_and_kind(
 
 
 def test_pools_and_means_refuse_what_makes_no_sense() -> None:
-    with pytest.raises(ValueError, match=r"MaxPool2d: padding.*\(2, 0\).*less than the window's 2"):
-        MaxPool2d(2, padding=((2, 0), (0, 0)))
-    with pytest.raises(ValueError, match=r"AvgPool2d: kernel.*0"):
-        AvgPool2d(0)
-    with pytest.raises(ValueError, match=r"GlobalAvgPool: m0, n, y.*1 of the three"):
-        GlobalAvgPool(m0=2**30)
-    with pytest.raises(ValueError, match=r"GlobalAvgPool: m0"):
-        GlobalAvgPool(2**29 - 1, 40, BYTE)
+    with pytest.raises(ValueError, match=r"\(MaxPool2d\): padding.*\(2, 0\).*less than the window's 2"):
+        alone(MaxPool2d(2, padding=((2, 0), (0, 0))))
+    with pytest.raises(ValueError, match=r"\(AvgPool2d\): kernel.*0"):
+        alone(AvgPool2d(0))
+    with pytest.raises(TypeError, match=r"\(AvgPool2d\): y.*int.*Codes"):
+        alone(AvgPool2d(2, y=cast(Any, 6)))
+    with pytest.raises(ValueError, match=r"\(GlobalAvgPool\): m0, n, y.*1 of the three"):
+        alone(GlobalAvgPool(m0=2**30))
+    with pytest.raises(ValueError, match=r"\(GlobalAvgPool\): m0.*536870911.*536870912"):
+        alone(GlobalAvgPool(2**29 - 1, 40, BYTE))
+    with pytest.raises(ValueError, match=r"\(GlobalAvgPool\): rounding"):
+        alone(GlobalAvgPool(rounding=cast(Any, "up")))
 
 
 @pytest.mark.parametrize(

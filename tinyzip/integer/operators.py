@@ -1,16 +1,18 @@
-"""The operators of an integer program: plain records, no behaviour.
+"""The operators of an integer program: plain records.
 
-Each record holds what its operator computes with, and refuses what could never be right on its own: a wrong
-dtype, a weight outside its bits, a multiplier out of range. What depends on the neighbours (shapes, the codes
-that come in, the accumulator's bound) is for `Program` to check. The codes that an operator reads are those
-that the operator before it writes; so a record carries only `y`, the codes it writes.
+A record holds what its operator computes with, just as it is given: lists, one number for all outputs, None
+for no bias. `checked` refuses what could never be right (a wrong dtype, weights outside their bits, a multiplier
+out of range) and returns the record in full, its arrays copied and read-only, since a program is a value.
+`Program` calls it, because only a program knows an operator's index and can say which one is wrong; and then
+checks what depends on the neighbours: shapes, the codes that come in, the accumulator's bound. The codes that
+an operator reads are those that the operator before it writes; so a record carries only `y`, the codes it
+writes.
 
-Arrays are copied and made read-only, since a program is a value. Two operators are equal when all their
-fields are.
+Two operators of programs are equal when all their fields are.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,12 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 
 def frozen(value: Any, argument: str, dtype: Any, lo: int, hi: int) -> NDArray[Any]:
     """A read-only copy of `value` as `dtype`, all of it in [lo, hi]; refuses what is not integer."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu":
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        refuse(argument, "lists of unequal lengths", "an array of integers")
+    beyond = array.dtype == object and all(isinstance(v, int) for v in array.flat)  # more than 64 bits
+    if array.dtype.kind not in "iu" and not beyond:
         refuse(argument, f"dtype {array.dtype}", "integers", TypeError)
     if array.size == 0:
         refuse(argument, f"shape {array.shape}", "at least one value")
@@ -53,22 +59,28 @@ class Operator:
         if type(other) is not type(self):
             return NotImplemented
         pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
-        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+        return all(np.array_equal(a, b) if np.ndarray in (type(a), type(b)) else a == b for a, b in pairs)
 
     def __hash__(self) -> int:
         return hash((self.kind, self.name))
 
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def checked(self, where: str) -> Self:
+        """This record in full; refuses, naming `where`, what could not be right in any program."""
+        if not isinstance(self.name, str):
+            refuse(f"{where}: name", repr(self.name), "a string", TypeError)
+        return self
 
-    def _check_codes(self, y: Any) -> None:
-        if not isinstance(y, Codes):
-            refuse(f"{self.kind}: y", type(y).__name__, "Codes", TypeError)
 
-    def _check_rounding(self, rounding: Any) -> None:
-        if rounding not in ROUNDINGS:
-            refuse(f"{self.kind}: rounding", repr(rounding), f"one of {', '.join(ROUNDINGS)}")
+def check_codes(y: Any, where: str) -> None:
+    """Refuse what is not Codes."""
+    if not isinstance(y, Codes):
+        refuse(f"{where}: y", type(y).__name__, "Codes", TypeError)
+
+
+def check_rounding(rounding: Any, where: str) -> None:
+    """Refuse a rounding that is none of the three."""
+    if not isinstance(rounding, str) or rounding not in ROUNDINGS:
+        refuse(f"{where}: rounding", repr(rounding), f"one of {', '.join(ROUNDINGS)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,29 +104,30 @@ class Weighted(Operator):
     weight_bits: int = field(default=8, kw_only=True)
     axes: ClassVar[tuple[str, ...]]
 
-    def __post_init__(self) -> None:
-        bits = whole(self.weight_bits, f"{self.kind}: weight_bits", 1, 8)
+    def checked(self, where: str) -> Self:
+        super().checked(where)
+        bits = whole(self.weight_bits, f"{where}: weight_bits", 1, 8)
         most = max(2 ** (bits - 1) - 1, 1)
-        w = frozen(self.w, f"{self.kind}: w", np.int8, -(2 ** (bits - 1)), most)
+        w = frozen(self.w, f"{where}: w", np.int8, -(2 ** (bits - 1)), most)
         if w.ndim != len(self.axes):
-            refuse(f"{self.kind}: w", f"shape {w.shape}", f"the axes ({', '.join(self.axes)})")
+            refuse(f"{where}: w", f"shape {w.shape}", f"the axes ({', '.join(self.axes)})")
         if bits == 1 and np.unique(w).size > 2:
-            refuse(f"{self.kind}: w", "−1, 0 and 1", "no more than two values in one bit")
+            refuse(f"{where}: w", "−1, 0 and 1", "no more than two values in one bit")
         F = w.shape[0]
         bias = np.zeros(F, np.int32) if self.bias is None else self.bias
-        bias = frozen(bias, f"{self.kind}: bias", np.int32, -(2**31), 2**31 - 1)
-        m0 = frozen(self.m0, f"{self.kind}: m0", np.int64, M0_LEAST, M0_MOST)
-        n = frozen(self.n, f"{self.kind}: n", np.int64, N_LEAST, N_MOST)
+        bias = frozen(bias, f"{where}: bias", np.int32, -(2**31), 2**31 - 1)
+        m0 = frozen(self.m0, f"{where}: m0", np.int64, M0_LEAST, M0_MOST)
+        n = frozen(self.n, f"{where}: n", np.int64, N_LEAST, N_MOST)
         if bias.shape != (F,):
-            refuse(f"{self.kind}: bias", f"shape {bias.shape}", f"({F},), one for each output")
+            refuse(f"{where}: bias", f"shape {bias.shape}", f"({F},), one for each output")
         if m0.shape not in ((), (1,), (F,)) or n.shape not in ((), (1,), (F,)):
-            refuse(f"{self.kind}: m0, n", f"shapes {m0.shape}, {n.shape}", f"({F},), or one number")
-        self._check_rounding(self.rounding)
+            refuse(f"{where}: m0, n", f"shapes {m0.shape}, {n.shape}", f"({F},), or one number")
+        check_rounding(self.rounding, where)
         if self.rounding == "shift" and (m0 != M0_LEAST).any():
-            refuse(f"{self.kind}: m0", f"{int(m0.max())}", "2^30 for a rounding that only shifts")
-        self._check_codes(self.y)
-        m0, n = (frozen(np.broadcast_to(a, F), self.kind, np.int64, 0, M0_MOST) for a in (m0, n))
-        self._set(w=w, bias=bias, m0=m0, n=n, weight_bits=bits)
+            refuse(f"{where}: m0", f"{int(m0.max())}", "2^30 for a rounding that only shifts")
+        check_codes(self.y, where)
+        m0, n = (frozen(np.broadcast_to(a, F), where, np.int64, 0, M0_MOST) for a in (m0, n))
+        return replace(self, w=w, bias=bias, m0=m0, n=n, weight_bits=bits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +144,13 @@ class Conv2d(Weighted):
     groups: int = 1
     axes: ClassVar[tuple[str, ...]] = ("F", "C/groups", "kh", "kw")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        groups = whole(self.groups, "Conv2d: groups", 1, 2**31)
-        if self.w.shape[0] % groups:
-            refuse("Conv2d: groups", groups, f"a divisor of the {self.w.shape[0]} outputs")
-        stride, padding = pair(self.stride, "Conv2d: stride"), padding_of(self.padding, "Conv2d: padding")
-        self._set(groups=groups, stride=stride, padding=padding)
+    def checked(self, where: str) -> Self:
+        full = super().checked(where)
+        groups, F = whole(self.groups, f"{where}: groups", 1, 2**31), len(full.w)
+        if F % groups:
+            refuse(f"{where}: groups", groups, f"a divisor of the {F} outputs")
+        stride, padding = pair(self.stride, f"{where}: stride"), padding_of(self.padding, f"{where}: padding")
+        return replace(full, groups=groups, stride=stride, padding=padding)
 
     @property
     def kernel(self) -> Pair:
@@ -165,16 +178,17 @@ class Pool(Operator):
     padding: Padding = NO_PADDING
     y: Codes | None = None
 
-    def __post_init__(self) -> None:
-        kernel = pair(self.kernel, f"{self.kind}: kernel")
-        stride = kernel if self.stride is None else pair(self.stride, f"{self.kind}: stride")
-        padding = padding_of(self.padding, f"{self.kind}: padding")
+    def checked(self, where: str) -> Self:
+        super().checked(where)
+        kernel = pair(self.kernel, f"{where}: kernel")
+        stride = kernel if self.stride is None else pair(self.stride, f"{where}: stride")
+        padding = padding_of(self.padding, f"{where}: padding")
         for k, ends in zip(kernel, padding, strict=True):
             if max(ends) >= k:
-                refuse(f"{self.kind}: padding", ends, f"less than the window's {k}, or a window sees nothing")
+                refuse(f"{where}: padding", ends, f"less than the window's {k}, or a window sees nothing")
         if self.y is not None:
-            self._check_codes(self.y)
-        self._set(kernel=kernel, stride=stride, padding=padding)
+            check_codes(self.y, where)
+        return replace(self, kernel=kernel, stride=stride, padding=padding)
 
     @property
     def steps(self) -> Pair:
@@ -208,17 +222,18 @@ class GlobalAvgPool(Operator):
     y: Codes | None = None
     rounding: Rounding = "double"
 
-    def __post_init__(self) -> None:
-        self._check_rounding(self.rounding)
+    def checked(self, where: str) -> Self:
+        super().checked(where)
+        check_rounding(self.rounding, where)
         given = [value is not None for value in (self.m0, self.n, self.y)]
         if any(given) != all(given):
-            refuse("GlobalAvgPool: m0, n, y", f"{sum(given)} of the three", "all of them or none")
-        if self.y is not None:
-            least = M0_LEAST if self.rounding == "shift" else M0_LEAST // 2
-            most = M0_LEAST if self.rounding == "shift" else M0_MOST
-            self._set(m0=whole(self.m0, "GlobalAvgPool: m0", least, most))
-            self._set(n=whole(self.n, "GlobalAvgPool: n", N_LEAST, N_MOST))
-            self._check_codes(self.y)
+            refuse(f"{where}: m0, n, y", f"{sum(given)} of the three", "all of them or none")
+        if self.y is None:
+            return self
+        check_codes(self.y, where)
+        least, most = (M0_LEAST, M0_LEAST) if self.rounding == "shift" else (M0_LEAST // 2, M0_MOST)
+        m0, n = whole(self.m0, f"{where}: m0", least, most), whole(self.n, f"{where}: n", N_LEAST, N_MOST)
+        return replace(self, m0=m0, n=n)
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,14 +52,16 @@ class Program:
             refuse("Program: shape", self.shape, "(C, H, W) or (C,)")
         if not isinstance(self.input, Codes):
             refuse("Program: input", type(self.input).__name__, "Codes", TypeError)
-        object.__setattr__(self, "operators", tuple(self.operators))
         shape = tuple(whole(size, "Program: shape", 1, 2**31) for size in self.shape)
         object.__setattr__(self, "shape", shape)
+        operators = []
         for i, operator in enumerate(self.operators):
             if not isinstance(operator, OPERATORS):
                 refuse(f"operator {i}", type(operator).__name__, "an operator of this package", TypeError)
             if isinstance(operator, Argmax) and i + 1 < len(self.operators):
                 refuse(place(i, operator), "operators after it", "to be the last")
+            operators.append(operator.checked(place(i, operator)))
+        object.__setattr__(self, "operators", tuple(operators))
         steps = zip(self.operators, self.codes, self.bounds, strict=False)
         for i, (operator, x, bound) in enumerate(steps):
             check_sums(operator, x, bound, place(i, operator))

@@ -124,8 +124,9 @@ def _affine(
     }
     layer = block.layer
     if isinstance(layer, Conv2d):
-        return integer.Conv2d(**common, stride=layer.stride, padding=layer.padding, groups=layer.groups)
-    return integer.Linear(**common)
+        common |= {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
+        return integer.Conv2d(**common).checked("Conv2d")
+    return integer.Linear(**common).checked("Linear")
 
 
 def _carry(name: str, layer: Carrier) -> Operator:
