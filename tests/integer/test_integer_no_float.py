@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, programs
 
-from tinyzip.integer import Program, run
+from tinyzip.integer import Flatten, Program, run
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -83,7 +83,7 @@ def test_a_run_touches_integers_only(data: Any) -> None:
     for trace in (False, True):
         calls = Watched.calls
         output = run(program, x.view(Watched), trace=trace)
-        assert Watched.calls > calls
+        assert Watched.calls > calls or all(isinstance(o, Flatten) for o in program.operators)
         last = output[-1] if trace else output
         assert isinstance(last, Watched)
         np.testing.assert_array_equal(plain(last), run(program, x))

@@ -235,8 +235,21 @@ def test_pools_and_means_refuse_what_makes_no_sense() -> None:
 )
 def test_codes_that_the_program_does_not_take_are_refused(codes: Any, words: str) -> None:
     program = Program((conv(),), (1, 8, 8), Codes(0, 15, 0))
-    with pytest.raises((ValueError, TypeError), match=f"run: codes: found {words}"):
+    where = r"^run: codes, read by operator 0 \(Conv2d\)"
+    with pytest.raises((ValueError, TypeError), match=f"{where}: found {words}"):
         run(program, codes)
+
+
+@pytest.mark.parametrize("lo, hi", [(0, 254), (1, 255), (-127, 127), (-128, 126), (-100, 27)])
+def test_codes_just_outside_the_range_are_refused(lo: int, hi: int) -> None:
+    """Only a range that fills its byte needs no look."""
+    program = Program((Flatten(),), (1,), Codes(lo, hi, hi))
+    info = np.iinfo(program.input.dtype)
+    for code in (lo, hi):
+        assert run(program, np.full((1, 2), code, program.input.dtype)).tolist() == [[code, code]]
+    for code in {max(lo - 1, info.min), min(hi + 1, info.max)} - {lo, hi}:
+        with pytest.raises(ValueError, match=f"codes from {code} to {code}, needed codes from {lo} to {hi}"):
+            run(program, np.full((1, 1), code, program.input.dtype))
 
 
 def test_an_unknown_product_and_no_threads_are_refused() -> None:

@@ -102,8 +102,8 @@ def centre(
     if top or bottom or left or right:
         out[...] = 0
     inner = out[:, top : top + H, left : left + W]
-    if codes.zero:
-        np.subtract(x, dtype.type(codes.zero), out=inner)
+    if codes.zero:  # dtype= because NumPy 1 would subtract a small number in int8, and wrap
+        np.subtract(x, dtype.type(codes.zero), out=inner, dtype=dtype)
     else:
         np.copyto(inner, x)
     return out

@@ -1,8 +1,8 @@
 """The operators of an integer program: plain records.
 
 A record holds what its operator computes with, just as it is given: lists, one number for all outputs, None
-for no bias. `checked` refuses what could never be right (a wrong dtype, weights outside their bits, a multiplier
-out of range) and returns the record in full, its arrays copied and read-only, since a program is a value.
+for no bias. `checked` refuses what could never be right (a wrong dtype, too large a weight, a multiplier out
+of range) and returns the record in full, its arrays copied and read-only, since a program is a value.
 `Program` calls it, because only a program knows an operator's index and can say which one is wrong; and then
 checks what depends on the neighbours: shapes, the codes that come in, the accumulator's bound. The codes that
 an operator reads are those that the operator before it writes; so a record carries only `y`, the codes it

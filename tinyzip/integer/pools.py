@@ -119,7 +119,7 @@ def global_avg_pool(
     C, H, W, N = x.shape
     dtype = accumulator_of(bound)
     wide = take(x, x.shape, dtype, workspace)
-    np.subtract(x, dtype.type(0 if operator.y is None else codes.zero), out=wide)
+    np.subtract(x, dtype.type(0 if operator.y is None else codes.zero), out=wide, dtype=dtype)
     total = take(x, (C, 1, 1, N), dtype, workspace)
     np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
     if operator.y is None:

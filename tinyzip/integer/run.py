@@ -25,7 +25,7 @@ from tinyzip.integer.operators import (
     MaxPool2d,
 )
 from tinyzip.integer.pools import avg_pool2d, clamp, global_avg_pool, max_pool2d
-from tinyzip.integer.program import Program
+from tinyzip.integer.program import Program, place
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers
 from tinyzip.workspace import Workspace
@@ -132,16 +132,17 @@ def run(
 
 
 def check(program: Program, codes: NDArray[Any]) -> None:
-    """Refuse codes that are not what program.input says."""
-    x = program.input
+    """Refuse codes that are not what program.input says, naming the operator that would read them."""
+    x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
     if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
         found = codes.dtype if isinstance(codes, np.ndarray) else type(codes).__name__
-        refuse("run: codes", f"dtype {found}", f"dtype {x.dtype}", TypeError)
+        refuse(where, f"dtype {found}", f"dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
-        refuse("run: codes", f"shape {codes.shape}", f"{(*program.shape, 'N')}, N from 1 up")
-    least, most = int(codes.min()), int(codes.max())
-    if least < x.lo or most > x.hi:
-        refuse("run: codes", f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
+        refuse(where, f"shape {codes.shape}", f"{(*program.shape, 'N')}, N from 1 up")
+    if x.hi - x.lo < 255:  # else every byte is a code
+        least, most = int(codes.min()), int(codes.max())
+        if least < x.lo or most > x.hi:
+            refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
 
 
 def written(program: Program, i: int) -> np.dtype[Any]:
