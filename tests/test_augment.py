@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from tinyzip import augment
 from tinyzip.augment import Augment, gaussian, sample
+from tinyzip.workspace import Workspace
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=4, min_side=1, max_side=9)
 DTYPES = st.sampled_from([np.uint8, np.float32, np.float64])
@@ -20,6 +21,11 @@ def images_of(shape, dtype, seed=0):
     if dtype == np.uint8:
         return rng.integers(0, 256, shape, dtype=np.uint8)
     return rng.normal(size=shape).astype(dtype)
+
+
+def places_of(strength, N, H, W, rng):
+    """All of the random numbers, and where they make N images look."""
+    return strength.places(strength.draw(N, rng), H, W, rng)
 
 
 def assert_equal_up_to_rounding(found, expected):
@@ -43,7 +49,8 @@ def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
     for place in np.ndindex(shape[:-2]):
         where = [rows[place[0]], columns[place[0]]]
         ndimage.map_coordinates(images[place], where, expected[place], order=1, mode="grid-constant")
-    assert_equal_up_to_rounding(sample(images, np.stack([rows, columns])), expected)
+    sample(images, np.stack([rows, columns]), moved := np.empty_like(images))
+    assert_equal_up_to_rounding(moved, expected)
 
 
 @given(SHAPES, DTYPES, st.integers(0, 99))
@@ -74,10 +81,10 @@ def test_the_gaussian_matrix_filters_as_scipy_does(length, sigma):
 
 
 def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
-    rows, columns = Augment(elastic=(30, 3)).places(2, 12, 15, np.random.default_rng(1))
+    rows, columns = places_of(Augment(elastic=(30, 3)), 2, 12, 15, np.random.default_rng(1))
     rng = np.random.default_rng(1)
     rng.uniform(size=8)  # angles, sizes and shifts of two images, all of no strength
-    u = 2 * rng.random((2, 2, 12, 15), np.float32) - 1
+    u = 2 * rng.random((2, 2, 12, 15), np.float32).swapaxes(0, 1) - 1
     field = 30 * ndimage.gaussian_filter(u, (0, 0, 3, 3), mode="constant")
     np.testing.assert_allclose(rows - np.arange(12)[:, None], field[0], atol=1e-4)
     np.testing.assert_allclose(columns - np.arange(15), field[1], atol=1e-4)
@@ -95,8 +102,8 @@ def test_no_strength_is_the_identity_to_the_bit_in_a_new_array(shape, dtype):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_places_of_no_strength_sample_the_image_itself(dtype):
     images = images_of((3, 2, 7, 4), dtype)
-    places = Augment().places(3, 7, 4, np.random.default_rng(0))
-    np.testing.assert_array_equal(sample(images, places), images)
+    sample(images, places_of(Augment(), 3, 7, 4, np.random.default_rng(0)), moved := np.empty_like(images))
+    np.testing.assert_array_equal(moved, images)
 
 
 @given(SHAPES, DTYPES, st.integers(0, 9))
@@ -121,28 +128,30 @@ def test_the_channels_of_an_image_move_together():
     np.testing.assert_array_equal(moved[:, 0], STRONG(images[:, 0], np.random.default_rng(0)))
 
 
-def test_portions_lose_no_image(monkeypatch):
-    images = images_of((11, 6, 5), np.uint8)
-    whole = Augment(shift=0.5)(images, np.random.default_rng(0))
-    monkeypatch.setattr(augment, "PORTION", 4 * 6 * 5)
-    pieces = Augment(shift=0.5)(images, np.random.default_rng(0))
-    assert (pieces != whole).any()  # other draws, but each piece is as the whole of a smaller batch
-    rng = np.random.default_rng(0)
-    np.testing.assert_array_equal(
-        pieces, np.concatenate([Augment(shift=0.5)(images[i : i + 4], rng) for i in (0, 4, 8)])
-    )
+@given(SHAPES, DTYPES, st.integers(1, 200))
+def test_portions_and_scratch_memory_do_not_change_a_bit(shape, dtype, portion):
+    images = images_of(shape, dtype)
+    whole = STRONG(images, np.random.default_rng(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augment, "PORTION", portion)
+        workspace = Workspace()
+        for _ in range(3):
+            workspace.reset()
+            moved = STRONG(images, np.random.default_rng(0), workspace)
+            assert moved.tobytes() == whole.tobytes()
+            assert not np.shares_memory(moved, images)
 
 
 def test_strengths_stay_within_what_was_asked():
     rng, N, H, W = np.random.default_rng(3), 4000, 9, 5
     centre = np.array([4.0, 2.0])
-    rows, columns = Augment(shift=2).places(N, H, W, rng)
+    rows, columns = places_of(Augment(shift=2), N, H, W, rng)
     shift = centre[:, None] - np.array([rows[:, 4, 2], columns[:, 4, 2]])
     assert 1.95 < np.abs(shift).max() <= 2
-    rows, columns = Augment(rotation=30).places(N, H, W, rng)
+    rows, columns = places_of(Augment(rotation=30), N, H, W, rng)
     angle = np.rad2deg(np.arctan2(rows[:, 4, 3] - rows[:, 4, 2], columns[:, 4, 3] - columns[:, 4, 2]))
     assert -30.001 < angle.min() < -29 and 29 < angle.max() < 30.001
-    rows, columns = Augment(scale=0.25).places(N, H, W, rng)
+    rows, columns = places_of(Augment(scale=0.25), N, H, W, rng)
     size = 1 / (rows[:, 5, 2] - rows[:, 4, 2])
     assert 0.7499 < size.min() < 0.76 and 1.24 < size.max() < 1.2501
 

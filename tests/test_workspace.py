@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip import models, workers
-from tinyzip.workers import Workers
+from tinyzip.workers import FEWEST, Workers, stretches
 from tinyzip.workspace import ALIGNMENT, Fresh, Workspace
 
 DTYPES = st.sampled_from([np.float32, np.float64, np.uint8, np.bool_, np.int16])
@@ -147,3 +147,14 @@ def test_numpy_is_as_it_was_after_a_map(threads):
 def test_a_number_of_threads_that_is_none_is_refused(threads):
     with pytest.raises(ValueError, match="threads: found"):
         Workers(threads)
+
+
+@given(st.integers(1, 1000), st.integers(FEWEST, 100))
+def test_stretches_are_in_order_never_too_long_and_two_threads_get_as_much_each(N, most):
+    parts = stretches(N, most)
+    assert [n for part in parts for n in range(N)[part]] == list(range(N))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) <= max(most, 2 * FEWEST - 1) and len(set(sizes[:-1])) <= 1
+    if N >= 2 * FEWEST:
+        assert abs(sum(sizes[::2]) - sum(sizes[1::2])) <= max(sizes)
+        assert len(sizes) > 1

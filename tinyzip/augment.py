@@ -30,8 +30,9 @@ from scipy import ndimage
 
 from tinyzip.data import check_images
 from tinyzip.refuse import refuse
+from tinyzip.workspace import FRESH, Workspace
 
-PORTION = 13 * 28 * 28  # pixels worked on at a time: few, so that what is freed is used again while in cache
+PORTION = 64 * 28 * 28  # pixels worked on at a time: enough for the calls to be long, few enough for caches
 
 
 @dataclass(frozen=True)
@@ -60,43 +61,71 @@ class Augment:
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(_is_strength, pair)) or pair[1] == 0:
             refuse("Augment: elastic", pair, "(alpha, sigma), finite, alpha 0 or more, sigma above 0")
 
-    def __call__(self, images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def __call__(
+        self, images: NDArray[Any], rng: np.random.Generator, workspace: Workspace = FRESH
+    ) -> NDArray[Any]:
         """Each image moved by its own draw from `rng`; the same generator state gives the same bits.
 
-        images   (N, H, W) or (N, C, H, W), uint8 or floats; the channels of an image move together
-        returns  a new array of the same shape and dtype; bytes are rounded half up; equal to `images` to
-                 the bit when every strength is 0
+        images     (N, H, W) or (N, C, H, W), uint8 or floats; the channels of an image move together
+        workspace  memory for the result and on the way to it; new arrays without one
+        returns    an array of its own, of the same shape and dtype; bytes are rounded half up; equal to
+                   `images` to the bit when every strength is 0
         """
         check_images(images, "Augment: images")
         if not isinstance(rng, np.random.Generator):
             refuse("Augment: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
+        moved = workspace.empty(images.shape, images.dtype)
         if not (self.shift or self.rotation or self.scale or self.elastic[0]):
-            return images.copy()
-        moved = np.empty_like(images)
+            moved[...] = images
+            return moved
         H, W = images.shape[-2:]
+        draws = self.draw(len(images), rng)
         step = max(1, PORTION // (H * W))
         for start in range(0, len(images), step):
-            part = images[start : start + step]
-            moved[start : start + step] = sample(part, self.places(len(part), H, W, rng))
+            part = slice(start, start + step)
+            with workspace.scratch():
+                places = self.places(draws[:, part], H, W, rng, workspace)
+                sample(images[part], places, moved[part], workspace)
         return moved
 
-    def places(self, N: int, H: int, W: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Where each of N output images looks up its pixels, by (A1): rows and columns, (2, N, H, W)."""
+    def draw(self, N: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Angle θ in radians, size s, and the shift's t₀ and t₁ of N images: (4, N)."""
         theta = np.deg2rad(rng.uniform(-self.rotation, self.rotation, N))
         size = rng.uniform(1 - self.scale, 1 + self.scale, N)
-        t = rng.uniform(-self.shift, self.shift, (2, N))
-        cos, sin = (np.cos(theta) / size)[:, None], (np.sin(theta) / size)[:, None]
-        y = np.arange(H) - (H - 1) / 2 - t[0, :, None]
-        x = np.arange(W) - (W - 1) / 2 - t[1, :, None]
+        return np.stack([theta, size, *rng.uniform(-self.shift, self.shift, (2, N))])
+
+    def places(
+        self,
+        draws: NDArray[np.float64],
+        H: int,
+        W: int,
+        rng: np.random.Generator,
+        workspace: Workspace = FRESH,
+    ) -> NDArray[np.float32]:
+        """Where N output images look up their pixels, by (A1): rows and columns, (2, N, H, W).
+
+        draws  (4, N) from `draw`
+        rng    for the elastic fields, image after image: however a batch is cut, an image keeps its own
+        """
+        theta, size, *t = draws[:, :, None]
+        cos, sin = np.cos(theta) / size, np.sin(theta) / size
+        y = np.arange(H) - (H - 1) / 2 - t[0]
+        x = np.arange(W) - (W - 1) / 2 - t[1]
         along_rows = np.array([(H - 1) / 2 + cos * y, -sin * y], np.float32)
         along_columns = np.array([sin * x, (W - 1) / 2 + cos * x], np.float32)
-        places: NDArray[np.float32] = along_rows[:, :, :, None] + along_columns[:, :, None, :]
+        N = draws.shape[1]
+        places = workspace.empty((2, N, H, W), np.float32)
+        np.add(along_rows[:, :, :, None], along_columns[:, :, None, :], out=places)
         alpha, sigma = self.elastic
         if alpha:
-            noise = rng.random((2, N, H, W), np.float32)
-            noise -= np.float32(0.5)
-            noise *= np.float32(2 * alpha)
-            places += np.matmul(gaussian(H, sigma) @ noise, gaussian(W, sigma), out=noise)
+            with workspace.scratch():
+                noise, smooth = (workspace.empty((N, 2, H, W), np.float32) for _ in range(2))
+                rng.random(dtype=np.float32, out=noise)
+                noise -= np.float32(0.5)
+                noise *= np.float32(2 * alpha)
+                np.matmul(gaussian(H, sigma), noise, out=smooth)
+                np.matmul(smooth, gaussian(W, sigma), out=noise)
+                places += noise.swapaxes(0, 1)
         return places
 
 
@@ -112,33 +141,41 @@ def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
     return matrix
 
 
-def sample(images: NDArray[Any], places: NDArray[np.float32]) -> NDArray[Any]:
+def sample(
+    images: NDArray[Any],
+    places: NDArray[np.float32],
+    moved: NDArray[Any],
+    workspace: Workspace = FRESH,
+) -> None:
     """Bilinear lookup (A3) in images that are surrounded by zeros.
 
-    images   (N, H, W) or (N, C, H, W), uint8 or floats
-    places   (2, N, OH, OW) float32, rows and columns in pixels from the centre of the first; used up
-    returns  (N, OH, OW) or (N, C, OH, OW), the images' dtype; bytes are rounded half up
+    images  (N, H, W) or (N, C, H, W), uint8 or floats
+    places  (2, N, OH, OW) float32, rows and columns in pixels from the centre of the first; used up
+    moved   (N, OH, OW) or (N, C, OH, OW), the images' dtype: the result; bytes are rounded half up
     """
     N, H, W = len(images), *images.shape[-2:]
+    shape = places.shape[1:]
+    channels, out = images.reshape(N, -1, H, W), moved.reshape(N, -1, *shape[1:])
+    first = workspace.empty(shape, np.intp)  # where x₀₀ stands; `take` converts any other dtype to this one
+    dtype = np.result_type(images.dtype, np.float32)
     # A frame of zeros, one pixel before and two behind: what looks further out sees no more than that.
     places += np.float32(1)
     np.clip(places, 0, np.array([H + 1, W + 1], np.float32)[:, None, None, None], out=places)
-    whole = np.floor(places)
-    places -= whole
+    with workspace.scratch():
+        whole = np.floor(places, out=workspace.empty(places.shape, np.float32))
+        places -= whole
+        top, left = workspace.empty(places.shape, np.int32)
+        top[...], left[...] = whole
+        top *= W + 3
+        top += left
+        top += (np.arange(N, dtype=np.int32) * ((H + 3) * (W + 3)))[:, None, None]
+        first[...] = top
     rows, columns = places
-    top, left = whole.astype(np.int32)
-    top *= W + 3
-    top += left
-    top += (np.arange(N, dtype=np.int32) * ((H + 3) * (W + 3)))[:, None, None]
-    first = top.astype(np.intp)  # what `take` would convert to each time
-    del whole, top, left
 
-    channels = images.reshape(N, -1, H, W)
-    dtype = np.result_type(images.dtype, np.float32)
-    framed = np.zeros((N, H + 3, W + 3), dtype)
+    framed = workspace.empty((N, H + 3, W + 3), dtype)
+    framed[...] = 0
     pixels = framed.reshape(-1)
-    upper, lower, right = (np.empty(rows.shape, dtype) for _ in range(3))
-    out = np.empty((N, channels.shape[1], *rows.shape[1:]), images.dtype)
+    upper, lower, right = (workspace.empty(shape, dtype) for _ in range(3))
     for c in range(channels.shape[1]):
         framed[:, 1:-2, 1:-2] = channels[:, c]
         for y, start in ((upper, 0), (lower, W + 3)):
@@ -154,4 +191,3 @@ def sample(images: NDArray[Any], places: NDArray[np.float32]) -> NDArray[Any]:
         if images.dtype == np.uint8:
             upper += np.float32(0.5)
         out[:, c] = upper
-    return out.reshape(*images.shape[:-2], *rows.shape[1:])

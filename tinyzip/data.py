@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.refuse import refuse
+from tinyzip.workspace import FRESH, Workspace
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 PIECE = 1 << 20  # bytes read at a time
@@ -214,16 +215,22 @@ def _check_rng(rng: np.random.Generator, function: str) -> None:
         refuse(f"{function}: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
 
 
-def to_input(images: NDArray[Any]) -> NDArray[np.float32]:
+def to_input(images: NDArray[Any], workspace: Workspace = FRESH) -> NDArray[np.float32]:
     """Images as a network sees them: batch last, float32; bytes become k/255, rounded once, floats stay.
 
-    images   (N, H, W) or (N, C, H, W), uint8 or floats
-    returns  (C, H, W, N) float32, a new array; C = 1 where the images have no channels
+    images     (N, H, W) or (N, C, H, W), uint8 or floats
+    workspace  memory for the result; a new array without one
+    returns    (C, H, W, N) float32; C = 1 where the images have no channels
     """
     check_images(images, "to_input: images")
     if images.ndim == 3:
         images = images[:, None]
-    x = np.ascontiguousarray(np.moveaxis(images, 0, -1)).astype(np.float32)
+    turned = np.moveaxis(images, 0, -1)
+    x = workspace.empty(turned.shape, np.float32)
+    with workspace.scratch():
+        near = workspace.empty(turned.shape, images.dtype)  # turn first, convert then: bytes are fewer
+        near[...] = turned
+        x[...] = near
     if images.dtype == np.uint8:
         x /= np.float32(255)
     return x

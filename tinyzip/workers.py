@@ -12,6 +12,7 @@ they are, which is up to twice as fast for the shifted slices that windows are m
 """
 
 import functools
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -24,6 +25,8 @@ from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
 BUFFER = 2048  # numbers, a quarter of NumPy's default
+MOST_THREADS = 8  # more shards than that rarely fit in a batch
+FEWEST = 8  # examples that are worth waking another thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,6 +45,22 @@ def blas_libraries() -> Any:
     return threadpoolctl.ThreadpoolController()
 
 
+def thread_count(threads: int | None) -> int:
+    """`threads`, or one for each core up to MOST_THREADS."""
+    return min(os.cpu_count() or 1, MOST_THREADS) if threads is None else threads
+
+
+def stretches(N: int, most: int) -> list[slice]:
+    """Examples 0 … N − 1 in stretches of up to `most`: an even number of about equal ones, for two threads.
+
+    They depend on N and never on the threads, since products of other sizes may be rounded otherwise.
+    Where they would be shorter than FEWEST there is only one.
+    """
+    count = 2 * -(-N // (2 * most))
+    size = -(-N // count) if N >= 2 * FEWEST else N
+    return [slice(start, min(start + size, N)) for start in range(0, N, size)]
+
+
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
@@ -51,9 +70,9 @@ class Workers:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        if not isinstance(threads, int) or threads < 1:
+        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
             refuse("threads", threads, "a whole number from 1 up")
-        self.threads = threads
+        self.threads = int(threads)
         self.workspaces = [Workspace() for _ in range(threads)]
         self._pool: ThreadPoolExecutor | None = None
         self._limit: Any = None

@@ -67,3 +67,6 @@ class Fresh(Workspace):
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         return np.empty(shape, dtype)
+
+
+FRESH = Fresh()  # where arrays come from when the caller names no workspace; it holds no memory

@@ -16,7 +16,7 @@ from tinyzip.nn.sequential import SHARD, Sequential
 from tinyzip.nn.shards import Gradient, Shards
 from tinyzip.nn.training import shard_size
 from tinyzip.windows import im2col
-from tinyzip.workers import Workers, blas_libraries
+from tinyzip.workers import Workers, blas_libraries, stretches
 from tinyzip.workspace import Workspace
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
@@ -69,8 +69,7 @@ def forward(model: Sequential) -> Callable[[Batch, int], Run]:
 
     def start(batch: Batch, threads: int) -> Run:
         x = np.ascontiguousarray(batch.x.transpose(1, 2, 3, 0))
-        N = x.shape[-1]
-        parts = [np.ascontiguousarray(x[..., n : n + SHARD]) for n in range(0, N, SHARD)]
+        parts = [np.ascontiguousarray(x[..., part]) for part in stretches(x.shape[-1], SHARD)]
         workers = Workers(threads)
 
         def one(part: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

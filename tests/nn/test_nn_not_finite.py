@@ -29,7 +29,8 @@ def poison(at):
 def test_a_loss_that_is_not_finite_stops_with_step_rate_and_place(tmp_path, threads):
     path = tmp_path / "file"
     with pytest.raises(
-        FloatingPointError, match=r"epoch 2, step 2 of 3, learning rate 0\.00.*: loss nan, first in the aug"
+        FloatingPointError,
+        match=r"epoch 2, step 2 of 3, learning rate 0\.00.*: loss nan, first in the images",
     ):
         train(augment=poison(5), checkpoint=path, threads=threads)
     assert read(path)[0]["epoch"] == 1
@@ -46,6 +47,29 @@ def test_the_layer_where_infinity_begins_is_named():
         train(model=model.with_params(params))
     with pytest.raises(FloatingPointError, match="loss inf, first in the objective"):
         train(objective=lambda z, batch: (np.inf, z))
+
+
+def test_a_validation_loss_that_is_not_finite_stops_too_and_keeps_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "file"
+    huge = np.full((4, 6, 6), 3e38, np.float32)
+    with pytest.raises(
+        FloatingPointError, match=r"epoch 1, step 3 of 3, .*validation loss .*, first in the output of conv"
+    ):
+        train(checkpoint=path, validation=(huge, LABELS[:4]))
+    assert (read(path)[0]["epoch"], read(path)[0]["step"]) == (0, 0)
+
+
+def test_no_model_with_parameters_that_are_not_finite_is_given_back():
+    """The last step spoils them, when no loss is left to show it."""
+    losses = []
+
+    def endless_at_last(z, batch):
+        loss, dz = hard_labels(z, batch)
+        losses.append(loss)
+        return loss, dz * np.float32(np.inf if len(losses) == 9 else 1)
+
+    with pytest.raises(FloatingPointError, match=r"epoch 3, step 3 of 3, .*parameter that is not finite"):
+        train(objective=endless_at_last)
 
 
 def test_parameters_that_are_not_finite_are_not_saved_over_good_ones(tmp_path):

@@ -106,6 +106,13 @@ def test_the_same_generator_makes_the_same_network():
         np.testing.assert_array_equal(array, everything().params[key])
 
 
+@pytest.mark.parametrize("N", [1, 16, 50, 64, 129])
+def test_logits_have_the_same_bits_for_any_number_of_threads(N):
+    images = np.random.default_rng(1).integers(0, 256, (N, *SHAPE), dtype=np.uint8)
+    once = NET.logits(images, 1).tobytes()
+    assert all(NET.logits(images, threads).tobytes() == once for threads in (2, 3, None))
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_logits_in_shards_on_threads_are_those_of_one_forward(threads):
     net = everything()
@@ -158,6 +165,7 @@ RNG = np.random.default_rng(0)
         (ValueError, "logits: images", lambda: NET.logits(np.zeros((0, *SHAPE), np.uint8))),
         (ValueError, "forward: x", lambda: NET.logits(np.zeros((2, 14, 12), np.uint8))),
         (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), -1)),
+        (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), 0)),
     ],
 )
 def test_what_does_not_fit_is_refused(error, line, call):

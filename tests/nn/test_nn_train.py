@@ -60,6 +60,18 @@ def test_gradients_that_stay_in_their_shards_workspaces_have_the_same_bits(monke
         assert bytes_of(train(augment=jitter, threads=threads)[0]) == bytes_of(copied)
 
 
+def test_an_augmentation_in_scratch_memory_gives_the_bits_of_one_that_makes_new_arrays():
+    own = Augment(1, 8, 0.1, (5, 2))
+    straight = bytes_of(train(augment=own)[0])
+    assert bytes_of(train(augment=lambda images, rng: own(images, rng))[0]) == straight
+
+
+def test_images_in_any_layout_give_the_same_bits():
+    turned = np.ascontiguousarray(IMAGES.transpose(2, 0, 1)).transpose(1, 2, 0)
+    assert not turned.flags.c_contiguous
+    assert bytes_of(train(images=turned)[0]) == bytes_of(train()[0])
+
+
 def test_the_model_that_is_passed_in_is_not_changed():
     model = network()
     before = bytes_of(model)
@@ -242,11 +254,12 @@ def wide():
     return Sequential.create(layers, (1, 28, 28), np.random.default_rng(0))
 
 
-def steps_of(model, workers, augment=None):
-    """A function that takes one step of a training on 28×28 images, batch 128."""
+def steps_of(model, workers, augment=None, dtype=np.uint8):
+    """A function that takes one step of a training on 28×28 images, batch 256."""
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (1000, 28, 28), dtype=np.uint8), rng.integers(0, 10, 1000)
-    recipe = Recipe(100, 128, AdamW(), one_cycle(1e-3), hard_labels, augment)
+    images = rng.integers(0, 256, (1000, 28, 28), dtype=np.uint8).astype(dtype)
+    labels = rng.integers(0, 10, 1000)
+    recipe = Recipe(100, 256, AdamW(), one_cycle(1e-3), hard_labels, augment)
     training = Training(model, images, labels, recipe, rng, workers)
 
     def step():
@@ -259,9 +272,10 @@ def steps_of(model, workers, augment=None):
 
 @pytest.mark.parametrize("augment", [None, Augment(1, 8, 0.08), Augment(elastic=(34, 4))])
 @pytest.mark.parametrize("model", [seed_net(np.random.default_rng(0)), wide()], ids=["seed net", "wide"])
-def test_after_the_first_step_a_step_allocates_less_than_a_megabyte(model, augment):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_after_the_first_step_a_step_allocates_less_than_a_megabyte(model, augment, dtype):
     with Workers(2) as workers:
-        step = steps_of(model, workers, augment)
+        step = steps_of(model, workers, augment, dtype)
         step()
         tracemalloc.start()
         try:
@@ -315,7 +329,10 @@ NAN[7, 2, 2] = np.nan
         ({"batch": 0}, ValueError, "fit: batch"),
         ({"batch": 2.5}, ValueError, "fit: batch"),
         ({"threads": 0}, ValueError, "threads"),
+        ({"threads": True}, ValueError, "threads"),
+        ({"images": np.full(IMAGES.shape, 1e300)}, ValueError, "fit: images"),
         ({"augment": lambda images, rng: images[1:]}, ValueError, "fit: augment"),
+        ({"augment": lambda images, rng: images.tolist()}, ValueError, "fit: augment"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_by_name(options, error, argument):

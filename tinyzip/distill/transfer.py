@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from tinyzip.data import check_images, to_input
 from tinyzip.nn.model import Batch, Model
-from tinyzip.nn.train import thread_count
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
+from tinyzip.workers import Workers, thread_count
 from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]

@@ -10,7 +10,6 @@ other arrays. Backward is the chain rule, layer by layer from the end; the gradi
 themselves is not computed.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +24,7 @@ from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops import BatchNormCache
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_array
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
+from tinyzip.workers import Workers, stretches, thread_count
 from tinyzip.workspace import Workspace
 
 SHARD = 64  # examples at a time when only the answer is wanted: their activations stay in cache
@@ -163,19 +162,19 @@ class Sequential:
         """z (K, N) of images as data sets hold them, computed in shards.
 
         images   uint8 or floating point, (N, H, W) or (N, C, H, W)
-        threads  None: one for each core
+        threads  None: one for each core, 8 at most; the same bits for any number
         """
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
         z = np.empty((*self._last_shape, len(images)), self.dtype)
 
-        def run(start: int, workspace: Workspace) -> None:
-            x = to_input(images[start : start + SHARD]).astype(self.dtype, copy=False)
-            z[..., start : start + SHARD] = self.forward(x, workspace=workspace)[0]
+        def run(part: slice, workspace: Workspace) -> None:
+            x = to_input(images[part], workspace).astype(self.dtype, copy=False)
+            z[..., part] = self.forward(x, workspace=workspace)[0]
             workspace.reset()
 
-        with Workers(threads or os.cpu_count() or 1) as workers:
-            workers.map(run, range(0, len(images), SHARD))
+        with Workers(thread_count(threads)) as workers:
+            workers.map(run, stretches(len(images), SHARD))
         return z
 
     def predict(self, images: Array, threads: int | None = None) -> Array:

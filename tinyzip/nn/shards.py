@@ -29,6 +29,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.augment import Augment
 from tinyzip.data import to_input
 from tinyzip.nn.blocks import blocks, run
 from tinyzip.nn.losses import cross_entropy
@@ -36,8 +37,8 @@ from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
-from tinyzip.workspace import Workspace
+from tinyzip.workers import Workers, stretches
+from tinyzip.workspace import FRESH, Workspace
 
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
@@ -83,7 +84,7 @@ class Shards(Generic[AnyModel]):
         clock: Clock | None = None,
     ) -> None:
         self.model = model
-        self.images = images
+        self.images = np.ascontiguousarray(images)  # as `take` would have it
         self.labels = labels
         self.objective = objective
         self.augment = augment
@@ -120,30 +121,29 @@ class Shards(Generic[AnyModel]):
     def _empty(self) -> Packed:
         return Packed.like({name: self.model.params[name] for name in self.model.trainable()})
 
-    def input(self, s: int, index: NDArray[np.int64], seed: tuple[int, ...]) -> Array:
+    def input(
+        self, s: int, index: NDArray[np.int64], seed: tuple[int, ...], workspace: Workspace = FRESH
+    ) -> Array:
         """What the model sees of shard number s."""
-        images = self.images[index]
+        shape = (len(index), *self.images.shape[1:])
+        images: Array = workspace.empty(shape, self.images.dtype)
+        self.images.take(index, axis=0, out=images, mode="clip")  # a `take` that may raise writes to a copy
         if self.augment is not None:
-            shape = images.shape
-            images = self.augment(images, np.random.default_rng((*seed, s, 0)))
-            if images.shape != shape:
-                refuse("fit: augment", f"images of shape {images.shape} in return", f"{shape}")
-        return to_input(images).astype(self._dtype, copy=False)
+            rng = np.random.default_rng((*seed, s, 0))
+            if isinstance(self.augment, Augment):
+                images = self.augment(images, rng, workspace)
+            else:
+                images = self.augment(images, rng)
+            found = getattr(images, "shape", type(images).__name__)
+            if found != shape:
+                refuse("fit: augment", f"images of shape {found} in return", f"{shape}")
+        return to_input(images, workspace).astype(self._dtype, copy=False)
 
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
         """Where NaN or infinity first appears on the way from a batch's images to its loss."""
-        for name, array in self.model.params.items():
-            if not np.isfinite(array).all():
-                return f"the parameter {name}"
-        for s, start in enumerate(range(0, len(index), self.size)):
-            x = self.input(s, index[start : start + self.size], seed)
-            if not np.isfinite(x).all():
-                return "the augmented images"
-            with np.errstate(all="ignore"):
-                for name, y in self.model.activations(x).items():
-                    if not np.isfinite(y).all():
-                        return f"the output of {name}"
-        return "the objective"
+        starts = enumerate(range(0, len(index), self.size))
+        inputs = (self.input(s, index[start : start + self.size], seed) for s, start in starts)
+        return origin(self.model, inputs) or "the objective"
 
     def _shard(
         self, s: int, index: NDArray[np.int64], share: float, seed: tuple[int, ...], workspace: Workspace
@@ -152,12 +152,13 @@ class Shards(Generic[AnyModel]):
         if self._many:
             workspace = self._workspaces[s]
         with self.clock.time("images"):
-            x = self.input(s, index, seed)
+            x = self.input(s, index, seed, workspace)
         rng = np.random.default_rng((*seed, s, 1))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
             with self.clock.time("objective"):
                 loss, dz = self.objective(z, Batch(x, self.labels[index], index))
+                loss = float(loss)
             grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
         gradient: Iterable[Array]
@@ -171,6 +172,21 @@ class Shards(Generic[AnyModel]):
         return loss * share, gradient, {name: share * array for name, array in statistics.items()}
 
 
+def origin(model: Model, inputs: Iterable[Array]) -> str | None:
+    """Where NaN or infinity first appears in a model or on the way of inputs (C, H, W, N) through it."""
+    for name, array in model.params.items():
+        if not np.isfinite(array).all():
+            return f"the parameter {name}"
+    for x in inputs:
+        if not np.isfinite(x).all():
+            return "the images"
+        with np.errstate(all="ignore"):
+            for name, y in model.activations(x).items():
+                if not np.isfinite(y).all():
+                    return f"the output of {name}"
+    return None
+
+
 def _sum(_: Array, total: Array, first: Array, *others: Array) -> None:
     if not others:
         np.copyto(total, first)
@@ -182,14 +198,14 @@ def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple
     """(mean cross entropy, number of errors) of a model on images, in shards on the workers' threads."""
     dtype = next(iter(model.params.values())).dtype
 
-    def one(start: int, workspace: Workspace) -> tuple[float, int]:
-        part = slice(start, start + EVALUATION)
+    def one(part: slice, workspace: Workspace) -> tuple[float, int]:
         with np.errstate(over="ignore", invalid="ignore"):
-            z, _ = model.forward(to_input(images[part]).astype(dtype, copy=False), workspace=workspace)
+            x = to_input(images[part], workspace).astype(dtype, copy=False)
+            z, _ = model.forward(x, workspace=workspace)
             loss, _ = cross_entropy(z, labels[part])
             errors = int(np.count_nonzero(z.argmax(axis=0) != labels[part]))
         workspace.reset()
         return loss * z.shape[1], errors
 
-    parts = workers.map(one, range(0, len(images), EVALUATION))
+    parts = workers.map(one, stretches(len(images), EVALUATION))
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)

@@ -10,7 +10,6 @@ model beside a history. What it adds to the mathematics is care:
 - A loss that is not finite stops everything before it reaches the parameters.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,12 +27,10 @@ from tinyzip.nn.profile import Clock
 from tinyzip.nn.shards import Augmentation, score
 from tinyzip.nn.training import Recipe, Training
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
+from tinyzip.workers import Workers, thread_count
 
 Array = NDArray[Any]
 Callback = Callable[[Epoch], object]
-
-MOST_THREADS = 8  # more shards than that rarely fit in a batch
 
 
 def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
@@ -71,7 +68,8 @@ def fit(
     optimizer   AdamW() when None
     schedule    progress in [0, 1] -> learning rate; one_cycle(4e-3) when None
     objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads
-    augment     (images, Generator) -> images of the same shape, called likewise
+    augment     (images, Generator) -> images of the same shape, called likewise; may change those it
+                is given, and must not keep them
     validation  images and labels to be scored after each epoch
     callbacks   each is called with the `Epoch` that has ended, after it was saved
     threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit
@@ -81,8 +79,8 @@ def fit(
     profile     print where the time of the steps went, layer by layer
     returns     the trained model, and the history of all its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
-                FloatingPointError for a loss that is not finite; OSError when a checkpoint cannot be
-                written (the one before is still there); KeyboardInterrupt after Ctrl-C
+                FloatingPointError for a loss or a parameter that is not finite; OSError when a
+                checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
     """
     for name, value in (("epochs", epochs), ("batch", batch)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
@@ -113,7 +111,7 @@ def fit(
                     keeper.after_step()
                 loss, errors = None, None
                 if validation is not None:
-                    loss, errors = score(training.model, *validation, workers)
+                    loss, errors = training.validate(*validation)
                 epoch = training.close_epoch(loss, errors)
                 keeper.save()
                 for callback in callbacks:
@@ -142,8 +140,9 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
     shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
     if shape != model.shape:
         refuse(f"{argument}: images", f"examples of shape {shape}", f"{model.shape}")
-    if np.issubdtype(images.dtype, np.floating) and not all(np.isfinite(image).all() for image in images):
-        refuse(f"{argument}: images", "NaN or infinite pixels", "finite ones")
+    with np.errstate(over="ignore"):
+        if not all(np.isfinite(image.astype(np.float32, copy=False)).all() for image in images):
+            refuse(f"{argument}: images", "NaN or infinite pixels", "finite ones, also as float32")
     if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
         found = getattr(labels, "dtype", type(labels).__name__)
         refuse(f"{argument}: labels", found, "an array of whole numbers", TypeError)
@@ -154,8 +153,3 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
         K = model.forward(to_input(images[:1]).astype(dtype))[0].shape[0]
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
-
-
-def thread_count(threads: int | None) -> int:
-    """`threads`, or one for each core up to MOST_THREADS."""
-    return min(os.cpu_count() or 1, MOST_THREADS) if threads is None else threads

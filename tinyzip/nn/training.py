@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.data import to_input
 from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
@@ -25,9 +26,9 @@ from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
-from tinyzip.nn.shards import MANY, Augmentation, Shards
+from tinyzip.nn.shards import EVALUATION, MANY, Augmentation, Shards, origin, score
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
+from tinyzip.workers import Workers, stretches
 
 Array = NDArray[Any]
 
@@ -130,8 +131,25 @@ class Training(Generic[AnyModel]):
         self._clock.add("step", "forward", seconds)
         return gradient.loss
 
+    def validate(self, images: Array, labels: Array) -> tuple[float, int]:
+        """(mean cross entropy, number of errors) on images that are not trained on.
+
+        raises  FloatingPointError when the mean is not finite, with where that began
+        """
+        loss, errors = score(self.model, images, labels, self._workers)
+        if not isfinite(loss):
+            dtype = next(iter(self._params.values())).dtype
+            parts = stretches(len(images), EVALUATION)
+            where = origin(self.model, (to_input(images[part]).astype(dtype, copy=False) for part in parts))
+            self._stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
+        return loss, errors
+
     def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
-        """Write the line of a complete epoch and open the next."""
+        """Write the line of a complete epoch and open the next.
+
+        raises  FloatingPointError when a parameter is not finite
+        """
+        self._check_finite()
         loss = self.loss / len(self._images)
         lr = self._lr(self.done - 1)
         self.epoch += 1
@@ -139,6 +157,11 @@ class Training(Generic[AnyModel]):
         self.history.append(epoch)
         self._open()
         return epoch
+
+    def _check_finite(self) -> None:
+        for name, array in self._params.items():
+            if not np.isfinite(array).all():
+                self._stop(self.done - 1, "a parameter that is not finite", name)
 
     def _stop(self, step: int, what: str, where: str) -> NoReturn:
         epoch, step_of_epoch = divmod(step, self.steps)
@@ -154,9 +177,7 @@ class Training(Generic[AnyModel]):
         raises  as `checkpoint.write`; FloatingPointError when a parameter is not finite: such a state is
                 not worth keeping, and the last good one is left in place
         """
-        for name, array in self._params.items():
-            if not np.isfinite(array).all():
-                self._stop(self.done - 1, "a parameter that is not finite", name)
+        self._check_finite()
         meta = {
             "setup": self._setup,
             "epoch": self.epoch,

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.refuse import refuse
-from tinyzip.workspace import Fresh
+from tinyzip.workspace import FRESH as FRESH
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
-
-FRESH = Fresh()  # where arrays come from when the caller names no workspace; it holds no memory
 
 AXES = {1: "(C,)", 2: "two axes (C, N)", 4: "four axes (C, H, W, N)"}
 
