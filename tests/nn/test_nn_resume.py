@@ -126,6 +126,18 @@ def test_ctrl_c_during_validation_of_the_last_epoch_still_saves(tmp_path):
     assert bytes_of(train(augment=Interrupt(0), resume=path)[0]) == bytes_of(train(augment=Interrupt(0))[0])
 
 
+def test_ctrl_c_when_no_step_is_left_is_not_forgotten(tmp_path):
+    path = tmp_path / "file"
+
+    def press(epoch):
+        if epoch.epoch == EPOCHS:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="the training is saved"):
+        train(checkpoint=path, callbacks=[press])
+    assert bytes_of(train(resume=path)[0]) == bytes_of(train()[0])
+
+
 def test_a_second_ctrl_c_does_not_wait_and_leaves_no_file_half_written(tmp_path):
     path = tmp_path / "file"
     with pytest.raises(KeyboardInterrupt):
@@ -270,3 +282,27 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_training_before_it_begins
     with pytest.raises(FileNotFoundError):
         train(checkpoint=tmp_path / "folder" / "file", augment=lambda images, rng: steps.append(1))
     assert not steps
+
+
+def test_a_folder_where_no_new_file_can_be_made_stops_the_training_before_it_goes_on(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    before = path.read_bytes()
+    (tmp_path / ".file.partial").mkdir()
+    steps = []
+    with pytest.raises(IsADirectoryError):
+        train(checkpoint=path, callbacks=[steps.append])
+    assert not steps and path.read_bytes() == before
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    for use in ({"resume": tmp_path}, {"checkpoint": tmp_path}):
+        with pytest.raises(IsADirectoryError):
+            train(**use)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_a_numpy_number_can_be_saved(tmp_path):
+    path = tmp_path / "file"
+    _, history = train(checkpoint=path, objective=lambda z, batch: (np.float32(0.5), np.zeros_like(z)))
+    assert history.loss == read(path)[0]["history"]["loss"] == [0.5] * EPOCHS

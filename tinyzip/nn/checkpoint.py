@@ -66,7 +66,7 @@ def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         parts.append(little.reshape(-1).view(np.uint8).data)
 
-    temporary = target.with_name(f".{target.name}.partial")
+    temporary = _beside(path)
     checksum = sha256()
     try:
         with temporary.open("wb") as file:
@@ -85,6 +85,19 @@ def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def try_folder(path: PathLike) -> None:
+    """Learn now whether `write` will find a place for its temporary file; OSError if not."""
+    temporary = _beside(path)
+    temporary.open("wb").close()
+    temporary.unlink()
+
+
+def _beside(path: PathLike) -> Path:
+    """The temporary file for a path: beside the file itself, where the path is a link to it."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f".{target.name}.partial")
 
 
 def read(path: PathLike) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

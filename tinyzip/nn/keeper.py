@@ -5,8 +5,9 @@ import threading
 from pathlib import Path
 from time import monotonic
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
+from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.training import Training
 from tinyzip.refuse import refuse
@@ -35,6 +36,7 @@ class Keeper:
         self._handler: Any = None
         if path is not None and Path(path).exists():
             training.check(path)
+            checkpoint.try_folder(path)
         elif path is not None:
             training.save(path)
 
@@ -52,6 +54,10 @@ class Keeper:
     ) -> None:
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
+        if (
+            self._interrupted and kind is None
+        ):  # after the last save, when there was no step left to act on it
+            self._stop()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._interrupted:
@@ -64,7 +70,10 @@ class Keeper:
             self._training.save(self._path)
             self._saved = monotonic()
             if self._interrupted:
-                raise KeyboardInterrupt(f"the training is saved; go on with resume={str(self._path)!r}")
+                self._stop()
+
+    def _stop(self) -> NoReturn:
+        raise KeyboardInterrupt(f"the training is saved; go on with resume={str(self._path)!r}")
 
     def after_step(self) -> None:
         """Save if it is time to, or if Ctrl-C was pressed."""
