@@ -1,5 +1,6 @@
-"""Programs, codes and multipliers drawn by Hypothesis."""
+"""A small program by hand; programs, codes and multipliers drawn by Hypothesis."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,36 @@ from tinyzip.integer import (
     MaxPool2d,
     Operator,
     Program,
+    multiplier,
 )
 from tinyzip.integer.bounds import channel_bounds
 
+BYTE = Codes(0, 255, 0)
+M0, N = multiplier(Fraction(1, 1000))
 Draw = Any
 EDGES = sorted({s * 2**i + d for i in range(32) for s in (-1, 1) for d in (-2, -1, 0, 1, 2)})
 INT32 = [v for v in EDGES if -(2**31) <= v < 2**31]
+
+
+def small() -> Program:
+    rng = np.random.default_rng(1)
+    w = rng.integers(-8, 8, (3, 1, 3, 3))
+    return Program(
+        (
+            Conv2d(w, [1, 2, 3], M0, N, BYTE, padding=1, weight_bits=4, name="conv"),
+            MaxPool2d(2),
+            Flatten(),
+            Linear(rng.integers(-128, 128, (5, 48)), None, M0, N, Codes(-128, 127, 0), rounding="single"),
+            Argmax(),
+        ),
+        (1, 8, 8),
+        BYTE,
+    )
+
+
+def conv(**fields: Any) -> Conv2d:
+    given = {"w": np.ones((2, 1, 3, 3), int), "bias": None, "m0": M0, "n": N, "y": BYTE}
+    return Conv2d(**(given | fields))
 
 
 @st.composite

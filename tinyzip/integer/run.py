@@ -7,6 +7,7 @@ the shard nor the thread that an example lands in can change its result: all of 
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -152,8 +153,12 @@ def written(program: Program, i: int) -> np.dtype[Any]:
 
 
 def shard_size(program: Program) -> int:
-    """How many examples go together: as many as keep the widest layer within SCRATCH, at most SHARD."""
-    widest = 1
+    """How many examples go together, at most SHARD.
+
+    As many as keep the widest layer within SCRATCH, and what all layers leave behind, up to three int32
+    copies of a tensor, within twice that: a shard's memory is given back at its end.
+    """
+    widest = 12 * sum(map(prod, program.shapes)) // 2
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):
             rows = operator.w[0].size * operator.groups + shape[0]

@@ -1,0 +1,93 @@
+"""What goes into a run and is refused, and the memory that it needs."""
+
+import tracemalloc
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from integer_programs import BYTE, M0, N, conv, small
+
+from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Operator, Program, run
+
+
+@pytest.mark.parametrize(
+    "codes, words",
+    [
+        (np.zeros((1, 8, 8, 2), np.int8), r"dtype int8.*uint8"),
+        (np.zeros((1, 8, 8, 2)), r"dtype float64.*uint8"),
+        ([[1]], r"dtype list.*uint8"),
+        (np.zeros((1, 8, 8), np.uint8), r"shape \(1, 8, 8\).*\(1, 8, 8, 'N'\)"),
+        (np.zeros((1, 8, 7, 2), np.uint8), r"shape \(1, 8, 7, 2\)"),
+        (np.zeros((1, 8, 8, 0), np.uint8), r"shape \(1, 8, 8, 0\).*N from 1 up"),
+        (np.full((1, 8, 8, 2), 16, np.uint8), r"codes from 16 to 16.*0 to 15"),
+    ],
+)
+def test_codes_that_the_program_does_not_take_are_refused(codes: Any, words: str) -> None:
+    program = Program((conv(),), (1, 8, 8), Codes(0, 15, 0))
+    where = r"^run: codes, read by operator 0 \(Conv2d\)"
+    with pytest.raises((ValueError, TypeError), match=f"{where}: found {words}"):
+        run(program, codes)
+
+
+@pytest.mark.parametrize("lo, hi", [(0, 254), (1, 255), (-127, 127), (-128, 126), (-100, 27)])
+def test_codes_just_outside_the_range_are_refused(lo: int, hi: int) -> None:
+    """Only a range that fills its byte needs no look."""
+    program = Program((Flatten(),), (1,), Codes(lo, hi, hi))
+    info = np.iinfo(program.input.dtype)
+    for code in (lo, hi):
+        assert run(program, np.full((1, 2), code, program.input.dtype)).tolist() == [[code, code]]
+    for code in {max(lo - 1, info.min), min(hi + 1, info.max)} - {lo, hi}:
+        with pytest.raises(ValueError, match=f"codes from {code} to {code}, needed codes from {lo} to {hi}"):
+            run(program, np.full((1, 1), code, program.input.dtype))
+
+
+def test_an_unknown_product_and_no_threads_are_refused() -> None:
+    images = np.zeros((1, 8, 8, 2), np.uint8)
+    with pytest.raises(ValueError, match=r"product.*'float'.*integer, blas"):
+        run(small(), images, cast(Any, "float"))
+    with pytest.raises(ValueError, match="threads"):
+        run(small(), images, threads=0)
+
+
+def test_memory_does_not_grow_with_the_images() -> None:
+    """The seed network on 10,000 images stays within 64 MB above the codes that go in and come out."""
+    rng = np.random.default_rng(3)
+    program = Program(
+        (
+            Conv2d(rng.integers(-128, 128, (10, 1, 5, 5)), None, M0, N, BYTE),
+            MaxPool2d(2),
+            Conv2d(rng.integers(-128, 128, (20, 10, 5, 5)), None, M0, N + 3, BYTE),
+            MaxPool2d(2),
+            Flatten(),
+            Linear(rng.integers(-128, 128, (10, 320)), None, M0, N + 3, Codes(-128, 127, 0)),
+        ),
+        (1, 28, 28),
+        BYTE,
+    )
+    assert peak_of(program, rng.integers(0, 256, (1, 28, 28, 10_000), np.uint8)) < 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    "operator, depth, shape, images",
+    [
+        (AvgPool2d(3, 1, 1), 2, (3, 256, 256), 200),
+        (conv(w=np.eye(16, dtype=int)[..., None, None]), 40, (16, 28, 28), 200),
+    ],
+)
+def test_memory_grows_neither_with_depth_nor_with_the_image(
+    operator: Operator, depth: int, shape: tuple[int, ...], images: int
+) -> None:
+    """Larger networks go in smaller shards."""
+    program = Program((operator,) * depth, shape, BYTE)
+    codes = np.random.default_rng(4).integers(0, 256, (*shape, images), np.uint8)
+    assert peak_of(program, codes) < 64 * 2**20
+
+
+def peak_of(program: Program, images: Any) -> int:
+    """The most memory that a run on two threads has at once, in bytes above what goes in and comes out."""
+    tracemalloc.start()
+    try:
+        output = run(program, images, "blas", threads=2)
+        return tracemalloc.get_traced_memory()[1] - int(output.nbytes)
+    finally:
+        tracemalloc.stop()
