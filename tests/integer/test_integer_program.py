@@ -169,6 +169,9 @@ def test_codes_that_no_byte_holds_are_refused(lo: Any, hi: Any, zero: Any, scale
         ((Argmax(), Flatten()), (2,), r"operator 0 \(Argmax\).*last"),
         ((MaxPool2d(2, y=Codes(-8, 7, 0)),), (1, 8, 8), r"operator 0 \(MaxPool2d\).*narrowed"),
         ((AvgPool2d(2, y=Codes(0, 9, 0, (1, 1))),), (1, 8, 8), r"operator 0 \(AvgPool2d\).*narrowed"),
+        ((conv(padding=2**40),), (1, 8, 8), r"operator 0 \(Conv2d\): found a tensor of \d{25} values"),
+        ((MaxPool2d(2), conv(padding=2**40, stride=2**40)), (1, 8, 8), r"operator 1 \(Conv2d\): .* values"),
+        ((Flatten(),), (2**11, 2**10, 2**10), r"operator 0 \(Flatten\): .* 2147483648 values.*2147483647"),
         ((GlobalAvgPool(2**30, 1, BYTE),), (1, 8, 8), r"operator 0 \(GlobalAvgPool\).*multiplier"),
     ],
 )

@@ -37,8 +37,9 @@ OPERATORS = (Conv2d, Linear, MaxPool2d, AvgPool2d, GlobalAvgPool, Flatten, Argma
 class Program:
     """operators, in the order they run; shape of one example, (C, H, W) or (C,); input codes.
 
-    Raises ValueError, with the operator's index and kind, where shapes do not chain, an accumulator or a
-    scaled accumulator could leave int32, or an operator writes codes that it cannot.
+    Raises ValueError or TypeError, with the operator's index and kind, where a field could not be right (see
+    `operators`), shapes do not chain, a tensor has 2³¹ values or more, an accumulator or a scaled one
+    could leave int32, or an operator writes codes that it cannot.
     """
 
     operators: tuple[Operator, ...]
@@ -72,6 +73,9 @@ class Program:
         shapes = [self.shape]
         for i, operator in enumerate(self.operators):
             shapes.append(shape_after(operator, shapes[-1], place(i, operator)))
+            values = max(prod(padded(operator, shapes[-2])), prod(shapes[-1]))
+            if values > INT32_MOST:
+                refuse(place(i, operator), f"a tensor of {values} values", f"at most {INT32_MOST}")
         return tuple(shapes)
 
     @cached_property
@@ -134,6 +138,13 @@ def shape_after(operator: Operator, shape: Shape, where: str) -> Shape:
         case Flatten():
             return (prod(shape),)
     return ()
+
+
+def padded(operator: Operator, shape: Shape) -> Shape:
+    """The shape of one example with the operator's padding around it."""
+    if not isinstance(operator, Conv2d | MaxPool2d | AvgPool2d):
+        return shape
+    return shape[0], shape[1] + sum(operator.padding[0]), shape[2] + sum(operator.padding[1])
 
 
 def codes_after(operator: Operator, x: Codes) -> Codes:
