@@ -8,7 +8,8 @@ all layers have the bits that the column says, and only the logits always have 8
 
 Two more questions are rows of the same table. Where is a byte best spent? (A byte budget against uniform
 bits.) And what if channels differ a hundredfold? (A depthwise-separable network, rescaled so, its function
-unchanged.)
+unchanged.) There a scale for each output channel mends the weights alone: what flows between two layers has
+one scale for all its channels, and the small ones drown in it. Only equalization mends both.
 
 Every cell of the table ends as a packed program in --out; a second run goes on from those that are there.
 All choices were made on validation images. The test images are read once, at the end.
@@ -19,14 +20,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import plots
-from bits_parts import as_table, plot_bits, rescaled
+from bits_parts import Cell, as_table, plot_bits, rescaled
 
 from tinyzip import archive, integer
 from tinyzip.augment import Augment
@@ -38,7 +38,7 @@ from tinyzip.nn import checkpoint
 from tinyzip.nn.optim import AdamW, one_cycle
 from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.train import fit
-from tinyzip.quant.allocate import allocate, sizes
+from tinyzip.quant.allocate import fit_budget, sensitivity, sizes
 from tinyzip.quant.auto import grids_for, post_train
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
@@ -86,22 +86,6 @@ STEPS = {  # by bits of weights and activations
 FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 5
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One number of the table: the program that `make` gives, as a file."""
-
-    model: str
-    weights: float
-    activations: int
-    method: str
-    make: Callable[[], Program]
-    work: float  # epochs, or what takes as long
-
-    def path(self, folder: Path) -> Path:
-        plain = "".join(c if c.isalnum() else "-" for c in self.method.replace("+ ", ""))
-        return folder / f"{self.model}-w{self.weights:g}-a{self.activations}-{plain}.tz"
-
-
 class Bench:
     """All cells of one seed: their networks, trained when they are first asked for, kept as checkpoints."""
 
@@ -116,6 +100,10 @@ class Bench:
 
     def epochs(self, full: int) -> int:
         return 1 if self.quick else full
+
+    def ahead(self, name: str, epochs: int) -> int:
+        """The epochs that the model `name` still has to be trained for."""
+        return 0 if (self.folder / f"{name}.model").exists() else self.epochs(epochs)
 
     def learn(
         self, name: str, start: Callable[[], Any], epochs: int, lr: float, how: Any = fit, **options: Any
@@ -193,13 +181,17 @@ class Bench:
         return lower(*post_train(model, self.calibration, weights, grids, method))
 
     def budget(self, uniform: int, method: str) -> Program:
-        """Bits by layer in the bytes of `uniform` ones."""
-        key, model = f"budget {uniform}", self.float_net()
-        if key not in self.models:
-            bytes_of = sum(row[uniform] for row in sizes(model, CHOICES).values())
-            self.models[key] = allocate(model, self.validation.images, bytes_of, CHOICES)
-            print(f"seed {self.seed}: in the bytes of {uniform} bits: {self.models[key]}")
-        return self.after(self.models[key], 8, method)
+        """Bits by layer, in no more bytes than the packed program has with `uniform` ones."""
+
+        def weigh(bits: Any) -> int:
+            return len(archive.pack(self.after(bits, 8, method)))
+
+        model, budget = self.float_net(), weigh(uniform)
+        if "prices" not in self.models:
+            self.models["prices"] = sensitivity(model, self.validation.images, CHOICES), sizes(model, CHOICES)
+        bits = fit_budget(*self.models["prices"], budget, weigh)
+        print(f"seed {self.seed}: in the {budget} bytes of {uniform} bits: {bits}")
+        return self.after(bits, 8, method)
 
     def qat(self, weights: int, activations: int) -> Program:
         fake = self.trained_for(weights, activations)
@@ -211,19 +203,23 @@ class Bench:
         return lower(model, calibrate(model, self.calibration, per_channel=method == "per channel"))
 
     def cells(self) -> Iterator[Cell]:
+        waiting = self.ahead("float", FLOAT_EPOCHS)  # the first cell trains the network for all
         for w, a in COLUMNS:
             for name, method in AFTER.items():
-                yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5)
+                yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5 + waiting)
+                waiting = 0
         for uniform in BUDGETS:
             for name in ("nearest, least squares", "+ AdaRound"):
                 make = partial(self.budget, uniform, AFTER[name])
                 yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
         for w, a in STEPS:
-            yield Cell(
-                "seed net", w, a, "qat, stepwise", partial(self.qat, w, a), self.epochs(STEPS[w, a].epochs)
-            )
+            work = 0.5 + self.ahead(f"qat-w{w}-a{a}", STEPS[w, a].epochs)
+            yield Cell("seed net", w, a, "qat, stepwise", partial(self.qat, w, a), work)
+        waiting = self.ahead("separable", SEPARABLE_EPOCHS)
         for method in ("per tensor", "per channel", "equalized"):
-            yield Cell("separable", 8, 8, f"min-max, {method}", partial(self.hundredfold, method), 0.5)
+            make = partial(self.hundredfold, method)
+            yield Cell("separable", 8, 8, f"min-max, {method}", make, 0.5 + waiting)
+            waiting = 0
 
 
 def errors_of(program: Program, test: Dataset) -> int:

@@ -1,6 +1,8 @@
-"""Helpers of `bits.py`: a network made hard to quantize, the table, and its picture."""
+"""Helpers of `bits.py`: a cell of the table, a network made hard to quantize, the table, its picture."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -9,9 +11,26 @@ from typing import Any
 import numpy as np
 import plots
 
+from tinyzip.integer import Program
 from tinyzip.nn.layers import Conv2d
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table: the program that `make` gives, as a file."""
+
+    model: str
+    weights: float
+    activations: int
+    method: str
+    make: Callable[[], Program]
+    work: float  # epochs, or what takes as long
+
+    def path(self, folder: Path) -> Path:
+        plain = "".join(c if c.isalnum() else "-" for c in self.method.replace("+ ", ""))
+        return folder / f"{self.model}-w{self.weights:g}-a{self.activations}-{plain}.tz"
 
 
 def rescaled(model: Sequential, rng: np.random.Generator, spread: float) -> Sequential:

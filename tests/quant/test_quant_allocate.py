@@ -5,8 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyzip import archive
 from tinyzip.models import student_net
-from tinyzip.quant.allocate import allocate, knapsack, sensitivity, sizes
+from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
+from tinyzip.quant.auto import post_train
+from tinyzip.quant.calibrate import activation_grids
+from tinyzip.quant.lower import lower
 
 tables = st.dictionaries(
     st.sampled_from("abcd"),
@@ -74,3 +78,43 @@ def test_a_budget_below_the_smallest_model_names_the_largest_layer():
     model, images = network()
     with pytest.raises(ValueError, match="fc1"):
         allocate(model, images, 100, (2, 3))
+
+
+def test_the_packed_program_takes_no_more_bytes_than_that_of_uniform_bits_and_costs_no_more():
+    model, images = network()
+    choices = (2, 3, 4, 6)
+    costs = sensitivity(model, images, choices)
+    activations = activation_grids(model, images)
+
+    def weigh(bits):
+        return len(archive.pack(lower(*post_train(model, images, bits, activations, "mse"))))
+
+    for uniform in (3, 4):
+        budget = weigh(uniform)
+        bits = allocate(model, images, budget, choices, weigh)
+        assert 0.95 * budget < weigh(bits) <= budget
+        assert sum(costs[name][b] for name, b in bits.items()) <= sum(row[uniform] for row in costs.values())
+
+
+@given(tables, st.integers(0, 400), st.integers(0, 2**32 - 1))
+def test_whatever_the_scale_says_is_kept_and_no_uniform_bits_that_fit_are_cheaper(table, budget, seed):
+    costs = {layer: {b: float(cost) for b, (cost, _) in row.items()} for layer, row in table.items()}
+    bytes_of = {layer: {b: size for b, (_, size) in row.items()} for layer, row in table.items()}
+    rest = np.random.default_rng(seed).integers(0, 60, 9)
+
+    def weigh(bits):
+        return 100 + sum(bytes_of[layer][b] for layer, b in bits.items()) + int(rest[sum(bits.values()) % 9])
+
+    def cost(bits):
+        return sum(costs[layer][b] for layer, b in bits.items())
+
+    least = {layer: min(row, key=row.get) for layer, row in bytes_of.items()}
+    if weigh(least) > budget:
+        with pytest.raises(ValueError, match=f"budget: found {budget} bytes, needed at least {weigh(least)}"):
+            fit_budget(costs, bytes_of, budget, weigh)
+        return
+    chosen = fit_budget(costs, bytes_of, budget, weigh)
+    assert weigh(chosen) <= budget
+    for b in range(1, 9):
+        if all(b in row for row in costs.values()) and weigh(dict.fromkeys(costs, b)) <= budget:
+            assert cost(chosen) <= cost(dict.fromkeys(costs, b))

@@ -12,9 +12,13 @@ first order small things add. It is the only one. As it stands (1) is a multiple
 handful of layers with seven choices each is solved exactly: go through the layers, and keep of all
 choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that
 is beaten now stays beaten whatever follows, so nothing is lost.
+
+A file holds more than weights: tables, biases, multipliers. What they take hardly depends on the bits, but
+only packing tells how much. So a budget can be kept on a scale that weighs whole programs (`fit_budget`):
+solve (1) on estimates, weigh what comes out, take what is too heavy off the budget, solve again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,7 @@ from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.refuse import refuse
 
 Array = NDArray[Any]
+Weigh = Callable[[dict[str, int]], int]
 CHOICES = (2, 3, 4, 5, 6, 7, 8)
 
 
@@ -108,16 +113,63 @@ def sizes(model: Sequential, choices: Sequence[int] = CHOICES) -> dict[str, dict
     return found
 
 
-def allocate(
-    model: Sequential, images: Array, budget: int, choices: Sequence[int] = CHOICES
+def fit_budget(
+    costs: Mapping[str, Mapping[int, float]],
+    sizes: Mapping[str, Mapping[int, int]],
+    budget: int,
+    weigh: Weigh,
 ) -> dict[str, int]:
-    """Bits for the weights of each block so that all weight codes take at most `budget` bytes, by (1).
+    """As `knapsack`, but weigh(bits) ≤ budget holds, and `sizes` are only estimates of how bytes differ.
 
-    budget   bytes of entropy-coded weights: Σ `sizes`
+    Never dearer than uniform bits that keep the budget too.
+
+    weigh   layer -> bits, to bytes: called a few times
+    raises  ValueError for a budget below the smallest program, naming the layer that is largest in it
+    """
+
+    def total(table: Mapping[str, Mapping[int, float]], bits: Mapping[str, int]) -> float:
+        return sum(table[layer][b] for layer, b in bits.items())
+
+    bits = {layer: min(row, key=row.__getitem__) for layer, row in sizes.items()}
+    smallest, least = weigh(bits), total(sizes, bits)
+    if smallest > budget:
+        largest = max(bits, key=lambda layer: sizes[layer][bits[layer]])
+        needed = f"at least {smallest}, of which {largest!r} takes {sizes[largest][bits[largest]]}"
+        refuse("budget", f"{budget} bytes", needed)
+    allowance = least + budget - smallest
+    while allowance > least:
+        trial = knapsack(costs, sizes, int(allowance))
+        excess = weigh(trial) - budget
+        if excess <= 0:
+            bits = trial
+            break
+        allowance = total(sizes, trial) - excess
+    for b in sorted(set.intersection(*(set(row) for row in costs.values()))):
+        uniform = dict.fromkeys(costs, b)
+        if total(costs, uniform) < total(costs, bits) and weigh(uniform) <= budget:
+            bits = uniform
+    return bits
+
+
+def allocate(
+    model: Sequential,
+    images: Array,
+    budget: int,
+    choices: Sequence[int] = CHOICES,
+    weigh: Weigh | None = None,
+) -> dict[str, int]:
+    """Bits for the weights of each block so that the program takes at most `budget` bytes, by (1).
+
+    budget   bytes of whatever `weigh` counts
+    weigh    block name -> bits, to bytes: len(archive.pack(lower(…))) for the whole file. None counts
+             entropy-coded weight codes alone, Σ `sizes`
     returns  block name -> bits, as `calibrate(weights=…)` takes it
     raises   ValueError for a budget below the smallest possible, naming the block that is largest then
     """
-    return knapsack(sensitivity(model, images, choices), sizes(model, choices), budget)
+    costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
+    if weigh is None:
+        return knapsack(costs, bytes_of, budget)
+    return fit_budget(costs, bytes_of, budget, weigh)
 
 
 def _grids(model: Sequential, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:

@@ -19,6 +19,10 @@ makes both ranges √(r₁·r₂). Then no channel is small beside its neighbour
 reader is large, and one scale for the whole tensor does well. Pairs of layers overlap, so they are
 equalized in turn until no factor differs from 1 by more than a thousandth.
 
+Scales for each output channel do the same for weights without any of this. They cannot do it for what
+flows between two layers: in an integer sum over channels all terms have one unit, so activations have one
+scale. Where channels of activations differ a hundredfold, F2 is what helps, since it divides them too.
+
 Both work in float64 and round to the model's dtype once: logits stay the same to float precision.
 """
 
