@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
 
-from tinyzip.integer import Codes, Conv2d, Linear, Program, run
+from tinyzip.integer import AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
 from tinyzip.integer.gemm import FLOAT_EXACT, multiply, product_dtype
 
 WIDE = Codes(-128, 127, 0)
@@ -65,6 +65,25 @@ def test_int16_up_to_32767_and_int32_beyond(bias: int, width: Any) -> None:
     assert program.accumulators == (np.dtype(width),)
     x = np.full((129, 1), 2, np.uint8)
     assert run(program, x).tolist() == run(program, x, "blas").tolist() == [[127], [-128]]
+
+
+@pytest.mark.parametrize("size, bound", [((1, 257), 32767), ((6, 43), 32895)])
+def test_a_mean_reserves_room_for_its_rounding(size: tuple[int, int], bound: int) -> None:
+    """258 codes of 127 make 32766, which int16 holds, but not with the half of 258 that is added to round."""
+    for operator in (GlobalAvgPool(), AvgPool2d(size)):
+        program = Program((operator,), (1, *size), Codes(-127, 127, 0))
+        assert program.bounds == (bound,)
+        assert program.accumulators == (np.dtype(np.int16 if bound <= 32767 else np.int32),)
+        for code in (127, -127):
+            assert (run(program, np.full((1, *size, 2), code, np.int8)) == code).all()
+
+
+@pytest.mark.parametrize("count, width", [(128, np.int16), (129, np.int32)])
+def test_a_mean_that_requantizes_is_as_wide_as_its_sum(count: int, width: Any) -> None:
+    y = Codes(0, 255, 0)
+    program = Program((GlobalAvgPool(*multiplier((1, count)), y),), (1, 1, count), y)
+    assert program.bounds == (255 * count,) and program.accumulators == (np.dtype(width),)
+    assert run(program, np.full((1, 1, count, 1), 255, np.uint8)).item() == 255
 
 
 def test_a_sum_that_could_leave_int32_is_refused_with_index_and_kind() -> None:
