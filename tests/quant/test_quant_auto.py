@@ -72,6 +72,12 @@ def test_bits_by_name_and_down_to_one_and_logits_at_eight():
     assert grids_for(model, images, 8, by_name)["fc2"].bits == 5
 
 
+def test_bits_may_be_numpys_whole_numbers():
+    model, images = trained()
+    one, other = (quantize(model, images, kind(4), kind(6), "mse") for kind in (int, np.int64))
+    assert one.program == other.program
+
+
 def test_batch_norms_are_folded_on_the_way():
     images = np.random.default_rng(0).integers(0, 256, (8, 28, 28)).astype(np.uint8)
     quantized = quantize(separable_net(), images, method="minmax")
@@ -84,7 +90,8 @@ def test_what_cannot_be_quantized_is_refused():
         quantize(model, images, method="best")
     with pytest.raises(ValueError, match="images"):
         quantize(model, images[:1])
-    with pytest.raises(ValueError, match="9"):
-        quantize(model, images, weights=9)
+    for method in ("minmax", "mse"):
+        with pytest.raises(ValueError, match="weights of conv1: found 9, needed a whole number from 1 to 8"):
+            quantize(model, images, 9, method=method)
     with pytest.raises(ValueError, match="activations"):
         quantize(model, images, activations=1)

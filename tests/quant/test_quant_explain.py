@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -104,6 +105,18 @@ def test_the_float_twin_computes_what_the_codes_mean():
     assert np.abs(twin.logits(x) - expected).max() < 1e-3 * np.abs(expected).max()
     report = explain(None, program, x)
     assert all(layer.weights_signal_to_noise > 100 for layer in report.layers)
+
+
+def test_a_program_whose_operators_have_no_name_is_explained_by_kind_and_place():
+    program = lower(network(), calibrated(8, 8))
+    nameless = Program(
+        tuple(replace(operator, name="") for operator in program.operators), program.shape, program.input
+    )
+    one, other = explain(None, program, images()), explain(None, nameless, images())
+    assert [layer.name for layer in other.layers] == ["conv2d0", "conv2d2", "linear5", "linear6"]
+    assert [replace(layer, name="") for layer in one.layers] == [
+        replace(layer, name="") for layer in other.layers
+    ]
 
 
 def test_the_float_twin_of_a_separable_network_keeps_groups_strides_and_averages():

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tinyzip import integer
 from tinyzip.data import to_input
-from tinyzip.models import student_net
-from tinyzip.quant.calibrate import calibrate
+from tinyzip.models import separable_net, student_net
+from tinyzip.quant.calibrate import calibrate, fit_biases
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import (
     Signs,
@@ -23,6 +24,7 @@ from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import real
 
 seeds = st.integers(0, 2**32 - 1)
+BITS = {"conv2": 2, "fc1": 8, "fc2": 4}
 
 
 def weights(seed, F=3, K=12):
@@ -116,3 +118,33 @@ def test_power_of_two_grids_run_without_a_multiplier_and_nearly_as_well():
     z = real(integer.run(program, shifted["input"].quantize(to_input(images))), program.output)
     exact = model.logits(images)
     assert ((z - exact) ** 2).mean() < 0.01 * exact.var()
+
+
+def test_power_of_two_grids_keep_signs_and_leave_room_for_biases():
+    model = student_net()
+    params = {name: value.copy() for name, value in model.params.items()}
+    params["fc1.w"][0], params["fc1.b"][:2] = 0, 0.7
+    params["fc1.w"][1] *= 1e-12
+    model = model.with_params(params)
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
+    grids = fit_biases(model, calibrate(model, images) | best_weight_grids(model, {"conv1": 1} | BITS))
+    shifted = power_of_two_grids(model, grids)
+    assert isinstance(shifted["conv1.w"], Signs)
+    ideal = binary_scale(model.params["conv1.w"])
+    for factor in (0.5, 2):
+        scale = shifted["conv1.w"].scale
+        assert np.all(np.abs(scale - ideal) <= np.abs(factor * scale - ideal))
+    program = lower(model, shifted, rounding="shift")
+    unit = shifted["conv2"].scale * shifted["fc1.w"].scale
+    operator = next(operator for operator in program.operators if operator.name == "fc1")
+    assert operator.bias[:2] * unit[:2] == pytest.approx(0.7, rel=1e-6)
+
+
+def test_grids_of_a_network_with_batch_norm_are_those_of_the_folded_one():
+    model = separable_net()
+    rng = np.random.default_rng(0)
+    params = {k: rng.uniform(0.5, 2, p.shape) if k.endswith("gamma") else p for k, p in model.params.items()}
+    model = model.with_params({k: p.astype(np.float32) for k, p in params.items()})
+    for bits in (1, 2, 4):
+        one, other = best_weight_grids(model, bits), best_weight_grids(fold_batch_norm(model), bits)
+        assert all(np.array_equal(one[name].scale, other[name].scale) for name in one.keys() | other.keys())

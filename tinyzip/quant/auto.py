@@ -34,7 +34,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Grids, activation_grids, fit_biases, weight_grids
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grid import Grid, check_bits
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
@@ -155,10 +155,11 @@ def grids_for(
     names = [block.name for block in blocks_of(model)]
     if not isinstance(activations, Mapping):
         activations = dict.fromkeys(["input", *names[:-1]], activations) | {names[-1]: 8}
-    bits_of = {name: value for name, value in activations.items() if isinstance(value, int)}
+    bits_of = {name: value for name, value in activations.items() if not isinstance(value, Grid)}
     given = {name: value for name, value in activations.items() if isinstance(value, Grid)}
     grids = given or activation_grids(model, images, bits_of, ranges)
     bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
+    bits = {name: check_bits(b, f"weights of {name}", 1) for name, b in bits.items()}
     if ranges == "minmax" and min(bits.values()) > 2:
         grids |= weight_grids(model, bits)
     else:

@@ -37,7 +37,7 @@ from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.twin import float_twin, real, step_of, weight_scales
+from tinyzip.quant.twin import float_twin, named, real, step_of, weight_scales
 from tinyzip.refuse import refuse
 
 Array = NDArray[Any]
@@ -143,7 +143,10 @@ def explain(
     labels   (N,) classes, to count errors as well
     raises   ValueError for images of another shape, or a program whose operators are not the model's blocks
     """
-    network = float_twin(program) if model is None else fold_batch_norm(model)
+    if model is None:
+        network, program = float_twin(program), named(program)
+    else:
+        network = fold_batch_norm(model)
     if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
         refuse(
             "explain: images",

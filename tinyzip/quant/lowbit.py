@@ -33,7 +33,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import weight_grids
+from tinyzip.quant.calibrate import fit_biases, weight_grids
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Codes, Grid, check_bits, check_finite
 from tinyzip.refuse import refuse
 
@@ -129,9 +130,10 @@ def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[
 
     From 3 bits up by the search of `calibrate.weight_grids`, below in closed form by `lowest_grid`.
 
-    model  float, batch norms folded
+    model  float; batch norms are folded on the way
     bits   for all blocks, or for each by name
     """
+    model = fold_batch_norm(model)
     names = [block.name for block in blocks_of(model)]
     wanted = bits if isinstance(bits, Mapping) else dict.fromkeys(names, bits)
     if wanted.keys() != set(names):
@@ -148,14 +150,18 @@ def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[
 def power_of_two_grids(model: Sequential, grids: Mapping[str, Grid]) -> dict[str, Grid]:
     """The same grids on power-of-two scales, so that `lower(…, rounding="shift")` needs no multiplier.
 
-    Weights get the scale of least squared error; activations the next power that covers their range, where a
-    range cut by less than 1 % counts as covered (images of bytes: 1/256 for 1/255).
+    Weights get the scale of least squared error, one for each channel: for signs the power that is nearest to
+    (2). It is larger where a bias would not fit otherwise. Activations get the next power that covers their
+    range, where a range cut by less than 1 % counts as covered (images of bytes: 1/256 for 1/255).
     """
-    found = {}
+    model = fold_batch_norm(model)
+    found: dict[str, Grid] = {}
     for name, grid in grids.items():
-        if name.endswith(".w"):
+        if isinstance(grid, Signs):
+            found[name] = Signs(2.0 ** np.floor(np.log2(binary_scale(model.params[name]) * 4 / 3)))
+        elif name.endswith(".w"):
             found[name] = Grid(power_of_two_scale(model.params[name], grid.hi), 0, grid.lo, grid.hi)
         else:
-            scale = 2.0 ** np.ceil(np.log2(0.99 * grid.scale))
-            found[name] = Grid(scale, grid.zero, grid.lo, grid.hi)
-    return found
+            found[name] = grid.with_scale(2.0 ** np.ceil(np.log2(0.99 * grid.scale)))
+    found = fit_biases(model, found)
+    return {name: grid.with_scale(2.0 ** np.ceil(np.log2(grid.scale))) for name, grid in found.items()}

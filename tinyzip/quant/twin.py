@@ -8,6 +8,7 @@ M = s_x·s_w/s_y. That is all that is needed to read it as a float network again
 What comes out computes what the program would, if activations were not rounded and clamped.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,28 @@ def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArra
     )
 
 
+def named(program: Program) -> Program:
+    """The program with a name for each operator: where one has none or shares it, its kind and place."""
+    names = [operator.name for operator in program.operators]
+    operators = (
+        operator
+        if names.count(operator.name) == 1 and operator.name
+        else replace(operator, name=f"{operator.kind.lower()}{i}")
+        for i, operator in enumerate(program.operators)
+    )
+    return Program(tuple(operators), program.shape, program.input)
+
+
 def float_twin(program: Program) -> Sequential:
-    """The float network that computes what a program's codes mean, without rounding activations."""
+    """The float network that computes what a program's codes mean, without rounding activations.
+
+    Its layers have the names that `named` gives to the program's operators.
+    """
+    program = named(program)
     layers: dict[str, Layer] = {}
     params: dict[str, Array] = {}
-    for i, (operator, x) in enumerate(zip(program.operators, program.codes, strict=False)):
-        name = operator.name or f"{operator.kind.lower()}{i}"
+    for operator, x in zip(program.operators, program.codes, strict=False):
+        name = operator.name
         match operator:
             case integer.Conv2d() | integer.Linear():
                 scale = weight_scales(operator, x)
