@@ -6,7 +6,7 @@ no partial sum of output f is further from 0 than
     bound_f = Σ |w|·R + |bias|,   R = max |x − x.zero|                (B1)
 
 since a partial sum is a sum of some of the terms, and each term is at most its magnitude. The bound is tight:
-where the codes reach as far on both sides of zero, or where an output's weights and bias all pull one way, some
+where the codes reach as far on both sides of zero, or an output's weights and bias all pull one way, some
 input attains it. A code that comes out of a ReLU lies on one side of its zero, which R knows. The bound of an
 operator is that of its largest output. It picks the narrowest integers that provably hold every sum:
 
