@@ -1,4 +1,5 @@
 import sys
+import threading
 import tracemalloc
 
 import numpy as np
@@ -10,6 +11,7 @@ from tinyzip import models, workers
 from tinyzip.workers import FEWEST, Workers, stretches
 from tinyzip.workspace import ALIGNMENT, Fresh, Workspace
 
+USUAL = np.getbufsize()  # noted before any test has run
 DTYPES = st.sampled_from([np.float32, np.float64, np.uint8, np.bool_, np.int16])
 REQUESTS = st.lists(
     st.tuples(st.lists(st.integers(0, 9), max_size=3).map(tuple), DTYPES), min_size=1, max_size=9
@@ -134,15 +136,6 @@ def test_an_error_in_any_thread_comes_out_after_all_have_stopped(failing):
         assert len(finished) == many
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_numpy_is_as_it_was_after_a_map(threads):
-    before = np.getbufsize()
-    with Workers(threads) as crew:
-        seen = crew.map(lambda _, __: np.getbufsize(), range(4))
-    assert set(seen) == {workers.BUFFER}
-    assert np.getbufsize() == before
-
-
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
 def test_a_number_of_threads_that_is_none_is_refused(threads):
     with pytest.raises(ValueError, match="threads: found"):
@@ -158,3 +151,30 @@ def test_stretches_are_in_order_never_too_long_and_two_threads_get_as_much_each(
     if N >= 2 * FEWEST:
         assert abs(sum(sizes[::2]) - sum(sizes[1::2])) <= max(sizes)
         assert len(sizes) > 1
+
+
+def test_the_buffer_size_is_what_it_was_even_after_an_error():
+    for threads in (1, 2):
+        with Workers(threads) as crew:
+            assert crew.map(lambda _, __: np.getbufsize(), range(4)) == [workers.BUFFER] * 4
+            assert np.getbufsize() == USUAL
+            with pytest.raises(ZeroDivisionError):
+                crew.map(lambda item, _: 1 / item, range(4))
+            assert np.getbufsize() == USUAL
+
+
+def test_an_error_waits_until_no_thread_uses_the_workspaces():
+    begun, done = threading.Event(), []
+
+    def work(item, _):
+        if item == 0:
+            begun.wait()
+            raise ZeroDivisionError
+        begun.set()
+        for i in range(10**5):
+            if i == 10**5 - 1:
+                done.append(item)
+
+    with Workers(2) as crew, pytest.raises(ZeroDivisionError):
+        crew.map(work, range(2))
+    assert done == [1]

@@ -104,10 +104,12 @@ class Workers:
         results: list[Any] = [None] * len(hand)
 
         def deal(thread: int) -> None:
-            with np.errstate():  # at its end the buffer size is again what it was
-                np.setbufsize(BUFFER)
+            usual = np.setbufsize(BUFFER)
+            try:
                 for i in range(thread, len(hand), self.threads):
                     results[i] = function(hand[i], self.workspaces[thread])
+            finally:
+                np.setbufsize(usual)
 
         if self._pool is None or len(hand) < 2:
             for thread in range(self.threads):
