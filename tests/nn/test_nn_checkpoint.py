@@ -3,6 +3,7 @@
 import os
 import resource
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,16 @@ def test_any_changed_bit_any_cut_and_any_addition_is_refused(tmp_path):
     bad.write_bytes(data + b"\0")
     with pytest.raises(ValueError, match=rf"found {len(data) + 1} bytes, needed {len(data)} bytes"):
         read(bad)
+
+
+def test_a_whole_file_of_another_version_is_refused_by_its_version(tmp_path):
+    path = tmp_path / "file"
+    write(path, META, ARRAYS)
+    data = bytearray(path.read_bytes()[: -checkpoint.CHECKSUM])
+    data[8] = 2
+    path.write_bytes(data + sha256(data).digest())
+    with pytest.raises(ValueError, match="found version 2, needed version 1"):
+        read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"TZTRAIN", b"a letter to a friend", b"\x80\x04pickle"])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import killed
@@ -197,6 +198,10 @@ def distant(z, batch):
     return logit_matching(z, z + 1)
 
 
+def warmer(z, batch, by):
+    return hard_labels(z / np.float32(by), batch)
+
+
 def with_larger_eps():
     model = network()
     return Sequential(model.layers | {"norm": BatchNorm(4, eps=0.1)}, model.params, model.shape)
@@ -228,7 +233,33 @@ def test_the_checkpoint_of_another_training_is_refused_and_not_overwritten(tmp_p
         assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + b"\0", lambda _: b"x"])
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        (
+            {"schedule": lambda t: 1e-3},
+            {"schedule": lambda t: 2e-3},
+            "schedule at .*: found 0.001, .*0.002",
+        ),
+        (
+            {"objective": partial(warmer, by=1)},
+            {"objective": partial(warmer, by=2)},
+            r"objective: found partial\(warmer, .*1",
+        ),
+    ],
+)
+def test_functions_of_one_name_that_differ_are_told_apart_where_that_can_be_seen(
+    tmp_path, one, other, message
+):
+    path = tmp_path / "file"
+    train(checkpoint=path, **one)
+    with pytest.raises(ValueError, match=message):
+        train(resume=path, **other)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda _: b"x"]
+)
 def test_a_damaged_or_foreign_checkpoint_is_refused_and_not_overwritten(tmp_path, damage):
     path = tmp_path / "file"
     train(checkpoint=path)
@@ -245,6 +276,38 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     write(path, {}, {})
     with pytest.raises(ValueError, match=r"checkpoint .*file: found no training, needed one of this model"):
         train(resume=path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step": STEPS + 1},
+        {"step": -1},
+        {"step": "1"},
+        {"epoch": EPOCHS + 1},
+        {"loss": None},
+        {"generator": {}},
+        {"history": {"epoch": [1]}},
+        {"history": None},
+    ],
+)
+def test_a_state_that_no_training_is_ever_in_is_refused(tmp_path, wrong):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    meta, arrays = read(path)
+    write(path, meta | wrong, arrays)
+    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+        train(resume=path)
+    del meta[next(iter(wrong))]
+    write(path, meta, arrays)
+    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+        train(resume=path)
+
+
+def test_numbers_from_numpy_and_from_python_are_the_same_recipe(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path, optimizer=AdamW(weight_decay=np.float64(0.1)))
+    train(resume=path, optimizer=AdamW(weight_decay=0.1))
 
 
 def test_nothing_of_a_refused_checkpoint_is_taken_over(tmp_path):
@@ -286,13 +349,13 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_training_before_it_begins
 
 def test_a_folder_where_no_new_file_can_be_made_stops_the_training_before_it_goes_on(tmp_path):
     path = tmp_path / "file"
-    train(checkpoint=path)
+    train(checkpoint=path, augment=Interrupt(0))
     before = path.read_bytes()
     (tmp_path / ".file.partial").mkdir()
-    steps = []
+    never = Interrupt(0)
     with pytest.raises(IsADirectoryError):
-        train(checkpoint=path, callbacks=[steps.append])
-    assert not steps and path.read_bytes() == before
+        train(checkpoint=path, augment=never)
+    assert never.at == 0 and path.read_bytes() == before
 
 
 def test_a_folder_is_no_checkpoint(tmp_path):

@@ -9,7 +9,7 @@ the same augmentation and the same dropout as one that was never interrupted: it
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
@@ -209,7 +209,7 @@ class Training(Generic[AnyModel]):
     def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
         """The contents of a checkpoint; refuses one that this training cannot go on from."""
         meta, arrays = checkpoint.read(path)
-        setup = meta.get("setup")
+        setup = meta.get("setup") if isinstance(meta, dict) else None
         if not isinstance(setup, dict):
             refuse(f"checkpoint {path}", "no training", "one of this model")
         found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
@@ -217,17 +217,37 @@ class Training(Generic[AnyModel]):
             if found.get(key) != needed.get(key):
                 what = f"checkpoint {path}: {key}"
                 refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
+        if not self._can_begin_at(meta):
+            refuse(f"checkpoint {path}", "no state of a training", "one that `save` has written")
         return meta, arrays
+
+    def _can_begin_at(self, meta: dict[str, Any]) -> bool:
+        try:
+            type(self._rng.bit_generator)().state = checkpoint.unplain(meta["generator"])
+            columns = meta["history"].keys() == self.history.as_dict().keys() and meta["history"].values()
+            return (
+                0 <= meta["epoch"] <= self._recipe.epochs
+                and 0 <= meta["step"] <= self.steps
+                and isfinite(meta["loss"] + meta["seconds"])
+                and bool(columns)
+                and all(len(column) == meta["epoch"] for column in columns)
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return False
 
     @cached_property
     def _setup(self) -> dict[str, str]:
         """What must be equal in the training that wrote a checkpoint and in the one that goes on from it."""
         images, labels = np.ascontiguousarray(self._images), np.ascontiguousarray(self._labels)
         checksum = crc32(labels.data, crc32(images.data))
+        last = self._recipe.epochs * self.steps - 1
         return {
             "model": describe(self.model),
             "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
             "generator": type(self._rng.bit_generator).__name__,
+            "schedule at first, middle, last step": ", ".join(
+                f"{self._lr(step):.9g}" for step in (0, last // 2, last)
+            ),
         } | {part.name: describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)}
 
     def _arrays(self) -> dict[str, Array]:
@@ -242,6 +262,10 @@ def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
 
 def describe(part: object) -> str:
     """A name for a part of a training that is the same in every process: no addresses, no arrays."""
+    if isinstance(part, np.generic):
+        part = part.item()
+    if isinstance(part, partial):
+        return f"partial({describe(part.func)}, {describe(part.args)}, {describe(part.keywords)})"
     if isinstance(part, int | float | str | tuple | None):
         return repr(part)
     if isinstance(part, Mapping):
