@@ -21,7 +21,7 @@ that a thread can augment the next batch while others train on this one.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,7 @@ def _is_strength(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and bool(0 <= value < np.inf)
 
 
-@cache
+@lru_cache(maxsize=8)
 def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
     """The matrix (length, length) float32, symmetric, that smooths a column between zeros."""
     matrix = ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode="constant").astype(np.float32)

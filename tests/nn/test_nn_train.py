@@ -178,6 +178,20 @@ def test_dropout_is_drawn_anew_for_each_step_and_shard_and_only_from_their_seed(
     assert all(np.array_equal(*pair) for pair in zip(met[:2], met[6:], strict=True))
 
 
+def test_augmentation_is_drawn_anew_for_each_step_and_shard_and_only_from_their_seed():
+    met = []
+
+    def augment(images, rng):
+        met.append(rng.random())
+        return images
+
+    with Workers(1) as workers:
+        shards = Shards(network(), IMAGES, LABELS, hard_labels, augment, workers, 10)
+        for seed in ((7, 0), (7, 1), (8, 0), (7, 0)):
+            shards(np.arange(20), seed)
+    assert len(set(met[:6])) == 6 and met[:2] == met[6:]
+
+
 def test_running_statistics_follow_the_images():
     model, _ = train(epochs=40, schedule=cosine(1e-12))
     y = network().activations(IMAGES[:, None].transpose(1, 2, 3, 0) / np.float32(255))["conv"]
