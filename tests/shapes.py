@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 SEEDS = st.integers(0, 2**32 - 1)
+STRIDES = st.integers(1, 5)
 
 
 def normal(seed, *shape, dtype=np.float64):
@@ -23,10 +24,10 @@ def distinct(seed, *shape, dtype=np.float64):
 
 
 @st.composite
-def windows(draw, pooling=False, largest=7):
+def windows(draw, pooling=False, largest=7, strides=STRIDES):
     """(H, W), kernel, stride, uneven padding: with rests, and with strides beyond the kernel."""
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
-    stride = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    stride = draw(st.tuples(strides, strides))
     ends = [st.integers(0, min(k - 1, 3) if pooling else 3) for k in kernel]
     padding = tuple(draw(st.tuples(end, end)) for end in ends)
     size = tuple(
@@ -37,9 +38,9 @@ def windows(draw, pooling=False, largest=7):
 
 
 @st.composite
-def convolutions(draw):
+def convolutions(draw, strides=STRIDES):
     """(x shape, w shape, stride, padding, groups), from one group to depthwise with a multiplier."""
-    size, kernel, stride, padding = draw(windows(largest=5))
+    size, kernel, stride, padding = draw(windows(largest=5, strides=strides))
     groups, inner = draw(st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 2), (2, 1), (3, 1)]))
     maps = draw(st.integers(1, 2))
     N = draw(st.integers(1, 3))

@@ -76,6 +76,18 @@ def test_a_used_workspace_gives_the_same_bits_as_fresh_arrays(case, seed):
         np.testing.assert_array_equal(kept, fresh)
 
 
+@settings(max_examples=200)
+@given(convolutions(strides=st.just(1)), SEEDS)
+def test_at_stride_1_dx_is_the_same_gathered_or_scattered(case, seed):
+    x_shape, w_shape, *at = case
+    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
+    dy = integral(seed + 2, *conv2d(x, w, None, *at).shape)
+    gathered = conv2d_backward(dy, x, w, *at)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "mirrored", lambda at, F: None)
+        np.testing.assert_array_equal(gathered, conv2d_backward(dy, x, w, *at)[0])
+
+
 def test_dx_is_left_out_when_it_is_not_needed():
     x, w = normal(0, 2, 5, 5, 3), normal(1, 4, 2, 3, 3)
     with_dx = conv2d_backward(conv2d(x, w), x, w)
