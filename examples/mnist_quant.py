@@ -64,7 +64,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> None:
     args = arguments(words)
     start = time.perf_counter()
-    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in (args.out, args.json.parent if args.json else args.out):
+        folder.mkdir(parents=True, exist_ok=True)
     drawn = plots.available()
     train, test = mnist(args.data)
     models, histories = train_all(args, train)
@@ -115,9 +116,8 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
             resume=saved if saved.exists() else None,
         )
         histories[name] = history
-        print(
-            f"  {history.validation_errors[-1]} errors of {len(validation):,} validation images", flush=True
-        )
+        errors = history.validation_errors[-1]
+        print(f"  {errors} errors of {len(validation):,} validation images", flush=True)
 
     def first_weights() -> np.random.Generator:
         return np.random.default_rng([args.seed, 2])
@@ -193,7 +193,7 @@ def as_table(rows: list[Row]) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"mnist_quant: {error}")
     except KeyboardInterrupt as stop:
-        sys.exit(f"\nmnist_quant: {stop}; --resume goes on from there")
+        sys.exit(f"\nmnist_quant: {str(stop) or 'interrupted'}; --resume goes on from there")

@@ -80,7 +80,8 @@ def plot_disagreements(
 ) -> None:
     """The images to which float (`first`) and int8 (`second`) give different classes, at most 24.
 
-    images  (N, H, W); labels, first, second  (N,) classes
+    images  (N, H, W), or (N, C, H, W): in colour where C = 3, else the first channel
+    labels, first, second  (N,) classes
     """
     where = np.flatnonzero(first != second)
     shown = where[:24]
@@ -89,7 +90,9 @@ def plot_disagreements(
     for ax in axes.flat:
         ax.axis("off")
     for ax, i in zip(axes.flat, shown, strict=False):
-        ax.imshow(images[i].reshape(images.shape[-2:]), cmap="gray_r")
+        picture = images[i] if images.ndim == 3 else np.moveaxis(images[i], 0, -1)
+        colours = picture.ndim == 3 and picture.shape[-1] == 3
+        ax.imshow(picture if colours or picture.ndim == 2 else picture[..., 0], cmap="gray_r")
         ax.set_title(f"is {labels[i]}\nfloat {first[i]}, int8 {second[i]}", fontsize=8)
     figure.suptitle(f"{len(where)} of {len(images):,} test images: float and int8 disagree")
     save(figure, path)

@@ -56,7 +56,7 @@ def one_run(seed: int, args: argparse.Namespace) -> dict[str, Any]:
 if __name__ == "__main__":
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"seeds: {error}")
     except KeyboardInterrupt as stop:
-        sys.exit(f"\nseeds: {stop}; --resume goes on from there")
+        sys.exit(f"\nseeds: {str(stop) or 'interrupted'}; --resume goes on from there")
