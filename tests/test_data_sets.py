@@ -62,6 +62,15 @@ def test_split_and_batches_refuse_impossible_counts_and_generators():
         split(dataset, 1, 7)
     with pytest.raises(TypeError, match="Generator"):
         batches(4, 1, np.random.RandomState(0))
+    with pytest.raises(TypeError, match="split: dataset"):
+        split(dataset.images, 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="split: count: found True"):
+        split(dataset, True, np.random.default_rng(0))
+
+
+def test_labels_beyond_int64_are_refused():
+    with pytest.raises(ValueError, match="Dataset: labels"):
+        Dataset(np.zeros((2, 3, 3), np.uint8), np.array([0, 2**63], np.uint64))
 
 
 def test_every_byte_becomes_the_float_nearest_to_k_over_255():

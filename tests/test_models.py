@@ -73,3 +73,12 @@ def test_no_name_of_a_layer_is_used_twice(name):
 def test_images_that_are_too_small_or_none_are_refused(shape):
     with pytest.raises(ValueError, match="found"):
         models.seed_net(shape=shape)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "shape", [None, (), 28, (28, 28), [1, 28, 28], (0, 28, 28), (1, 28, "28"), (1, 28.0, 28)]
+)
+def test_what_is_not_the_shape_of_one_image_is_refused(name, shape):
+    with pytest.raises(ValueError, match=r"shape: found .*, needed "):
+        getattr(models, name)(shape=shape)

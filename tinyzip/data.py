@@ -116,8 +116,8 @@ class Dataset:
             refuse("Dataset: labels", getattr(labels, "dtype", type(labels).__name__), "integers", TypeError)
         if labels.shape != (len(self),):
             refuse("Dataset: labels", f"shape {labels.shape}", f"({len(self)},), one for each image")
-        if labels.min() < 0:
-            refuse("Dataset: labels", labels.min(), "classes from 0 up")
+        if labels.min() < 0 or labels.max() > np.iinfo(np.int64).max:
+            refuse("Dataset: labels", f"{labels.min()} … {labels.max()}", "classes from 0 up, in int64")
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
 
     def __len__(self) -> int:
@@ -192,7 +192,9 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
     count  1 … len(dataset) − 1
     """
     _check_rng(rng, "split")
-    if not isinstance(count, int | np.integer) or not 1 <= count < len(dataset):
+    if not isinstance(dataset, Dataset):
+        refuse("split: dataset", type(dataset).__name__, "a Dataset", TypeError)
+    if not _is_whole(count) or not 1 <= count < len(dataset):
         refuse("split: count", count, f"a whole number from 1 to {len(dataset) - 1}")
     order = rng.permutation(len(dataset))
     held, kept = np.sort(order[:count]), np.sort(order[count:])
@@ -203,11 +205,15 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
 def batches(N: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Every index 0 … N − 1 once, in random order, `batch` at a time; the last batch has what is left."""
     for name, value in (("N", N), ("batch", batch)):
-        if not isinstance(value, int | np.integer) or value < 1:
+        if not _is_whole(value) or value < 1:
             refuse(f"batches: {name}", value, "a whole number from 1 up")
     _check_rng(rng, "batches")
     order = rng.permutation(N)
     return (order[start : start + batch] for start in range(0, N, batch))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _check_rng(rng: np.random.Generator, function: str) -> None:

@@ -18,6 +18,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.ops.checks import check_lengths
 from tinyzip.nn.sequential import Sequential
 from tinyzip.refuse import refuse
 
@@ -44,7 +45,7 @@ def lenet5(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes
     """LeNet-5 [LeCun et al. 1998, §II.B] as it is built today: ReLU and max pooling, full connections
     between the maps, a border of 2 in place of 32×32 images. 61,706 parameters on MNIST."""
     body: dict[str, Layer] = {
-        "conv1": Conv2d(shape[0], 6, 5, padding=2),
+        "conv1": Conv2d(_channels(shape), 6, 5, padding=2),
         "relu1": ReLU(),
         "pool1": MaxPool2d(2),
         "conv2": Conv2d(6, 16, 5),
@@ -57,7 +58,7 @@ def lenet5(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes
 def vgg_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Pairs of 3×3 convolutions before each pooling, in the manner of [Simonyan & Zisserman 2015]."""
     body: dict[str, Layer] = {}
-    C = shape[0]
+    C = _channels(shape)
     for block, F in enumerate((16, 32), 1):
         for part in "ab":
             body[f"conv{block}{part}"] = Conv2d(C, F, 3, padding=1)
@@ -71,7 +72,7 @@ def separable_net(
     rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
 ) -> Sequential:
     """Depthwise-separable convolutions with batch norm [Howard et al. 2017, MobileNets, figure 3]."""
-    body: dict[str, Layer] = {"conv1": Conv2d(shape[0], 16, 3, stride=2, padding=1, bias=False)}
+    body: dict[str, Layer] = {"conv1": Conv2d(_channels(shape), 16, 3, stride=2, padding=1, bias=False)}
     body |= {"norm1": BatchNorm(16), "relu1": ReLU()}
     C = 16
     for block, (F, stride) in enumerate(((32, 1), (64, 2)), 2):
@@ -96,7 +97,7 @@ def _two_convolutions(
     rng: np.random.Generator | None, shape: Shape, classes: int, first: int, second: int, hidden: int
 ) -> Sequential:
     body: dict[str, Layer] = {
-        "conv1": Conv2d(shape[0], first, 5),
+        "conv1": Conv2d(_channels(shape), first, 5),
         "relu1": ReLU(),
         "pool1": MaxPool2d(2),
         "conv2": Conv2d(first, second, 5),
@@ -106,12 +107,18 @@ def _two_convolutions(
     return _create(rng, shape, body, [hidden, classes])
 
 
+def _channels(shape: Shape) -> int:
+    """C of (C, H, W); refuses what is not the shape of one image."""
+    if len(check_lengths(shape, "shape")) != 3:
+        refuse("shape", shape, "the shape of one image, (C, H, W)")
+    return shape[0]
+
+
 def _create(
     rng: np.random.Generator | None, shape: Shape, body: dict[str, Layer], widths: list[int]
 ) -> Sequential:
     """`body`, flattened, then fully connected layers of these widths with ReLU between them."""
-    if len(shape) != 3:
-        refuse("shape", shape, "the shape of one image, (C, H, W)")
+    _channels(shape)
     features: tuple[int, ...] = shape
     for layer in body.values():
         features = layer.output_shape(features)

@@ -5,6 +5,7 @@ model. So every public function checks what it is handed and refuses in one line
 parts: the argument, what was found, and what was needed. This is the one place that builds the line.
 """
 
+from numbers import Real
 from typing import NoReturn
 
 
@@ -16,3 +17,8 @@ def refuse(argument: str, found: object, needed: str, error: type[Exception] = V
     needed    what would have been accepted
     """
     raise error(f"{argument}: found {found}, needed {needed}")
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is one real number, of Python or of NumPy: what can be compared with a bound."""
+    return isinstance(value, Real)

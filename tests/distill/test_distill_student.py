@@ -200,6 +200,15 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
         train(student, broken, images, labels, rng=rng, **SHORT)
     with pytest.raises(ValueError, match="record: images"):
         record(broken, images[:0])
+    with pytest.raises(ValueError, match="Recorded: logits"):
+        Recorded(np.zeros(3))
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_an_image_without_recorded_logits_is_refused(index):
+    recorded = Recorded(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"Recorded: index: found .*, needed 0 … 2"):
+        recorded(Batch(np.zeros((1, 1, 1, 2)), np.zeros(2, int), np.array([0, index])))
 
 
 def test_an_objective_is_told_apart_by_its_repr_without_its_arrays():

@@ -67,6 +67,8 @@ X, W = np.zeros((3, 2), np.float32), np.zeros((4, 3), np.float32)
         (ValueError, "relu: x", lambda: relu(X[0])),
         (ValueError, "relu_backward: y", lambda: relu_backward(X, X[:2])),
         (ValueError, "flatten_backward: dy", lambda: flatten_backward(X, (2, 2, 2))),
+        (ValueError, "flatten_backward: x_shape", lambda: flatten_backward(X, None)),
+        (ValueError, "flatten_backward: x_shape", lambda: flatten_backward(X, (-1, -3, 2))),
     ],
 )
 def test_dense_operations_refuse(error, line, call):

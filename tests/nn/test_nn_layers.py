@@ -124,7 +124,9 @@ def test_layers_that_mean_the_same_are_equal():
         ("MaxPool2d: kernel", lambda: MaxPool2d("2")),
         ("AvgPool2d: stride", lambda: AvgPool2d(2, 0)),
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=0)),
+        ("BatchNorm: eps", lambda: BatchNorm(1, eps=float("inf"))),
         ("BatchNorm: momentum", lambda: BatchNorm(1, momentum=2)),
+        ("Dropout: rate", lambda: Dropout(None)),
         ("Dropout: rate", lambda: Dropout(1)),
     ],
 )
@@ -146,8 +148,19 @@ def test_layers_with_impossible_sizes_are_refused_when_made(line, make):
         (MaxPool2d(2), (5,)),
         (GlobalAvgPool(), (5,)),
         (BatchNorm(3), IMAGE),
+        (BatchNorm(2), (2, 0, 5)),
+        (Conv2d(4, 1, 3), (4, 5.0, 5)),
+        (GlobalAvgPool(), (2, -1, 5)),
+        (Flatten(), (2, 0)),
+        (ReLU(), None),
+        (Dropout(0.5), [3]),
     ],
 )
 def test_examples_that_do_not_fit_are_refused(layer, shape):
     with pytest.raises(ValueError, match=type(layer).__name__):
         layer.output_shape(shape)
+
+
+def test_first_values_need_a_generator():
+    with pytest.raises(TypeError, match=r"initialize: rng: found int, needed a numpy.random.Generator"):
+        Linear(2, 3).initialize(0)

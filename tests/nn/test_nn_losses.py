@@ -125,8 +125,16 @@ Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
         (lambda: kl_divergence(Z, Z, math.inf), ValueError),
         (lambda: logit_matching(Z, Z[:1]), ValueError),
         (lambda: logit_matching(Z, Z.astype(int)), TypeError),
+        (lambda: cross_entropy(Z.tolist(), LABELS), TypeError),
+        (lambda: cross_entropy(Z, LABELS.tolist()), TypeError),
+        (lambda: cross_entropy(Z, LABELS, None), ValueError),
+        (lambda: kl_divergence(Z, None, 1.0), TypeError),
+        (lambda: kl_divergence(Z, Z, "4"), ValueError),
+        (lambda: log_softmax(Z[0]), ValueError),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call, error):
-    with pytest.raises(error, match=r"^(cross_entropy|kl_divergence|logit_matching): .*found .*needed "):
+    with pytest.raises(
+        error, match=r"^(cross_entropy|kl_divergence|logit_matching|log_softmax): .*found .*needed "
+    ):
         call()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip.nn.blocks import BLOCK, ENOUGH
-from tinyzip.nn.optim import SGD, AdamW, constant, cosine, one_cycle
+from tinyzip.nn.optim import SGD, AdamW, Schedule, constant, cosine, one_cycle
 from tinyzip.workers import Workers
 
 SHAPES = {"w": (3, 4), "b": (4,), "k": (2, 1, 2, 2)}
@@ -147,8 +147,31 @@ P = {"w": np.zeros((2, 2))}
         lambda: AdamW().step(P, {"v": P["w"]}, {}, 0.1),
         lambda: AdamW().step(P, {"w": np.zeros(4)}, {}, 0.1),
         lambda: SGD().step(P, P, {}, math.nan),
+        lambda: SGD().step(P, P, {}, 0.1),
+        lambda: AdamW().step(P, P, {}, 0.1),
+        lambda: AdamW().step(P, P, AdamW().init({"w": np.zeros((2, 3))}), 0.1),
+        lambda: SGD(momentum="0.9"),
+        lambda: AdamW(eps=None),
+        lambda: one_cycle(None),
+        lambda: Schedule(0.1, 0.1, 0.1, 0.5, "cubic"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call):
     with pytest.raises(ValueError, match=r"^\w+(: \w+)?.*: found .*, needed "):
         call()
+
+
+@pytest.mark.parametrize("rule", [SGD(), AdamW()])
+def test_arrays_of_another_dtype_or_none_at_all_are_refused(rule):
+    state = rule.init(P)
+    for params, grads in (
+        (P, {"w": np.zeros((2, 2), np.float32)}),
+        (P, {"w": [[0.0] * 2] * 2}),
+        (None, P),
+        (P, 3),
+    ):
+        with pytest.raises(TypeError, match=r"step: (params|grads).*: found .*, needed "):
+            rule.step(params, grads, state, 0.1)
+    for params in ({"w": np.zeros((2, 2), int)}, {"w": [0.0]}, [P["w"]]):
+        with pytest.raises(TypeError, match=r"init: params.*: found .*, needed "):
+            rule.init(params)

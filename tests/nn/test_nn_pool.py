@@ -140,5 +140,8 @@ def test_pooling_backwards_refuse_gradients_that_do_not_fit():
         max_pool2d_backward(y, arg[:, :1], X.shape, 2)
     with pytest.raises(ValueError, match="x_shape"):
         avg_pool2d_backward(y, (4, 4), 2)
+    for shape in (None, [*X.shape], (*X.shape[:2], 0, X.shape[3]), (*X.shape[:3], float(X.shape[3]))):
+        with pytest.raises(ValueError, match="x_shape: found"):
+            max_pool2d_backward(y, arg, shape, 2)
     with pytest.raises(ValueError, match="dy"):
         global_avg_pool_backward(y, X.shape)

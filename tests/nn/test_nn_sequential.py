@@ -166,6 +166,21 @@ RNG = np.random.default_rng(0)
         (ValueError, "forward: x", lambda: NET.logits(np.zeros((2, 14, 12), np.uint8))),
         (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), -1)),
         (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), 0)),
+        (ValueError, "layers: found", lambda: Sequential.create([ReLU()], (8,), RNG)),
+        (TypeError, r"layers\['fc'\]", lambda: Sequential.create({"fc": Linear}, (8,), RNG)),
+        (TypeError, r"layers\[1\]", lambda: Sequential.create({1: ReLU()}, (8,), RNG)),
+        (ValueError, "Sequential: shape", lambda: Sequential.create({"relu": ReLU()}, [8], RNG)),
+        (ValueError, "Sequential: shape", lambda: Sequential.create({"relu": ReLU()}, (1, 0, 8), RNG)),
+        (
+            TypeError,
+            "params: found dtype int64",
+            lambda: Sequential.create({"fc": Linear(8, 1)}, (8,), RNG, np.int64),
+        ),
+        (TypeError, "params: found list", lambda: NET.with_params([])),
+        (TypeError, "params", lambda: NET.with_params({key: a.tolist() for key, a in NET.params.items()})),
+        (TypeError, "backward: dz", lambda: NET.backward(None, NET.forward(X)[1])),
+        (ValueError, "backward: dz", lambda: NET.backward(X, NET.forward(X)[1])),
+        (TypeError, "backward: caches", lambda: NET.backward(NET.forward(X)[0], {})),
     ],
 )
 def test_what_does_not_fit_is_refused(error, line, call):

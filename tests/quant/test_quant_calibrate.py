@@ -172,6 +172,12 @@ def test_nan_and_infinity_are_refused_by_the_name_of_where_they_are(bad):
             calibrate(model.with_params({**model.params, name: value}), pictures())
 
 
+def test_weights_that_overflow_are_refused_by_the_name_of_their_layer():
+    params = {key: a * np.float32(1e38) for key, a in network().params.items()}
+    with pytest.raises(ValueError, match=r"output of out: found .* NaN or infinite"):
+        calibrate(network().with_params(params), pictures())
+
+
 def test_wrong_settings_are_refused():
     model, images = network(), pictures()
     for bits in (1, 9, 2.5, True):

@@ -201,6 +201,8 @@ def test_a_grid_is_frozen():
         ((1.0, 0, -129, 0), "lo, hi"),
         ((1.0, 0, -1, 200), "lo, hi"),
         ((1.0, 3, 3, 3), "lo, hi"),
+        ((1e308, 0, 0, 255), "scale: found 1e"),
+        ((1.0, 1e300, 0, 255), "zero: found 1e"),
     ],
 )
 def test_impossible_grids_are_refused(arguments, message):
@@ -245,3 +247,9 @@ def test_wrong_arrays_are_refused():
         Grid.affine([0.0, 0.0], 1.0, 8)
     with pytest.raises(TypeError, match="lo"):
         Grid(1.0, 0, 0.0, 15)
+    with pytest.raises(ValueError, match=r"low: found 2.0, with a high of 1.0"):
+        Grid.affine(2.0, 1.0, 8)
+    with pytest.raises(ValueError, match="scale"):
+        Grid.affine(-1e308, 1e308, 8)
+    with pytest.raises(ValueError, match="with_scale: scale: found shape"):
+        grid.with_scale(1.0)

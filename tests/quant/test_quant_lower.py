@@ -8,6 +8,7 @@ from quant_networks import networks, randomized
 
 from tinyzip import integer
 from tinyzip.data import to_input
+from tinyzip.models import seed_net
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -251,3 +252,9 @@ def test_sums_beyond_int32_are_refused_by_the_layers_name():
         "wide.w": Grid(1 / 127, 0, -127, 127),
     }
     refused(model, grids, "layer 'wide': found sums up to")
+
+
+def test_what_is_no_network_and_what_are_no_grids_is_refused():
+    for call in (lambda: lower(None, {}), lambda: lower(seed_net(), None), lambda: calibrate(None, None)):
+        with pytest.raises(TypeError, match=r"(lower|calibrate): \w+: found NoneType, needed "):
+            call()

@@ -101,3 +101,16 @@ def test_nan_and_bits_out_of_range_are_refused():
         byte_encode(np.array([0.0, np.nan]))
     with pytest.raises(ValueError, match="bits"):
         min_max_encode(np.array([0.0, 1.0]), 9)
+
+
+def test_decoders_refuse_what_are_no_codes_and_no_ends():
+    codes = np.array([1, 2])
+    for bad in (None, np.nan, np.inf, "1"):
+        with pytest.raises(ValueError, match="least: found"):
+            min_max_decode(codes, 8, bad, 1.0)
+        with pytest.raises(ValueError, match="most: found"):
+            byte_decode(codes, bad)
+    with pytest.raises(TypeError, match="min_max_decode: y: found dtype float64"):
+        min_max_decode(codes / 2, 8, 0.0, 1.0)
+    with pytest.raises(TypeError, match="byte_decode: y: found dtype float64"):
+        byte_decode(codes / 2, 1.0)

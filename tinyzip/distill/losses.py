@@ -15,14 +15,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tinyzip.nn.losses import cross_entropy, kl_divergence
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 
 Array = NDArray[Any]
 
 
 def check_soft(soft: float, function: str) -> None:
     """Refuse a weight of the teacher's part that is not in [0, 1]."""
-    if not 0.0 <= soft <= 1.0:
+    if not is_number(soft) or not 0.0 <= soft <= 1.0:
         refuse(f"{function}: soft", soft, "a number in [0, 1]")
 
 

@@ -20,7 +20,7 @@ from tinyzip.nn.history import History
 from tinyzip.nn.model import AnyModel, Batch, Model
 from tinyzip.nn.shards import Augmentation
 from tinyzip.nn.train import check_examples, fit
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 
 Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ class Distillation:
 
     def __post_init__(self) -> None:
         check_soft(self.soft, "Distillation")
-        if not 0.0 < self.temperature < np.inf:
+        if not is_number(self.temperature) or not 0.0 < self.temperature < np.inf:
             refuse("Distillation: temperature", self.temperature, "a finite number above 0")
 
     def __call__(self, z: Array, batch: Batch) -> tuple[float, Array]:

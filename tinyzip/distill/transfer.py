@@ -37,8 +37,15 @@ class Recorded:
 
     logits: Array = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.logits, np.ndarray) or self.logits.ndim != 2 or self.logits.size == 0:
+            refuse("Recorded: logits", getattr(self.logits, "shape", self.logits), "(K, N), neither empty")
+
     def __call__(self, batch: Batch) -> Array:
-        return np.take(self.logits, batch.index, axis=1)
+        index, N = batch.index, self.logits.shape[1]
+        if index.min() < 0 or index.max() >= N:
+            refuse("Recorded: index", f"{index.min()} … {index.max()}", f"0 … {N - 1}, as recorded")
+        return np.take(self.logits, index, axis=1)
 
 
 @dataclass(frozen=True)

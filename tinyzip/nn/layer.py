@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinyzip.nn.ops.checks import FRESH, Array, Shape
+from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_lengths
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
@@ -70,6 +70,8 @@ class Layer(Protocol):
 
 def kaiming(rng: np.random.Generator, shape: Shape, dtype: Any) -> Array:
     """Normal draws with standard deviation √(2 / fan-in); fan-in is all axes but the first."""
+    if not isinstance(rng, np.random.Generator):
+        refuse("initialize: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
     return (rng.standard_normal(shape) * math.sqrt(2 / math.prod(shape[1:]))).astype(dtype)
 
 
@@ -80,5 +82,6 @@ def check_sizes(layer: str, **sizes: int) -> None:
 
 
 def check_image(shape: Shape, layer: str, C: int | None = None) -> None:
+    check_lengths(shape, f"{layer}: an example's shape")
     if len(shape) != 3 or (C is not None and shape[0] != C):
         refuse(layer, f"an example of shape {shape}", f"an image ({'C' if C is None else C}, H, W)")

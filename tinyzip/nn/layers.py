@@ -13,10 +13,10 @@ import numpy as np
 from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output, check_image, check_sizes
 from tinyzip.nn.ops import FRESH
-from tinyzip.nn.ops.checks import Array, Shape
+from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 from tinyzip.nn.ops.conv import check_groups
 from tinyzip.nn.ops.pool import pool_windows
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 from tinyzip.windows import padding_of, pair, window_count
 from tinyzip.workspace import Workspace
 
@@ -113,7 +113,7 @@ class ReLU(Layer):
     """max(x, 0). Any shape."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        return shape
+        return check_lengths(shape, "ReLU: an example's shape")
 
     def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
         y = ops.relu(x, workspace)
@@ -130,7 +130,7 @@ class Flatten(Layer):
     """(C, H, W) to (C·H·W,), row-major. A view."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (math.prod(shape),)
+        return (math.prod(check_lengths(shape, "Flatten: an example's shape")),)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         return ops.flatten(x), x.shape
@@ -231,9 +231,9 @@ class BatchNorm(Layer):
 
     def __post_init__(self) -> None:
         check_sizes("BatchNorm", C=self.C)
-        if not self.eps > 0:
-            refuse("BatchNorm: eps", self.eps, "a number above 0")
-        if not 0 < self.momentum <= 1:
+        if not is_number(self.eps) or not 0 < self.eps < math.inf:
+            refuse("BatchNorm: eps", self.eps, "a finite number above 0")
+        if not is_number(self.momentum) or not 0 < self.momentum <= 1:
             refuse("BatchNorm: momentum", self.momentum, "above 0 and at most 1")
 
     def parameter_shapes(self) -> dict[str, Shape]:
@@ -244,6 +244,7 @@ class BatchNorm(Layer):
         return {name: np.full(self.C, value, dtype) for name, value in first.items()}
 
     def output_shape(self, shape: Shape) -> Shape:
+        check_lengths(shape, "BatchNorm: an example's shape")
         if len(shape) not in (1, 3) or shape[0] != self.C:
             refuse("BatchNorm", f"an example of shape {shape}", f"({self.C},) or ({self.C}, H, W)")
         return shape
@@ -274,11 +275,11 @@ class Dropout(Layer):
     rate: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
+        if not is_number(self.rate) or not 0 <= self.rate < 1:
             refuse("Dropout: rate", self.rate, "a probability from 0 up to, but not including, 1")
 
     def output_shape(self, shape: Shape) -> Shape:
-        return shape
+        return check_lengths(shape, "Dropout: an example's shape")
 
     def forward(
         self,

@@ -21,12 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 
 Array = NDArray[Any]
 
 
 def _check_logits(z: Array, argument: str) -> None:
+    if not isinstance(z, np.ndarray):
+        refuse(argument, type(z).__name__, "an array", TypeError)
     if z.ndim != 2 or 0 in z.shape:
         refuse(argument, f"shape {z.shape}", "two axes (K, N), neither empty")
     if not np.issubdtype(z.dtype, np.floating):
@@ -42,6 +44,7 @@ def _check_teacher(z: Array, teacher_z: Array, function: str) -> None:
 
 def log_softmax(z: Array) -> Array:
     """ln σ(z) for each column of z (K, N), without overflow."""
+    _check_logits(z, "log_softmax: z")
     shifted: Array = z - z.max(axis=0)
     shifted -= np.log(np.exp(shifted).sum(axis=0))
     return shifted
@@ -58,13 +61,15 @@ def cross_entropy(z: Array, labels: Array, smoothing: float = 0.0) -> tuple[floa
     """
     _check_logits(z, "cross_entropy: z")
     K, N = z.shape
+    if not isinstance(labels, np.ndarray):
+        refuse("cross_entropy: labels", type(labels).__name__, "an array", TypeError)
     if labels.shape != (N,):
         refuse("cross_entropy: labels", f"shape {labels.shape}", f"one label a column of z, ({N},)")
     if not np.issubdtype(labels.dtype, np.integer):
         refuse("cross_entropy: labels", f"dtype {labels.dtype}", "an integer dtype", TypeError)
     if labels.min() < 0 or labels.max() >= K:
         refuse("cross_entropy: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}")
-    if not 0.0 <= smoothing < 1.0:
+    if not is_number(smoothing) or not 0.0 <= smoothing < 1.0:
         refuse("cross_entropy: smoothing", smoothing, "a number in [0, 1)")
     log_p = log_softmax(z)
     columns = np.arange(N)
@@ -87,7 +92,7 @@ def kl_divergence(z: Array, teacher_z: Array, temperature: float) -> tuple[float
     raises        ValueError for a shape or temperature that does not fit; TypeError for a dtype
     """
     _check_teacher(z, teacher_z, "kl_divergence")
-    if not 0.0 < temperature < np.inf:
+    if not is_number(temperature) or not 0.0 < temperature < np.inf:
         refuse("kl_divergence: temperature", temperature, "a finite number above 0")
     log_p = log_softmax(z / temperature)
     log_q = log_softmax(teacher_z / temperature)

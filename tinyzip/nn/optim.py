@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.nn.blocks import Block, blocks, run
-from tinyzip.refuse import refuse
+from tinyzip.nn.ops.checks import check_array
+from tinyzip.refuse import is_number, refuse
 from tinyzip.workers import Workers
 
 Array = NDArray[Any]
@@ -61,13 +62,40 @@ class Optimizer(Protocol):
 
 
 def _check(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
-    if not 0.0 <= lr < inf:
-        refuse("step: lr", lr, "a finite number, 0 or more")
+    _check_rate(lr, "step: lr")
+    _check_arrays(params, "step: params")
+    _check_arrays(grads, "step: grads")
     for name, g in grads.items():
         if name not in params:
             refuse("step: grads", f"an entry {name!r}", f"names among {', '.join(params)}")
-        if g.shape != params[name].shape:
-            refuse(f"step: grads[{name!r}]", f"shape {g.shape}", f"{params[name].shape}")
+        check_array(g, params[name].shape, params[name].dtype, f"step: grads[{name!r}]")
+
+
+def _check_arrays(arrays: Mapping[str, Array], argument: str) -> None:
+    if not isinstance(arrays, Mapping):
+        refuse(argument, type(arrays).__name__, "arrays by name", TypeError)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            found = getattr(array, "dtype", type(array).__name__)
+            refuse(f"{argument}[{name!r}]", found, "an array of floats", TypeError)
+
+
+def _check_rate(value: float, argument: str) -> None:
+    if not is_number(value) or not 0.0 <= value < inf:
+        refuse(argument, value, "a finite number, 0 or more")
+
+
+def _check_part(value: float, argument: str) -> None:
+    if not is_number(value) or not 0.0 <= value < 1.0:
+        refuse(argument, value, "a number in [0, 1)")
+
+
+def _remembered(state: State, key: str, p: Array) -> Array:
+    """The entry of `state` for the parameter p."""
+    if not isinstance(state, Mapping) or key not in state:
+        refuse("step: state", f"no entry {key!r}", "what `init` gave for these parameters")
+    check_array(state[key], p.shape, p.dtype, f"step: state[{key!r}]")
+    return state[key]
 
 
 @dataclass(frozen=True)
@@ -82,14 +110,13 @@ class SGD:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.momentum < 1.0:
-            refuse("SGD: momentum", self.momentum, "a number in [0, 1)")
-        if not 0.0 <= self.weight_decay < inf:
-            refuse("SGD: weight_decay", self.weight_decay, "a finite number, 0 or more")
+        _check_part(self.momentum, "SGD: momentum")
+        _check_rate(self.weight_decay, "SGD: weight_decay")
         if self.nesterov and not self.momentum:
             refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
 
     def init(self, params: Mapping[str, Array]) -> State:
+        _check_arrays(params, "init: params")
         if not self.momentum:
             return {}
         return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
@@ -106,7 +133,7 @@ class SGD:
         items: list[Block] = []
         for name, g in grads.items():
             decay = self.weight_decay if g.ndim > 1 else 0.0
-            b = state[f"{name}.b"] if self.momentum else g
+            b = _remembered(state, f"{name}.b", g) if self.momentum else g
             items += [(decay, *block) for block in blocks(params[name], g, b)]
 
         def update(scratch: Array, decay: float, p: Array, g: Array, b: Array) -> None:
@@ -145,14 +172,13 @@ class AdamW:
 
     def __post_init__(self) -> None:
         for beta in ("beta1", "beta2"):
-            if not 0.0 <= getattr(self, beta) < 1.0:
-                refuse(f"AdamW: {beta}", getattr(self, beta), "a number in [0, 1)")
-        if not 0.0 < self.eps < inf:
+            _check_part(getattr(self, beta), f"AdamW: {beta}")
+        if not is_number(self.eps) or not 0.0 < self.eps < inf:
             refuse("AdamW: eps", self.eps, "a finite number above 0")
-        if not 0.0 <= self.weight_decay < inf:
-            refuse("AdamW: weight_decay", self.weight_decay, "a finite number, 0 or more")
+        _check_rate(self.weight_decay, "AdamW: weight_decay")
 
     def init(self, params: Mapping[str, Array]) -> State:
+        _check_arrays(params, "init: params")
         state = {"t": np.zeros((), np.int64)}
         for name, p in params.items():
             state[f"{name}.m"] = np.zeros_like(p)
@@ -168,6 +194,8 @@ class AdamW:
         workers: Workers | None = None,
     ) -> None:
         _check(params, grads, lr)
+        if not isinstance(state, Mapping) or "t" not in state:
+            refuse("step: state", "no entry 't'", "what `init` gave for these parameters")
         state["t"] += 1
         t = int(state["t"])
         spread = sqrt((1.0 - self.beta2**t) / (1.0 - self.beta2))
@@ -176,8 +204,8 @@ class AdamW:
         items: list[Block] = []
         for name, g in grads.items():
             keep = 1.0 - lr * self.weight_decay if g.ndim > 1 else 1.0
-            arrays = params[name], g, state[f"{name}.m"], state[f"{name}.v"]
-            items += [(keep, *block) for block in blocks(*arrays)]
+            m, v = (_remembered(state, f"{name}.{moment}", g) for moment in "mv")
+            items += [(keep, *block) for block in blocks(params[name], g, m, v)]
 
         def update(scratch: Array, keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
             m *= self.beta1
@@ -207,13 +235,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for part in ("start", "peak", "end"):
-            if not 0.0 <= getattr(self, part) < inf:
-                refuse(f"schedule: {part}", getattr(self, part), "a finite learning rate, 0 or more")
-        if not 0.0 <= self.warmup < 1.0:
-            refuse("schedule: warmup", self.warmup, "a part of the training, in [0, 1)")
+            _check_rate(getattr(self, part), f"schedule: {part}")
+        _check_part(self.warmup, "schedule: warmup")
+        if self.rise not in ("linear", "cosine"):
+            refuse("schedule: rise", repr(self.rise), "'linear' or 'cosine'")
 
     def __call__(self, progress: float) -> float:
-        if not 0.0 <= progress <= 1.0:
+        if not is_number(progress) or not 0.0 <= progress <= 1.0:
             refuse("schedule: progress", progress, "a number in [0, 1]")
         if progress < self.warmup:
             part = progress / self.warmup
@@ -235,4 +263,5 @@ def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Schedule:
 
 def one_cycle(peak: float, warmup: float = 0.3) -> Schedule:
     """(O4): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
+    _check_rate(peak, "schedule: peak")
     return Schedule(peak / 25.0, peak, peak / 25e4, warmup, "cosine")

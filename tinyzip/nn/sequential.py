@@ -10,7 +10,7 @@ other arrays. Backward is the chain rule, layer by layer from the end; the gradi
 themselves is not computed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -22,7 +22,7 @@ from tinyzip.nn.fuse import RectifiedCache, fuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops import BatchNormCache
-from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_array
+from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches, thread_count
 from tinyzip.workspace import Workspace
@@ -42,19 +42,25 @@ class Sequential:
     shape: Shape
 
     def __post_init__(self) -> None:
-        if not self.layers:
-            refuse("Sequential: layers", "none", "one layer or more")
+        _check_layers(self.layers)
+        check_lengths(self.shape, "Sequential: shape")
         self.output_shapes()
         needed = {
             f"{name}.{part}": shape
             for name, layer in self.layers.items()
             for part, shape in layer.parameter_shapes().items()
         }
+        if not isinstance(self.params, Mapping):
+            refuse("Sequential: params", type(self.params).__name__, "arrays by name", TypeError)
         if self.params.keys() != needed.keys():
             odd = sorted(self.params.keys() ^ needed.keys())
             refuse("Sequential: params", f"keys that differ in {odd}", f"the keys {sorted(needed)}")
+        found = (a.dtype for a in self.params.values() if isinstance(a, np.ndarray))
+        dtype = next(found, np.dtype(np.float32))
+        if dtype.kind != "f":
+            refuse("Sequential: params", f"dtype {dtype}", "a floating-point dtype", TypeError)
         for key, shape in needed.items():
-            check_array(self.params[key], shape, self.dtype, f"Sequential: params[{key!r}]")
+            check_array(self.params[key], shape, dtype, f"Sequential: params[{key!r}]")
 
     @classmethod
     def create(
@@ -63,6 +69,7 @@ class Sequential:
         """A network with initial arrays, drawn from rng in the order of the layers."""
         if not isinstance(rng, np.random.Generator):
             refuse("Sequential.create: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
+        _check_layers(layers)
         params = {
             f"{name}.{part}": value
             for name, layer in layers.items()
@@ -121,6 +128,11 @@ class Sequential:
 
     def backward(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Arrays:
         """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
+        check_activations(dz, None, "backward: dz")
+        if dz.shape[:-1] != self._last_shape:
+            refuse("backward: dz", f"shape {dz.shape}", f"{(*self._last_shape, 'N')}")
+        if not isinstance(caches, Mapping) or caches.keys() != self.stages.keys():
+            refuse("backward: caches", type(caches).__name__, "what this network's `forward` gave", TypeError)
         grads: Arrays = {}
         dy: Array | None = dz
         first = next((name for name, layer in self.stages.items() if layer.parameter_shapes()), None)
@@ -223,6 +235,14 @@ class Sequential:
             refuse("forward: x", getattr(x, "dtype", type(x).__name__), f"a {self.dtype} array", TypeError)
         if x.shape[:-1] != self.shape or x.size == 0:
             refuse("forward: x", f"shape {x.shape}", f"{(*self.shape, 'N')} with N from 1 up")
+
+
+def _check_layers(layers: dict[str, Layer]) -> None:
+    if not isinstance(layers, Mapping) or not layers:
+        refuse("Sequential: layers", layers or "none", "one layer or more by name")
+    for name, layer in layers.items():
+        if not isinstance(name, str) or isinstance(layer, type) or not hasattr(layer, "output_shape"):
+            refuse(f"Sequential: layers[{name!r}]", layer, "a layer, under a name", TypeError)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

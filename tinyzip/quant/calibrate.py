@@ -60,6 +60,8 @@ def calibrate(
     per_channel    one scale for each output channel, or one for each weight tensor
     raises         ValueError that names what is wrong: no images, NaN, bits, a layer without integer operator
     """
+    if not isinstance(model, Sequential):
+        refuse("calibrate: model", type(model).__name__, "a Sequential", TypeError)
     model = fold_batch_norm(model)
     grids = activation_grids(model, images, activations, method)
     grids |= weight_grids(model, weights, weight_method, per_channel)
@@ -107,7 +109,8 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
     for start in range(0, len(images), SHARD):
         x = to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
         watch["input"].observe(x)
-        outputs = model.activations(x)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below, by the block's name
+            outputs = model.activations(x)
         for block in blocks:
             watch[block.name].observe(_finite_output(block, outputs))
     grids = {name: Grid.affine(*watch[name].range(), bits=count) for name, count in wanted.items()}

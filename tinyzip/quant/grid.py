@@ -98,10 +98,11 @@ class Grid:
             refuse("Grid: zero", zero, "whole numbers")
         if origin.shape not in ((), steps.shape):
             refuse("Grid: zero", f"shape {origin.shape}", f"the shape of scale, {steps.shape}")
-        origin = np.broadcast_to(origin, steps.shape).astype(np.int64)
         if origin.min() < lo or origin.max() > hi:
             refuse("Grid: zero", f"{origin.min()} … {origin.max()}", f"a code of the grid, {lo} … {hi}")
-        extent = steps * np.maximum(hi - origin, origin - lo)
+        origin = np.broadcast_to(origin, steps.shape).astype(np.int64)
+        with np.errstate(over="ignore"):  # an infinity is refused like any that is too large
+            extent = steps * np.maximum(hi - origin, origin - lo)
         if steps.min() < SMALLEST_SCALE or extent.max() > LARGEST:
             refuse("Grid: scale", f"{steps.min()} … {steps.max()}", "a step whose multiples float32 can hold")
         steps.setflags(write=False)
@@ -136,16 +137,22 @@ class Grid:
         bits       2 … 8
         """
         bits = check_bits(bits)
-        low = np.minimum(check_finite(low, "Grid.affine: low").astype(np.float64), 0)
-        high = np.maximum(check_finite(high, "Grid.affine: high").astype(np.float64), 0)
-        if low.shape != high.shape:
-            refuse("Grid.affine: low, high", f"shapes {low.shape}, {high.shape}", "two of one shape")
+        bottom = check_finite(low, "Grid.affine: low").astype(np.float64)
+        top = check_finite(high, "Grid.affine: high").astype(np.float64)
+        if bottom.shape != top.shape:
+            refuse("Grid.affine: low, high", f"shapes {bottom.shape}, {top.shape}", "two of one shape")
+        if (bottom > top).any():
+            refuse("Grid.affine: low", f"{bottom}, with a high of {top}", "low ≤ high")
+        bottom, top = np.minimum(bottom, 0), np.maximum(top, 0)
         hi = 2**bits - 1
-        scale = _step(high - low, hi)
-        return cls(scale, np.clip(np.rint(-low / scale), 0, hi), 0, hi)
+        with np.errstate(over="ignore"):  # as in __init__
+            scale = _step(top - bottom, hi)
+        return cls(scale, np.clip(np.rint(-bottom / scale), 0, hi), 0, hi)
 
     def with_scale(self, scale: ArrayLike) -> Self:
         """The same codes at another scale, of the same shape."""
+        if np.shape(scale) != self.scale.shape:
+            refuse("Grid.with_scale: scale", f"shape {np.shape(scale)}", f"{self.scale.shape}")
         grid = copy(self)
         Grid.__init__(grid, scale, self.zero, self.lo, self.hi)
         return grid

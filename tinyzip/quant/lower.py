@@ -59,6 +59,10 @@ def lower(
     raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid,
               weights or biases with NaN, a bias or a sum beyond int32, a multiplier beyond the engine's range
     """
+    if not isinstance(model, Sequential):
+        refuse("lower: model", type(model).__name__, "a Sequential", TypeError)
+    if not isinstance(grids, dict):
+        refuse("lower: grids", type(grids).__name__, "grids by name, as from `calibrate`", TypeError)
     model = fold_batch_norm(model)
     blocks = blocks_of(model)
     source = _scalar_grid(grids, "input")

@@ -104,7 +104,8 @@ class Binned:
         self._histogram.check()
         if self._histogram.low == self._histogram.high == 0:
             return 0.0, 0.0
-        return self._rule(self._histogram, self.bits)
+        low, high = self._rule(self._histogram, self.bits)
+        return min(low, 0.0), max(high, 0.0)
 
 
 def percentile(histogram: Histogram, bits: int, share: float = 0.9999) -> Range:
@@ -136,7 +137,7 @@ def least_squares(histogram: Histogram, bits: int, candidates: int = 128) -> Ran
         nearest = Grid.affine(*ends, bits=bits).round_trip(means).astype(np.float64)
         return float((squares - 2 * nearest * sums + nearest**2 * counts).sum())
 
-    low, high = histogram.low, histogram.high
+    low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     fractions = [i / candidates for i in range(1, candidates + 1)]
     lengths = [f * max(-low, high) for f in fractions]
     trials = [(max(low, -length), min(high, length)) for length in lengths]

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import check_bits, check_finite
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 
 
 def min_max_encode(x: ArrayLike, bits: int) -> NDArray[np.int64]:
@@ -44,12 +44,14 @@ def min_max_encode(x: ArrayLike, bits: int) -> NDArray[np.int64]:
 def min_max_decode(y: NDArray[np.integer[Any]], bits: int, least: float, most: float) -> NDArray[np.float32]:
     """T1 solved for x: min + (y − 1)·(max − min)/(2^bits − 1).
 
-    y            codes 1 … 2^bits, any shape
+    y            codes 1 … 2^bits, integers, any shape
     least, most  the min and the max of the array that was encoded
     returns      float32 of y's shape; off by at most (max − min)/(2^bits − 1)/2 and float32 rounding
     """
+    for name, end in (("least", least), ("most", most)):
+        _check_end(end, f"min_max_decode: {name}")
     step = (most - least) / (2 ** check_bits(bits) - 1)
-    offsets = check_finite(y, "min_max_decode: y").astype(np.float64) - 1
+    offsets = _codes(y, "min_max_decode: y").astype(np.float64) - 1
     return np.asarray(least + offsets * step, np.float32)
 
 
@@ -72,7 +74,8 @@ def byte_decode(y: NDArray[np.uint8], most: float) -> NDArray[np.float32]:
     y     uint8, any shape
     most  the max of the array that was encoded
     """
-    return np.asarray(check_finite(y, "byte_decode: y") * (float(most) / 255), np.float32)
+    _check_end(most, "byte_decode: most")
+    return np.asarray(_codes(y, "byte_decode: y") * (float(most) / 255), np.float32)
 
 
 def through_bytes(model: Sequential) -> Sequential:
@@ -87,3 +90,15 @@ def through_bytes(model: Sequential) -> Sequential:
                 refuse(name, "max = 0, a division by zero", "a maximum that is not zero")
             params[name] = byte_decode(byte_encode(value), float(value.max())).astype(value.dtype)
     return model.with_params(params)
+
+
+def _codes(y: NDArray[Any], argument: str) -> NDArray[Any]:
+    array = check_finite(y, argument)
+    if array.dtype.kind not in "iu":
+        refuse(argument, f"dtype {array.dtype}", "integers", TypeError)
+    return array
+
+
+def _check_end(end: float, argument: str) -> None:
+    if not is_number(end) or not np.isfinite(end):
+        refuse(argument, end, "a finite number")

@@ -40,3 +40,11 @@ def check_array(a: Array, shape: Shape, dtype: np.dtype[Any], argument: str) -> 
         refuse(argument, f"dtype {a.dtype}", f"{dtype}, as its partner has", TypeError)
     if a.shape != shape:
         refuse(argument, f"shape {a.shape}", f"shape {shape}")
+
+
+def check_lengths(shape: Shape, argument: str) -> Shape:
+    """shape, which is a tuple of whole numbers, one or more, each from 1 up."""
+    whole = isinstance(shape, tuple) and all(isinstance(length, int | np.integer) for length in shape)
+    if not whole or not shape or min(shape) < 1:
+        refuse(argument, shape, "a tuple of whole numbers from 1 up")
+    return shape

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array
+from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
@@ -80,6 +80,7 @@ def flatten(x: Array) -> Array:
 def flatten_backward(dy: Array, x_shape: Shape) -> Array:
     """(C·H·W, N) back to x_shape."""
     check_activations(dy, 2, "flatten_backward: dy")
+    check_lengths(x_shape, "flatten_backward: x_shape")
     if math.prod(x_shape) != dy.size or x_shape[-1] != dy.shape[1]:
         refuse("flatten_backward: dy", f"shape {dy.shape}", f"the values of {x_shape} with the same N")
     return dy.reshape(x_shape)

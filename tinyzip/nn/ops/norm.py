@@ -20,7 +20,7 @@ import numpy as np
 
 from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
 from tinyzip.nn.ops.sums import dot, total
-from tinyzip.refuse import refuse
+from tinyzip.refuse import is_number, refuse
 from tinyzip.workspace import Workspace
 
 
@@ -124,7 +124,7 @@ def dropout(
 ) -> tuple[Array, Array]:
     """y = x·mask, and the mask: 0 with probability `rate`, else 1 / (1 − rate); both of x's shape."""
     check_activations(x, None, "dropout: x")
-    if not 0 <= rate < 1:
+    if not is_number(rate) or not 0 <= rate < 1:
         refuse("dropout: rate", rate, "a probability from 0 up to, but not including, 1")
     if not isinstance(rng, np.random.Generator):
         refuse("dropout: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
@@ -153,5 +153,5 @@ def _check(x: Array, eps: float, operation: str, **channels: Array) -> None:
     check_activations(x, None, f"{operation}: x")
     for name, values in channels.items():
         check_array(values, (x.shape[0],), x.dtype, f"{operation}: {name}")
-    if not eps > 0:
-        refuse(f"{operation}: eps", eps, "a number above 0")
+    if not is_number(eps) or not 0 < eps < np.inf:
+        refuse(f"{operation}: eps", eps, "a finite number above 0")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array
+from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.nn.ops.shifts import Windows, reach, shifts
 from tinyzip.refuse import refuse
 from tinyzip.windows import padding_of, pair, window_count
@@ -160,7 +160,8 @@ def global_avg_pool_backward(dy: Array, x_shape: Shape, workspace: Workspace = F
 
 
 def _image_shape(x_shape: Shape, operation: str) -> Shape:
-    if not isinstance(x_shape, tuple) or len(x_shape) != 4:
+    check_lengths(x_shape, f"{operation}: x_shape")
+    if len(x_shape) != 4:
         refuse(f"{operation}: x_shape", x_shape, "four lengths (C, H, W, N)")
     return x_shape
 
