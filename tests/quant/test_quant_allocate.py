@@ -1,3 +1,4 @@
+import math
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ from tinyzip.models import student_net
 from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
 from tinyzip.quant.auto import post_train
 from tinyzip.quant.calibrate import activation_grids
+from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 
 tables = st.dictionaries(
@@ -94,6 +96,14 @@ def test_the_packed_program_takes_no_more_bytes_than_that_of_uniform_bits_and_co
         bits = allocate(model, images, budget, choices, weigh)
         assert weigh(bits) <= budget
         assert sum(costs[name][b] for name, b in bits.items()) <= sum(row[uniform] for row in costs.values())
+
+
+def test_sizes_are_the_entropy_of_the_codes():
+    model, _ = network()
+    for bits in (1, 3, 8):
+        codes = best_weight_grids(model, bits)["conv2.w"].quantize(model.params["conv2.w"]).ravel().tolist()
+        information = sum(math.log2(len(codes) / codes.count(code)) for code in codes)
+        assert sizes(model, (bits,))["conv2"][bits] == math.ceil(information / 8)
 
 
 @given(tables, st.integers(0, 400), st.integers(0, 2**32 - 1))

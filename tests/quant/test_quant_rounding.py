@@ -70,6 +70,12 @@ def test_it_gains_much_where_inputs_are_correlated():
     assert loss(codes, w, step, covariance).sum() < 0.3 * loss(nearest, w, step, covariance).sum()
 
 
+def test_learning_gains_over_descent_from_where_it_starts():
+    w, step, covariance = problem(0, F=50, K=40)
+    after = {n: learn_rounding(w, step, -7, 7, covariance, covariance, n) for n in (1, 500)}
+    assert loss(after[500], w, step, covariance).sum() < 0.85 * loss(after[1], w, step, covariance).sum()
+
+
 @given(seeds)
 def test_descent_only_goes_down_and_ends_where_no_single_change_helps(seed):
     w, step, covariance = problem(seed)
