@@ -199,7 +199,7 @@ def distant(z, batch):
 
 
 def warmer(z, batch, by):
-    return hard_labels(z / np.float32(by), batch)
+    return hard_labels(z / np.asarray(by, np.float32), batch)
 
 
 def with_larger_eps():
@@ -245,6 +245,11 @@ def test_the_checkpoint_of_another_training_is_refused_and_not_overwritten(tmp_p
             {"objective": partial(warmer, by=1)},
             {"objective": partial(warmer, by=2)},
             r"objective: found partial\(warmer, .*1",
+        ),
+        (
+            {"objective": partial(warmer, by=np.ones(1))},
+            {"objective": partial(warmer, by=np.full(1, 2.0))},
+            r"objective: found partial\(warmer, .*CRC-32",
         ),
     ],
 )

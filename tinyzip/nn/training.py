@@ -242,7 +242,7 @@ class Training(Generic[AnyModel]):
         checksum = crc32(labels.data, crc32(images.data))
         last = self._recipe.epochs * self.steps - 1
         return {
-            "model": describe(self.model),
+            "model": describe(self.model, values=False),
             "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
             "generator": type(self._rng.bit_generator).__name__,
             "schedule at first, middle, last step": ", ".join(
@@ -260,19 +260,28 @@ def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
     return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
 
 
-def describe(part: object) -> str:
-    """A name for a part of a training that is the same in every process: no addresses, no arrays."""
+def describe(part: object, values: bool = True) -> str:
+    """A name for a part of a training that is the same in every process: no addresses.
+
+    values  name the values of arrays too, by a checksum: a teacher's, but not those that are being trained
+    """
+
+    def inner(part: object) -> str:
+        return describe(part, values)
+
     if isinstance(part, np.generic):
         part = part.item()
     if isinstance(part, partial):
-        return f"partial({describe(part.func)}, {describe(part.args)}, {describe(part.keywords)})"
+        return f"partial({inner(part.func)}, {inner(part.args)}, {inner(part.keywords)})"
     if isinstance(part, int | float | str | tuple | None):
         return repr(part)
+    if isinstance(part, np.ndarray) and values:
+        return f"{part.dtype} {part.shape}, CRC-32 {crc32(np.ascontiguousarray(part).data):08x}"
     if isinstance(part, Mapping):
-        return "{" + ", ".join(f"{key}: {describe(value)}" for key, value in part.items()) + "}"
+        return "{" + ", ".join(f"{key}: {inner(value)}" for key, value in part.items()) + "}"
     if is_dataclass(part) and not isinstance(part, type):
-        inner = (f"{field.name}={describe(getattr(part, field.name))}" for field in fields(part))
-        return f"{type(part).__qualname__}({', '.join(inner)})"
+        named = (f"{field.name}={inner(getattr(part, field.name))}" for field in fields(part))
+        return f"{type(part).__qualname__}({', '.join(named)})"
     return str(getattr(part, "__qualname__", type(part).__qualname__))
 
 
