@@ -107,3 +107,20 @@ def test_a_padding_that_is_none_is_refused_by_name(value):
 def test_a_window_beyond_the_padded_image_is_refused(size, border):
     with pytest.raises(ValueError, match="conv: found a window of"):
         window_count((9, size), (1, size + 2 * border + 1), (1, 1), padding_of(border), "conv")
+
+
+def test_windows_that_lie_on_no_image_are_refused():
+    x = np.zeros((1, 3, 4, 2))
+    for read in (windows, im2col):
+        for image, kernel, stride in (
+            (x[0], (2, 2), (1, 1)),
+            (x, (4, 2), (1, 1)),
+            (x, (2, 2), (0, 1)),
+            (x, 0, 1),
+        ):
+            with pytest.raises(ValueError, match=r": found .*, needed "):
+                read(image, kernel, stride)
+    with pytest.raises(ValueError, match=r"col2im: patches: found shape \(4, 11\), needed \(4, 12\)"):
+        col2im(np.zeros((4, 11)), (2, 2), (1, 1), x)
+    with pytest.raises(ValueError, match="same_padding: stride"):
+        same_padding((3, 4), (2, 2), (0, 1))

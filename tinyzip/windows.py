@@ -53,7 +53,8 @@ def padding_of(value: Any, argument: str = "padding") -> Padding:
 def same_padding(size: Pair, kernel: Pair, stride: Pair) -> Padding:
     """The padding that gives ⌈size / stride⌉ windows, the smaller half first: TensorFlow's 'same'."""
     ends = []
-    for length, k, s in zip(size, kernel, stride, strict=True):
+    sizes = pair(size, "same_padding: size"), pair(kernel, "same_padding: kernel")
+    for length, k, s in zip(*sizes, pair(stride, "same_padding: stride"), strict=True):
         total = max((-(-length // s) - 1) * s + k - length, 0)
         ends.append((total // 2, total - total // 2))
     return ends[0], ends[1]
@@ -93,8 +94,8 @@ def pad(x: NDArray[Any], padding: Padding, value: Any, out: NDArray[Any] | None 
 
 def windows(x: NDArray[Any], kernel: Pair, stride: Pair) -> NDArray[Any]:
     """All windows of x (C, H, W, N) as a view (C, kh, kw, OH, OW, N), by (W2). Nothing is copied."""
-    C, H, W, N = x.shape
-    OH, OW = (H - kernel[0]) // stride[0] + 1, (W - kernel[1]) // stride[1] + 1
+    OH, OW = _outputs(x, kernel, stride, "windows: x")
+    C, _, _, N = x.shape
     c, h, w, n = x.strides
     return as_strided(
         x,
@@ -123,10 +124,21 @@ def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any])
     patches  (C·kh·kw, OH·OW·N)
     out      (C, H, W, N), added to: clear it first if the sum of these patches alone is wanted
     """
-    C, H, W, N = out.shape
-    OH, OW = (H - kernel[0]) // stride[0] + 1, (W - kernel[1]) // stride[1] + 1
+    OH, OW = _outputs(out, kernel, stride, "col2im: out")
+    C, _, _, N = out.shape
+    shape = C * kernel[0] * kernel[1], OH * OW * N
+    if patches.size != shape[0] * shape[1]:
+        refuse("col2im: patches", f"shape {patches.shape}", f"{shape}")
     parts = patches.reshape(C, kernel[0], kernel[1], OH, OW, N)
     for i in range(kernel[0]):
         rows = slice(i, i + stride[0] * OH, stride[0])
         for j in range(kernel[1]):
             out[:, rows, j : j + stride[1] * OW : stride[1]] += parts[:, i, j]
+
+
+def _outputs(x: NDArray[Any], kernel: Pair, stride: Pair, argument: str) -> Pair:
+    """(OH, OW) of an image without padding."""
+    if not isinstance(x, np.ndarray) or x.ndim != 4:
+        refuse(argument, getattr(x, "shape", type(x).__name__), "four axes (C, H, W, N)")
+    kernel, stride = pair(kernel, "kernel"), pair(stride, "stride")
+    return window_count((x.shape[1], x.shape[2]), kernel, stride, ((0, 0), (0, 0)), argument)
