@@ -218,3 +218,9 @@ def test_fitting_biases_leaves_the_given_grids_alone():
     fitted = fit_biases(model, grids)
     assert grids["conv.w"].scale == 1e-15 and fitted["conv.w"].scale > 1e-9
     assert fitted["out.w"].scale == 1e-3
+
+
+@pytest.mark.parametrize("bits", [2, 4, 7])
+def test_images_of_bytes_get_as_few_codes_as_asked_for(bits):
+    grid = calibrate(network(), pictures(), activations={"input": bits, "conv": 8, "out": 8})["input"]
+    assert (grid.lo, grid.hi) == (0, 2**bits - 1)
