@@ -64,8 +64,8 @@ THREADS = 2
 
 class Step(NamedTuple):
     """How to train for some bits. With many of them the student can become better than its teacher, and
-    labels count too (soft < 1). With few it has enough to do to follow. At one bit, weights would drift out
-    of the range in which they get a gradient, for more than half of them in 40 epochs; decay holds them."""
+    labels count too (soft < 1). With few it has enough to do to follow. At two bits and one, weights drift
+    out of the range in which they get a gradient, more than half of them in 40 epochs; decay holds them."""
 
     before: tuple[int, int] | None
     epochs: int
@@ -76,14 +76,14 @@ class Step(NamedTuple):
 
 
 STEPS = {  # by bits of weights and activations
-    (8, 8): Step(None, 5, 2e-3, 0.7, 3.0),
-    (4, 8): Step((8, 8), 6, 2e-3, 0.7, 3.0),
-    (4, 4): Step((4, 8), 8, 2e-3, 0.9, 3.0),
-    (3, 8): Step((4, 8), 10, 3e-3, 0.9, 3.0),
-    (2, 8): Step((8, 8), 8, 6e-3, 1.0, 4.0),
+    (8, 8): Step(None, 8, 4e-3, 0.7, 3.0),
+    (4, 8): Step((8, 8), 10, 4e-3, 0.7, 3.0),
+    (4, 4): Step((4, 8), 10, 4e-3, 0.7, 3.0),
+    (3, 8): Step((4, 8), 12, 4e-3, 0.9, 3.0),
+    (2, 8): Step((8, 8), 12, 6e-3, 1.0, 4.0, decay=0.2),
     (1, 8): Step((8, 8), 12, 3e-3, 0.9, 3.0, decay=0.3),
 }
-FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 5
+FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 8
 
 
 class Bench:
@@ -199,8 +199,8 @@ class Bench:
 
     def hundredfold(self, method: str) -> Program:
         model = self.separable()
-        model = equalize(model) if method == "equalized" else model
-        return lower(model, calibrate(model, self.calibration, per_channel=method == "per channel"))
+        model = equalize(model) if "equalized" in method else model
+        return lower(model, calibrate(model, self.calibration, per_channel="per channel" in method))
 
     def cells(self) -> Iterator[Cell]:
         waiting = self.ahead("float", FLOAT_EPOCHS)  # the first cell trains the network for all
@@ -216,7 +216,7 @@ class Bench:
             work = 0.5 + self.ahead(f"qat-w{w}-a{a}", STEPS[w, a].epochs)
             yield Cell("seed net", w, a, "qat, stepwise", partial(self.qat, w, a), work)
         waiting = self.ahead("separable", SEPARABLE_EPOCHS)
-        for method in ("per tensor", "per channel", "equalized"):
+        for method in ("per tensor", "per channel", "equalized", "equalized, per channel"):
             make = partial(self.hundredfold, method)
             yield Cell("separable", 8, 8, f"min-max, {method}", make, 0.5 + waiting)
             waiting = 0
