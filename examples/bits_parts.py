@@ -99,10 +99,11 @@ def plot_bits(rows: list[dict[str, Any]], path: Path) -> None:
         axes[0, 0].plot(bits, errors, style, label=method)
         axes[0, 1].plot(size, errors, style, label=method)
     axes[0, 0].set(xlabel="bits of the weights (activations: 8)", xticks=[1, 2, 3, 4, 8])
-    axes[0, 1].set(xlabel="bytes of the packed program", xscale="log")
+    axes[0, 1].set(xlabel="bytes of the packed program")
     for ax in axes.flat:
         ax.set(ylabel="errors above float, of the test images")
         ax.set_yscale("symlog", linthresh=10)
+        ax.set_ylim(bottom=-10)
         ax.axhline(0, color="black", linewidth=0.8)
         ax.grid(alpha=0.3)
     axes[0, 0].legend()
