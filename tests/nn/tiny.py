@@ -4,6 +4,7 @@ import numpy as np
 
 from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.train import fit
 
 RNG = np.random.default_rng(5)
 LABELS = RNG.integers(0, 3, 46)
@@ -29,3 +30,9 @@ def jitter(images, rng):
 def bytes_of(model):
     """All arrays of a model as one string of bytes, to compare bits."""
     return b"".join(name.encode() + array.tobytes() for name, array in sorted(model.params.items()))
+
+
+def train(seed=3, model=None, images=IMAGES, labels=LABELS, **options):
+    """`fit` with these options, for two epochs of three steps where they do not say otherwise."""
+    options = {"epochs": 2, "batch": 20, "progress": False, "threads": 1} | options
+    return fit(model or network(), images, labels, rng=np.random.default_rng(seed), **options)
