@@ -23,7 +23,7 @@ def test_a_profile_names_every_layer_and_part_of_a_step_and_changes_no_bit(capsy
     assert set(network().stages) | {"images", "objective", "sum of shards", "optimizer"} < set(rows)
     assert rows[-2:] == ["waiting", "all steps"]
     shares = [float(share) for share in re.findall(r"([\d.]+)%", table)]
-    assert sum(shares) == pytest.approx(100, abs=0.1 * len(shares))
+    assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))  # each is printed to 0.1
     assert bytes_of(profiled) == bytes_of(train(threads=threads))
     assert capsys.readouterr().out == ""
 

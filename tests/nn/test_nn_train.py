@@ -64,6 +64,8 @@ def test_an_objective_of_ones_own_decides_what_is_learned():
 def test_running_statistics_follow_the_images():
     model, _ = train(epochs=40, schedule=cosine(1e-12))
     y = network().activations(IMAGES[:, None].transpose(1, 2, 3, 0) / np.float32(255))["conv"]
+    # 0.1 of each batch, then 0.9 of what was: such a mean of batches of 20, 20 and 6 images, 16 positions
+    # each, deviates by 0.017 of y's deviation (0.2 to 0.4), and such a variance by 0.024 of itself.
     assert np.allclose(model.params["norm.mean"], y.mean(axis=(1, 2, 3)), atol=0.02)
     assert np.allclose(model.params["norm.var"], y.var(axis=(1, 2, 3)), rtol=0.1)
 

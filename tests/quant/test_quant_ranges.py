@@ -89,12 +89,13 @@ def test_analytic_optima_come_close_to_the_search(name, bits, method):
     assert squared_error(x, *range_of(method, bits, x), bits) < 1.2 * best
 
 
-def test_cuts_of_laplace_and_normal_are_the_published_ones():
+def test_cuts_of_laplace_and_normal_are_the_published_ones():  # which are cut off after two decimals
     assert [laplace_cut(bits) for bits in (2, 3, 4)] == pytest.approx([2.83, 3.89, 5.03], abs=0.01)
     assert [normal_cut(bits) for bits in (2, 3, 4)] == pytest.approx([1.71, 2.15, 2.55], abs=0.01)
 
 
 def test_aciq_tells_laplace_from_normal():
+    """The other density's cut is a quarter off or more; the samples' centre is 0 only to within 0.3%."""
     x = samples("laplace")
     assert range_of("aciq", 4, x)[1] == pytest.approx(5.03 * np.abs(x).mean(), rel=0.02)
     x = samples("normal")
@@ -103,7 +104,7 @@ def test_aciq_tells_laplace_from_normal():
 
 def test_half_a_density_is_a_whole_one_with_one_bit_more():
     x = samples("laplace")
-    half = np.abs(x)
+    half = np.abs(x)  # has no centre to subtract; that of x is 0 only to within 0.3%
     for method in ("aciq", "octav"):
         assert range_of(method, 3, half)[1] == pytest.approx(range_of(method, 4, x)[1], rel=0.02)
 
@@ -114,7 +115,7 @@ def test_octav_is_a_fixed_point_of_its_recursion(bits):
     low, cut = range_of("octav", bits, np.concatenate([x, -x]))
     beyond = np.abs(x) > cut
     again = x[beyond].sum() / (4.0**-bits / 3 * (~beyond).sum() + beyond.sum())
-    assert -low == cut == pytest.approx(again, rel=1e-3)
+    assert -low == cut == pytest.approx(again, rel=1e-3)  # x is known to a bin, 1/16,384 of max |x|
 
 
 @given(STREAMS)
@@ -137,6 +138,7 @@ def test_entropy_drops_outliers_and_keeps_what_fills_its_range():
     assert range_of("entropy", 8, full)[1] > 0.95
     assert range_of("entropy", 8, np.append(full, [5.0, 8.0]))[1] < 1.5
     low, high = range_of("entropy", 4, rng.normal(size=50_000))
+    # One cut for both sides, unless the values of a side end before it: normal ones end anywhere near 4.
     assert 1.5 < high < 5 and low == pytest.approx(-high, rel=0.3)
 
 
@@ -162,6 +164,7 @@ def test_cutting_the_stream_differently_changes_no_more_than_a_bin(method):
     x = samples("normal", 8000)
     x = x[np.argsort(np.abs(x))]
     whole, pieces = range_of(method, 4, x), range_of(method, 4, *np.split(x, 80))
+    # Entropy tries cuts 1/256 of the extent apart, and bins of another width move the least by a few.
     assert pieces == pytest.approx(whole, rel=0.03)
 
 
