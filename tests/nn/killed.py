@@ -28,7 +28,7 @@ def train(path, threads, save=True):
         IMAGES,
         LABELS,
         rng=np.random.default_rng(3),
-        epochs=12,
+        epochs=60,  # long enough that no attempt before the last can reach the end
         batch=8,
         augment=jitter,
         threads=threads,
