@@ -30,6 +30,8 @@ Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 
 def pair(value: Any, argument: str, least: int = 1) -> Pair:
     """One whole number, or two, as (rows, columns); each at least `least`."""
+    if type(value) is tuple and [type(v) for v in value] == [int, int] and min(value) >= least:
+        return value  # as most calls have it; `isinstance` below costs more than a small convolution
     both = (value, value) if isinstance(value, int | np.integer) else value
     if (
         not isinstance(both, tuple | list)
@@ -130,10 +132,13 @@ def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any])
     if patches.size != shape[0] * shape[1]:
         refuse("col2im: patches", f"shape {patches.shape}", f"{shape}")
     parts = patches.reshape(C, kernel[0], kernel[1], OH, OW, N)
-    for i in range(kernel[0]):
-        rows = slice(i, i + stride[0] * OH, stride[0])
-        for j in range(kernel[1]):
-            out[:, rows, j : j + stride[1] * OW : stride[1]] += parts[:, i, j]
+    (kh, kw), (sh, sw), (c, h, w, n) = kernel, stride, out.strides
+    # Elements of a window less than a step apart never fall on one pixel: add a step's worth at once.
+    for i in range(0, kh, sh):
+        for j in range(0, kw, sw):
+            part = parts[:, i : i + sh, j : j + sw]
+            there = as_strided(out[:, i:, j:], part.shape, (c, h, w, sh * h, sw * w, n))
+            there += part
 
 
 def _outputs(x: NDArray[Any], kernel: Pair, stride: Pair, argument: str) -> Pair:

@@ -9,8 +9,7 @@ The first pass over a network finds the stack too small and takes ordinary array
 the stack to the highest mark it has seen, and from the second pass on nothing is allocated.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,10 +32,7 @@ class Workspace:
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An uninitialised array of the given shape and dtype on top of the stack."""
-        dtype = np.dtype(dtype)
-        size = dtype.itemsize
-        for length in shape:
-            size *= length
+        size = np.dtype(dtype).itemsize * prod(shape)
         start = self._top
         self._top = start + -(-size // ALIGNMENT) * ALIGNMENT
         self._peak = max(self._peak, self._top)
@@ -44,14 +40,9 @@ class Workspace:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._memory, start)
 
-    @contextmanager
-    def scratch(self) -> Iterator[None]:
+    def scratch(self) -> "Scratch":
         """What is taken inside the block is given back at its end."""
-        top = self._top
-        try:
-            yield
-        finally:
-            self._top = top
+        return Scratch(self)
 
     def reset(self) -> None:
         """Give everything back, and grow to the most that was ever needed at once."""
@@ -60,6 +51,21 @@ class Workspace:
             raw = np.empty(self._peak + ALIGNMENT, np.uint8)
             start = -raw.ctypes.data % ALIGNMENT
             self._memory = raw[start : start + self._peak]
+
+
+class Scratch:
+    """A block at whose end a workspace is as full as at its beginning."""
+
+    __slots__ = ("_top", "_workspace")
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __enter__(self) -> None:
+        self._top = self._workspace._top
+
+    def __exit__(self, *_: object) -> None:
+        self._workspace._top = self._top
 
 
 class Fresh(Workspace):

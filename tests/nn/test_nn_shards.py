@@ -95,6 +95,7 @@ def test_augmentation_is_drawn_anew_for_each_step_and_shard_and_only_from_their_
     assert len(set(met[:6])) == 6 and met[:2] == met[6:]
 
 
-def test_shards_get_larger_with_the_model_and_never_with_the_machine():
-    assert shard_size(20_000, 256) == shard_size(20_000, 128) == 64
-    assert shard_size(2_000_000, 256) == 128
+def test_shards_get_larger_with_the_batch_and_the_model_and_never_with_the_machine():
+    assert shard_size(20_000, 32) == shard_size(20_000, 128) == 64
+    assert shard_size(20_000, 200) == shard_size(2_000_000, 200) == 100
+    assert shard_size(20_000, 600) == 128 and shard_size(2_000_000, 600) == 300

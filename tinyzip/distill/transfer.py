@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 
 from tinyzip.data import check_images, to_input
 from tinyzip.nn.model import Batch, Model
+from tinyzip.nn.sequential import SHARD
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, thread_count
 from tinyzip.workspace import Workspace
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]
-
-SHARD = 64  # images at a time: their activations stay in cache
 
 
 @dataclass(frozen=True)

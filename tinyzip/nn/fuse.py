@@ -31,6 +31,7 @@ from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks, weight_gradient
+from tinyzip.nn.ops.sums import total
 from tinyzip.windows import window_count
 from tinyzip.workspace import Workspace
 
@@ -53,18 +54,32 @@ class ConvReLUPool(Layer):
     def forward(
         self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
     ) -> Output:
-        """The winners, which only backward needs, are kept when training and else found again there."""
-        y, winners = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, train)
-        return y, (x, y, winners)
+        """What only backward needs is kept when training and else found again there."""
+        y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, train)
+        return y, (x, y, kept)
 
     def backward(
         self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
     ) -> Gradients:
-        x, y, winners = cache
-        if winners is None:
-            y, winners = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, True)
-        dx, dw, db = conv_relu_pool_backward(dy, x, p["w"], y, winners, self.conv.padding, workspace, need_dx)
+        x, y, kept = cache
+        if kept is None:
+            y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, True)
+        dx, dw, db = conv_relu_pool_backward(dy, x, p["w"], y, kept, workspace, need_dx)
         return dx, {"w": dw, "b": db} if self.conv.bias else {"w": dw}
+
+
+class Kept(NamedTuple):
+    """What the backward of `conv_relu_pool` takes over from its forward.
+
+    at       the larger windows
+    wide     (4·F, C·(kh + 1)·(kw + 1)), the kernel at the four places of A1
+    winners  (3, F, OH·OW·N) bool: is the upper row's maximum the larger; is the left one of the upper row;
+             is the left one of the lower row
+    """
+
+    at: Geometry
+    wide: Array
+    winners: Array
 
 
 class RectifiedCache(NamedTuple):
@@ -130,13 +145,13 @@ def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
 
 
 def conv_relu_pool(
-    x: Array, w: Array, b: Array | None, padding: Any, workspace: Workspace, need_winners: bool
-) -> tuple[Array, Array | None]:
+    x: Array, w: Array, b: Array | None, padding: Any, workspace: Workspace, keep: bool
+) -> tuple[Array, Kept | None]:
     """y = max_pool2d(relu(conv2d(x, w, b, 1, padding)), 2), by A1–A3.
 
     x (C, H, W, N), w (F, C, kh, kw), b (F,) or None, as in `conv2d`
-    returns  y (F, OH, OW, N); winners (3, F, OH·OW·N) bool, or None when not needed: is the upper row's
-             maximum the larger; is the left one of the upper row; is the left one of the lower row
+    keep     is there going to be a backward?
+    returns  y (F, OH, OW, N), and what is kept
     """
     at = _aligned(x, w, padding)
     F, N = w.shape[0], x.shape[3]
@@ -144,59 +159,53 @@ def conv_relu_pool(
         check_array(b, (F,), x.dtype, "conv_relu_pool: b")
     y = workspace.empty((F, *at.outputs, N), x.dtype)
     best = y.reshape(F, -1)
-    winners = workspace.empty((3, *best.shape), np.bool_) if need_winners else None
+    kept = None
+    if keep:
+        kept = Kept(at, _wide(w, workspace), workspace.empty((3, *best.shape), np.bool_))
     with workspace.scratch():
-        wide = _wide(w, workspace)
+        wide = _wide(w, workspace) if kept is None else kept.wide
         for columns, block in patch_blocks(x, at, workspace):
             with workspace.scratch():
-                z = workspace.empty((4, F, block.shape[2]), x.dtype)
+                z = workspace.empty((2, 2, F, block.shape[2]), x.dtype)
                 np.matmul(wide, block[0], out=z.reshape(4 * F, -1))
-                _compete(z, best[:, columns], None if winners is None else winners[:, :, columns])
+                _compete(z, best[:, columns], None if kept is None else kept.winners[:, :, columns])
         if b is not None:
             best += b[:, None]
         ops.rectify(best, workspace)
-    return y, winners
+    return y, kept
 
 
 def _compete(z: Array, best: Array, winners: Array | None) -> None:
-    """The larger of each row of two, then of the two rows; z (4, F, P) is overwritten."""
+    """The larger of each row of two, then of the two rows; z (2, 2, F, P) is overwritten."""
+    left, right = z[:, 0], z[:, 1]
     if winners is not None:
-        np.greater_equal(z[0], z[1], out=winners[1])
-        np.greater_equal(z[2], z[3], out=winners[2])
-    np.maximum(z[0], z[1], out=z[0])
-    np.maximum(z[2], z[3], out=z[2])
+        np.greater_equal(left, right, out=winners[1:])
+    upper, lower = np.maximum(left, right, out=left)
     if winners is not None:
-        np.greater_equal(z[0], z[2], out=winners[0])
-    np.maximum(z[0], z[2], out=best)
+        np.greater_equal(upper, lower, out=winners[0])
+    np.maximum(upper, lower, out=best)
 
 
 def conv_relu_pool_backward(
-    dy: Array,
-    x: Array,
-    w: Array,
-    y: Array,
-    winners: Array,
-    padding: Any,
-    workspace: Workspace,
-    need_dx: bool = True,
+    dy: Array, x: Array, w: Array, y: Array, kept: Kept, workspace: Workspace, need_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:
     """dx (None when not needed), dw, db from dy (F, OH, OW, N) and what the forward gave."""
-    at = _aligned(x, w, padding)
+    at, wide, winners = kept
     F = w.shape[0]
     check_array(dy, y.shape, x.dtype, "conv_relu_pool_backward: dy")
-    dw, db = workspace.empty(w.shape, w.dtype), workspace.empty((F,), w.dtype)
+    dw = workspace.empty(w.shape, w.dtype)
     dx = workspace.empty(x.shape, x.dtype) if need_dx else None
     with workspace.scratch():
-        dz = workspace.empty((4, F, dy[0].size), x.dtype)
-        _to_winners(ops.relu_backward(dy, y, workspace).reshape(F, -1), winners, dz)
-        rows = dz.reshape(4 * F, -1)
-        np.sum(rows.reshape(4, F, -1), axis=(0, 2), out=db)
-        wide = _wide(w, workspace)
+        rectified = ops.relu_backward(dy, y, workspace).reshape(F, -1)
+        db = total(rectified, workspace)  # the losers of each four would add nothing
+        dz = workspace.empty((2, 2, *rectified.shape), x.dtype)
+        _to_winners(rectified, winners, dz)
+        rows = dz.reshape(1, 4 * F, -1)
         dwide = workspace.empty(wide.shape, w.dtype)
-        weight_gradient(rows[None], x, at, dwide[None], workspace)
+        weight_gradient(rows, x, at, dwide[None], workspace)
         np.sum(_placed(dwide, w.shape), axis=(0, 1), out=dw)
         if dx is not None:
-            input_gradient(rows[None], wide[None], at, dx, workspace)
+            input_gradient(rows, wide[None], at, dx, workspace)
     return dx, dw, db
 
 
@@ -226,13 +235,12 @@ def _placed(wide: Array, shape: Shape) -> Array:
 
 
 def _to_winners(dy: Array, winners: Array, dz: Array) -> None:
-    """Fill dz (4, F, P) with dy (F, P) at the winner of each four, and zero elsewhere.
+    """Fill dz (2, 2, F, P) with dy (F, P) at the winner of each four, and zero elsewhere.
 
     Twice in halves, first the rows and then the pixels of each: what one half does not get, the other does.
     """
-    upper, upper_left, lower_left = winners
-    np.multiply(dy, upper, out=dz[1])
-    np.subtract(dy, dz[1], out=dz[3])
-    for left, right, first in ((dz[0], dz[1], upper_left), (dz[2], dz[3], lower_left)):
-        np.multiply(right, first, out=left)
-        right -= left
+    left, right = dz[:, 0], dz[:, 1]
+    np.multiply(dy, winners[0], out=right[0])
+    np.subtract(dy, right[0], out=right[1])
+    np.multiply(right, winners[1:], out=left)
+    right -= left

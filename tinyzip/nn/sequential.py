@@ -27,7 +27,9 @@ from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches, thread_count
 from tinyzip.workspace import Workspace
 
-SHARD = 64  # examples at a time when only the answer is wanted: their activations stay in cache
+SHARD = (
+    128  # examples at a time, at most, when only the answer is wanted: many share a call, few fill a cache
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Sequential:
 
     def trainable(self) -> tuple[str, ...]:
         """The names in `params` that get gradients: all but running statistics."""
-        return tuple(key for key in self.params if not self._is_statistic(key))
+        return self._trainable
 
     def forward(
         self,
@@ -135,14 +137,13 @@ class Sequential:
             refuse("backward: caches", type(caches).__name__, "what this network's `forward` gave", TypeError)
         grads: Arrays = {}
         dy: Array | None = dz
-        first = next((name for name, layer in self.stages.items() if layer.parameter_shapes()), None)
         for name, layer in reversed(self.stages.items()):
             assert dy is not None
             dy, parts = layer.backward(
-                self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != first
+                self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != self._first
             )
             grads |= {f"{name}.{part}": gradient for part, gradient in parts.items()}
-            if name == first:  # nothing before it can learn
+            if name == self._first:  # nothing before it can learn
                 break
         return {key: grads[key] for key in self.trainable()}
 
@@ -152,10 +153,10 @@ class Sequential:
         kept ← (1 − momentum)·kept + momentum·batch: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
         kept: Arrays = {}
-        for name, layer in self.layers.items():
+        for name, layer in self._norms.items():
             cache = caches.get(name)
             measured = cache.inner if isinstance(cache, RectifiedCache) else cache
-            if isinstance(layer, BatchNorm) and isinstance(measured, BatchNormCache):
+            if isinstance(measured, BatchNormCache):
                 for part in BatchNorm.STATISTICS:
                     old, new = self._parts[name][part], getattr(measured, part)
                     kept[f"{name}.{part}"] = (1 - layer.momentum) * old + layer.momentum * new
@@ -212,6 +213,19 @@ class Sequential:
     def stages(self) -> dict[str, Layer]:
         """The layers as `forward` runs them: some are fused with those that follow, see `nn.fuse`."""
         return fuse(self.layers)
+
+    @cached_property
+    def _trainable(self) -> tuple[str, ...]:
+        return tuple(key for key in self.params if not self._is_statistic(key))
+
+    @cached_property
+    def _first(self) -> str | None:
+        """The first layer that can learn."""
+        return next((name for name, layer in self.stages.items() if layer.parameter_shapes()), None)
+
+    @cached_property
+    def _norms(self) -> dict[str, BatchNorm]:
+        return {name: layer for name, layer in self.layers.items() if isinstance(layer, BatchNorm)}
 
     @cached_property
     def _parts(self) -> dict[str, Arrays]:

@@ -36,6 +36,7 @@ from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock
+from tinyzip.nn.sequential import SHARD
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
 from tinyzip.workspace import FRESH, Workspace
@@ -43,7 +44,6 @@ from tinyzip.workspace import FRESH, Workspace
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
 
-EVALUATION = 64  # examples in a shard when there is no backward
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
 
 
@@ -122,14 +122,13 @@ class Shards(Generic[AnyModel]):
         return Packed.like({name: self.model.params[name] for name in self.model.trainable()})
 
     def input(
-        self, s: int, index: NDArray[np.int64], seed: tuple[int, ...], workspace: Workspace = FRESH
+        self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
     ) -> Array:
-        """What the model sees of shard number s."""
+        """What the model sees of a shard."""
         shape = (len(index), *self.images.shape[1:])
         images: Array = workspace.empty(shape, self.images.dtype)
         self.images.take(index, axis=0, out=images, mode="clip")  # a `take` that may raise writes to a copy
         if self.augment is not None:
-            rng = np.random.default_rng((*seed, s, 0))
             if isinstance(self.augment, Augment):
                 images = self.augment(images, rng, workspace)
             else:
@@ -142,7 +141,10 @@ class Shards(Generic[AnyModel]):
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
         """Where NaN or infinity first appears on the way from a batch's images to its loss."""
         starts = enumerate(range(0, len(index), self.size))
-        inputs = (self.input(s, index[start : start + self.size], seed) for s, start in starts)
+        inputs = (
+            self.input(index[start : start + self.size], np.random.default_rng((*seed, s)))
+            for s, start in starts
+        )
         return origin(self.model, inputs) or "the objective"
 
     def _shard(
@@ -152,8 +154,8 @@ class Shards(Generic[AnyModel]):
         if self._many:
             workspace = self._workspaces[s]
         with self.clock.time("images"):
-            x = self.input(s, index, seed, workspace)
-        rng = np.random.default_rng((*seed, s, 1))
+            rng = np.random.default_rng((*seed, s))  # for augmentation, then for dropout
+            x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
             with self.clock.time("objective"):
@@ -207,5 +209,5 @@ def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple
         workspace.reset()
         return loss * z.shape[1], errors
 
-    parts = workers.map(one, stretches(len(images), EVALUATION))
+    parts = workers.map(one, stretches(len(images), SHARD))
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)

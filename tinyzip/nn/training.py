@@ -26,7 +26,8 @@ from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
-from tinyzip.nn.shards import EVALUATION, MANY, Augmentation, Shards, origin, score
+from tinyzip.nn.sequential import SHARD
+from tinyzip.nn.shards import MANY, Augmentation, Shards, origin, score
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
 
@@ -139,7 +140,7 @@ class Training(Generic[AnyModel]):
         loss, errors = score(self.model, images, labels, self._workers)
         if not isfinite(loss):
             dtype = next(iter(self._params.values())).dtype
-            parts = stretches(len(images), EVALUATION)
+            parts = stretches(len(images), SHARD)
             where = origin(self.model, (to_input(images[part]).astype(dtype, copy=False) for part in parts))
             self._stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
         return loss, errors
@@ -286,9 +287,12 @@ def describe(part: object, values: bool = True) -> str:
 
 
 def shard_size(parameters: int, batch: int) -> int:
-    """Examples a shard, from the size of the model.
+    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
 
-    Small shards keep a layer's arrays in cache. But every shard has a gradient of its own to be written and
-    summed, so where parameters are many, two halves of the batch are better than many parts.
+    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, and threads
+    that often ask for the interpreter stand in line for it; so not less than 64. And every shard has a
+    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
+    better than many parts, and else more than 128 gain nothing.
     """
-    return 64 if parameters < MANY else max(64, -(-batch // 2))
+    half = max(64, -(-batch // 2))
+    return half if parameters >= MANY else min(half, 128)

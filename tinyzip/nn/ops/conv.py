@@ -141,11 +141,14 @@ def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Work
 
 def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Workspace) -> None:
     """dw = dy·patchesᵀ of C2; shapes as in `multiply_patches`, dw overwritten."""
-    dw[...] = 0
     with workspace.scratch():
-        part = workspace.empty(dw.shape, dw.dtype)
+        part = None
         for columns, block in patch_blocks(x, at, workspace):
-            dw += np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=part)
+            if part is None:
+                np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=dw)
+                part = workspace.empty(dw.shape, dw.dtype)
+            else:
+                dw += np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=part)
 
 
 def input_gradient(dy: Array, w: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:

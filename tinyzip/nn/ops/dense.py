@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
+from tinyzip.nn.ops.sums import total
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
@@ -36,9 +37,8 @@ def linear_backward(
     """dx (C, N) or None when it is not needed, dw (F, C), db (F,) from dy (F, N), by D1."""
     F = _features(x, w, "linear_backward")
     check_array(dy, (F, x.shape[1]), x.dtype, "linear_backward: dy")
-    dw, db = workspace.empty(w.shape, w.dtype), workspace.empty((F,), w.dtype)
+    dw, db = workspace.empty(w.shape, w.dtype), total(dy, workspace)
     np.matmul(dy, x.T, out=dw)
-    np.sum(dy, axis=1, out=db)
     if not need_dx:
         return None, dw, db
     dx = workspace.empty(x.shape, x.dtype)
