@@ -94,17 +94,27 @@ def pad(x: NDArray[Any], padding: Padding, value: Any, out: NDArray[Any] | None 
     return out
 
 
+def strided(
+    x: NDArray[Any], shape: tuple[int, ...], strides: tuple[int, ...], row: int = 0, column: int = 0
+) -> NDArray[Any]:
+    """A view of x from x[:, row, column] on, with strides in bytes. Nothing is copied.
+
+    Of contiguous memory NumPy makes one in a quarter of the time of `as_strided`, and checks its ends.
+    """
+    if x.flags.c_contiguous:
+        start = row * x.strides[1] + column * x.strides[2] if row or column else 0
+        return np.ndarray(shape, x.dtype, x, start, strides)
+    return as_strided(x[:, row:, column:] if row or column else x, shape, strides)
+
+
 def windows(x: NDArray[Any], kernel: Pair, stride: Pair) -> NDArray[Any]:
     """All windows of x (C, H, W, N) as a view (C, kh, kw, OH, OW, N), by (W2). Nothing is copied."""
     OH, OW = _outputs(x, kernel, stride, "windows: x")
     C, _, _, N = x.shape
     c, h, w, n = x.strides
-    return as_strided(
-        x,
-        (C, kernel[0], kernel[1], OH, OW, N),
-        (c, h, w, h * stride[0], w * stride[1], n),
-        writeable=False,
-    )
+    view = strided(x, (C, *kernel, OH, OW, N), (c, h, w, h * stride[0], w * stride[1], n))
+    view.flags.writeable = False
+    return view
 
 
 def im2col(x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -137,7 +147,7 @@ def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any])
     for i in range(0, kh, sh):
         for j in range(0, kw, sw):
             part = parts[:, i : i + sh, j : j + sw]
-            there = as_strided(out[:, i:, j:], part.shape, (c, h, w, sh * h, sw * w, n))
+            there = strided(out, part.shape, (c, h, w, sh * h, sw * w, n), i, j)
             there += part
 
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
@@ -32,7 +31,7 @@ from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks, weight_gradient
 from tinyzip.nn.ops.sums import total
-from tinyzip.windows import window_count
+from tinyzip.windows import strided, window_count
 from tinyzip.workspace import Workspace
 
 
@@ -231,7 +230,7 @@ def _placed(wide: Array, shape: Shape) -> Array:
     F, C, kh, kw = shape
     blocks = wide.reshape(2, 2, F, C, kh + 1, kw + 1)
     d, e, f, c, i, j = blocks.strides
-    return as_strided(blocks, (2, 2, *shape), (d + i, e + j, f, c, i, j))
+    return strided(blocks, (2, 2, *shape), (d + i, e + j, f, c, i, j))
 
 
 def _to_winners(dy: Array, winners: Array, dz: Array) -> None:

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from itertools import groupby
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.shifts import Windows, reach, shifts
 from tinyzip.nn.ops.sums import dot
+from tinyzip.windows import strided
 from tinyzip.workspace import Workspace
 
 TILE = 16  # columns at a time, at most
@@ -109,7 +109,7 @@ def multiply_rows(band: Array, x: Array, y: Array, first: int, step: int) -> Non
         c, h, w, n = x.strides
         start = x[:, first + outputs[0] * step + low :]
         shape = (C, 1, len(outputs), (high - low) * W, N)
-        windows = as_strided(start, shape, (c, 0, step * h, w, n), writeable=False)
+        windows = strided(start, shape, (c, 0, step * h, w, n))
         np.matmul(matrices[..., low * W : high * W], windows, out=rows)
 
 
@@ -124,7 +124,7 @@ def band_matrices(w: Array, at: Windows, columns: slice, pixels: slice, workspac
         out, seen = reach(j, sw, left + pixels.start - columns.start * sw, W, T)
         if out.stop > out.start:
             corner = band[:, out.start :, :, seen.start :]
-            diagonal = as_strided(corner, (F, out.stop - out.start, kh), (f, t + sw * p, i))
+            diagonal = strided(corner, (F, out.stop - out.start, kh), (f, t + sw * p, i))
             diagonal[...] = w[:, :, :, j]
     return band
 
