@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, distinct, integral, normal
 
-from tinyzip.nn.fuse import ConvReLUPool, Rectified, fuse
+from tinyzip.nn.fuse import AlignedConvReLUPool, ConvReLUPool, Rectified, fuse
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import conv
 from tinyzip.nn.sequential import Sequential
@@ -14,14 +14,19 @@ from tinyzip.workspace import Workspace
 
 @st.composite
 def chains(draw):
-    """(Conv2d, shape of an image that leaves at least one pooled pixel, N)"""
+    """(a fused layer, its Conv2d, shape of an image that leaves at least one pooled pixel, N)"""
+    fused = draw(st.sampled_from([AlignedConvReLUPool, ConvReLUPool]))
+    stride = draw(st.integers(1, 2)) if fused is ConvReLUPool else 1
+    groups = draw(st.integers(1, 2)) if fused is ConvReLUPool else 1
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
     end = st.integers(0, 2)
     padding = (draw(st.tuples(end, end)), draw(st.tuples(end, end)))
-    least = [max(1, k + 1 - sum(p)) for k, p in zip(kernel, padding, strict=True)]
+    least = [max(1, k + stride - sum(p)) for k, p in zip(kernel, padding, strict=True)]
     size = tuple(draw(st.integers(low, low + 4)) for low in least)
     C, F, N = (draw(st.integers(1, 3)) for _ in range(3))
-    return Conv2d(C, F, kernel, padding=padding, bias=draw(st.booleans())), (C, *size), N
+    C, F = C * groups, F * groups
+    layer = Conv2d(C, F, kernel, stride, padding, groups, bias=draw(st.booleans()))
+    return fused(layer), layer, (C, *size), N
 
 
 def run(layers, p, x, dy_seed, **options):
@@ -49,13 +54,13 @@ def far_from_kinks(z):
 @settings(max_examples=150)
 @given(chains(), st.booleans(), st.sampled_from([1, 2**21]), SEEDS)
 def test_the_fused_layer_is_the_three_layers_bit_for_bit_on_whole_numbers(chain, train, block, seed):
-    layer, shape, N = chain
+    fused, layer, shape, N = chain
     x = integral(seed, *shape, N, largest=1)  # few values, many ties
     p = {name: integral(seed + 1, *size, largest=1) for name, size in layer.parameter_shapes().items()}
     y, dx, dp = run([layer, ReLU(), MaxPool2d(2)], p, x, seed + 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "BLOCK", block)
-        fused_y, fused_dx, fused_dp = run([ConvReLUPool(layer)], p, x, seed + 2, train=train)
+        fused_y, fused_dx, fused_dp = run([fused], p, x, seed + 2, train=train)
     np.testing.assert_array_equal(fused_y, y)
     np.testing.assert_array_equal(fused_dx, dx)
     assert fused_dp.keys() == dp.keys()
@@ -66,8 +71,7 @@ def test_the_fused_layer_is_the_three_layers_bit_for_bit_on_whole_numbers(chain,
 @settings(max_examples=25)
 @given(chains(), SEEDS)
 def test_the_fused_backward_is_the_gradient(chain, seed):
-    plain, shape, N = chain
-    layer = ConvReLUPool(plain)
+    layer, plain, shape, N = chain
     arrays = {"x": normal(seed, *shape, N)}
     arrays |= {name: distinct(seed + 1, *size) for name, size in plain.parameter_shapes().items()}
     x, p = arrays["x"], {name: arrays[name] for name in plain.parameter_shapes()}
@@ -81,16 +85,15 @@ def test_the_fused_backward_is_the_gradient(chain, seed):
 def test_fuse_joins_what_it_knows_and_leaves_the_rest():
     five, relu, pool = Conv2d(1, 2, 5), ReLU(), MaxPool2d(2)
     assert fuse({"a": five, "b": relu, "c": pool, "d": Flatten()}) == {
-        "a": ConvReLUPool(five),
+        "a": AlignedConvReLUPool(five),
         "d": Flatten(),
     }
+    for conv2d in (Conv2d(1, 2, 5, stride=2), Conv2d(2, 2, 5, groups=2), Conv2d(1, 2, 2)):
+        assert fuse({"a": conv2d, "b": relu, "c": pool}) == {"a": ConvReLUPool(conv2d)}
     for first, *rest in (
         [five, relu, MaxPool2d(3)],
         [five, relu, MaxPool2d(2, 1)],
         [five, relu, MaxPool2d(2, padding=1)],
-        [Conv2d(1, 2, 5, stride=2), relu, pool],
-        [Conv2d(2, 2, 5, groups=2), relu, pool],
-        [Conv2d(1, 2, 2), relu, pool],
         [BatchNorm(2), relu],
         [Linear(2, 2), relu, relu],
     ):
@@ -139,4 +142,4 @@ def test_the_fused_layer_refuses_an_image_without_a_pooled_pixel():
     three = Conv2d(1, 1, 3)
     p = three.initialize(np.random.default_rng(0))
     with pytest.raises(ValueError, match="window of 4×4"):
-        ConvReLUPool(three).forward(p, np.zeros((1, 3, 3, 1), np.float32))
+        AlignedConvReLUPool(three).forward(p, np.zeros((1, 3, 3, 1), np.float32))

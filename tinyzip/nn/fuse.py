@@ -1,8 +1,10 @@
 """Layers that are computed together.
 
 The simplest is a ReLU in the memory of what it rectifies: no backward looks at the values below zero.
+If a 2×2 max pooling follows a convolution's, it comes first: max(·, 0) is monotone, hence commutes with
+the maximum, and has only a quarter left to do.
 
-The other joins convolution, ReLU and 2×2 max pooling, by patches aligned to the pooling. A pooled pixel
+The other joins convolution, ReLU and that pooling, by patches aligned to the pooling. A pooled pixel
 is the largest of four neighbouring outputs of the convolution, and their four k×k windows lie in one
 window of (k + 1)×(k + 1). So take only those larger windows, two apart, and place the kernel in them
 four times:
@@ -11,12 +13,11 @@ four times:
     z[d, e, f, p] = wide · patches,   patches of (k + 1)×(k + 1) windows with stride 2            (A2)
     y[f, p] = max(0, b[f] + max_{d,e} z[d, e, f, p])                                             (A3)
 
-A3 uses that adding a bias and taking max(·, 0) are monotone, hence commute with the maximum: they act on
-the pooled quarter. For k = 5 the patches hold 36 values where they held 4·25, and the matrix has
-four times the rows, which BLAS likes better; 36/25 the multiplications is the price. Backward is C2
-of `ops.conv` with `wide` for w, on a dz that holds each dy at its winner of four; dw is read out of
-dwide where A1 placed w. It is the same function as the three layers one after another, equal bit for
-bit wherever sums are exact: `fuse` changes how a network is computed, never what.
+In A3 adding the bias has moved behind the maximum too. For k = 5 the patches hold 36 values where they
+held 4·25, and the matrix has four times the rows, which BLAS likes better; 36/25 the multiplications is
+the price. Backward is C2 of `ops.conv` with `wide` for w, on a dz that holds each dy at its winner of
+four; dw is read out of dwide where A1 placed w. All is the same function as the layers one after
+another, equal bit for bit wherever sums are exact: `fuse` changes how a network is computed, never what.
 """
 
 from dataclasses import dataclass
@@ -33,38 +34,6 @@ from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks
 from tinyzip.nn.ops.sums import total
 from tinyzip.windows import strided, window_count
 from tinyzip.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class ConvReLUPool(Layer):
-    """Conv2d with stride 1 and one group, then ReLU, then MaxPool2d(2). Arrays: those of the Conv2d."""
-
-    conv: Conv2d
-
-    def parameter_shapes(self) -> dict[str, Shape]:
-        return self.conv.parameter_shapes()
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return MaxPool2d(2).output_shape(self.conv.output_shape(shape))
-
-    def multiplications(self, shape: Shape) -> int:
-        return self.conv.multiplications(shape)
-
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
-    ) -> Output:
-        """What only backward needs is kept when training and else found again there."""
-        y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, train)
-        return y, (x, y, kept)
-
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> Gradients:
-        x, y, kept = cache
-        if kept is None:
-            y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, True)
-        dx, dw, db = conv_relu_pool_backward(dy, x, p["w"], y, kept, workspace, need_dx)
-        return dx, {"w": dw, "b": db} if self.conv.bias else {"w": dw}
 
 
 class Kept(NamedTuple):
@@ -118,21 +87,81 @@ class Rectified(Layer):
         return self.layer.backward(p, dz, inner, workspace=workspace, need_dx=need_dx)
 
 
+@dataclass(frozen=True)
+class ConvReLUPool(Layer):
+    """Conv2d, ReLU, MaxPool2d(2), of which the last two change places. Arrays: those of the Conv2d."""
+
+    conv: Conv2d
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return self.conv.parameter_shapes()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return MaxPool2d(2).output_shape(self.conv.output_shape(shape))
+
+    def multiplications(self, shape: Shape) -> int:
+        return self.conv.multiplications(shape)
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        """What only backward needs is kept when training and else found again there."""
+        z, inner = self.conv.forward(p, x, workspace=workspace)
+        fours = _fours(z)
+        y = workspace.empty(fours.shape[2:], x.dtype)
+        winners = workspace.empty((3, *y.shape), np.bool_) if train else None
+        _compete(fours, y, winners)
+        ops.rectify(y, workspace)
+        return y, (inner, y, winners, z.shape)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        x, y, winners, shape = cache
+        if winners is None:
+            x, y, winners, shape = self.forward(p, x, train=True, workspace=workspace)[1]
+        dz = workspace.empty(shape, dy.dtype)
+        dz[:, shape[1] // 2 * 2 :] = 0  # rows and columns that no window reaches
+        dz[:, :, shape[2] // 2 * 2 :] = 0
+        _to_winners(ops.relu_backward(dy, y, workspace), winners, _fours(dz))
+        return self.conv.backward(p, dz, x, workspace=workspace, need_dx=need_dx)
+
+
+@dataclass(frozen=True)
+class AlignedConvReLUPool(ConvReLUPool):
+    """The same for a Conv2d with stride 1 and one group, by A1–A3."""
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
+    ) -> Output:
+        y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, train)
+        return y, (x, y, kept)
+
+    def backward(
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
+    ) -> Gradients:
+        x, y, kept = cache
+        if kept is None:
+            y, kept = conv_relu_pool(x, p["w"], p.get("b"), self.conv.padding, workspace, True)
+        dx, dw, db = conv_relu_pool_backward(dy, x, p["w"], y, kept, workspace, need_dx)
+        return dx, {"w": dw, "b": db} if self.conv.bias else {"w": dw}
+
+
 def fuse(layers: dict[str, Layer]) -> dict[str, Layer]:
     """The same network with layers joined where it pays, under the name of the first of them.
 
-    Conv2d, ReLU, MaxPool2d(2) become one while the larger windows cost at most half more multiplications,
-    from 5×5 on. Any other ReLU is joined to a Conv2d, Linear or BatchNorm before it.
+    Conv2d, ReLU, MaxPool2d(2) become one, with aligned patches while the larger windows cost at most half
+    more multiplications, from 5×5 on. Any other ReLU is joined to a Conv2d, Linear or BatchNorm before it.
     """
     names, kinds = list(layers), list(layers.values())
     fused: dict[str, Layer] = {}
     at = 0
     while at < len(names):
         match kinds[at : at + 3]:
-            case [Conv2d(stride=(1, 1), groups=1, kernel=(kh, kw)) as conv, ReLU(), MaxPool2d() as pool] if (
-                pool == MaxPool2d(2) and 2 * (kh + 1) * (kw + 1) <= 3 * kh * kw
-            ):
-                fused[names[at]] = ConvReLUPool(conv)
+            case [Conv2d(kernel=(kh, kw)) as conv, ReLU(), MaxPool2d() as pool] if pool == MaxPool2d(2):
+                dense = conv.stride == (1, 1) and conv.groups == 1
+                aligned = dense and 2 * (kh + 1) * (kw + 1) <= 3 * kh * kw
+                fused[names[at]] = AlignedConvReLUPool(conv) if aligned else ConvReLUPool(conv)
                 at += 3
             case [Conv2d() | Linear() | BatchNorm() as layer, ReLU(), *_]:
                 fused[names[at]] = Rectified(layer)
@@ -243,3 +272,10 @@ def _to_winners(dy: Array, winners: Array, dz: Array) -> None:
     np.subtract(dy, right[0], out=right[1])
     np.multiply(right, winners[1:], out=left)
     right -= left
+
+
+def _fours(z: Array) -> Array:
+    """A view (2, 2, F, ⌊H/2⌋, ⌊W/2⌋, N) of z (F, H, W, N): the four pixels of each 2×2 window."""
+    F, H, W, N = z.shape
+    f, h, w, n = z.strides
+    return strided(z, (2, 2, F, H // 2, W // 2, N), (h, w, f, 2 * h, 2 * w, n))

@@ -140,15 +140,24 @@ def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Work
 
 
 def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Workspace) -> None:
-    """dw = dy·patchesᵀ of C2; shapes as in `multiply_patches`, dw overwritten."""
+    """dw = dy·patchesᵀ of C2; shapes as in `multiply_patches`, dw overwritten.
+
+    Where a kernel is larger than their number, patches·dyᵀ comes first and is turned at the end: BLAS is
+    faster by a tenth when the taller factor stands left.
+    """
+    turn = dw.shape[2] > dw.shape[1]
     with workspace.scratch():
+        whole = workspace.empty(dw.swapaxes(1, 2).shape, dw.dtype) if turn else dw
         part = None
         for columns, block in patch_blocks(x, at, workspace):
+            left, right = (block, dy[:, :, columns]) if turn else (dy[:, :, columns], block)
             if part is None:
-                np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=dw)
-                part = workspace.empty(dw.shape, dw.dtype)
+                np.matmul(left, right.swapaxes(1, 2), out=whole)
+                part = workspace.empty(whole.shape, dw.dtype)
             else:
-                dw += np.matmul(dy[:, :, columns], block.swapaxes(1, 2), out=part)
+                whole += np.matmul(left, right.swapaxes(1, 2), out=part)
+        if turn:
+            np.copyto(dw, whole.swapaxes(1, 2))
 
 
 def input_gradient(dy: Array, w: Array, at: Geometry, dx: Array, workspace: Workspace) -> None:
