@@ -8,6 +8,8 @@ from tiny import IMAGES, LABELS, bytes_of, jitter, network
 
 from tinyzip.nn.profile import Clock
 from tinyzip.nn.train import fit
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
 
 
 def train(**options):
@@ -26,6 +28,16 @@ def test_a_profile_names_every_layer_and_part_of_a_step_and_changes_no_bit(capsy
     assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))  # each is printed to 0.1
     assert bytes_of(profiled) == bytes_of(train(threads=threads))
     assert capsys.readouterr().out == ""
+
+
+def test_a_model_whose_layers_tell_no_time_has_one_row(capsys):
+    net = network(noisy=False)
+    fake = FakeQuantized.create(net, calibrate(net, IMAGES))
+    fit(fake, IMAGES, LABELS, rng=np.random.default_rng(3), epochs=1, progress=False, profile=True)
+    rows = capsys.readouterr().out.splitlines()
+    (row,) = [line.split() for line in rows if line.startswith("model")]
+    assert float(row[3].removesuffix("%")) > 5  # its work is not taken for waiting
+    assert not {line.split()[0] for line in rows[1:]} & set(net.stages)
 
 
 def test_a_clock_adds_up_rows_and_passes():

@@ -91,6 +91,7 @@ class Shards(Generic[AnyModel]):
         self.workers = workers
         self.size = size
         self.clock = Clock() if clock is None else clock
+        self._whole = Clock() if hasattr(model, "stages") else self.clock  # of models whose layers tell none
         self._dtype = next(iter(model.params.values())).dtype
         self._total = self._empty()
         self._many = sum(array.size for array in self._total.places.values()) >= MANY
@@ -157,11 +158,13 @@ class Shards(Generic[AnyModel]):
             rng = np.random.default_rng((*seed, s))  # for augmentation, then for dropout
             x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
+            with self._whole.time("model"):
+                z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
             with self.clock.time("objective"):
                 loss, dz = self.objective(z, Batch(x, self.labels[index], index))
                 loss = float(loss)
-            grads = self.model.backward(dz * share, caches, workspace=workspace)
+            with self._whole.time("model", "backward"):
+                grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
         gradient: Iterable[Array]
         if self._many:
