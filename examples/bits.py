@@ -2,9 +2,10 @@
 
 The seed's network is trained in float and then quantized to fewer and fewer bits, in two ways. After
 training: ranges that clip nothing, then ranges of least squared error, then shifted biases, then learned
-rounding. And by training for it, stepwise: each step is a fake-quantized student of the float network that
-starts from a step with more bits. Images enter with as many bits as the activations have,
-all layers have the bits that the column says, and only the logits always have 8.
+rounding. And by training for it: a fake-quantized network starts from the float one, or from a step with
+more bits, and is the student of a wider network. (What the teacher alone is worth shows at 8 bits, which
+cost nothing.) Images enter with as many bits as the activations have, all layers have the bits that the
+column says, and only the logits always have 8.
 
 Two more questions are rows of the same table. Where is a byte best spent? (A byte budget against uniform
 bits.) And what if channels differ a hundredfold? (A depthwise-separable network, rescaled so, its function
@@ -22,18 +23,19 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import plots
 from bits_parts import Cell, as_table, plot_bits, rescaled
+from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG
 
 from tinyzip import archive, integer
 from tinyzip.augment import Augment
 from tinyzip.data import Dataset, mnist, split, to_input
 from tinyzip.distill import student
 from tinyzip.integer import Program
-from tinyzip.models import seed_net, separable_net
+from tinyzip.models import seed_net, separable_net, wide_net
 from tinyzip.nn import checkpoint
 from tinyzip.nn.optim import AdamW, one_cycle
 from tinyzip.nn.sequential import Sequential
@@ -57,33 +59,8 @@ AFTER = {
 }
 BUDGETS = (4, 2)  # the bytes that these uniform bits take
 CHOICES = range(1, 9)
-AUGMENT = Augment(shift=2, rotation=12, scale=0.1)
 CALIBRATION, QUICK_CALIBRATION = 1000, 300
 THREADS = 2
-
-
-class Step(NamedTuple):
-    """How to train for some bits. With many of them the student can become better than its teacher, and
-    labels count too (soft < 1). With few it has enough to do to follow. At two bits and one, weights drift
-    out of the range in which they get a gradient, more than half of them in 40 epochs; decay holds them."""
-
-    before: tuple[int, int] | None
-    epochs: int
-    lr: float
-    soft: float
-    temperature: float
-    decay: float = 0.0
-
-
-STEPS = {  # by bits of weights and activations
-    (8, 8): Step(None, 8, 4e-3, 0.7, 3.0),
-    (4, 8): Step((8, 8), 10, 4e-3, 0.7, 3.0),
-    (4, 4): Step((4, 8), 10, 4e-3, 0.7, 3.0),
-    (3, 8): Step((4, 8), 12, 4e-3, 0.9, 3.0),
-    (2, 8): Step((8, 8), 12, 6e-3, 1.0, 4.0, decay=0.2),
-    (1, 8): Step((8, 8), 12, 3e-3, 0.9, 3.0, decay=0.3),
-}
-FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 8
 
 
 class Bench:
@@ -106,7 +83,14 @@ class Bench:
         return 0 if (self.folder / f"{name}.model").exists() else self.epochs(epochs)
 
     def learn(
-        self, name: str, start: Callable[[], Any], epochs: int, lr: float, how: Any = fit, **options: Any
+        self,
+        name: str,
+        start: Callable[[], Any],
+        epochs: int,
+        lr: float,
+        augment: Augment,
+        how: Any = fit,
+        **options: Any,
     ) -> Any:
         """The trained model `name`: from its checkpoint, or trained now."""
         if name in self.models:
@@ -125,7 +109,7 @@ class Bench:
             rng=np.random.default_rng([self.seed, 1]),
             epochs=self.epochs(epochs),
             schedule=one_cycle(lr),
-            augment=AUGMENT,
+            augment=augment,
             threads=THREADS,
             checkpoint=saved,
             resume=saved if saved.exists() else None,
@@ -141,17 +125,22 @@ class Bench:
 
     def float_net(self) -> Sequential:
         start = partial(seed_net, self.first_weights(), self.shape, self.classes)
-        model: Sequential = self.learn("float", start, FLOAT_EPOCHS, 4e-3)
+        model: Sequential = self.learn("float", start, FLOAT_EPOCHS, 4e-3, MEDIUM)
+        return model
+
+    def teacher(self) -> Sequential:
+        start = partial(wide_net, self.first_weights(), self.shape, self.classes)
+        model: Sequential = self.learn("teacher", start, FLOAT_EPOCHS, 4e-3, STRONG)
         return model
 
     def separable(self) -> Sequential:
         """A depthwise-separable network whose channels have been made to differ a hundredfold."""
         start = partial(separable_net, self.first_weights(), self.shape, self.classes)
-        model = self.learn("separable", start, SEPARABLE_EPOCHS, 1e-2)
+        model = self.learn("separable", start, SEPARABLE_EPOCHS, 1e-2, MEDIUM)
         return rescaled(fold_batch_norm(model), np.random.default_rng(self.seed), 100.0)
 
     def trained_for(self, weights: int, activations: int) -> FakeQuantized:
-        """The float network's fake-quantized student at these bits, from the step before."""
+        """The teacher's fake-quantized student at these bits, from the step before."""
         step = STEPS[weights, activations]
 
         def start() -> FakeQuantized:
@@ -165,10 +154,10 @@ class Bench:
                 model, grids | {name: grid for name, grid in learned.items() if not name.endswith(".w")}
             )
 
-        how = partial(student.train, teacher=self.float_net(), soft=step.soft, temperature=step.temperature)
-        optimizer = AdamW(weight_decay=step.decay)
+        how = partial(student.train, teacher=self.teacher(), soft=step.soft, temperature=step.temperature)
+        name, optimizer = f"qat-w{weights}-a{activations}", AdamW(weight_decay=step.decay)
         trained: FakeQuantized = self.learn(
-            f"qat-w{weights}-a{activations}", start, step.epochs, step.lr, how, optimizer=optimizer
+            name, start, step.epochs, step.lr, LIGHT, how, optimizer=optimizer
         )
         return trained
 
@@ -212,9 +201,11 @@ class Bench:
             for name in ("nearest, least squares", "+ AdaRound"):
                 make = partial(self.budget, uniform, AFTER[name])
                 yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
+        waiting = self.ahead("teacher", FLOAT_EPOCHS)
         for w, a in STEPS:
-            work = 0.5 + self.ahead(f"qat-w{w}-a{a}", STEPS[w, a].epochs)
-            yield Cell("seed net", w, a, "qat, stepwise", partial(self.qat, w, a), work)
+            work = 0.5 + waiting + self.ahead(f"qat-w{w}-a{a}", STEPS[w, a].epochs)
+            yield Cell("seed net", w, a, "qat", partial(self.qat, w, a), work)
+            waiting = 0
         waiting = self.ahead("separable", SEPARABLE_EPOCHS)
         for method in ("per tensor", "per channel", "equalized", "equalized, per channel"):
             make = partial(self.hundredfold, method)
@@ -244,12 +235,15 @@ def make_all(benches: list[Bench]) -> list[tuple[Bench, Cell]]:
 
 def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str, Any]]:
     """The only look at the test images: a row for each cell."""
+    benches = {bench.seed: bench for bench, _ in everything}.values()
     reference = {
         (bench.seed, name): int((model().predict(test.images) != test.labels).sum())
-        for bench in {bench.seed: bench for bench, _ in everything}.values()
-        for name, model in (("seed net", bench.float_net), ("separable", bench.separable))
+        for bench in benches
+        for name, model in zip(
+            ("seed net", "separable", "teacher"), (bench.float_net, bench.separable, bench.teacher), strict=True
+        )
     }
-    return [
+    rows: list[dict[str, Any]] = [
         {
             "model": cell.model,
             "weight_bits": cell.weights,
@@ -262,6 +256,13 @@ def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str,
         }
         for bench, cell in everything
     ]
+    for bench in benches:
+        errors, size = reference[bench.seed, "teacher"], 4 * bench.teacher().parameter_count
+        rows.append(
+            {"model": "teacher", "weight_bits": 32, "activation_bits": 32, "method": "float"}
+            | {"seed": bench.seed, "float_errors": errors, "errors": errors, "bytes": size}
+        )
+    return rows
 
 
 def main(words: list[str] | None = None) -> None:

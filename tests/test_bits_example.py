@@ -20,10 +20,11 @@ def bits(monkeypatch: pytest.MonkeyPatch):
 def test_the_time_that_is_left_counts_every_training_once_and_none_that_is_done(bits, tmp_path: Path) -> None:
     images = np.zeros((60, 28, 28), np.uint8)
     bench = bits.Bench(0, Dataset(images, np.arange(60) % 10), tmp_path, False)
-    trainings = bits.FLOAT_EPOCHS + bits.SEPARABLE_EPOCHS + sum(step.epochs for step in bits.STEPS.values())
+    trainings = 2 * bits.FLOAT_EPOCHS + bits.SEPARABLE_EPOCHS
+    trainings += sum(step.epochs for step in bits.STEPS.values())
     before = list(bench.cells())
     assert before[0].work > bits.FLOAT_EPOCHS
     assert len({cell.path(tmp_path) for cell in before}) == len(before)
-    for name in ("float", "separable", *(f"qat-w{w}-a{a}" for w, a in bits.STEPS)):
+    for name in ("float", "teacher", "separable", *(f"qat-w{w}-a{a}" for w, a in bits.STEPS)):
         (tmp_path / f"{name}.model").touch()
     assert sum(c.work for c in before) - sum(c.work for c in bench.cells()) == trainings

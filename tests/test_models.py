@@ -3,7 +3,7 @@ import pytest
 
 from tinyzip import models
 
-NETWORKS = ["seed_net", "student_net", "lenet5", "vgg_net", "separable_net", "wide_mlp"]
+NETWORKS = ["seed_net", "student_net", "wide_net", "lenet5", "vgg_net", "separable_net", "wide_mlp"]
 
 
 def parameters(net):
@@ -33,6 +33,11 @@ def test_the_student_has_half_of_every_width():
     shapes = {key: array.shape for key, array in models.student_net().params.items()}
     assert [shapes[f"{name}.b"] for name in ("conv1", "conv2", "fc1", "fc2")] == [(5,), (10,), (25,), (10,)]
     assert list(models.student_net().layers) == list(models.seed_net().layers)
+
+
+def test_the_wide_net_is_the_seed_net_with_65558_parameters():
+    assert list(models.wide_net().layers) == list(models.seed_net().layers)
+    assert parameters(models.wide_net()) == 65_558
 
 
 def test_lenet5_has_the_parameters_of_its_textbook_form():

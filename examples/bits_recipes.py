@@ -1,0 +1,39 @@
+"""How `bits.py` trains, as it was chosen on validation images."""
+
+from typing import NamedTuple
+
+from tinyzip.augment import Augment
+
+STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the wide teacher
+MEDIUM = Augment(shift=2, rotation=12, scale=0.1)  # for the float networks
+LIGHT = Augment(shift=1, rotation=8, scale=0.06)  # for few bits
+FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 8
+
+
+class Step(NamedTuple):
+    """How to train for some bits.
+
+    At two bits and one, labels count as much as the teacher does (soft = ½), and the teacher speaks at a
+    low temperature: at a high one a small network spends itself on the tiny probabilities. There weights
+    also drift out of the range in which they get a gradient, more than half of them in 40 epochs; decay
+    holds them, and then long training pays.
+
+    before  the step to start from, None: the float network
+    """
+
+    before: tuple[int, int] | None
+    epochs: int
+    lr: float
+    soft: float
+    temperature: float
+    decay: float = 0.0
+
+
+STEPS = {  # by bits of weights and activations
+    (8, 8): Step(None, 8, 4e-3, 0.7, 3.0),
+    (4, 8): Step((8, 8), 10, 4e-3, 0.7, 3.0),
+    (4, 4): Step(None, 10, 4e-3, 0.7, 3.0),
+    (3, 8): Step((4, 8), 12, 4e-3, 0.7, 3.0),
+    (2, 8): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),
+    (1, 8): Step(None, 30, 3e-3, 0.5, 2.0, decay=0.3),
+}
