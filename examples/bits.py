@@ -139,6 +139,9 @@ class Bench:
         model = self.learn("separable", start, SEPARABLE_EPOCHS, 1e-2, MEDIUM)
         return rescaled(fold_batch_norm(model), np.random.default_rng(self.seed), 100.0)
 
+    def float_model(self, name: str) -> Sequential:
+        return {"seed net": self.float_net, "separable": self.separable, "teacher": self.teacher}[name]()
+
     def trained_for(self, weights: int, activations: int) -> FakeQuantized:
         """The teacher's fake-quantized student at these bits, from the step before."""
         step = STEPS[weights, activations]
@@ -236,13 +239,11 @@ def make_all(benches: list[Bench]) -> list[tuple[Bench, Cell]]:
 def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str, Any]]:
     """The only look at the test images: a row for each cell."""
     benches = {bench.seed: bench for bench, _ in everything}.values()
-    reference = {
-        (bench.seed, name): int((model().predict(test.images) != test.labels).sum())
-        for bench in benches
-        for name, model in zip(
-            ("seed net", "separable", "teacher"), (bench.float_net, bench.separable, bench.teacher), strict=True
-        )
-    }
+    reference: dict[tuple[int, str], int] = {}
+    for bench in benches:
+        for name in ("seed net", "separable", "teacher"):
+            classes = bench.float_model(name).predict(test.images)
+            reference[bench.seed, name] = int((classes != test.labels).sum())
     rows: list[dict[str, Any]] = [
         {
             "model": cell.model,

@@ -28,6 +28,10 @@ class Found:
         key = max(keys, key=lambda key: self._speeds[key], default=None)
         return (self._speeds[key], key[3]) if key else (np.nan, 0)
 
+    def batches(self, engine: str, work: str) -> list[int]:
+        """The batches that were measured, but for single images, which two threads cannot share."""
+        return sorted({key[3] for key in self._speeds if key[:2] == (engine, work) and key[3] > 1})
+
     def at(self, engine: str, work: str, variant: str, batch: int, threads: int) -> float:
         return self._speeds.get((engine, work, variant, batch, threads), np.nan)
 
@@ -45,9 +49,9 @@ def float_ratios(found: Found) -> list[Ratio]:
                 own[threads] = found.at("tinyzip", work, "default", batch, threads)
                 row.append(own[threads] / theirs)
             ratios.append((f"{name} ÷ {text}", row))
-        batch = found.best("torch", work, None, 2)[1] or found.best("tinyzip", work, None, 2)[1]
-        two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
-        ratios.append((f"{name}, two threads ÷ one", [np.nan, two / one]))
+        for batch in found.batches("tinyzip", work):
+            two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
+            ratios.append((f"{name}, two threads ÷ one, batch {batch}", [np.nan, two / one]))
     return ratios
 
 
