@@ -35,5 +35,5 @@ STEPS = {  # by bits of weights and activations
     (4, 4): Step(None, 10, 4e-3, 0.7, 3.0),
     (3, 8): Step((4, 8), 12, 4e-3, 0.7, 3.0),
     (2, 8): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),
-    (1, 8): Step(None, 30, 6e-3, 0.5, 2.0, decay=0.3),
+    (1, 8): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
 }
