@@ -6,8 +6,8 @@ a core's cache. The mean over the batch is the mean over the shards, weighted by
     ∂L_B/∂p = Σ_S (|S|/|B|)·∂L_S/∂p                                                         (S1)
 
 Floating-point addition is not associative, so S1 is always summed in the order of the shards, whichever
-thread made them, and the size of a shard depends on the model, never on the machine. That is why one
-thread and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
+thread made them, and the size of a shard depends on model and batch, never on the machine. That is why
+one thread and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
 at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two sizes differ by at most twice that.
 
 Everything about a shard happens on its thread: its images are drawn, augmented and turned batch last, then

@@ -142,8 +142,8 @@ def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Work
 def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Workspace) -> None:
     """dw = dy·patchesᵀ of C2; shapes as in `multiply_patches`, dw overwritten.
 
-    Where a kernel is larger than their number, patches·dyᵀ comes first and is turned at the end: BLAS is
-    faster by a tenth when the taller factor stands left.
+    Where a kernel has more weights than there are kernels, patches·dyᵀ is computed and turned at the end:
+    BLAS is faster by a tenth when the taller factor stands left.
     """
     turn = dw.shape[2] > dw.shape[1]
     with workspace.scratch():
