@@ -27,9 +27,7 @@ from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches, thread_count
 from tinyzip.workspace import Workspace
 
-SHARD = (
-    128  # examples at a time, at most, when only the answer is wanted: many share a call, few fill a cache
-)
+SHARD = 128  # examples at a time, at most, when only the answer is wanted
 
 
 @dataclass(frozen=True)
