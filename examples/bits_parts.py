@@ -72,14 +72,14 @@ def as_table(rows: list[dict[str, Any]]) -> str:
             f"{model}: {np.mean(base):.1f} ± {spread(base):.1f} errors in float ({seeds} seeds); "
             "above that, and bytes",
         ]
-        lines.append(f"{'weights / activations':<30}" + "".join(f"{f'{w:g}/{a}':>20}" for w, a in columns))
+        lines.append(f"{'weights / activations':<35}" + "".join(f"{f'{w:g}/{a}':>25}" for w, a in columns))
         for method in dict.fromkeys(key[1] for key in own):
-            line = f"{method:<30}"
+            line = f"{method:<35}"
             for column in columns:
                 found = cells.get((model, method, *column), [])
                 above = [row["errors"] - row["float_errors"] for row in found]
                 size = np.mean([row["bytes"] for row in found]) if found else 0
-                line += f"{f'{np.mean(above):+.1f} ± {spread(above):.1f} {size:7,.0f}' if found else '':>20}"
+                line += f"{f'{np.mean(above):+.1f} ± {spread(above):.1f} {size:7,.0f}' if found else '':>25}"
             lines.append(line.rstrip())
     return "\n".join(lines)
 
