@@ -7,6 +7,8 @@ from statistics import median
 
 from peers import Batch, Entry, Run
 
+REST = 0.25  # seconds: the threads of some engines go on spinning for 0.2 s, in case more work comes
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -42,12 +44,18 @@ def turn(run: Run, seconds: float) -> float:
 
 
 def measure(entries: Sequence[Entry], batch: Batch, threads: int, effort: Effort) -> list[Speed]:
-    """Every entry in turn, `effort.turns` times over, so that a slow moment of the machine is everyone's."""
+    """Every entry in turn, `effort.turns` times over, so that a slow moment of the machine is everyone's.
+
+    With more than one thread there is a rest before each turn, or an entry would share its cores with the
+    idle threads of the one before.
+    """
     N = len(batch.labels)
     runs = [entry.start(batch, threads) for entry in entries]
     rates: list[list[float]] = [[] for _ in entries]
     for _ in range(effort.turns):
         for run, rate in zip(runs, rates, strict=True):
+            if threads > 1:
+                time.sleep(REST)
             rate.append(N * turn(run, effort.seconds))
     return [
         Speed(entry.engine, entry.work, entry.variant, N, threads, median(rate), min(rate), max(rate))
