@@ -1,7 +1,7 @@
 """How fast is tinyzip, beside the engines that one would otherwise use?
 
-    python examples/speed.py                      the network of the main example: three or four minutes
-    python examples/speed.py --quick              the same with less patience: less than a minute, more noise
+    python examples/speed.py                      the network of the main example: four or five minutes
+    python examples/speed.py --quick              the same with less patience: a minute or two, more noise
     python examples/speed.py --all                other networks too
     python examples/speed.py --json speed.json --out figures
 

@@ -142,10 +142,7 @@ class Shards(Generic[AnyModel]):
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
         """Where NaN or infinity first appears on the way from a batch's images to its loss."""
         starts = enumerate(range(0, len(index), self.size))
-        inputs = (
-            self.input(index[start : start + self.size], np.random.default_rng((*seed, s)))
-            for s, start in starts
-        )
+        inputs = (self.input(index[start : start + self.size], _rng(seed, s)) for s, start in starts)
         return origin(self.model, inputs) or "the objective"
 
     def _shard(
@@ -155,7 +152,7 @@ class Shards(Generic[AnyModel]):
         if self._many:
             workspace = self._workspaces[s]
         with self.clock.time("images"):
-            rng = np.random.default_rng((*seed, s))  # for augmentation, then for dropout
+            rng = _rng(seed, s)
             x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             with self._whole.time("model"):
@@ -175,6 +172,11 @@ class Shards(Generic[AnyModel]):
             gradient = self._parts[s].vectors.values()
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
         return loss * share, gradient, {name: share * array for name, array in statistics.items()}
+
+
+def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:
+    """What shard number s draws from: first its augmentation, then its dropout."""
+    return np.random.default_rng((*seed, s))
 
 
 def origin(model: Model, inputs: Iterable[Array]) -> str | None:
