@@ -13,14 +13,18 @@ they are, which is up to twice as fast for the shifted slices that windows are m
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from tinyzip.processes import Processes
 from tinyzip.refuse import refuse
 from tinyzip.workspace import Workspace
 
@@ -61,6 +65,16 @@ def stretches(N: int, most: int) -> list[slice]:
     return [slice(start, min(start + size, N)) for start in range(0, N, size)]
 
 
+@contextmanager
+def small_buffer() -> Iterator[None]:
+    """NumPy's buffer at BUFFER numbers meanwhile, on this thread."""
+    usual = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(usual)
+
+
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
@@ -75,6 +89,7 @@ class Workers:
         self.threads = int(threads)
         self.workspaces = [Workspace() for _ in range(threads)]
         self._pool: ThreadPoolExecutor | None = None
+        self._processes: list[Processes[Any, Any]] = []
         self._limit: Any = None
 
     def __enter__(self) -> Self:
@@ -91,6 +106,8 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for processes in self._processes:
+            processes.close()
         if self._limit is not None:
             self._limit.restore_original_limits()
             self._limit = None
@@ -104,12 +121,9 @@ class Workers:
         results: list[Any] = [None] * len(hand)
 
         def deal(thread: int) -> None:
-            usual = np.setbufsize(BUFFER)
-            try:
+            with small_buffer():
                 for i in range(thread, len(hand), self.threads):
                     results[i] = function(hand[i], self.workspaces[thread])
-            finally:
-                np.setbufsize(usual)
 
         if self._pool is None or len(hand) < 2:
             for thread in range(self.threads):
@@ -124,3 +138,26 @@ class Workers:
         for other in others:
             other.result()
         return results
+
+    @property
+    def can_fork(self) -> bool:
+        """Is there more than one core to use, and is it safe to copy this process?
+
+        Of a process with threads `fork` copies one. BLAS must be held to one thread, or a copy would wait for
+        those it has lost; and the main thread must ask, since others may run beside a thread inside BLAS.
+        """
+        alone = threading.current_thread() is threading.main_thread()
+        return self.threads > 1 and self._limit is not None and alone and sys.platform == "linux"
+
+    def processes(self, function: Callable[[Item, Workspace], Result]) -> Processes[Item, Result]:
+        """As many processes as there are threads, for `function` as in `map`; they end with the `with` block.
+
+        The copies start with a copy of this process's first workspace.
+        """
+
+        def some(items: Sequence[Item]) -> list[Result]:
+            with small_buffer():
+                return [function(item, self.workspaces[0]) for item in items]
+
+        self._processes.append(Processes(some, self.threads))
+        return self._processes[-1]

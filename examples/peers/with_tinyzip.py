@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from peers import Batch, Entry, Run
 from tinyzip import integer
-from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.optim import AdamW
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.sequential import SHARD, Sequential
 from tinyzip.nn.shards import Gradient, Shards
+from tinyzip.nn.train import hard_labels
 from tinyzip.nn.training import shard_size
+from tinyzip.processes import shared
 from tinyzip.windows import im2col
 from tinyzip.workers import Workers, blas_libraries, stretches
 from tinyzip.workspace import Workspace
@@ -26,10 +27,8 @@ def train(model: Sequential) -> Callable[[Batch, int], Run]:
     """The step that `fit` takes, on a batch that stays the same."""
 
     def start(batch: Batch, threads: int) -> Run:
-        packed = Packed.like({name: model.params[name] for name in model.trainable()})
-        packed.fill(model.params)
         workers = Workers(threads)
-        compute = gradient_of(model.with_params({**model.params, **packed.places}), batch, workers)
+        packed, compute = gradient_of(model, batch, workers)
         optimizer = AdamW(weight_decay=0.0)
         state = optimizer.init(packed.vectors)
 
@@ -48,20 +47,24 @@ def gradient(model: Sequential) -> Callable[[Batch, int], Run]:
 
     def start(batch: Batch, threads: int) -> Run:
         workers = Workers(threads)
-        compute = gradient_of(model, batch, workers)
+        _, compute = gradient_of(model, batch, workers)
         return Run(lambda: compute().loss, lambda: workers)
 
     return start
 
 
-def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> Callable[[], Gradient]:
-    """Forward, cross-entropy and backward in shards of the size that `fit` takes."""
+def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> tuple[Packed, Callable[[], Gradient]]:
+    """Parameters, as `fit` keeps them, and how it computes their gradient."""
+    packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
+    packed.fill(model.params)
+    params = {name: shared(array.shape, array.dtype) for name, array in model.params.items()}
+    for name, array in params.items():
+        array[...] = model.params[name]
     N = len(batch.labels)
-    size = shard_size(sum(array.size for array in model.params.values()), N)
-    shards = Shards(
-        model, batch.images, batch.labels, lambda z, part: cross_entropy(z, part.labels), None, workers, size
-    )
-    return lambda: shards(np.arange(N), (0,))
+    size = shard_size(model.parameter_count, N)
+    own = model.with_params({**params, **packed.places})
+    shards = Shards(own, batch.images, batch.labels, hard_labels, None, workers, size)
+    return packed, lambda: shards(np.arange(N), (0,))
 
 
 def forward(model: Sequential) -> Callable[[Batch, int], Run]:

@@ -14,13 +14,16 @@ import signal
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-from tiny import IMAGES, LABELS, bytes_of, jitter, network
+from tiny import IMAGES, LABELS, bytes_of, network
 
+from tinyzip.augment import Augment
 from tinyzip.nn.train import fit
 
 
+@patch("tinyzip.nn.training.shard_size", lambda parameters, batch: 4)  # two shards a batch, for two processes
 def train(path, threads, save=True):
     """The hash of the parameters and losses of a training that goes on from `path` if there is one."""
     model, history = fit(
@@ -30,7 +33,7 @@ def train(path, threads, save=True):
         rng=np.random.default_rng(3),
         epochs=60,  # long enough that no attempt before the last can reach the end
         batch=8,
-        augment=jitter,
+        augment=Augment(1),
         threads=threads,
         progress=False,
         checkpoint=path if save else None,

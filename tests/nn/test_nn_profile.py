@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny import IMAGES, LABELS, bytes_of, jitter, network
 
+from tinyzip.augment import Augment
 from tinyzip.nn.profile import Clock
 from tinyzip.nn.train import fit
 from tinyzip.quant.calibrate import calibrate
@@ -17,16 +18,20 @@ def train(**options):
     return fit(network(), IMAGES, LABELS, rng=np.random.default_rng(3), **options)[0]
 
 
+@pytest.mark.parametrize("augment", [jitter, Augment(1)], ids=["threads", "processes"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_profile_names_every_layer_and_part_of_a_step_and_changes_no_bit(capsys, threads):
-    profiled = train(profile=True, threads=threads)
+def test_a_profile_names_every_layer_and_part_of_a_step_and_changes_no_bit(
+    capsys, monkeypatch, threads, augment
+):
+    monkeypatch.setattr("tinyzip.nn.training.shard_size", lambda parameters, batch: 8)
+    profiled = train(profile=True, threads=threads, augment=augment)
     table = capsys.readouterr().out
     rows = [line[:16].strip() for line in table.splitlines()[1:]]
     assert set(network().stages) | {"images", "objective", "sum of shards", "optimizer"} < set(rows)
     assert rows[-2:] == ["waiting", "all steps"]
     shares = [float(share) for share in re.findall(r"([\d.]+)%", table)]
     assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))  # each is printed to 0.1
-    assert bytes_of(profiled) == bytes_of(train(threads=threads))
+    assert bytes_of(profiled) == bytes_of(train(threads=threads, augment=augment))
     assert capsys.readouterr().out == ""
 
 

@@ -6,7 +6,7 @@ and what treats all entries alike treats them in one call. There are two vectors
 pulls on weights only (see `optim`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,14 +28,18 @@ class Packed:
     places: dict[str, Array]
 
     @classmethod
-    def like(cls, arrays: Mapping[str, Array]) -> Self:
-        """Uninitialised memory for arrays as large as these and of their one dtype."""
+    def like(cls, arrays: Mapping[str, Array], empty: Callable[..., Array] = np.empty) -> Self:
+        """Uninitialised memory for arrays as large as these and of their one dtype.
+
+        empty  (shape, dtype) -> memory for a vector
+        """
         vectors, places = {}, dict(arrays)
         for kind in ("weights", "others"):
             own = {name: array for name, array in arrays.items() if (array.ndim > 1) == (kind == "weights")}
             if not own:
                 continue
-            vector = np.empty(sum(array.size for array in own.values()), next(iter(own.values())).dtype)
+            size, dtype = sum(array.size for array in own.values()), next(iter(own.values())).dtype
+            vector = empty((size,), dtype)
             start = 0
             for name, array in own.items():
                 places[name] = vector[start : start + array.size].reshape(array.shape)

@@ -1,14 +1,16 @@
 """Where a step's time went, layer by layer.
 
 A `Clock` adds up seconds by name, for each thread by itself, so that no lock is taken while the clock runs.
-With T threads, T seconds of work can go by in a second: what the table calls waiting is the part of them in
-which a thread had nothing to do, or stood in line for the interpreter or for a core.
+Copies of the process (`tinyzip.processes`) send theirs along with their answers. With T of them, T seconds of
+work can go by in a second: what the table calls waiting is the part of them in which a thread or process had
+nothing to do, or stood in line for the interpreter or for a core.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os import getpid
 from threading import get_ident
 from time import perf_counter
 from typing import Any
@@ -19,15 +21,14 @@ from tinyzip.nn.ops.checks import FRESH, Array, Shape
 from tinyzip.workspace import Workspace
 
 PASSES = ("forward", "backward")
+Seconds = dict[tuple[int, int], dict[tuple[str, str], float]]
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds by thread, row and pass; a row without passes, like "images", counts as forward."""
+    """Seconds by process and thread, row and pass; a row without passes, like "images", counts as forward."""
 
-    seconds: dict[int, dict[tuple[str, str], float]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(float))
-    )
+    seconds: Seconds = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
 
     @contextmanager
     def time(self, row: str, direction: str = "forward") -> Iterator[None]:
@@ -40,7 +41,12 @@ class Clock:
 
     def add(self, row: str, direction: str, seconds: float) -> None:
         """Add seconds to a row, on behalf of this thread."""
-        self.seconds[get_ident()][row, direction] += seconds
+        self.seconds[getpid(), get_ident()][row, direction] += seconds
+
+    def own(self) -> Seconds:
+        """This thread's part."""
+        key = getpid(), get_ident()
+        return {key: self.seconds[key]}
 
     def table(self, threads: int) -> str:
         """Rows in the order of their first appearance; shares are of `threads` times the time of "step"."""

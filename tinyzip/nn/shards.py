@@ -35,8 +35,9 @@ from tinyzip.nn.blocks import blocks, run
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
-from tinyzip.nn.profile import Clock
+from tinyzip.nn.profile import Clock, Seconds
 from tinyzip.nn.sequential import SHARD
+from tinyzip.processes import is_shared, shared
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
 from tinyzip.workspace import FRESH, Workspace
@@ -45,6 +46,31 @@ Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
 
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What to compute.
+
+    s      which part of the batch it is
+    index  (n,) of its images
+    batch  examples in the batch
+    seed   decides all that is random
+    """
+
+    s: int
+    index: NDArray[np.int64]
+    batch: int
+    seed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out beside the gradient: parts of S1 for loss and statistics, and what the clock has seen."""
+
+    loss: float
+    statistics: dict[str, Array]
+    seconds: Seconds
 
 
 @dataclass(frozen=True)
@@ -91,36 +117,64 @@ class Shards(Generic[AnyModel]):
         self.workers = workers
         self.size = size
         self.clock = Clock() if clock is None else clock
+        self._profile = clock is not None
         self._whole = Clock() if hasattr(model, "stages") else self.clock  # of models whose layers tell none
         self._dtype = next(iter(model.params.values())).dtype
         self._total = self._empty()
         self._many = sum(array.size for array in self._total.places.values()) >= MANY
         self._parts: list[Packed] = []
+        self._gradients: list[Iterable[Array]] = []
         self._workspaces: list[Workspace] = []
+        self._processes = workers.processes(self._shard) if self._may_fork() else None
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do."""
-        shards = [index[start : start + self.size] for start in range(0, len(index), self.size)]
-        while self._many and len(self._workspaces) < len(shards):
-            self._workspaces.append(Workspace())
-        while not self._many and len(self._parts) < len(shards):
-            self._parts.append(self._empty())
-
-        def one(s: int, workspace: Workspace) -> tuple[float, Iterable[Array], Mapping[str, Array]]:
-            return self._shard(s, shards[s], len(shards[s]) / len(index), seed, workspace)
-
-        losses, gradients, statistics = zip(*self.workers.map(one, range(len(shards))), strict=True)
+        shards = [
+            Shard(s, index[start : start + self.size], len(index), seed)
+            for s, start in enumerate(range(0, len(index), self.size))
+        ]
+        self._make_room(len(shards))
+        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
+            measured = self._processes.map(shards)
+        else:
+            measured = self.workers.map(self._shard, shards)
         with self.clock.time("sum of shards"):
             total = self._total.places if self._many else self._total.vectors
-            arrays = zip(total.values(), *gradients, strict=True)
+            arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
             run(_sum, [block for group in arrays for block in blocks(*group)], self.workers)
         for workspace in self._workspaces:
             workspace.reset()
-        measured = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
-        return Gradient(sum(losses), self._total, measured)
+        statistics = [part.statistics for part in measured]
+        means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
+        for part in measured:
+            self.clock.seconds.update(part.seconds)
+        return Gradient(sum(part.loss for part in measured), self._total, means)
 
-    def _empty(self) -> Packed:
-        return Packed.like({name: self.model.params[name] for name in self.model.trainable()})
+    def _may_fork(self) -> bool:
+        """May shards run in copies of this process, and do the parameters reach them?
+
+        The objectives and augmentations of this package, and its models, keep no memory of their calls. Of a
+        caller's own one cannot know: what they note must not get lost in a copy, so these stay on threads.
+        """
+        own = all(_is_ours(part) for part in (self.model, self.objective, self.augment))
+        seen = all(is_shared(array) for array in self.model.params.values())
+        return own and seen and not self._many
+
+    def _make_room(self, shards: int) -> None:
+        """Somewhere for the gradient of each shard."""
+        while self._many and len(self._workspaces) < shards:
+            self._workspaces.append(Workspace())
+            self._gradients.append(())
+        if self._many or len(self._parts) >= shards:
+            return
+        while len(self._parts) < shards:
+            self._parts.append(self._empty(np.empty if self._processes is None else shared))
+            self._gradients.append(self._parts[-1].vectors.values())
+        if self._processes is not None:
+            self._processes.close()  # the next copies will know the new parts
+
+    def _empty(self, empty: Callable[..., Array] = np.empty) -> Packed:
+        return Packed.like({name: self.model.params[name] for name in self.model.trainable()}, empty)
 
     def input(
         self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
@@ -145,14 +199,14 @@ class Shards(Generic[AnyModel]):
         inputs = (self.input(index[start : start + self.size], _rng(seed, s)) for s, start in starts)
         return origin(self.model, inputs) or "the objective"
 
-    def _shard(
-        self, s: int, index: NDArray[np.int64], share: float, seed: tuple[int, ...], workspace: Workspace
-    ) -> tuple[float, Iterable[Array], Mapping[str, Array]]:
-        """A shard's parts of loss, gradient and statistics."""
+    def _shard(self, shard: Shard, workspace: Workspace) -> Measured:
+        """A shard's parts of loss and statistics; that of the gradient is left in `_gradients`."""
+        s, index = shard.s, shard.index
+        share = len(index) / shard.batch
         if self._many:
             workspace = self._workspaces[s]
         with self.clock.time("images"):
-            rng = _rng(seed, s)
+            rng = _rng(shard.seed, s)
             x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             with self._whole.time("model"):
@@ -163,15 +217,19 @@ class Shards(Generic[AnyModel]):
             with self._whole.time("model", "backward"):
                 grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
-        gradient: Iterable[Array]
         if self._many:
-            gradient = [grads[name] for name in self._total.places]
+            self._gradients[s] = [grads[name] for name in self._total.places]
         else:
             with self.clock.time("sum of shards"):
                 self._parts[s].fill(grads)
-            gradient = self._parts[s].vectors.values()
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
-        return loss * share, gradient, {name: share * array for name, array in statistics.items()}
+        statistics = {name: share * array for name, array in statistics.items()}
+        return Measured(loss * share, statistics, self.clock.own() if self._profile else {})
+
+
+def _is_ours(part: object) -> bool:
+    """Is it nothing, or of this package?"""
+    return part is None or str(getattr(part, "__module__", "")).partition(".")[0] == "tinyzip"
 
 
 def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:

@@ -28,6 +28,7 @@ from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
 from tinyzip.nn.sequential import SHARD
 from tinyzip.nn.shards import MANY, Augmentation, Shards, origin, score
+from tinyzip.processes import shared
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
 
@@ -66,11 +67,12 @@ class Training(Generic[AnyModel]):
         workers: Workers,
         clock: Clock | None = None,
     ) -> None:
-        self._packed = Packed.like({name: model.params[name] for name in model.trainable()})
+        self._packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
         self._packed.fill(model.params)
-        self._params = {
-            name: self._packed.places.get(name, np.array(array)) for name, array in model.params.items()
-        }
+        self._params = {}
+        for name, array in model.params.items():
+            self._params[name] = self._packed.places.get(name, shared(array.shape, array.dtype))
+            self._params[name][...] = array
         self.model = model.with_params(self._params)
         self._recipe = recipe
         self._workers = workers

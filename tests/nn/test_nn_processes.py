@@ -1,0 +1,117 @@
+"""Shards in copies of the process: the same bits, wherever that is safe, and never where it is not."""
+
+import os
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
+
+from tinyzip.augment import Augment
+from tinyzip.distill.student import Distillation
+from tinyzip.distill.student import train as distil
+from tinyzip.distill.transfer import Recorded
+from tinyzip.nn.shards import Shards
+from tinyzip.nn.train import hard_labels
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.workers import Workers
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    """The copies that were made of this process."""
+    pytest.importorskip("threadpoolctl")
+    made, fork = [], os.fork
+
+    def noted():
+        made.append(fork())
+        return made[-1]
+
+    monkeypatch.setattr("os.fork", noted)
+    monkeypatch.setattr("tinyzip.nn.training.shard_size", lambda parameters, batch: 7)
+    return made
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype):
+    options = {"model": network(dtype), "augment": Augment(1, 8, 0.1, (5, 2)), "batch": 23}
+    model, history = train(threads=1, **options)
+    assert not forks
+    others, other_history = train(threads=processes, **options)
+    assert len(forks) == processes - 1
+    assert bytes_of(others) == bytes_of(model) and other_history.loss == history.loss
+
+
+def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(forks):
+    options = {"epochs": 2, "batch": 20, "progress": False, "augment": Augment(1), "recorded": False}
+    bits = [
+        bytes_of(
+            distil(
+                network(), network(), IMAGES, LABELS, rng=np.random.default_rng(3), threads=threads, **options
+            )[0]
+        )
+        for threads in (1, 2)
+    ]
+    assert len(forks) == 1 and bits[0] == bits[1]
+
+
+def test_fake_quantized_training_in_processes_has_the_bits_of_one_thread(forks):
+    net = network(noisy=False)
+    fake = FakeQuantized.create(net, calibrate(net, IMAGES))
+    bits = [bytes_of(train(model=fake, threads=threads)[0]) for threads in (1, 2)]
+    assert len(forks) == 1 and bits[0] == bits[1]
+
+
+def test_a_loss_that_is_not_finite_is_found_in_processes_too(forks):
+    model = network(noisy=False)
+    model.params["linear.w"][...] = 1e38
+    with pytest.raises(FloatingPointError, match="first in the output of linear"):
+        train(model=model, threads=2)
+    assert len(forks) == 1
+
+
+def test_an_error_in_a_process_reaches_the_caller(forks):
+    with pytest.raises(ValueError, match="Recorded: index"):
+        train(objective=Distillation(Recorded(np.zeros((3, 10), np.float32)), 0.5, 1.0), threads=2)
+    assert len(forks) == 1
+
+
+def test_a_callers_own_functions_may_keep_notes_and_so_stay_in_this_process(forks):
+    met = []
+
+    def objective(z, batch):
+        met.extend(batch.index)
+        return hard_labels(z, batch)
+
+    train(threads=2, objective=objective, epochs=1)
+    assert sorted(met) == list(range(46))
+    train(threads=2, augment=jitter, epochs=1)
+    train(threads=2, augment=partial(jitter), epochs=1)
+    assert not forks
+
+
+def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatch):
+    straight = bytes_of(train()[0])
+    results = []
+    thread = threading.Thread(target=lambda: results.append(bytes_of(train(threads=2)[0])))
+    thread.start()
+    thread.join()
+    results.append(bytes_of(train(threads=2, batch=7, epochs=1)[0]))  # one shard a batch
+    assert results[0] == straight and not forks
+    monkeypatch.setattr("tinyzip.workers.blas_libraries", lambda: None)
+    assert bytes_of(train(threads=2)[0]) == straight and not forks
+
+
+def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):
+    model, other = network(noisy=False), network(noisy=False)
+    for array in other.params.values():
+        array *= 2
+    with Workers(2) as workers:
+        shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 23)
+        first = shards(np.arange(46), (0,)).loss
+        shards.model = other
+        assert shards(np.arange(46), (0,)).loss != first
+    assert not forks

@@ -1,0 +1,143 @@
+"""Two cores without a common interpreter: copies of this process, made by fork.
+
+Threads share Python's interpreter lock. NumPy's loops and products give it back, but a small network makes
+a hundred short calls in two milliseconds, and at each of them one thread may have to wait for the other.
+Processes have an interpreter each. `fork` makes a copy of this one with all its arrays, functions and
+models as they stand; the system copies a page of memory only when one of the two writes to it. So nothing
+has to be sent but questions and answers, and what both sides must see lies in memory that is `shared`.
+
+What a copy writes elsewhere stays in the copy. So a function may only run there if it keeps no memory of its
+calls: that is for whoever forks to know, see `nn.shards`.
+"""
+
+import mmap
+import os
+import select
+import signal
+import warnings
+from collections.abc import Callable, Sequence
+from math import prod
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from time import perf_counter
+from typing import Any, Generic, NoReturn, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def shared(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros that this process and its later copies read and write together."""
+    size = prod(shape)
+    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype, size).reshape(shape)
+
+
+def is_shared(array: NDArray[Any]) -> bool:
+    """Does the array lie in memory from `shared`?"""
+    base: Any = array
+    while isinstance(base, np.ndarray | memoryview):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
+    return isinstance(base, mmap.mmap)
+
+
+class Processes(Generic[Item, Result]):
+    """This process and `count` − 1 copies of it, which share out items to the same function.
+
+    function  takes some of the items, and returns a result for each. It runs as it was at the first `map`:
+              later changes reach the copies in `shared` memory only
+
+    The copies are made at the first `map`, wait between two, and end at `close`, or with this process.
+    """
+
+    def __init__(self, function: Callable[[Sequence[Item]], Sequence[Result]], count: int) -> None:
+        self._function = function
+        self._count = count
+        self._copies: list[tuple[int, Connection]] = []
+
+    def map(self, items: Sequence[Item]) -> list[Result]:
+        """A result for each item, in order. Process t gets items t, t + count, …; 0 is this one.
+
+        raises  what the function raises, here or in a copy; RuntimeError when a copy has ended
+        """
+        results: list[Any] = [None] * len(items)
+        if not self._copies:
+            self._fork()
+        try:
+            for t, (_, connection) in enumerate(self._copies, 1):
+                connection.send(items[t :: self._count])
+            results[:: self._count] = self._function(items[:: self._count])
+            for t, (pid, connection) in enumerate(self._copies, 1):
+                results[t :: self._count] = _answer(pid, connection)
+        except BaseException:
+            self.close()  # questions and answers may be out of step
+            raise
+        return results
+
+    def close(self) -> None:
+        """End the copies; the next `map` makes new ones."""
+        copies, self._copies = self._copies, []
+        for pid, connection in copies:
+            connection.close()
+            os.kill(pid, signal.SIGKILL)  # it has nothing to lose
+        for pid, _ in copies:
+            os.waitpid(pid, 0)
+
+    def _fork(self) -> None:
+        for _ in range(1, self._count):
+            ours, theirs = Pipe()
+            with warnings.catch_warnings():
+                # Python warns of locks that other threads may hold. A copy asks for none but NumPy's own.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+            if pid == 0:
+                for _, connection in self._copies:  # or their processes would not notice this one's end
+                    connection.close()
+                ours.close()
+                _serve(self._function, theirs)
+            theirs.close()
+            self._copies.append((pid, ours))
+
+
+def _serve(function: Callable[[Any], Any], connection: Connection) -> NoReturn:
+    """The life of a copy: answer until the other end of the line is closed."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        while True:
+            _look_out(connection)
+            items = connection.recv()
+            try:
+                connection.send(function(items))
+            except Exception as error:
+                connection.send(error)
+    finally:
+        os._exit(0)
+
+
+def _look_out(connection: Connection) -> None:
+    """Return when a message is there: at once if it comes soon."""
+    incoming = select.poll()
+    incoming.register(connection, select.POLLIN)
+    stop = perf_counter() + AWAKE
+    while not incoming.poll(0):
+        if perf_counter() > stop:
+            incoming.poll()
+            return
+        os.sched_yield()
+
+
+def _answer(pid: int, connection: Connection) -> Any:
+    _look_out(connection)
+    try:
+        answer = connection.recv()
+    except (EOFError, ConnectionError):
+        raise RuntimeError(f"process {pid}, a copy of this one, has ended before its answer") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
