@@ -10,10 +10,11 @@ import pytest
 import tinyzip
 
 PACKAGE = Path(tinyzip.__file__).parent
-GROUND = {"refuse", "workspace", "workers", "windows"}
+GROUND = {"refuse", "workspace", "processes", "workers", "windows"}
 MAY_IMPORT = {
     "refuse": set(),
     "workspace": set(),
+    "processes": set(),
     "workers": GROUND,
     "windows": GROUND,
     "data": GROUND,

@@ -1,10 +1,13 @@
-"""Two cores from Python: threads over shards.
+"""Two cores from Python: threads over shards, or processes.
 
 NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
 Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because
 then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
 itself must be held to one thread, or the two kinds of threads fight for the same cores. threadpoolctl
 does it; without it the results are the same, only slower.
+
+What threads cannot share is Python's interpreter between those loops. Long calls do not mind. For many short
+ones, as in training a small network, there are `tinyzip.processes`, which cost a few milliseconds to start.
 
 One more setting holds meanwhile. NumPy hands strided operands to its inner loops through a buffer when
 a few of their rows fit in, even where no cast asks for it; with a smaller buffer it reads the rows where

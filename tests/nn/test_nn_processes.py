@@ -12,6 +12,8 @@ from tinyzip.augment import Augment
 from tinyzip.distill.student import Distillation
 from tinyzip.distill.student import train as distil
 from tinyzip.distill.transfer import Recorded
+from tinyzip.nn.layers import Flatten
+from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.shards import Shards
 from tinyzip.nn.train import hard_labels
 from tinyzip.quant.calibrate import calibrate
@@ -90,7 +92,25 @@ def test_a_callers_own_functions_may_keep_notes_and_so_stay_in_this_process(fork
     assert sorted(met) == list(range(46))
     train(threads=2, augment=jitter, epochs=1)
     train(threads=2, augment=partial(jitter), epochs=1)
+    train(
+        threads=2,
+        objective=Distillation(lambda batch: np.zeros((3, len(batch.labels)), np.float32), 0.5, 1.0),
+        epochs=1,
+    )
     assert not forks
+
+
+def test_a_callers_own_layer_may_keep_notes_and_so_stays_in_this_process(forks):
+    class Noting(Flatten):
+        def forward(self, p, x, **options):
+            met.append(x.shape[-1])
+            return super().forward(p, x, **options)
+
+    met = []
+    net = network()
+    model = Sequential(net.layers | {"flatten": Noting()}, net.params, net.shape)
+    train(model=model, threads=2, epochs=1)
+    assert sum(met) == 46 + 1 and not forks  # and the one image that `fit` looks at first
 
 
 def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatch):

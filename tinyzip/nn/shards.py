@@ -1,4 +1,4 @@
-"""The gradient of a batch, made from shards on several threads, and always with the same bits.
+"""The gradient of a batch, made from shards on several cores, and always with the same bits.
 
 A batch B is cut into shards S of a fixed number of examples, small enough for a layer's arrays to stay in
 a core's cache. The mean over the batch is the mean over the shards, weighted by their share of examples:
@@ -6,12 +6,14 @@ a core's cache. The mean over the batch is the mean over the shards, weighted by
     ∂L_B/∂p = Σ_S (|S|/|B|)·∂L_S/∂p                                                         (S1)
 
 Floating-point addition is not associative, so S1 is always summed in the order of the shards, whichever
-thread made them, and the size of a shard depends on model and batch, never on the machine. That is why
-one thread and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
+core made them, and the size of a shard depends on model and batch, never on the machine. That is why
+one core and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
 at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two sizes differ by at most twice that.
 
-Everything about a shard happens on its thread: its images are drawn, augmented and turned batch last, then
+Everything about a shard happens in one place: its images are drawn, augmented and turned batch last, then
 forward, objective, backward. So augmentation shares the cores with the arithmetic at no cost of waiting.
+That place is a process of its own where it can be (`_may_fork`), a copy of this one that sees the parameters
+move and leaves its gradient in shared memory. Else it is a thread.
 
 Batch norm sees the shard and not the batch. That is ghost batch norm [Hoffer, Hubara and Soudry 2017,
 algorithm 1]: the noise of small batches is kept when batches grow, and it generalises better. Running
@@ -23,7 +25,7 @@ of its own, and the gradients stay in them until they are summed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic
 
 import numpy as np
@@ -153,10 +155,10 @@ class Shards(Generic[AnyModel]):
     def _may_fork(self) -> bool:
         """May shards run in copies of this process, and do the parameters reach them?
 
-        The objectives and augmentations of this package, and its models, keep no memory of their calls. Of a
-        caller's own one cannot know: what they note must not get lost in a copy, so these stay on threads.
+        Nothing in this package that is called for a shard keeps a memory of it. Of a caller's own objective,
+        augmentation or layer one cannot know: what they note must not get lost in a copy. They stay here.
         """
-        own = all(_is_ours(part) for part in (self.model, self.objective, self.augment))
+        own = all(map(_is_ours, (self.model, self.objective, self.augment)))
         seen = all(is_shared(array) for array in self.model.params.values())
         return own and seen and not self._many
 
@@ -228,8 +230,13 @@ class Shards(Generic[AnyModel]):
 
 
 def _is_ours(part: object) -> bool:
-    """Is it nothing, or of this package?"""
-    return part is None or str(getattr(part, "__module__", "")).partition(".")[0] == "tinyzip"
+    """Is it, with all that it is made of, of this package, or numbers, text, arrays?"""
+    if isinstance(part, Mapping):
+        return all(map(_is_ours, part.values()))
+    home = (getattr(part, "__module__", None) or type(part).__module__).partition(".")[0]
+    if is_dataclass(part) and not isinstance(part, type):
+        return home == "tinyzip" and all(_is_ours(getattr(part, field.name)) for field in fields(part))
+    return home == "tinyzip" or (home in ("builtins", "numpy", "_thread") and not callable(part))
 
 
 def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:

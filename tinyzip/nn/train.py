@@ -72,7 +72,8 @@ def fit(
                 is given, and must not keep them
     validation  images and labels to be scored after each epoch
     callbacks   each is called with the `Epoch` that has ended, after it was saved
-    threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit
+    threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit. They
+                are processes where objective, augmentation and model are this package's own, see `shards`
     progress    show a bar with the time left, if tqdm is installed
     checkpoint  file to save the training in, after each epoch and each `checkpoint_seconds`
     resume      file to go on from, saved by a training with the same model, recipe and number of images
