@@ -96,9 +96,7 @@ class Processes(Generic[Item, Result]):
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()
             if pid == 0:
-                for _, connection in self._copies:  # or their processes would not notice this one's end
-                    connection.close()
-                ours.close()
+                ours.close()  # or it would never see the line end; older copies end after it, one by one
                 _serve(self._function, theirs)
             theirs.close()
             self._copies.append((pid, ours))
@@ -121,14 +119,11 @@ def _serve(function: Callable[[Any], Any], connection: Connection) -> NoReturn:
 
 
 def _look_out(connection: Connection) -> None:
-    """Return when a message is there: at once if it comes soon."""
+    """Stay awake until a message is there, or it is better to fall asleep over the reading."""
     incoming = select.poll()
     incoming.register(connection, select.POLLIN)
     stop = perf_counter() + AWAKE
-    while not incoming.poll(0):
-        if perf_counter() > stop:
-            incoming.poll()
-            return
+    while not incoming.poll(0) and perf_counter() < stop:
         os.sched_yield()
 
 

@@ -13,9 +13,11 @@ from tinyzip.distill.student import Distillation
 from tinyzip.distill.student import train as distil
 from tinyzip.distill.transfer import Recorded
 from tinyzip.nn.layers import Flatten
+from tinyzip.nn.profile import Clock
 from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.shards import Shards
 from tinyzip.nn.train import hard_labels
+from tinyzip.processes import shared
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.workers import Workers
@@ -45,6 +47,37 @@ def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype
     others, other_history = train(threads=processes, **options)
     assert len(forks) == processes - 1
     assert bytes_of(others) == bytes_of(model) and other_history.loss == history.loss
+
+
+@pytest.fixture
+def seen_by_copies():
+    """A network whose parameters lie in shared memory."""
+    model = network()
+    params = {name: shared(array.shape, array.dtype) for name, array in model.params.items()}
+    for name, array in params.items():
+        array[...] = model.params[name]
+    return model.with_params(params)
+
+
+def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):
+    bits = {1: [], 3: []}
+    for threads, found in bits.items():
+        with Workers(threads) as workers:
+            shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 5)
+            for N in (15, 46, 15):
+                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
+    assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
+
+
+def test_the_clock_hears_from_every_process(forks, seen_by_copies):
+    clock = Clock()
+    with Workers(2) as workers:
+        shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 23, clock)
+        for seed in range(2):
+            shards(np.arange(46), (seed,))
+    rows = {pid: dict(rows) for (pid, _), rows in clock.seconds.items()}
+    assert rows.keys() == {os.getpid(), *forks}
+    assert rows[forks[0]]["objective", "forward"] > 0
 
 
 def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(forks):
