@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, convolutions, integral, normal
 
-from tinyzip.nn.ops import conv, conv2d, conv2d_backward, depthwise
+from tinyzip.nn.ops import conv, conv2d, conv2d_backward, depthwise, patches
 from tinyzip.workspace import Workspace
 
 
@@ -53,7 +53,7 @@ def test_the_size_of_blocks_changes_nothing(case, seed):
     dy = integral(seed + 2, *y.shape)
     gradients = conv2d_backward(dy, x, w, *at)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "BLOCK", 1)
+        patch.setattr(patches, "BLOCK", 1)
         patch.setattr(depthwise, "BLOCK", 1)
         patch.setattr(depthwise, "TILE", 2)
         np.testing.assert_array_equal(conv2d(x, w, None, *at), y)

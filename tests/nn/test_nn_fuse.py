@@ -7,7 +7,7 @@ from shapes import SEEDS, distinct, integral, normal
 
 from tinyzip.nn.fuse import AlignedConvReLUPool, ConvReLUPool, Rectified, fuse
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from tinyzip.nn.ops import conv
+from tinyzip.nn.ops import patches
 from tinyzip.nn.sequential import Sequential
 from tinyzip.workspace import Workspace
 
@@ -59,7 +59,7 @@ def test_the_fused_layer_is_the_three_layers_bit_for_bit_on_whole_numbers(chain,
     p = {name: integral(seed + 1, *size, largest=1) for name, size in layer.parameter_shapes().items()}
     y, dx, dp = run([layer, ReLU(), MaxPool2d(2)], p, x, seed + 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "BLOCK", block)
+        patch.setattr(patches, "BLOCK", block)
         fused_y, fused_dx, fused_dp = run([fused], p, x, seed + 2, train=train)
     np.testing.assert_array_equal(fused_y, y)
     np.testing.assert_array_equal(fused_dx, dx)

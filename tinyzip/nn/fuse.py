@@ -30,7 +30,8 @@ from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_array
-from tinyzip.nn.ops.conv import Geometry, geometry, input_gradient, patch_blocks, weight_gradient
+from tinyzip.nn.ops.conv import input_gradient, weight_gradient
+from tinyzip.nn.ops.patches import Geometry, geometry, patch_blocks
 from tinyzip.nn.ops.sums import total
 from tinyzip.windows import strided, window_count
 from tinyzip.workspace import Workspace

@@ -14,7 +14,7 @@ from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output, check_image, check_sizes
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_lengths
-from tinyzip.nn.ops.conv import check_groups
+from tinyzip.nn.ops.patches import check_groups
 from tinyzip.nn.ops.pool import pool_windows
 from tinyzip.refuse import is_number, refuse
 from tinyzip.windows import padding_of, pair, window_count

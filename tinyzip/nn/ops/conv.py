@@ -17,126 +17,64 @@ dx[c, h, w, n] = Σ_{f,i,j} w[f, c, kh − 1 − i, kw − 1 − j] · dȳ[f, h 
 
 with dȳ the gradient dy in a border of kh − 1 − top zeros above, and so on around.
 
+A thin matrix makes a slow product, and few maps make a thin matrix. At vertical stride 1 it can be kh times
+as tall: give each row i of the kernel maps of its own, over all rows of the image, and add them up
+one row apart. That takes patches kh times smaller, too:
+
+z[i, f, h, ow, n] = Σ_{c,j} w[f, c, i, j] · x̄[c, h, ow·sw + j, n],   y[f, oh] = b + Σ_i z[i, f, oh + i]   (C4)
+
 Groups cut the channels into independent convolutions: group g reads channels g·C/G … and writes
 maps g·F/G …. At one channel a group (depthwise) the products become too thin for a matrix product
 to pay, and C1 is summed directly, one element (i, j) of the kernel at a time.
-
-Patches are large, kh·kw times the image: they are made some rows of the output at a time, so that they
-never leave the cache, and backward makes them again rather than keep them.
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
+from tinyzip.nn.ops.checks import FRESH, Array, check_array
 from tinyzip.nn.ops.depthwise import depthwise, depthwise_backward
-from tinyzip.nn.ops.shifts import Windows
+from tinyzip.nn.ops.patches import Geometry, blocks, geometry, patch_blocks
 from tinyzip.nn.ops.sums import total
-from tinyzip.refuse import refuse
-from tinyzip.windows import Padding, Pair, col2im, pad, padding_of, pair, window_count, windows
+from tinyzip.windows import col2im
 from tinyzip.workspace import Workspace
-
-BLOCK = 2**21  # bytes of patches at a time: measured, one to two times a core's second-level cache
-
-
-class Geometry(NamedTuple):
-    """Where the windows of one convolution lie."""
-
-    channels: int  # C
-    size: Pair  # (H, W)
-    kernel: Pair
-    stride: Pair
-    padding: Padding
-    groups: int
-    outputs: Pair  # (OH, OW)
-
-    @property
-    def depthwise(self) -> bool:
-        return self.groups == self.channels > 1
-
-    @property
-    def windows(self) -> Windows:
-        """What `shifts` needs to walk over the elements of the kernel."""
-        return self.size, self.kernel, self.stride, self.padding, self.outputs
-
-    @property
-    def pointwise(self) -> bool:
-        """Each window is one pixel and each pixel one window: the padded image is its own patches."""
-        return self.kernel == (1, 1) and self.stride == (1, 1)
-
-
-def geometry(x: Array, w: Array, stride: Any, padding: Any, groups: int, operation: str) -> Geometry:
-    """Check x against w and lay out the windows; refuses in the name of `operation`."""
-    check_activations(x, 4, f"{operation}: x")
-    if not isinstance(w, np.ndarray) or w.ndim != 4 or w.size == 0:
-        found = f"shape {w.shape}" if isinstance(w, np.ndarray) else type(w).__name__
-        refuse(f"{operation}: w", found, "four axes (F, C / groups, kh, kw), none empty")
-    C, F = x.shape[0], w.shape[0]
-    check_groups(groups, C, F, operation)
-    kernel = (w.shape[2], w.shape[3])
-    check_array(w, (F, C // groups, *kernel), x.dtype, f"{operation}: w")
-    stride, padding = pair(stride, f"{operation}: stride"), padding_of(padding, f"{operation}: padding")
-    size = (x.shape[1], x.shape[2])
-    outputs = window_count(size, kernel, stride, padding, f"{operation}: x")
-    return Geometry(C, size, kernel, stride, padding, groups, outputs)
-
-
-def check_groups(groups: int, C: int, F: int, operation: str) -> None:
-    """Refuse a number of groups that cannot share C and F evenly."""
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or C % groups or F % groups:
-        refuse(f"{operation}: groups", groups, f"a divisor of C = {C} and of F = {F}")
-
-
-def padded(x: Array, padding: Padding, workspace: Workspace) -> Array:
-    """x (C, H, W, N) in a border of zeros, in the workspace; x itself where there is no border."""
-    (top, bottom), (left, right) = padding
-    if not (top or bottom or left or right):
-        return x
-    C, H, W, N = x.shape
-    return pad(x, padding, 0, workspace.empty((C, top + H + bottom, left + W + right, N), x.dtype))
-
-
-def blocks(x: Array, at: Geometry) -> Iterator[tuple[slice, slice]]:
-    """Cut the output into runs of rows whose patches fit into the cache: rows, and columns of patches."""
-    OH, OW = at.outputs
-    row = OW * x.shape[3]
-    K = x.shape[0] * at.kernel[0] * at.kernel[1]
-    most = OH if at.pointwise else max(1, BLOCK // (K * row * x.itemsize))
-    for start in range(0, OH, most):
-        stop = min(start + most, OH)
-        yield slice(start, stop), slice(start * row, stop * row)
-
-
-def patch_blocks(x: Array, at: Geometry, workspace: Workspace) -> Iterator[tuple[slice, Array]]:
-    """The matrix of patches, block by block: its columns, and the block for each group (G, C/G·kh·kw, …).
-
-    A block is overwritten by the next. Take this inside a `scratch`.
-    """
-    K = x.shape[0] * at.kernel[0] * at.kernel[1]
-    image = padded(x, at.padding, workspace)
-    view = windows(image, at.kernel, at.stride)
-    memory = None
-    for rows, columns in blocks(x, at):
-        if at.pointwise:
-            block = image.reshape(K, -1)
-        else:
-            size = columns.stop - columns.start
-            if memory is None:
-                memory = workspace.empty((K * size,), x.dtype)
-            block = memory[: K * size].reshape(K, size)
-            seen = view[:, :, :, rows]
-            np.copyto(block.reshape(seen.shape), seen)
-        yield columns, block.reshape(at.groups, K // at.groups, -1)
 
 
 def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Workspace) -> None:
     """y = w·patches, the sum of C1. w (G, F/G, C/G·kh·kw); y (G, F/G, OH·OW·N), overwritten."""
+    kh, kw = at.kernel
+    if at.stride[0] == 1 < kh and w.shape[1] * kh * kw <= w.shape[2]:
+        multiply_rows(w, x, at, y, workspace)
+        return
     with workspace.scratch():
         for columns, block in patch_blocks(x, at, workspace):
             np.matmul(w, block, out=y[:, :, columns])
+
+
+def multiply_rows(w: Array, x: Array, at: Geometry, y: Array, workspace: Workspace) -> None:
+    """The same by C4, for no more maps than channels: more of them are wide enough, and much to add up."""
+    (G, F, _), (kh, kw), (OH, OW) = w.shape, at.kernel, at.outputs
+    H = at.size[0] + sum(at.padding[0])
+    rows = y.reshape(G, F, OH, -1)
+    with workspace.scratch():
+        tall = workspace.empty((G, kh, F, w.shape[2] // kh), w.dtype)
+        np.copyto(tall.reshape(G, kh, F, -1, kw), w.reshape(G, F, -1, kh, kw).transpose(0, 3, 1, 2, 4))
+        whole_rows = at._replace(kernel=(1, kw), outputs=(H, OW))
+        for columns, block in patch_blocks(x, whole_rows, workspace, beside=G * kh * F):
+            first, last = columns.start // rows.shape[3], columns.stop // rows.shape[3]
+            with workspace.scratch():
+                z = workspace.empty((G, kh, F, last - first, rows.shape[3]), x.dtype)
+                np.matmul(tall.reshape(G, kh * F, -1), block, out=z.reshape(G, kh * F, -1))
+                for i in range(kh):
+                    start, stop = max(first - i, 0), min(last - i, OH)
+                    if start >= stop:
+                        continue
+                    part = z[:, i, :, start + i - first : stop + i - first]
+                    if i:
+                        rows[:, :, start:stop] += part
+                    else:  # which comes first to every row of y
+                        rows[:, :, start:stop] = part
 
 
 def weight_gradient(dy: Array, x: Array, at: Geometry, dw: Array, workspace: Workspace) -> None:
