@@ -18,8 +18,8 @@ from tinyzip.workspace import Workspace
 Array = NDArray[Any]
 Block = tuple[Any, ...]
 
-BLOCK = 1 << 15  # entries; of float32, five arrays' blocks fit in a core's second-level cache
-ENOUGH = 8  # blocks that are worth waking another thread
+BLOCK = 1 << 17  # entries; shorter ones keep two threads asking for the interpreter
+ENOUGH = 4  # blocks that are worth waking another thread
 
 
 def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
