@@ -57,6 +57,21 @@ def test_scratch_gives_back_what_was_taken_inside_even_after_an_error():
     assert workspace.empty((10,), np.float64).ctypes.data == inside.ctypes.data
 
 
+def test_a_workspace_that_is_only_used_by_blocks_grows_too():
+    workspace = Workspace()
+    places = []
+    for _ in range(3):
+        with workspace.scratch():
+            places.append(workspace.empty((1000,), np.float32).ctypes.data)
+    assert places[1] == places[2]
+    with workspace.scratch():
+        first = workspace.empty((10,), np.float32)
+        first[...] = 1
+        with workspace.scratch():
+            workspace.empty((100_000,), np.float32)[...] = 2
+        assert workspace.empty((10,), np.float32).ctypes.data != first.ctypes.data and (first == 1).all()
+
+
 def test_a_fresh_workspace_never_reuses():
     fresh = Fresh()
     with fresh.scratch():

@@ -5,8 +5,8 @@ each step, those pages cost more than the arithmetic done in them: every first t
 trap into the kernel. A `Workspace` keeps the memory. It is a stack: `empty` hands out the next piece,
 `scratch` gives back what was taken inside a `with` block, `reset` gives back everything.
 
-The first pass over a network finds the stack too small and takes ordinary arrays; `reset` then grows
-the stack to the highest mark it has seen, and from the second pass on nothing is allocated.
+The first pass over a network finds the stack too small and takes ordinary arrays; when it is empty again, it
+grows to the highest mark it has seen, and from the second pass on nothing is allocated.
 """
 
 from math import prod
@@ -66,6 +66,8 @@ class Scratch:
 
     def __exit__(self, *_: object) -> None:
         self._workspace._top = self._top
+        if self._top == 0:
+            self._workspace.reset()
 
 
 class Fresh(Workspace):
