@@ -20,12 +20,13 @@ from math import prod
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NamedTuple, NoReturn, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
+SIGNALS = {signal.SIGINT, signal.SIGTERM}  # not to arrive while a copy is made; Ctrl-C is never for a copy
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,64 +50,105 @@ def is_shared(array: NDArray[Any]) -> bool:
 class Processes(Generic[Item, Result]):
     """This process and `count` − 1 copies of it, which share out items to the same function.
 
-    function  takes some of the items, and returns a result for each. It runs as it was at the first `map`:
-              later changes reach the copies in `shared` memory only
+    function  takes some of the items, and returns a result for each. It runs as it was at the `start`: later
+              changes reach the copies in `shared` memory only
 
-    The copies are made at the first `map`, wait between two, and end at `close`, or with this process.
+    The copies wait from one `map` to the next, and end at `close`, or with this process.
     """
 
     def __init__(self, function: Callable[[Sequence[Item]], Sequence[Result]], count: int) -> None:
         self._function = function
         self._count = count
-        self._copies: list[tuple[int, Connection]] = []
+        self._copies: list[Copy] = []
 
     def map(self, items: Sequence[Item]) -> list[Result]:
         """A result for each item, in order. Process t gets items t, t + count, …; 0 is this one.
 
-        raises  what the function raises, here or in a copy; RuntimeError when a copy has ended
+        raises  what the function raises, here or in a copy; RuntimeError when a copy has ended; as `start`
         """
         results: list[Any] = [None] * len(items)
-        if not self._copies:
-            self._fork()
+        self.start()
         try:
-            for t, (_, connection) in enumerate(self._copies, 1):
-                connection.send(items[t :: self._count])
+            for t, copy in enumerate(self._copies, 1):
+                copy.ask(items[t :: self._count])
             results[:: self._count] = self._function(items[:: self._count])
-            for t, (pid, connection) in enumerate(self._copies, 1):
-                results[t :: self._count] = _answer(pid, connection)
+            for t, copy in enumerate(self._copies, 1):
+                results[t :: self._count] = copy.answer()
         except BaseException:
             self.close()  # questions and answers may be out of step
             raise
         return results
 
+    def start(self) -> None:
+        """Make the copies, where there are none.
+
+        raises  OSError when the system has no room for another process
+        """
+        try:
+            while len(self._copies) < self._count - 1:
+                self._copies.append(Copy.of_this_process(self._function))
+        except OSError:
+            self.close()
+            raise
+
     def close(self) -> None:
         """End the copies; the next `map` makes new ones."""
         copies, self._copies = self._copies, []
-        for pid, connection in copies:
-            connection.close()
-            os.kill(pid, signal.SIGKILL)  # it has nothing to lose
-        for pid, _ in copies:
-            os.waitpid(pid, 0)
+        for copy in copies:
+            copy.connection.close()
+            os.kill(copy.pid, signal.SIGKILL)  # it has nothing to lose
+        for copy in copies:
+            os.waitpid(copy.pid, 0)
 
-    def _fork(self) -> None:
-        for _ in range(1, self._count):
-            ours, theirs = Pipe()
+
+class Copy(NamedTuple):
+    """A process that answers, and the line to it."""
+
+    pid: int
+    connection: Connection
+
+    @classmethod
+    def of_this_process(cls, function: Callable[[Any], Any]) -> Self:
+        ours, theirs = Pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
             with warnings.catch_warnings():
                 # Python warns of locks that other threads may hold. A copy asks for none but NumPy's own.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()
             if pid == 0:
                 ours.close()  # or it would never see the line end; older copies end after it, one by one
-                _serve(self._function, theirs)
-            theirs.close()
-            self._copies.append((pid, ours))
+                _serve(function, theirs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        theirs.close()
+        return cls(pid, ours)
+
+    def ask(self, items: Any) -> None:
+        try:
+            self.connection.send(items)
+        except ConnectionError:
+            self._is_missing()
+
+    def answer(self) -> Any:
+        _look_out(self.connection)
+        try:
+            answer = self.connection.recv()
+        except (EOFError, ConnectionError):
+            self._is_missing()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _is_missing(self) -> NoReturn:
+        raise RuntimeError(f"process {self.pid}, a copy of this one, has ended before its answer") from None
 
 
 def _serve(function: Callable[[Any], Any], connection: Connection) -> NoReturn:
     """The life of a copy: answer until the other end of the line is closed."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         while True:
             _look_out(connection)
             items = connection.recv()
@@ -125,14 +167,3 @@ def _look_out(connection: Connection) -> None:
     stop = perf_counter() + AWAKE
     while not incoming.poll(0) and perf_counter() < stop:
         os.sched_yield()
-
-
-def _answer(pid: int, connection: Connection) -> Any:
-    _look_out(connection)
-    try:
-        answer = connection.recv()
-    except (EOFError, ConnectionError):
-        raise RuntimeError(f"process {pid}, a copy of this one, has ended before its answer") from None
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer

@@ -158,6 +158,22 @@ def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatc
     assert bytes_of(train(threads=2)[0]) == straight and not forks
 
 
+def test_where_the_system_has_no_room_for_a_process_threads_do_the_work(forks, monkeypatch):
+    fork = os.fork
+
+    def second_fails():
+        if forks:
+            raise BlockingIOError("no room")
+        return fork()
+
+    straight = bytes_of(train()[0])
+    monkeypatch.setattr("os.fork", second_fails)
+    assert bytes_of(train(threads=3)[0]) == straight
+    assert len(forks) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[0], 0)
+
+
 def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):
     model, other = network(noisy=False), network(noisy=False)
     for array in other.params.values():

@@ -136,10 +136,7 @@ class Shards(Generic[AnyModel]):
             for s, start in enumerate(range(0, len(index), self.size))
         ]
         self._make_room(len(shards))
-        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
-            measured = self._processes.map(shards)
-        else:
-            measured = self.workers.map(self._shard, shards)
+        measured = self._map(shards)
         with self.clock.time("sum of shards"):
             total = self._total.places if self._many else self._total.vectors
             arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
@@ -151,6 +148,16 @@ class Shards(Generic[AnyModel]):
         for part in measured:
             self.clock.seconds.update(part.seconds)
         return Gradient(sum(part.loss for part in measured), self._total, means)
+
+    def _map(self, shards: list[Shard]) -> list[Measured]:
+        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
+            try:
+                self._processes.start()
+            except OSError:  # no room for another process: threads will do
+                self._processes = None
+            else:
+                return self._processes.map(shards)
+        return self.workers.map(self._shard, shards)
 
     def _may_fork(self) -> bool:
         """May shards run in copies of this process, and do the parameters reach them?
