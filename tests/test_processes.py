@@ -116,6 +116,16 @@ def test_a_copy_that_is_killed_is_missed_and_replaced(pair):
     assert processes.map([1, 2]) == [1, 2]
 
 
+def test_a_copy_that_ended_between_two_questions_is_missed_too(pair):
+    processes = pair(pids)
+    (_, _), (_, copy) = processes.map([0, 1])
+    os.kill(copy, signal.SIGKILL)
+    os.waitid(os.P_PID, copy, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(RuntimeError, match=f"process {copy}, .* has ended"):
+        processes.map([0, 1])
+    assert processes.map([0, 1])[1][1] not in (copy, os.getpid())
+
+
 def test_an_answer_that_cannot_be_sent_is_an_error_and_no_silence(pair):
     with pytest.raises(Exception, match="pickle"):
         pair(lambda items: [lambda: 0 for _ in items]).map([0, 1])

@@ -6,8 +6,9 @@ Processes have an interpreter each. `fork` makes a copy of this one with all its
 models as they stand; the system copies a page of memory only when one of the two writes to it. So nothing
 has to be sent but questions and answers, and what both sides must see lies in memory that is `shared`.
 
-What a copy writes elsewhere stays in the copy. So a function may only run there if it keeps no memory of its
-calls: that is for whoever forks to know, see `nn.shards`.
+What a copy writes elsewhere stays in the copy. Nothing in this package that may run there keeps a memory of
+its calls. Of a caller's own function or layer one cannot know: what it notes must not get lost, so it stays
+where it was made (`is_ours`).
 """
 
 import mmap
@@ -15,7 +16,9 @@ import os
 import select
 import signal
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from math import prod
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -47,11 +50,22 @@ def is_shared(array: NDArray[Any]) -> bool:
     return isinstance(base, mmap.mmap)
 
 
+def is_ours(part: object) -> bool:
+    """Is it, with all that it is made of, of this package, or numbers, text, arrays?"""
+    if isinstance(part, Mapping):
+        return all(map(is_ours, part.values()))
+    home = (getattr(part, "__module__", None) or type(part).__module__).partition(".")[0]
+    if is_dataclass(part) and not isinstance(part, type):
+        return home == "tinyzip" and all(is_ours(getattr(part, field.name)) for field in fields(part))
+    return home == "tinyzip" or (home in ("builtins", "numpy", "_thread") and not callable(part))
+
+
 class Processes(Generic[Item, Result]):
     """This process and `count` − 1 copies of it, which share out items to the same function.
 
-    function  takes some of the items, and returns a result for each. It runs as it was at the `start`: later
-              changes reach the copies in `shared` memory only
+    function  takes some of the items, and returns a result for each. It runs as it was at the first `map`:
+              later changes reach the copies in `shared` memory only
+    count     processes, or fewer where the system has no room for so many
 
     The copies wait from one `map` to the next, and end at `close`, or with this process.
     """
@@ -62,34 +76,29 @@ class Processes(Generic[Item, Result]):
         self._copies: list[Copy] = []
 
     def map(self, items: Sequence[Item]) -> list[Result]:
-        """A result for each item, in order. Process t gets items t, t + count, …; 0 is this one.
+        """A result for each item, in order. Of T processes, number t gets items t, t + T, …; 0 is this one.
 
-        raises  what the function raises, here or in a copy; RuntimeError when a copy has ended; as `start`
+        raises  what the function raises, here or in a copy; RuntimeError when a copy has ended
         """
         results: list[Any] = [None] * len(items)
-        self.start()
+        self._start()
+        T = 1 + len(self._copies)
         try:
             for t, copy in enumerate(self._copies, 1):
-                copy.ask(items[t :: self._count])
-            results[:: self._count] = self._function(items[:: self._count])
+                copy.ask(items[t::T])
+            results[::T] = self._function(items[::T])
             for t, copy in enumerate(self._copies, 1):
-                results[t :: self._count] = copy.answer()
+                results[t::T] = copy.answer()
         except BaseException:
             self.close()  # questions and answers may be out of step
             raise
         return results
 
-    def start(self) -> None:
-        """Make the copies, where there are none.
-
-        raises  OSError when the system has no room for another process
-        """
-        try:
+    def _start(self) -> None:
+        """Make the copies that are missing, as far as the system has room for them."""
+        with suppress(OSError):
             while len(self._copies) < self._count - 1:
                 self._copies.append(Copy.of_this_process(self._function))
-        except OSError:
-            self.close()
-            raise
 
     def close(self) -> None:
         """End the copies; the next `map` makes new ones."""

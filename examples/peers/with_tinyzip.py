@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from peers import Batch, Entry, Run
 from tinyzip import integer
+from tinyzip.nn.inference import Inference
 from tinyzip.nn.optim import AdamW
 from tinyzip.nn.packed import Packed
-from tinyzip.nn.sequential import SHARD, Sequential
+from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.shards import Gradient, Shards
 from tinyzip.nn.train import hard_labels
 from tinyzip.nn.training import shard_size
 from tinyzip.processes import shared
 from tinyzip.windows import im2col
-from tinyzip.workers import Workers, blas_libraries, stretches
-from tinyzip.workspace import Workspace
+from tinyzip.workers import Workers, blas_libraries
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
 
@@ -68,18 +68,11 @@ def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> tuple[Pack
 
 
 def forward(model: Sequential) -> Callable[[Batch, int], Run]:
-    """The inside of `Sequential.logits`: shards on threads whose scratch memory is kept from call to call."""
+    """`Inference`, from the bytes of the images on."""
 
     def start(batch: Batch, threads: int) -> Run:
-        x = np.ascontiguousarray(batch.x.transpose(1, 2, 3, 0))
-        parts = [np.ascontiguousarray(x[..., part]) for part in stretches(x.shape[-1], SHARD)]
-        workers = Workers(threads)
-
-        def one(part: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-            workspace.reset()
-            return model.forward(part, workspace=workspace)[0].copy()
-
-        return Run(lambda: np.concatenate(workers.map(one, parts), axis=1).T, lambda: workers)
+        inference = Inference(model, threads)
+        return Run(lambda: inference.logits(batch.images).T, lambda: inference)
 
     return start
 

@@ -23,19 +23,9 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.workers import Workers
 
 
-@pytest.fixture
-def forks(monkeypatch):
-    """The copies that were made of this process."""
-    pytest.importorskip("threadpoolctl")
-    made, fork = [], os.fork
-
-    def noted():
-        made.append(fork())
-        return made[-1]
-
-    monkeypatch.setattr("os.fork", noted)
+@pytest.fixture(autouse=True)
+def shards_of_seven(monkeypatch):
     monkeypatch.setattr("tinyzip.nn.training.shard_size", lambda parameters, batch: 7)
-    return made
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -158,7 +148,7 @@ def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatc
     assert bytes_of(train(threads=2)[0]) == straight and not forks
 
 
-def test_where_the_system_has_no_room_for_a_process_threads_do_the_work(forks, monkeypatch):
+def test_where_the_system_has_no_room_for_a_process_fewer_do_the_work(forks, monkeypatch):
     fork = os.fork
 
     def second_fails():

@@ -4,6 +4,7 @@ from gradcheck import assert_gradients
 from shapes import distinct, normal
 
 from tinyzip.data import to_input
+from tinyzip.nn.inference import SHARD
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -15,7 +16,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.sequential import SHARD, Sequential
+from tinyzip.nn.sequential import Sequential
 
 SHAPE = (2, 14, 12)
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.data import check_images, to_input
+from tinyzip.nn.inference import SHARD
 from tinyzip.nn.model import Batch, Model
-from tinyzip.nn.sequential import SHARD
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, thread_count
 from tinyzip.workspace import Workspace

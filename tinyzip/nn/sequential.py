@@ -17,17 +17,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyzip.data import to_input
 from tinyzip.nn.fuse import RectifiedCache, fuse
+from tinyzip.nn.inference import Inference
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops import BatchNormCache
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.refuse import refuse
-from tinyzip.workers import Workers, stretches, thread_count
 from tinyzip.workspace import Workspace
-
-SHARD = 128  # examples at a time, at most, when only the answer is wanted
 
 
 @dataclass(frozen=True)
@@ -174,19 +171,11 @@ class Sequential:
 
         images   uint8 or floating point, (N, H, W) or (N, C, H, W)
         threads  None: one for each core, 8 at most; the same bits for any number
+
+        For many batches, one after another, see `nn.inference`.
         """
-        if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
-            refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
-        z = np.empty((*self._last_shape, len(images)), self.dtype)
-
-        def run(part: slice, workspace: Workspace) -> None:
-            x = to_input(images[part], workspace).astype(self.dtype, copy=False)
-            z[..., part] = self.forward(x, workspace=workspace)[0]
-            workspace.reset()
-
-        with Workers(thread_count(threads)) as workers:
-            workers.map(run, stretches(len(images), SHARD))
-        return z
+        with Inference(self, threads) as inference:
+            return inference.logits(images)
 
     def predict(self, images: Array, threads: int | None = None) -> Array:
         """The class of each image (N,), that of the largest logit; arguments as in `logits`."""

@@ -25,7 +25,7 @@ of its own, and the gradients stay in them until they are summed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Generic
 
 import numpy as np
@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 from tinyzip.augment import Augment
 from tinyzip.data import to_input
 from tinyzip.nn.blocks import blocks, run
+from tinyzip.nn.inference import SHARD
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, Seconds
-from tinyzip.nn.sequential import SHARD
-from tinyzip.processes import is_shared, shared
+from tinyzip.processes import is_ours, is_shared, shared
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
 from tinyzip.workspace import FRESH, Workspace
@@ -136,7 +136,10 @@ class Shards(Generic[AnyModel]):
             for s, start in enumerate(range(0, len(index), self.size))
         ]
         self._make_room(len(shards))
-        measured = self._map(shards)
+        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
+            measured = self._processes.map(shards)
+        else:
+            measured = self.workers.map(self._shard, shards)
         with self.clock.time("sum of shards"):
             total = self._total.places if self._many else self._total.vectors
             arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
@@ -149,23 +152,9 @@ class Shards(Generic[AnyModel]):
             self.clock.seconds.update(part.seconds)
         return Gradient(sum(part.loss for part in measured), self._total, means)
 
-    def _map(self, shards: list[Shard]) -> list[Measured]:
-        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
-            try:
-                self._processes.start()
-            except OSError:  # no room for another process: threads will do
-                self._processes = None
-            else:
-                return self._processes.map(shards)
-        return self.workers.map(self._shard, shards)
-
     def _may_fork(self) -> bool:
-        """May shards run in copies of this process, and do the parameters reach them?
-
-        Nothing in this package that is called for a shard keeps a memory of it. Of a caller's own objective,
-        augmentation or layer one cannot know: what they note must not get lost in a copy. They stay here.
-        """
-        own = all(map(_is_ours, (self.model, self.objective, self.augment)))
+        """May shards run in copies of this process, and do the parameters reach them?"""
+        own = all(map(is_ours, (self.model, self.objective, self.augment)))
         seen = all(is_shared(array) for array in self.model.params.values())
         return own and seen and not self._many
 
@@ -234,16 +223,6 @@ class Shards(Generic[AnyModel]):
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
         statistics = {name: share * array for name, array in statistics.items()}
         return Measured(loss * share, statistics, self.clock.own() if self._profile else {})
-
-
-def _is_ours(part: object) -> bool:
-    """Is it, with all that it is made of, of this package, or numbers, text, arrays?"""
-    if isinstance(part, Mapping):
-        return all(map(_is_ours, part.values()))
-    home = (getattr(part, "__module__", None) or type(part).__module__).partition(".")[0]
-    if is_dataclass(part) and not isinstance(part, type):
-        return home == "tinyzip" and all(_is_ours(getattr(part, field.name)) for field in fields(part))
-    return home == "tinyzip" or (home in ("builtins", "numpy", "_thread") and not callable(part))
 
 
 def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:

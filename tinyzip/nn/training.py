@@ -22,11 +22,11 @@ from tinyzip.data import to_input
 from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
+from tinyzip.nn.inference import SHARD
 from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
-from tinyzip.nn.sequential import SHARD
 from tinyzip.nn.shards import MANY, Augmentation, Shards, origin, score
 from tinyzip.processes import shared
 from tinyzip.refuse import refuse

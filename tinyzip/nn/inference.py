@@ -1,0 +1,87 @@
+"""A network's answers, and all that can be kept between two questions.
+
+Each question, a batch of images, is cut into stretches for the cores. Who asks once is served by threads. Who
+asks again is likely to go on, and then it pays to make copies of the process (`tinyzip.processes`), which do
+not wait for each other: they get their stretch of the images with each question, and find the parameters,
+as they are at that moment, in shared memory. The bits are the same in any case.
+"""
+
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.data import to_input
+from tinyzip.nn.model import Model
+from tinyzip.processes import Processes, is_ours, shared
+from tinyzip.refuse import refuse
+from tinyzip.workers import Workers, stretches, thread_count
+from tinyzip.workspace import Workspace
+
+Array = NDArray[Any]
+
+SHARD = 128  # examples at a time, at most, when only the answer is wanted
+
+
+class Inference:
+    """The logits of a model for one batch after another, used as a context manager.
+
+    with Inference(model) as inference:
+        for images in batches:
+            z = inference.logits(images)
+
+    model    any that `fit` takes; where its parameters change between two calls, the next one sees it
+    threads  None: one for each core, 8 at most; the same bits for any number
+    """
+
+    def __init__(self, model: Model, threads: int | None = None) -> None:
+        self._model = model
+        self._workers = Workers(thread_count(threads))
+        self._processes: Processes[Array, Array] | None = None
+        self._params: dict[str, Array] = {}
+        self._asked = False
+
+    def __enter__(self) -> Self:
+        self._workers.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._workers.__exit__(kind, error, trace)
+
+    def logits(self, images: Array) -> Array:
+        """z (K, N) of images as data sets hold them, uint8 or floats, (N, H, W) or (N, C, H, W)."""
+        if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
+            refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
+        parts = [images[part] for part in stretches(len(images), SHARD)]
+        if self._asked and len(parts) > 1 and self._workers.can_fork and is_ours(self._model):
+            answers = self._copies().map(parts)
+        else:
+            answers = self._workers.map(partial(_look, self._model), parts)
+        self._asked = True
+        z: Array = np.concatenate(answers, axis=-1)
+        return z
+
+    def _copies(self) -> Processes[Array, Array]:
+        """Copies of this process that know the parameters as they are now."""
+        if self._processes is None:
+            self._params = {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}
+            self._processes = self._workers.processes(partial(_look, self._model.with_params(self._params)))
+        for name, array in self._params.items():
+            np.copyto(array, self._model.params[name])
+        return self._processes
+
+
+def _look(model: Model, images: Array, workspace: Workspace) -> Array:
+    """The logits of a stretch, as a new array."""
+    dtype = next(iter(model.params.values())).dtype
+    x = to_input(images, workspace).astype(dtype, copy=False)
+    z = model.forward(x, workspace=workspace)[0].copy()
+    workspace.reset()
+    return z
