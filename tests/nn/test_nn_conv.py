@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import reference
@@ -42,6 +44,19 @@ def test_backward_in_whole_numbers_is_the_adjoint_of_forward(case, seed):
     assert np.vdot(dx, x) == product
     assert np.vdot(dw, w) == product
     np.testing.assert_array_equal(db, dy.sum(axis=(1, 2, 3)))
+
+
+@settings(max_examples=200)
+@given(convolutions(), SEEDS)
+def test_rows_of_the_kernel_added_up_one_row_apart_are_the_convolution(case, seed):
+    """C4, also for more maps than it is used for."""
+    x_shape, w_shape, _, padding, groups = case
+    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
+    at = patches.geometry(x, w, (1, 2), padding, groups, "test")
+    y = np.empty((groups, w_shape[0] // groups, math.prod(at.outputs) * x_shape[3]), np.float32)
+    conv.multiply_rows(w.reshape(*y.shape[:2], -1), x, at, y, Workspace())
+    expected = reference.conv2d(x, w, None, (1, 2), padding, groups)
+    np.testing.assert_array_equal(y.reshape(expected.shape), expected)
 
 
 @settings(max_examples=200)

@@ -17,14 +17,14 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 
 NET = network()
-MANY = np.random.default_rng(1).integers(0, 256, (2 * SHARD + 9, 6, 6), dtype=np.uint8)
+ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * SHARD + 9, 6, 6), dtype=np.uint8)
 
 
-@given(st.lists(st.integers(1, len(MANY)), min_size=1, max_size=6), st.integers(1, 3))
+@given(st.lists(st.integers(1, len(ENOUGH)), min_size=1, max_size=6), st.integers(1, 3))
 def test_any_sequence_of_questions_gets_the_logits_of_each_alone(sizes, threads):
     with Inference(NET, threads) as inference:
         for N in sizes:
-            np.testing.assert_array_equal(inference.logits(MANY[:N]), NET.logits(MANY[:N], threads=1))
+            np.testing.assert_array_equal(inference.logits(ENOUGH[:N]), NET.logits(ENOUGH[:N], threads=1))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -32,14 +32,14 @@ def test_the_second_question_makes_copies_and_the_parameters_reach_them_whenever
     model = network(dtype)
     with Inference(model, 2) as inference:
         for step in range(4):
-            np.testing.assert_array_equal(inference.logits(MANY), model.logits(MANY, threads=1))
+            np.testing.assert_array_equal(inference.logits(ENOUGH), model.logits(ENOUGH, threads=1))
             assert len(forks) == min(step, 1)
             for array in model.params.values():
                 array *= 1.25
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
     with inference:
-        np.testing.assert_array_equal(inference.logits(MANY), model.logits(MANY, threads=1))
+        np.testing.assert_array_equal(inference.logits(ENOUGH), model.logits(ENOUGH, threads=1))
     assert len(forks) == 2
 
 
@@ -65,7 +65,7 @@ def test_a_fake_quantized_network_is_asked_in_the_same_way(forks):
     assert len(forks) == 1
 
 
-def test_a_few_images_and_a_callers_own_layer_stay_in_this_process(forks):
+def test_a_few_images_a_large_network_and_a_callers_own_layer_stay_in_this_process(forks, monkeypatch):
     class Noting(Flatten):
         def forward(self, p, x, **options):
             met.append(x.shape[-1])
@@ -80,6 +80,10 @@ def test_a_few_images_and_a_callers_own_layer_stay_in_this_process(forks):
     with Inference(NET, 2) as inference:
         for _ in range(3):
             inference.logits(IMAGES[:9])
+    monkeypatch.setattr("tinyzip.nn.inference.MANY", NET.parameter_count)
+    with Inference(NET, 2) as inference:
+        for _ in range(3):
+            inference.logits(IMAGES)
     assert not forks
 
 
@@ -87,9 +91,9 @@ def test_images_that_do_not_fit_are_refused_in_every_process(forks):
     with Inference(NET, 2) as inference:
         for _ in range(2):
             with pytest.raises(ValueError, match="forward: x: found shape"):
-                inference.logits(MANY[:, :5])
-            inference.logits(MANY)
+                inference.logits(ENOUGH[:, :5])
+            inference.logits(ENOUGH)
     with pytest.raises(ValueError, match="logits: images"), Inference(NET, 1) as inference:
-        inference.logits(MANY[:0])
+        inference.logits(ENOUGH[:0])
     with pytest.raises(ValueError, match="threads"):
         Inference(NET, 0)

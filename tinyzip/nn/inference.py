@@ -3,7 +3,8 @@
 Each question, a batch of images, is cut into stretches for the cores. Who asks once is served by threads. Who
 asks again is likely to go on, and then it pays to make copies of the process (`tinyzip.processes`), which do
 not wait for each other: they get their stretch of the images with each question, and find the parameters,
-as they are at that moment, in shared memory. The bits are the same in any case.
+as they are at that moment, in shared memory. (Where these are many, calls are long and threads wait little.)
+The bits are the same in any case.
 """
 
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.data import to_input
-from tinyzip.nn.model import Model
+from tinyzip.nn.model import MANY, Model
 from tinyzip.processes import Processes, is_ours, shared
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches, thread_count
@@ -41,6 +42,7 @@ class Inference:
         self._workers = Workers(thread_count(threads))
         self._processes: Processes[Array, Array] | None = None
         self._params: dict[str, Array] = {}
+        self._small = sum(array.size for array in model.params.values()) < MANY
         self._asked = False
 
     def __enter__(self) -> Self:
@@ -60,7 +62,7 @@ class Inference:
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
         parts = [images[part] for part in stretches(len(images), SHARD)]
-        if self._asked and len(parts) > 1 and self._workers.can_fork and is_ours(self._model):
+        if self._asked and self._small and len(parts) > 1 and self._workers.can_fork and is_ours(self._model):
             answers = self._copies().map(parts)
         else:
             answers = self._workers.map(partial(_look, self._model), parts)

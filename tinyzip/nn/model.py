@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from tinyzip.workspace import Workspace
 
+MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
+
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 

@@ -36,7 +36,7 @@ from tinyzip.data import to_input
 from tinyzip.nn.blocks import blocks, run
 from tinyzip.nn.inference import SHARD
 from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.model import AnyModel, Batch, Model, Objective
+from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, Seconds
 from tinyzip.processes import is_ours, is_shared, shared
@@ -46,8 +46,6 @@ from tinyzip.workspace import FRESH, Workspace
 
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
-
-MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
 from tinyzip.nn.inference import SHARD
-from tinyzip.nn.model import AnyModel, Objective
+from tinyzip.nn.model import MANY, AnyModel, Objective
 from tinyzip.nn.optim import Optimizer
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
-from tinyzip.nn.shards import MANY, Augmentation, Shards, origin, score
+from tinyzip.nn.shards import Augmentation, Shards, origin, score
 from tinyzip.processes import shared
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, stretches
@@ -291,8 +291,8 @@ def describe(part: object, values: bool = True) -> str:
 def shard_size(parameters: int, batch: int) -> int:
     """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
 
-    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, and threads
-    that often ask for the interpreter stand in line for it; so not less than 64. And every shard has a
+    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
+    the same time however few the examples are; so not less than 64. And every shard has a
     gradient of its own to be written and summed: where parameters are many, two halves of the batch are
     better than many parts, and else more than 128 gain nothing.
     """
