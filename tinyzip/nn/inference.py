@@ -42,7 +42,7 @@ class Inference:
         self._workers = Workers(thread_count(threads))
         self._processes: Processes[Array, Array] | None = None
         self._params: dict[str, Array] = {}
-        self._small = sum(array.size for array in model.params.values()) < MANY
+        self._may_fork = sum(array.size for array in model.params.values()) < MANY and is_ours(model)
         self._asked = False
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Inference:
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
         parts = [images[part] for part in stretches(len(images), SHARD)]
-        if self._asked and self._small and len(parts) > 1 and self._workers.can_fork and is_ours(self._model):
+        if self._asked and self._may_fork and len(parts) > 1 and self._workers.can_fork:
             answers = self._copies().map(parts)
         else:
             answers = self._workers.map(partial(_look, self._model), parts)
