@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 import plots
-from bits_parts import Cell, as_table, plot_bits, rescaled
-from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG
+from bits_parts import Cell, as_table, claim, plot_bits, rescaled
+from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG, recipe
 
 from tinyzip import archive, integer
 from tinyzip.augment import Augment
@@ -73,7 +73,7 @@ class Bench:
         self.classes = train.classes
         self.calibration = self.train.images[: QUICK_CALIBRATION if quick else CALIBRATION]
         self.models: dict[str, Any] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        claim(folder, recipe(train, quick))
 
     def epochs(self, full: int) -> int:
         return 1 if self.quick else full

@@ -1,10 +1,10 @@
-"""Helpers of `bits.py`: a cell of the table, a network made hard to quantize, the table, its picture."""
+"""Helpers of `bits.py`: a cell, its folder, a network made hard to quantize, the table, its picture."""
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tinyzip.integer import Program
 from tinyzip.nn.layers import Conv2d
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
+from tinyzip.refuse import refuse
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,21 @@ class Cell:
     def path(self, folder: Path) -> Path:
         plain = "".join(c if c.isalnum() else "-" for c in self.method.replace("+ ", ""))
         return folder / f"{self.model}-w{self.weights:g}-a{self.activations}-{plain}.tz"
+
+
+def claim(folder: Path, recipe: str) -> None:
+    """Make a folder, or see that what is in it was made by this recipe.
+
+    raises  ValueError for a folder with files of another recipe, or of none that is known
+    """
+    note = folder / "recipe.txt"
+    if folder.exists() and any(folder.iterdir()):
+        found = note.read_text(encoding="utf-8").splitlines() if note.exists() else ["no recipe.txt"]
+        for ours, other in zip_longest(recipe.splitlines(), found, fillvalue="nothing"):
+            if ours != other:
+                refuse(f"--out: {folder}", repr(other), f"files made by {ours!r}, or an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(recipe, encoding="utf-8")
 
 
 def rescaled(model: Sequential, rng: np.random.Generator, spread: float) -> Sequential:

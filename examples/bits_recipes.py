@@ -1,8 +1,10 @@
 """How `bits.py` trains, as it was chosen on validation images."""
 
 from typing import NamedTuple
+from zlib import crc32
 
 from tinyzip.augment import Augment
+from tinyzip.data import Dataset
 
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the wide teacher
 MEDIUM = Augment(shift=2, rotation=12, scale=0.1)  # for the float networks
@@ -37,3 +39,16 @@ STEPS = {  # by bits of weights and activations
     (2, 8): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),
     (1, 8): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
 }
+
+
+def recipe(train: Dataset, quick: bool) -> str:
+    """All that decides what the networks of a folder become, as text."""
+    checksum = crc32(train.labels.tobytes(), crc32(train.images.tobytes()))
+    images = f"{len(train)} images, CRC-32 with labels {checksum:08x}"
+    return (
+        f"{images}{', one epoch each' if quick else ''}"
+        f"\nfloat: {FLOAT_EPOCHS} epochs, {MEDIUM}\nteacher: {FLOAT_EPOCHS} epochs, {STRONG}"
+        f"\nseparable: {SEPARABLE_EPOCHS} epochs, {MEDIUM}\nqat: {LIGHT}"
+        + "".join(f"\n  {bits}: {step}" for bits, step in STEPS.items())
+        + "\n"
+    )

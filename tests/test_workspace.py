@@ -151,6 +151,21 @@ def test_an_error_in_any_thread_comes_out_after_all_have_stopped(failing):
         assert len(finished) == many
 
 
+def test_blas_is_held_to_one_thread_until_the_outermost_block_ends():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def found():
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        for _ in range(2):
+            with Workers(2) as crew:
+                with crew:
+                    assert found() == {1}
+                assert found() == {1}
+            assert found() == {2}
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
 def test_a_number_of_threads_that_is_none_is_refused(threads):
     with pytest.raises(ValueError, match="threads: found"):

@@ -81,9 +81,10 @@ def small_buffer() -> Iterator[None]:
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
-    Used as a context manager. `map` deals items out like cards: thread t gets items t, t + T, ….
-    Which thread an item lands on never changes its result, so one thread and two give the same bits.
-    The threads start at the first use, sleep between uses, and end when the object goes.
+    Used as a context manager; a block within its own block changes nothing. `map` deals items out like
+    cards: thread t gets items t, t + T, …. Which thread an item lands on never changes its result, so one
+    thread and two give the same bits. The threads start at the first use, sleep between uses, and end when
+    the object goes.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -93,9 +94,15 @@ class Workers:
         self.workspaces = [Workspace() for _ in range(threads)]
         self._pool: ThreadPoolExecutor | None = None
         self._processes: list[Processes[Any, Any]] = []
+        self._key: Any = None
+        self._copies: Processes[Any, Any] | None = None
         self._limit: Any = None
+        self._depth = 0
 
     def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth > 1:
+            return self
         libraries = blas_libraries()
         if libraries is not None:
             self._limit = libraries.limit(limits=1, user_api="blas")
@@ -109,8 +116,12 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
         for processes in self._processes:
             processes.close()
+        self._key = self._copies = None
         if self._limit is not None:
             self._limit.restore_original_limits()
             self._limit = None
@@ -164,3 +175,23 @@ class Workers:
 
         self._processes.append(Processes(some, self.threads))
         return self._processes[-1]
+
+    def copies(
+        self, key: object, function: Callable[[Item, Workspace], Result]
+    ) -> Processes[Item, Result] | None:
+        """`processes` for who asks again: None at the first time, and where it is not safe.
+
+        key  names the function, which is the same as long as the key is, and keeps no notes; another key
+             ends the copies for the one before
+        """
+        if not self.can_fork:
+            return None
+        if self._key is None or self._key != key:
+            self._key = key
+            if self._copies is not None:
+                self._processes.remove(self._copies)
+                self._copies.close()
+                self._copies = None
+        elif self._copies is None:
+            self._copies = self.processes(function)
+        return self._copies

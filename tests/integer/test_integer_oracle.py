@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
 from tinyzip.integer import Conv2d, MaxPool2d, Program, kernels, run
+from tinyzip.workers import Workers
 
 
 @settings(max_examples=150)
@@ -63,6 +64,22 @@ def test_patches_that_hold_a_whole_pooling_window_change_nothing(data: Any) -> N
             patch.setattr(kernels, "BAND", band)
             for product in ("integer", "blas"):
                 np.testing.assert_array_equal(run(program, images, product), wanted)
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_programs_that_run_again_and_again_on_kept_workers_give_the_same_codes(data: Any) -> None:
+    """In copies of the process from the second run on, until another program or product takes turns."""
+    several = data.draw(st.lists(programs(), min_size=1, max_size=2))
+    with Workers(data.draw(st.integers(1, 3))) as workers:
+        for _ in range(8):
+            program = data.draw(st.sampled_from(several))
+            product = data.draw(st.sampled_from(["integer", "blas"]))
+            x = batch(data.draw, program.input, (*program.shape, data.draw(st.integers(1, 9))))
+            found = run(program, x, product, threads=workers)
+            expected = run(program, x)
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
 
 
 @settings(max_examples=25)

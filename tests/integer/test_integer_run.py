@@ -1,5 +1,6 @@
 """What goes into a run and is refused, and the memory that it needs."""
 
+import os
 import tracemalloc
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 from integer_programs import BYTE, M0, N, conv, small
 
 from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Operator, Program, run
+from tinyzip.workers import Workers
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,27 @@ def test_an_unknown_product_and_no_threads_are_refused() -> None:
         run(small(), images, cast(Any, "float"))
     with pytest.raises(ValueError, match="threads"):
         run(small(), images, threads=0)
+
+
+def test_a_program_that_runs_again_runs_in_copies_until_another_does_or_the_block_ends(forks: Any) -> None:
+    images = np.arange(8 * 8 * 6, dtype=np.uint8).reshape(1, 8, 8, 6)
+    others = small(), Program((conv(),), (1, 8, 8), Codes(0, 255, 0))
+    wanted = [run(program, images) for program in others]
+    with Workers(2) as workers:
+        for turn, copies in ((0, 0), (0, 1), (0, 1), (1, 1), (1, 2), (0, 2), (0, 3)):
+            np.testing.assert_array_equal(run(others[turn], images, threads=workers), wanted[turn])
+            assert len(forks) == copies
+        for past in forks[:2]:
+            with pytest.raises(ProcessLookupError):
+                os.kill(past, 0)
+        os.kill(forks[2], 0)
+        run(others[0], images[..., :1], threads=workers)
+        run(others[0], images, trace=True, threads=workers)
+    for _ in range(3):
+        run(others[0], images, threads=workers)
+    assert len(forks) == 3
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[2], 0)
 
 
 def test_memory_does_not_grow_with_the_images() -> None:

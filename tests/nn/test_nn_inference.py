@@ -39,7 +39,8 @@ def test_the_second_question_makes_copies_and_the_parameters_reach_them_whenever
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
     with inference:
-        np.testing.assert_array_equal(inference.logits(ENOUGH), model.logits(ENOUGH, threads=1))
+        for _ in range(2):
+            np.testing.assert_array_equal(inference.logits(ENOUGH), model.logits(ENOUGH, threads=1))
     assert len(forks) == 2
 
 

@@ -83,6 +83,25 @@ def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(for
     assert len(forks) == 1 and bits[0] == bits[1]
 
 
+def test_what_a_callback_changes_is_seen_in_every_process(forks):
+    """A teacher that changes from epoch to epoch, and images that are drawn anew."""
+    bits = []
+    for threads in (1, 2):
+        teacher, images, rng = network(), IMAGES.copy(), np.random.default_rng(0)
+
+        def change(epoch, teacher=teacher, images=images, rng=rng):
+            images[...] = rng.integers(0, 256, images.shape)
+            for array in teacher.params.values():
+                array *= 1.5
+
+        options = {"epochs": 3, "batch": 20, "progress": False, "callbacks": [change], "augment": Augment(1)}
+        student, _ = distil(
+            network(), teacher, images, LABELS, rng=np.random.default_rng(3), threads=threads, **options
+        )
+        bits.append(bytes_of(student))
+    assert len(forks) == 3 and bits[0] == bits[1]
+
+
 def test_fake_quantized_training_in_processes_has_the_bits_of_one_thread(forks):
     net = network(noisy=False)
     fake = FakeQuantized.create(net, calibrate(net, IMAGES))

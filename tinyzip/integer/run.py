@@ -99,8 +99,9 @@ def run(
     codes    (C, H, W, N) or (C, N), of the dtype and within the range of program.input
     product  "integer", or "blas": float32 matrix products where the bounds prove them exact. The same codes
     trace    give the list of all operators' outputs instead of the last one
-    threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in a
-             `Workers`, whose threads and scratch memory are then used again and again
+    threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in
+             `Workers`, whose threads and scratch memory are then used again and again; within their `with`
+             block a program that runs again runs in copies of the process (`tinyzip.processes`)
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
     """
     check(program, codes)
@@ -127,9 +128,24 @@ def run(
 
     rounds = -(-N // (shard_size(program) * workers.threads))
     size = -(-N // (rounds * workers.threads))
+    starts = range(0, N, size)
+    copies = None
+    if len(starts) > 1 and not trace and type(codes) is np.ndarray:
+        copies = workers.copies((program, product), partial(answer, kernels))
+    if copies is not None:
+        return np.concatenate(copies.map([codes[..., start : start + size] for start in starts]), axis=-1)
     with workers:
-        workers.map(shard, range(0, N, size))
+        workers.map(shard, starts)
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
+
+
+def answer(kernels: list[tuple[int, Kernel]], codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """What the last kernel makes of a shard, as a new array."""
+    workspace.reset()
+    y = codes
+    for _, kernel in kernels:
+        y = kernel(y, workspace)
+    return y.copy()
 
 
 def check(program: Program, codes: NDArray[Any]) -> None:

@@ -22,10 +22,13 @@ import json
 import os
 import struct
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
 from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,3 +162,28 @@ def unplain(state: Any) -> Any:
     if state.keys() == {"dtype", "values"}:
         return np.array(state["values"], state["dtype"])
     return {key: unplain(value) for key, value in state.items()}
+
+
+def describe(part: object, values: bool = True) -> str:
+    """A name for a part of a training that is the same in every process: no addresses.
+
+    values  name the values of arrays too, by a checksum: a teacher's, but not those that are being trained
+    """
+
+    def inner(part: object) -> str:
+        return describe(part, values)
+
+    if isinstance(part, np.generic):
+        part = part.item()
+    if isinstance(part, partial):
+        return f"partial({inner(part.func)}, {inner(part.args)}, {inner(part.keywords)})"
+    if isinstance(part, int | float | str | tuple | None):
+        return repr(part)
+    if isinstance(part, np.ndarray) and values:
+        return f"{part.dtype} {part.shape}, CRC-32 {crc32(np.ascontiguousarray(part).data):08x}"
+    if isinstance(part, Mapping):
+        return "{" + ", ".join(f"{key}: {inner(value)}" for key, value in part.items()) + "}"
+    if is_dataclass(part) and not isinstance(part, type):
+        named = (f"{field.name}={inner(getattr(part, field.name))}" for field in fields(part))
+        return f"{type(part).__qualname__}({', '.join(named)})"
+    return str(getattr(part, "__qualname__", type(part).__qualname__))

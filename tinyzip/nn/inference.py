@@ -7,7 +7,7 @@ as they are at that moment, in shared memory. (Where these are many, calls are l
 The bits are the same in any case.
 """
 
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,10 +40,7 @@ class Inference:
     def __init__(self, model: Model, threads: int | None = None) -> None:
         self._model = model
         self._workers = Workers(thread_count(threads))
-        self._processes: Processes[Array, Array] | None = None
-        self._params: dict[str, Array] = {}
         self._may_fork = sum(array.size for array in model.params.values()) < MANY and is_ours(model)
-        self._asked = False
 
     def __enter__(self) -> Self:
         self._workers.__enter__()
@@ -62,22 +59,32 @@ class Inference:
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
         parts = [images[part] for part in stretches(len(images), SHARD)]
-        if self._asked and self._may_fork and len(parts) > 1 and self._workers.can_fork:
-            answers = self._copies().map(parts)
-        else:
+        answers = None
+        if self._may_fork and len(parts) > 1:
+            answers = self._ask_copies(parts)
+        if answers is None:
             answers = self._workers.map(partial(_look, self._model), parts)
-        self._asked = True
         z: Array = np.concatenate(answers, axis=-1)
         return z
 
-    def _copies(self) -> Processes[Array, Array]:
-        """Copies of this process that know the parameters as they are now."""
-        if self._processes is None:
-            self._params = {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}
-            self._processes = self._workers.processes(partial(_look, self._model.with_params(self._params)))
-        for name, array in self._params.items():
+    def _ask_copies(self, parts: list[Array]) -> list[Array] | None:
+        """The answers of copies of this process, which are told the parameters as they are now."""
+        copies: Processes[Array, Array] | None = self._workers.copies("logits", self._look_at_twin)
+        if copies is None:
+            return None
+        for name, array in self._twin.params.items():
             np.copyto(array, self._model.params[name])
-        return self._processes
+        return copies.map(parts)
+
+    def _look_at_twin(self, images: Array, workspace: Workspace) -> Array:
+        return _look(self._twin, images, workspace)
+
+    @cached_property
+    def _twin(self) -> Model:
+        """The model on parameters in shared memory."""
+        return self._model.with_params(
+            {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}
+        )
 
 
 def _look(model: Model, images: Array, workspace: Workspace) -> Array:

@@ -150,6 +150,11 @@ class Shards(Generic[AnyModel]):
             self.clock.seconds.update(part.seconds)
         return Gradient(sum(part.loss for part in measured), self._total, means)
 
+    def refresh(self) -> None:
+        """Let the next batch make new copies of the process, which know what has changed since."""
+        if self._processes is not None:
+            self._processes.close()
+
     def _may_fork(self) -> bool:
         """May shards run in copies of this process, and do the parameters reach them?"""
         own = all(map(is_ours, (self.model, self.objective, self.augment)))
@@ -166,8 +171,7 @@ class Shards(Generic[AnyModel]):
         while len(self._parts) < shards:
             self._parts.append(self._empty(np.empty if self._processes is None else shared))
             self._gradients.append(self._parts[-1].vectors.values())
-        if self._processes is not None:
-            self._processes.close()  # the next copies will know the new parts
+        self.refresh()  # copies must know the new parts
 
     def _empty(self, empty: Callable[..., Array] = np.empty) -> Packed:
         return Packed.like({name: self.model.params[name] for name in self.model.trainable()}, empty)

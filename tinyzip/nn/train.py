@@ -71,7 +71,8 @@ def fit(
     augment     (images, Generator) -> images of the same shape, called likewise; may change those it
                 is given, and must not keep them
     validation  images and labels to be scored after each epoch
-    callbacks   each is called with the `Epoch` that has ended, after it was saved
+    callbacks   each is called with the `Epoch` that has ended, after it was saved; what it changes, such as
+                a teacher's arrays, is seen from the next epoch on
     threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit. They
                 are processes where objective, augmentation and model are this package's own, see `shards`
     progress    show a bar with the time left, if tqdm is installed
@@ -117,6 +118,7 @@ def fit(
                 keeper.save()
                 for callback in callbacks:
                     callback(epoch)
+                    training.refresh()
         if clock is not None:
             print(clock.table(workers.threads))
     return training.model, training.history

@@ -8,8 +8,8 @@ the same augmentation and the same dropout as one that was never interrupted: it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, fields
+from functools import cached_property
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
@@ -161,6 +161,10 @@ class Training(Generic[AnyModel]):
         self._open()
         return epoch
 
+    def refresh(self) -> None:
+        """To be called when something else may have changed that a step looks at, such as a teacher."""
+        self._shards.refresh()
+
     def _check_finite(self) -> None:
         for name, array in self._params.items():
             if not np.isfinite(array).all():
@@ -245,13 +249,15 @@ class Training(Generic[AnyModel]):
         checksum = crc32(labels.data, crc32(images.data))
         last = self._recipe.epochs * self.steps - 1
         return {
-            "model": describe(self.model, values=False),
+            "model": checkpoint.describe(self.model, values=False),
             "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
             "generator": type(self._rng.bit_generator).__name__,
             "schedule at first, middle, last step": ", ".join(
                 f"{self._lr(step):.9g}" for step in (0, last // 2, last)
             ),
-        } | {part.name: describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)}
+        } | {
+            part.name: checkpoint.describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)
+        }
 
     def _arrays(self) -> dict[str, Array]:
         """All arrays that a checkpoint holds, by name, not copied."""
@@ -261,31 +267,6 @@ class Training(Generic[AnyModel]):
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
     return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
-
-
-def describe(part: object, values: bool = True) -> str:
-    """A name for a part of a training that is the same in every process: no addresses.
-
-    values  name the values of arrays too, by a checksum: a teacher's, but not those that are being trained
-    """
-
-    def inner(part: object) -> str:
-        return describe(part, values)
-
-    if isinstance(part, np.generic):
-        part = part.item()
-    if isinstance(part, partial):
-        return f"partial({inner(part.func)}, {inner(part.args)}, {inner(part.keywords)})"
-    if isinstance(part, int | float | str | tuple | None):
-        return repr(part)
-    if isinstance(part, np.ndarray) and values:
-        return f"{part.dtype} {part.shape}, CRC-32 {crc32(np.ascontiguousarray(part).data):08x}"
-    if isinstance(part, Mapping):
-        return "{" + ", ".join(f"{key}: {inner(value)}" for key, value in part.items()) + "}"
-    if is_dataclass(part) and not isinstance(part, type):
-        named = (f"{field.name}={inner(getattr(part, field.name))}" for field in fields(part))
-        return f"{type(part).__qualname__}({', '.join(named)})"
-    return str(getattr(part, "__qualname__", type(part).__qualname__))
 
 
 def shard_size(parameters: int, batch: int) -> int:
