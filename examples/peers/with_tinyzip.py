@@ -81,7 +81,7 @@ def run(program: integer.Program, product: Any) -> Callable[[Batch, int], Run]:
     def start(batch: Batch, threads: int) -> Run:
         codes = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
         workers = Workers(threads)
-        return Run(lambda: integer.run(program, codes, product, threads=workers).T)
+        return Run(lambda: integer.run(program, codes, product, threads=workers).T, lambda: workers)
 
     return start
 
