@@ -15,8 +15,7 @@ from tinyzip.nn.packed import Packed
 from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.shards import Gradient, Shards
 from tinyzip.nn.train import hard_labels
-from tinyzip.nn.training import shard_size
-from tinyzip.processes import shared
+from tinyzip.nn.training import private, shard_size
 from tinyzip.windows import im2col
 from tinyzip.workers import Workers, blas_libraries
 
@@ -55,14 +54,10 @@ def gradient(model: Sequential) -> Callable[[Batch, int], Run]:
 
 def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> tuple[Packed, Callable[[], Gradient]]:
     """Parameters, as `fit` keeps them, and how it computes their gradient."""
-    packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
-    packed.fill(model.params)
-    params = {name: shared(array.shape, array.dtype) for name, array in model.params.items()}
-    for name, array in params.items():
-        array[...] = model.params[name]
+    packed, params = private(model)
     N = len(batch.labels)
     size = shard_size(model.parameter_count, N)
-    own = model.with_params({**params, **packed.places})
+    own = model.with_params(params)
     shards = Shards(own, batch.images, batch.labels, hard_labels, None, workers, size)
     return packed, lambda: shards(np.arange(N), (0,))
 

@@ -17,7 +17,7 @@ from tinyzip.nn.profile import Clock
 from tinyzip.nn.sequential import Sequential
 from tinyzip.nn.shards import Shards
 from tinyzip.nn.train import hard_labels
-from tinyzip.processes import shared
+from tinyzip.nn.training import private
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.workers import Workers
@@ -43,10 +43,7 @@ def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype
 def seen_by_copies():
     """A network whose parameters lie in shared memory."""
     model = network()
-    params = {name: shared(array.shape, array.dtype) for name, array in model.params.items()}
-    for name, array in params.items():
-        array[...] = model.params[name]
-    return model.with_params(params)
+    return model.with_params(private(model)[1])
 
 
 def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):

@@ -23,7 +23,7 @@ from tinyzip.nn import checkpoint
 from tinyzip.nn.checkpoint import PathLike
 from tinyzip.nn.history import Epoch, History
 from tinyzip.nn.inference import SHARD
-from tinyzip.nn.model import MANY, AnyModel, Objective
+from tinyzip.nn.model import MANY, AnyModel, Model, Objective
 from tinyzip.nn.optim import Optimizer
 from tinyzip.nn.packed import Packed
 from tinyzip.nn.profile import Clock, timed
@@ -67,12 +67,7 @@ class Training(Generic[AnyModel]):
         workers: Workers,
         clock: Clock | None = None,
     ) -> None:
-        self._packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
-        self._packed.fill(model.params)
-        self._params = {}
-        for name, array in model.params.items():
-            self._params[name] = self._packed.places.get(name, shared(array.shape, array.dtype))
-            self._params[name][...] = array
+        self._packed, self._params = private(model)
         self.model = model.with_params(self._params)
         self._recipe = recipe
         self._workers = workers
@@ -263,6 +258,16 @@ class Training(Generic[AnyModel]):
         """All arrays that a checkpoint holds, by name, not copied."""
         params = {f"params/{name}": array for name, array in self._params.items()}
         return params | {f"optimizer/{name}": array for name, array in self._state.items()}
+
+
+def private(model: Model) -> tuple[Packed, dict[str, Array]]:
+    """A copy of a model's arrays that copies of the process see move, and the part of it that is trained."""
+    packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
+    params = {}
+    for name, array in model.params.items():
+        params[name] = packed.places[name] if name in packed.places else shared(array.shape, array.dtype)
+        params[name][...] = array
+    return packed, params
 
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
