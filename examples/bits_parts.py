@@ -44,7 +44,8 @@ def claim(folder: Path, recipe: str) -> None:
         found = note.read_text(encoding="utf-8").splitlines() if note.exists() else ["no recipe.txt"]
         for ours, other in zip_longest(recipe.splitlines(), found, fillvalue="nothing"):
             if ours != other:
-                refuse(f"--out: {folder}", repr(other), f"files made by {ours!r}, or an empty folder")
+                needed = f"files made with {ours.strip()!r}, or an empty folder"
+                refuse(f"--out: {folder}", f"files made with {other.strip()!r}", needed)
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(recipe, encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
     python examples/speed.py                      the network of the main example: four or five minutes
     python examples/speed.py --quick              the same with less patience: a minute or two, more noise
-    python examples/speed.py --all                other networks too
+    python examples/speed.py --all                other networks too: seven minutes
     python examples/speed.py --json speed.json --out figures
 
 One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)

@@ -37,7 +37,9 @@ def test_a_folder_of_another_recipe_is_not_gone_on_from(bits, tmp_path: Path, mo
         bits.Bench(0, data, folder, False)
     (folder / "float.model").touch()
     bits.Bench(0, data, folder, False)
-    with pytest.raises(ValueError, match=r"--out: .*seed0: found '60 images, .*needed .*one epoch each"):
+    with pytest.raises(
+        ValueError, match=r"--out: .*seed0: found files made with '60 images, .*needed .*one epoch each"
+    ):
         bits.Bench(0, data, folder, True)
     with pytest.raises(ValueError, match="60 images"):
         bits.Bench(0, Dataset(data.images + np.uint8(1), data.labels), folder, False)
