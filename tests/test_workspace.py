@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip import models, workers
-from tinyzip.workers import FEWEST, Workers, stretches
+from tinyzip.workers import FEWEST, Workers, stretches, thread_count
 from tinyzip.workspace import ALIGNMENT, Fresh, Workspace
 
 USUAL = np.getbufsize()  # noted before any test has run
@@ -164,6 +164,16 @@ def test_blas_is_held_to_one_thread_until_the_outermost_block_ends():
                     assert found() == {1}
                 assert found() == {1}
             assert found() == {2}
+
+
+def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 7}, raising=False)
+    assert (thread_count(None), thread_count(1), thread_count(12)) == (3, 1, 12)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)))
+    assert thread_count(None) == 8
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert thread_count(None) == 1
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])

@@ -53,8 +53,11 @@ def blas_libraries() -> Any:
 
 
 def thread_count(threads: int | None) -> int:
-    """`threads`, or one for each core up to MOST_THREADS."""
-    return min(os.cpu_count() or 1, MOST_THREADS) if threads is None else threads
+    """`threads`, or one for each core that this process may use, up to MOST_THREADS."""
+    if threads is not None:
+        return threads
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_THREADS)
 
 
 def stretches(N: int, most: int) -> list[slice]:
