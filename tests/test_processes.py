@@ -81,9 +81,9 @@ def test_both_sides_see_shared_memory_and_nothing_else_that_is_written_later(pai
         return [(int(together.sum()), int(apart[i])) for i in items]
 
     processes = pair(look)
-    processes.map([])
+    processes.map([0, 1])
     together[:], apart[:] = 100, 5
-    assert processes.map([0, 1])[1] in [(210, 10), (220, 10)]  # the copy's own item was zero to it
+    assert processes.map([0, 1])[1] in [(210, 20), (220, 20)]  # to the copy its own item was 10
     assert together.tolist() == [110, 110] and apart.tolist() == [15, 5]
 
 
@@ -143,6 +143,13 @@ def test_ctrl_c_is_left_to_the_process_that_asks(pair):
     (_, _), (_, copy) = processes.map([0, 1])
     os.kill(copy, signal.SIGINT)
     assert processes.map([0, 1])[1] == (1, copy)
+
+
+def test_no_more_copies_are_made_than_have_something_to_do(pair, forks):
+    processes = pair(pids, 8)
+    for items, copies in ((0, 0), (1, 0), (3, 2), (2, 2), (20, 7)):
+        processes.map(list(range(items)))
+        assert len(forks) == copies
 
 
 def test_close_ends_every_copy(pair):

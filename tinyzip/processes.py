@@ -63,11 +63,12 @@ def is_ours(part: object) -> bool:
 class Processes(Generic[Item, Result]):
     """This process and `count` − 1 copies of it, which share out items to the same function.
 
-    function  takes some of the items, and returns a result for each. It runs as it was at the first `map`:
-              later changes reach the copies in `shared` memory only
+    function  takes some of the items, and returns a result for each. A copy runs it as it was
+              when the copy was made: later changes reach it in `shared` memory only
     count     processes, or fewer where the system has no room for so many
 
-    The copies wait from one `map` to the next, and end at `close`, or with this process.
+    Copies are made by the first `map` that has an item for them, wait for the next, and end at `close`, or
+    with this process.
     """
 
     def __init__(self, function: Callable[[Sequence[Item]], Sequence[Result]], count: int) -> None:
@@ -81,23 +82,24 @@ class Processes(Generic[Item, Result]):
         raises  what the function raises, here or in a copy; RuntimeError when a copy has ended
         """
         results: list[Any] = [None] * len(items)
-        self._start()
-        T = 1 + len(self._copies)
+        self._start(len(items))
+        copies = self._copies[: max(len(items) - 1, 0)]
+        T = 1 + len(copies)
         try:
-            for t, copy in enumerate(self._copies, 1):
+            for t, copy in enumerate(copies, 1):
                 copy.ask(items[t::T])
             results[::T] = self._function(items[::T])
-            for t, copy in enumerate(self._copies, 1):
+            for t, copy in enumerate(copies, 1):
                 results[t::T] = copy.answer()
         except BaseException:
             self.close()  # questions and answers may be out of step
             raise
         return results
 
-    def _start(self) -> None:
-        """Make the copies that are missing, as far as the system has room for them."""
+    def _start(self, items: int) -> None:
+        """Make the copies that are missing for so many items, as far as the system has room for them."""
         with suppress(OSError):
-            while len(self._copies) < self._count - 1:
+            while len(self._copies) < min(self._count, items) - 1:
                 self._copies.append(Copy.of_this_process(self._function))
 
     def close(self) -> None:
