@@ -193,7 +193,7 @@ def conv_relu_pool(
         kept = Kept(at, _wide(w, workspace), workspace.empty((3, *best.shape), np.bool_))
     with workspace.scratch():
         wide = _wide(w, workspace) if kept is None else kept.wide
-        for columns, block in patch_blocks(x, at, workspace):
+        for columns, block in patch_blocks(x, at, workspace, beside=0 if keep else 4 * F):
             with workspace.scratch():
                 z = workspace.empty((2, 2, F, block.shape[2]), x.dtype)
                 np.matmul(wide, block[0], out=z.reshape(4 * F, -1))
