@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.data import check_images, to_input
-from tinyzip.nn.inference import SHARD
+from tinyzip.data import check_images
+from tinyzip.nn.inference import SHARD, look
 from tinyzip.nn.model import Batch, Model
 from tinyzip.refuse import refuse
 from tinyzip.workers import Workers, thread_count
@@ -61,7 +61,10 @@ class Live:
     def __call__(self, batch: Batch) -> Array:
         if not hasattr(self._local, "workspace"):
             self._local.workspace = Workspace()
-        return _look(self.teacher, batch.x, self._local.workspace)
+        workspace: Workspace = self._local.workspace
+        workspace.reset()
+        dtype = next(iter(self.teacher.params.values())).dtype
+        return self.teacher.forward(batch.x.astype(dtype, copy=False), workspace=workspace)[0]
 
 
 def record(teacher: Model, images: Array, threads: int | None = None) -> Recorded:
@@ -75,18 +78,10 @@ def record(teacher: Model, images: Array, threads: int | None = None) -> Recorde
     check_images(images, "record: images")
 
     def one(start: int, workspace: Workspace) -> Array:
-        return _look(teacher, to_input(images[start : start + SHARD]), workspace).copy()
+        return look(teacher, images[start : start + SHARD], workspace)
 
     with Workers(thread_count(threads)) as workers:
         logits = np.concatenate(workers.map(one, range(0, len(images), SHARD)), axis=1)
     if not np.isfinite(logits).all():
         refuse("record: the teacher's logits", "NaN or infinity", "finite numbers")
     return Recorded(logits)
-
-
-def _look(teacher: Model, x: Array, workspace: Workspace) -> Array:
-    """Logits (K, N) of the teacher at inference, in the workspace."""
-    workspace.reset()
-    dtype = next(iter(teacher.params.values())).dtype
-    z, _ = teacher.forward(x.astype(dtype, copy=False), workspace=workspace)
-    return z

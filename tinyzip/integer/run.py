@@ -5,7 +5,7 @@ the whole program on its own scratch memory. So memory does not grow with the nu
 the shard nor the thread that an example lands in can change its result: all of it is exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from math import prod
 from typing import Any
@@ -110,22 +110,6 @@ def run(
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
     kernels = prepare(program, product, trace)
-    last = len(program.operators) - 1
-    outputs = {
-        i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
-        for i in range(last + 1)
-        if trace or i == last
-    }
-
-    def shard(start: int, workspace: Workspace) -> None:
-        workspace.reset()
-        part = slice(start, min(start + size, N))
-        y = codes[..., part]
-        for i, kernel in kernels:
-            y = kernel(y, workspace)
-            if i in outputs:
-                outputs[i][..., part] = y
-
     rounds = -(-N // (shard_size(program) * workers.threads))
     size = -(-N // (rounds * workers.threads))
     starts = range(0, N, size)
@@ -134,17 +118,37 @@ def run(
         copies = workers.copies((program, product), partial(answer, kernels))
     if copies is not None:
         return np.concatenate(copies.map([codes[..., start : start + size] for start in starts]), axis=-1)
+    last = len(program.operators) - 1
+    outputs = {
+        i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
+        for i in range(last + 1)
+        if trace or i == last
+    }
+
+    def shard(start: int, workspace: Workspace) -> None:
+        part = slice(start, min(start + size, N))
+        for i, y in walk(kernels, codes[..., part], workspace):
+            if i in outputs:
+                outputs[i][..., part] = y
+
     with workers:
         workers.map(shard, starts)
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 
 
+def walk(
+    kernels: list[tuple[int, Kernel]], y: NDArray[Any], workspace: Workspace
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Take a shard through the program: each operator's index and what it wrote, valid until the next."""
+    workspace.reset()
+    for i, kernel in kernels:
+        y = kernel(y, workspace)
+        yield i, y
+
+
 def answer(kernels: list[tuple[int, Kernel]], codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last kernel makes of a shard, as a new array."""
-    workspace.reset()
-    y = codes
-    for _, kernel in kernels:
-        y = kernel(y, workspace)
+    *_, (_, y) = walk(kernels, codes, workspace)
     return y.copy()
 
 

@@ -59,25 +59,20 @@ class Inference:
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
         parts = [images[part] for part in stretches(len(images), SHARD)]
-        answers = None
+        copies: Processes[Array, Array] | None = None
         if self._may_fork and len(parts) > 1:
-            answers = self._ask_copies(parts)
-        if answers is None:
-            answers = self._workers.map(partial(_look, self._model), parts)
+            copies = self._workers.copies("logits", self._look_at_twin)
+        if copies is None:
+            answers = self._workers.map(partial(look, self._model), parts)
+        else:
+            for name, array in self._twin.params.items():  # as they are now
+                np.copyto(array, self._model.params[name])
+            answers = copies.map(parts)
         z: Array = np.concatenate(answers, axis=-1)
         return z
 
-    def _ask_copies(self, parts: list[Array]) -> list[Array] | None:
-        """The answers of copies of this process, which are told the parameters as they are now."""
-        copies: Processes[Array, Array] | None = self._workers.copies("logits", self._look_at_twin)
-        if copies is None:
-            return None
-        for name, array in self._twin.params.items():
-            np.copyto(array, self._model.params[name])
-        return copies.map(parts)
-
     def _look_at_twin(self, images: Array, workspace: Workspace) -> Array:
-        return _look(self._twin, images, workspace)
+        return look(self._twin, images, workspace)
 
     @cached_property
     def _twin(self) -> Model:
@@ -87,8 +82,8 @@ class Inference:
         )
 
 
-def _look(model: Model, images: Array, workspace: Workspace) -> Array:
-    """The logits of a stretch, as a new array."""
+def look(model: Model, images: Array, workspace: Workspace) -> Array:
+    """The logits of a stretch of images, as a new array; the workspace is given back."""
     dtype = next(iter(model.params.values())).dtype
     x = to_input(images, workspace).astype(dtype, copy=False)
     z = model.forward(x, workspace=workspace)[0].copy()

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from tinyzip.augment import Augment
 from tinyzip.data import to_input
 from tinyzip.nn.blocks import blocks, run
-from tinyzip.nn.inference import SHARD
+from tinyzip.nn.inference import SHARD, look
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.nn.packed import Packed
@@ -129,10 +129,7 @@ class Shards(Generic[AnyModel]):
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do."""
-        shards = [
-            Shard(s, index[start : start + self.size], len(index), seed)
-            for s, start in enumerate(range(0, len(index), self.size))
-        ]
+        shards = self._cut(index, seed)
         self._make_room(len(shards))
         if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
             measured = self._processes.map(shards)
@@ -150,6 +147,10 @@ class Shards(Generic[AnyModel]):
             self.clock.seconds.update(part.seconds)
         return Gradient(sum(part.loss for part in measured), self._total, means)
 
+    def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> list[Shard]:
+        starts = enumerate(range(0, len(index), self.size))
+        return [Shard(s, index[start : start + self.size], len(index), seed) for s, start in starts]
+
     def refresh(self) -> None:
         """Let the next batch make new copies of the process, which know what has changed since."""
         if self._processes is not None:
@@ -163,15 +164,15 @@ class Shards(Generic[AnyModel]):
 
     def _make_room(self, shards: int) -> None:
         """Somewhere for the gradient of each shard."""
-        while self._many and len(self._workspaces) < shards:
-            self._workspaces.append(Workspace())
-            self._gradients.append(())
-        if self._many or len(self._parts) >= shards:
-            return
-        while len(self._parts) < shards:
-            self._parts.append(self._empty(np.empty if self._processes is None else shared))
-            self._gradients.append(self._parts[-1].vectors.values())
-        self.refresh()  # copies must know the new parts
+        if len(self._gradients) < shards:
+            self.refresh()  # copies must know the new parts
+        while len(self._gradients) < shards:
+            if self._many:
+                self._workspaces.append(Workspace())
+                self._gradients.append(())
+            else:
+                self._parts.append(self._empty(np.empty if self._processes is None else shared))
+                self._gradients.append(self._parts[-1].vectors.values())
 
     def _empty(self, empty: Callable[..., Array] = np.empty) -> Packed:
         return Packed.like({name: self.model.params[name] for name in self.model.trainable()}, empty)
@@ -195,8 +196,7 @@ class Shards(Generic[AnyModel]):
 
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
         """Where NaN or infinity first appears on the way from a batch's images to its loss."""
-        starts = enumerate(range(0, len(index), self.size))
-        inputs = (self.input(index[start : start + self.size], _rng(seed, s)) for s, start in starts)
+        inputs = (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
         return origin(self.model, inputs) or "the objective"
 
     def _shard(self, shard: Shard, workspace: Workspace) -> Measured:
@@ -256,15 +256,12 @@ def _sum(_: Array, total: Array, first: Array, *others: Array) -> None:
 
 def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple[float, int]:
     """(mean cross entropy, number of errors) of a model on images, in shards on the workers' threads."""
-    dtype = next(iter(model.params.values())).dtype
 
     def one(part: slice, workspace: Workspace) -> tuple[float, int]:
         with np.errstate(over="ignore", invalid="ignore"):
-            x = to_input(images[part], workspace).astype(dtype, copy=False)
-            z, _ = model.forward(x, workspace=workspace)
+            z = look(model, images[part], workspace)
             loss, _ = cross_entropy(z, labels[part])
             errors = int(np.count_nonzero(z.argmax(axis=0) != labels[part]))
-        workspace.reset()
         return loss * z.shape[1], errors
 
     parts = workers.map(one, stretches(len(images), SHARD))
