@@ -1,9 +1,11 @@
 """Copies of the process answer like the process itself, and none outlives it."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +147,26 @@ def test_ctrl_c_is_left_to_the_process_that_asks(pair):
     assert processes.map([0, 1])[1] == (1, copy)
 
 
+def test_signals_that_the_caller_has_blocked_stay_blocked(pair):
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pair(pids).map([0, 1])
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == usual | {signal.SIGINT}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
+def test_copies_end_where_nobody_waits_for_children(pair):
+    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        processes = pair(pids, 3)
+        copies = {pid for _, pid in processes.map([0, 1, 2])} - {os.getpid()}
+        processes.close()
+        assert len(copies) == 2 and not any(map(alive, copies))
+    finally:
+        signal.signal(signal.SIGCHLD, usual)
+
+
 def test_no_more_copies_are_made_than_have_something_to_do(pair, forks):
     processes = pair(pids, 8)
     for items, copies in ((0, 0), (1, 0), (3, 2), (2, 2), (20, 7)):
@@ -173,6 +195,24 @@ def test_the_end_of_a_with_block_of_workers_ends_their_copies():
         processes = workers.processes(lambda item, workspace: os.getpid())
         copies = set(processes.map([0, 1, 2])) - {os.getpid()}
     assert len(copies) == 2 and not any(map(alive, copies))
+
+
+def test_workers_forget_the_functions_of_copies_that_have_ended():
+    class Identity:
+        def __call__(self, item, workspace):
+            return item
+
+    pytest.importorskip("threadpoolctl")
+    workers, past = Workers(2), []
+    for _ in range(3):
+        with workers:
+            function = Identity()
+            assert workers.copies("key", function) is None
+            assert workers.copies("key", function).map([0, 1]) == [0, 1]
+        past.append(weakref.ref(function))
+        del function
+    gc.collect()
+    assert [reference() for reference in past] == [None] * 3
 
 
 def test_copies_notice_that_their_process_was_killed():

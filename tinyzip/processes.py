@@ -63,8 +63,8 @@ def is_ours(part: object) -> bool:
 class Processes(Generic[Item, Result]):
     """This process and `count` − 1 copies of it, which share out items to the same function.
 
-    function  takes some of the items, and returns a result for each. A copy runs it as it was
-              when the copy was made: later changes reach it in `shared` memory only
+    function  takes some of the items, and returns a result for each. A copy runs it as it was when the copy
+              was made: later changes reach it in `shared` memory only
     count     processes, or fewer where the system has no room for so many
 
     Copies are made by the first `map` that has an item for them, wait for the next, and end at `close`, or
@@ -107,9 +107,11 @@ class Processes(Generic[Item, Result]):
         copies, self._copies = self._copies, []
         for copy in copies:
             copy.connection.close()
-            os.kill(copy.pid, signal.SIGKILL)  # it has nothing to lose
+            with suppress(ProcessLookupError):
+                os.kill(copy.pid, signal.SIGKILL)  # it has nothing to lose
         for copy in copies:
-            os.waitpid(copy.pid, 0)
+            with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has noted its end itself
+                os.waitpid(copy.pid, 0)
 
 
 class Copy(NamedTuple):
@@ -121,7 +123,7 @@ class Copy(NamedTuple):
     @classmethod
     def of_this_process(cls, function: Callable[[Any], Any]) -> Self:
         ours, theirs = Pipe()
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             with warnings.catch_warnings():
                 # Python warns of locks that other threads may hold. A copy asks for none but NumPy's own.
@@ -131,7 +133,7 @@ class Copy(NamedTuple):
                 ours.close()  # or it would never see the line end; older copies end after it, one by one
                 _serve(function, theirs)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         theirs.close()
         return cls(pid, ours)
 

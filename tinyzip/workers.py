@@ -122,9 +122,9 @@ class Workers:
         self._depth -= 1
         if self._depth:
             return
+        self._end_copies()
         for processes in self._processes:
             processes.close()
-        self._key = self._copies = None
         if self._limit is not None:
             self._limit.restore_original_limits()
             self._limit = None
@@ -190,11 +190,15 @@ class Workers:
         if not self.can_fork:
             return None
         if self._key is None or self._key != key:
+            self._end_copies()
             self._key = key
-            if self._copies is not None:
-                self._processes.remove(self._copies)
-                self._copies.close()
-                self._copies = None
         elif self._copies is None:
             self._copies = self.processes(function)
         return self._copies
+
+    def _end_copies(self) -> None:
+        """End and forget what `copies` gave."""
+        if self._copies is not None:
+            self._processes.remove(self._copies)
+            self._copies.close()
+        self._key = self._copies = None
