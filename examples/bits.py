@@ -31,15 +31,10 @@ from bits_parts import Cell, as_table, claim, plot_bits, rescaled
 from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG, recipe
 
 from tinyzip import archive, integer
-from tinyzip.augment import Augment
-from tinyzip.data import Dataset, mnist, split, to_input
 from tinyzip.distill import student
 from tinyzip.integer import Program
-from tinyzip.models import seed_net, separable_net, wide_net
-from tinyzip.nn import checkpoint
-from tinyzip.nn.optim import AdamW, one_cycle
+from tinyzip.nn.models import seed_net, separable_net, wide_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.train import fit
 from tinyzip.quant.allocate import fit_budget, sensitivity, sizes
 from tinyzip.quant.auto import grids_for, post_train
 from tinyzip.quant.calibrate import calibrate
@@ -48,6 +43,12 @@ from tinyzip.quant.fold import equalize, fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import step_of
+from tinyzip.train import checkpoint
+from tinyzip.train.augment import Augment
+from tinyzip.train.data import Dataset, mnist, split, to_input
+from tinyzip.train.evaluate import predict
+from tinyzip.train.fit import fit
+from tinyzip.train.optim import AdamW, one_cycle
 
 DATA = Path(__file__).parent / "data" / "mnist"
 COLUMNS = [(8, 8), (4, 8), (3, 8), (2, 8), (1, 8), (4, 4)]
@@ -242,7 +243,7 @@ def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str,
     reference: dict[tuple[int, str], int] = {}
     for bench in benches:
         for name in ("seed net", "separable", "teacher"):
-            classes = bench.float_model(name).predict(test.images)
+            classes = predict(bench.float_model(name), test.images)
             reference[bench.seed, name] = int((classes != test.labels).sum())
     rows: list[dict[str, Any]] = [
         {

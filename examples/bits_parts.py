@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import plots
 
+from tinyzip.base.refuse import refuse
 from tinyzip.integer import Program
 from tinyzip.nn.layers import Conv2d
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
-from tinyzip.refuse import refuse
 
 
 @dataclass(frozen=True)

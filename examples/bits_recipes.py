@@ -3,8 +3,8 @@
 from typing import NamedTuple
 from zlib import crc32
 
-from tinyzip.augment import Augment
-from tinyzip.data import Dataset
+from tinyzip.train.augment import Augment
+from tinyzip.train.data import Dataset
 
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the wide teacher
 MEDIUM = Augment(shift=2, rotation=12, scale=0.1)  # for the float networks

@@ -26,19 +26,20 @@ import plots
 from numpy.typing import NDArray
 
 from tinyzip import archive, integer
-from tinyzip.augment import Augment
-from tinyzip.data import Dataset, mnist, split, to_input
 from tinyzip.distill import student as distillation
 from tinyzip.integer import Program
-from tinyzip.models import seed_net, student_net
-from tinyzip.nn.history import History
-from tinyzip.nn.optim import one_cycle
+from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.train import fit
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.textbook import through_bytes
+from tinyzip.train.augment import Augment
+from tinyzip.train.data import Dataset, mnist, split, to_input
+from tinyzip.train.evaluate import predict
+from tinyzip.train.fit import fit
+from tinyzip.train.history import History
+from tinyzip.train.optim import one_cycle
 
 DATA = Path(__file__).parent / "data" / "mnist"
 EPOCHS, QUICK_EPOCHS = 20, 2
@@ -170,14 +171,14 @@ def judge(
         }
 
     rows = [
-        row(name, model.parameter_count, 4 * model.parameter_count, partial(model.predict, test.images))
+        row(name, model.parameter_count, 4 * model.parameter_count, partial(predict, model, test.images))
         for name, model in models.items()
     ]
     engine = partial(integer.run, program, codes, threads=THREADS)
     rows.append(row("student, int8, integers only", parameters, packed, lambda: engine().argmax(0)))
     textbook = through_bytes(student)
     rows.append(
-        row("student, textbook bytes", parameters, parameters, partial(textbook.predict, test.images))
+        row("student, textbook bytes", parameters, parameters, partial(predict, textbook, test.images))
     )
     return rows, answers
 

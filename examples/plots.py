@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.nn.history import History
+from tinyzip.train.history import History
 
 
 def available(packages: Sequence[str] = ("matplotlib", "tqdm", "threadpoolctl")) -> bool:

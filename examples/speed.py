@@ -29,8 +29,8 @@ from peers import Batch, Entry, with_tinyzip
 from peers.clock import Effort, Speed, measure
 from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
 
-from tinyzip import models
 from tinyzip.integer import Program
+from tinyzip.nn import models
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate

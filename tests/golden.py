@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.windows import same_padding
 from tinyzip.integer import (
     AvgPool2d,
     Codes,
@@ -33,7 +34,6 @@ from tinyzip.integer import (
     Rounding,
     run,
 )
-from tinyzip.windows import same_padding
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyzip.data import Dataset
+from tinyzip.train.data import Dataset
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

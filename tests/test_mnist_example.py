@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_data import write_folder
+from idx_folders import write_folder
 
 from tinyzip import archive
 

@@ -15,10 +15,10 @@ that a convolution is one matrix product and no axis is ever moved.
 
 The source is meant to be read, in this order:
 
-    windows.py                   how a convolution becomes a matrix product
+    base/windows.py               how a convolution becomes a matrix product
     nn/ops, nn/layers.py         each operation and its gradient, then layers and networks
-    nn/losses.py, nn/optim.py    what is minimised, and how
-    nn/train.py                  the loop: two cores, the same bits on every run, never lost
+    nn/losses.py, train/optim.py    what is minimised, and how
+    train/fit.py                  the loop: two cores, the same bits on every run, never lost
     distill/student.py           a teacher's answers as a loss
     quant/textbook.py            two formulas from textbooks, and why they fail
     quant/grid.py                the formula that works, and what it guarantees
@@ -30,7 +30,7 @@ The source is meant to be read, in this order:
     archive/coder.py             a message as one large number
 
 Nothing is imported here, so `import tinyzip` costs nothing: take what you need from where it is written,
-`from tinyzip.nn.train import fit`.
+`from tinyzip.train.fit import fit`.
 """
 
 __version__ = "0.1.0"

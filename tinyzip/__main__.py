@@ -41,8 +41,8 @@ def show(file: str) -> None:
 
 def explain(file: str, folder: Path, count: int, picture: Path | None) -> None:
     """Print what `quant.explain` finds on the first test images of a folder; save its picture."""
-    from tinyzip.data import mnist
     from tinyzip.quant.explain import explain as explanation_of
+    from tinyzip.train.data import mnist
 
     if count < 1:
         raise ValueError(f"--images: found {count}, needed 1 or more")

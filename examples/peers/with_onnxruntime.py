@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from peers import Batch, Entry, Run, Scales, even, matrix_scales, moved, step
 from tinyzip import integer
+from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
-from tinyzip.windows import padding_of, pair
 
 VERSION = f"onnxruntime {onnxruntime.__version__}"
 

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from peers import Batch, Entry, Run
 from tinyzip import integer
-from tinyzip.nn.inference import Inference
-from tinyzip.nn.optim import AdamW
-from tinyzip.nn.packed import Packed
+from tinyzip.base.windows import im2col
+from tinyzip.machine.workers import Workers, blas_libraries
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.shards import Gradient, Shards
-from tinyzip.nn.train import hard_labels
-from tinyzip.nn.training import private, shard_size
-from tinyzip.windows import im2col
-from tinyzip.workers import Workers, blas_libraries
+from tinyzip.train.evaluate import Inference
+from tinyzip.train.fit import hard_labels
+from tinyzip.train.optim import AdamW
+from tinyzip.train.packed import Packed
+from tinyzip.train.shards import Gradient, Shards
+from tinyzip.train.state import private, shard_size
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
 

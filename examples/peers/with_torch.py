@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from peers import Batch, Entry, Run, even, matrix_scales, moved, step
 from tinyzip import integer
+from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import layers as nn
 from tinyzip.nn.sequential import Sequential
-from tinyzip.windows import padding_of, pair
 
 VERSION = f"torch {torch.__version__}"
 

@@ -11,7 +11,8 @@ from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.losses import kl_divergence
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.train import fit
+from tinyzip.train.evaluate import logits
+from tinyzip.train.fit import fit
 
 K, SHAPE, N = 4, (1, 5, 4), 200
 SHORT = {"epochs": 2, "batch": 70, "progress": False}
@@ -127,7 +128,7 @@ def test_recorded_logits_are_the_live_ones_of_images_as_they_are():
     for index in np.array_split(np.random.default_rng(1).permutation(N), 3):
         batch = Batch(np.ascontiguousarray(x[..., index]), labels[index], index)
         np.testing.assert_allclose(recorded(batch), live(batch), rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(recorded(batch), teacher.logits(images)[:, index], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(recorded(batch), logits(teacher, images)[:, index], rtol=1e-5, atol=1e-6)
 
 
 def test_a_live_teacher_sees_the_augmented_images_and_a_recorded_one_does_not():
@@ -144,7 +145,7 @@ def test_any_number_of_threads_gives_the_same_bits(recorded):
 def test_two_threads_at_once_get_each_its_own_logits():
     images, _ = data()
     teacher = network(6, 0)
-    live, expected = Live(teacher), teacher.logits(images)
+    live, expected = Live(teacher), logits(teacher, images)
     x = np.moveaxis(images[:, None] / np.float32(255), 0, -1)
     start, wrong = threading.Barrier(2), []
 
@@ -174,7 +175,7 @@ def test_a_student_comes_closer_to_its_teacher_than_labels_bring_it():
         options = {"soft": soft, "epochs": 30, "batch": 32, "progress": False}
         rng = np.random.default_rng(2)
         student, _ = train(network(3, 1), teacher, images, labels, rng=rng, **options)
-        return kl_divergence(student.logits(images), teacher.logits(images), 4.0)[0]
+        return kl_divergence(logits(student, images), logits(teacher, images), 4.0)[0]
 
     assert distance(1.0) < 0.3 * distance(0.0)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, convolution, pool, weighted
 
+from tinyzip.base.windows import pad
 from tinyzip.integer import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, Program, run
-from tinyzip.windows import pad
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))
 

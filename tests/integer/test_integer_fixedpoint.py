@@ -15,7 +15,7 @@ from integer_programs import INT32
 from tinyzip.integer import Codes, multiplier, requantize
 from tinyzip.integer.fixedpoint import divide, high, rescale
 from tinyzip.integer.scaling import Scaling
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 MULTIPLIERS = [2**30, 2**30 + 1, 2**30 + 12345, 3 * 2**29, 2**31 - 2, 2**31 - 1]
 SHIFTS = [*range(1, 80), 95, 96, 127]

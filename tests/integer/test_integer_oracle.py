@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
 from tinyzip.integer import Conv2d, MaxPool2d, Program, kernels, run
-from tinyzip.workers import Workers
+from tinyzip.machine.workers import Workers
 
 
 @settings(max_examples=150)

@@ -9,7 +9,7 @@ import pytest
 from integer_programs import BYTE, M0, N, conv, small
 
 from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Operator, Program, run
-from tinyzip.workers import Workers
+from tinyzip.machine.workers import Workers
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, convolutions, integral, normal
 
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops import conv, conv2d, conv2d_backward, depthwise, patches
-from tinyzip.workspace import Workspace
 
 
 @settings(max_examples=200)

@@ -5,11 +5,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, distinct, integral, normal
 
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fuse import AlignedConvReLUPool, ConvReLUPool, Rectified, fuse
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops import patches
 from tinyzip.nn.sequential import Sequential
-from tinyzip.workspace import Workspace
 
 
 @st.composite

@@ -3,8 +3,6 @@ import pytest
 from gradcheck import assert_gradients
 from shapes import distinct, normal
 
-from tinyzip.data import to_input
-from tinyzip.nn.inference import SHARD
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -17,6 +15,8 @@ from tinyzip.nn.layers import (
     ReLU,
 )
 from tinyzip.nn.sequential import Sequential
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import SHARD, logits, predict
 
 SHAPE = (2, 14, 12)
 
@@ -110,28 +110,28 @@ def test_the_same_generator_makes_the_same_network():
 @pytest.mark.parametrize("N", [1, 16, 50, 64, 129])
 def test_logits_have_the_same_bits_for_any_number_of_threads(N):
     images = np.random.default_rng(1).integers(0, 256, (N, *SHAPE), dtype=np.uint8)
-    once = NET.logits(images, 1).tobytes()
-    assert all(NET.logits(images, threads).tobytes() == once for threads in (2, 3, None))
+    once = logits(NET, images, 1).tobytes()
+    assert all(logits(NET, images, threads).tobytes() == once for threads in (2, 3, None))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_logits_in_shards_on_threads_are_those_of_one_forward(threads):
     net = everything()
     images = np.random.default_rng(0).integers(0, 256, (2 * SHARD + 7, *SHAPE)).astype(np.uint8)
-    z = net.logits(images, threads)
+    z = logits(net, images, threads)
     np.testing.assert_allclose(z, net.forward(to_input(images))[0], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(z, net.logits(images, 1))
-    np.testing.assert_array_equal(net.predict(images, threads), z.argmax(axis=0))
+    np.testing.assert_array_equal(z, logits(net, images, 1))
+    np.testing.assert_array_equal(predict(net, images, threads), z.argmax(axis=0))
 
 
 def test_images_come_as_bytes_or_floats_with_or_without_a_channel_axis():
     layers = {"flatten": Flatten(), "fc": Linear(12, 3)}
     net = Sequential.create(layers, (1, 3, 4), np.random.default_rng(0), np.float64)
     images = np.random.default_rng(0).integers(0, 256, (5, 3, 4)).astype(np.uint8)
-    z = net.logits(images)
+    z = logits(net, images)
     assert z.shape == (3, 5) and z.dtype == np.float64
     for same in (images[:, None], images / np.float32(255)):
-        np.testing.assert_allclose(net.logits(same), z, rtol=1e-6)
+        np.testing.assert_allclose(logits(net, same), z, rtol=1e-6)
 
 
 def test_summary_counts_parameters_and_multiplications():
@@ -163,10 +163,10 @@ RNG = np.random.default_rng(0)
         (ValueError, "forward: x", lambda: NET.forward(X[..., :0])),
         (TypeError, "forward: x", lambda: NET.forward(X.astype(np.float64))),
         (TypeError, "forward: x", lambda: NET.activations(X.astype(np.uint8))),
-        (ValueError, "logits: images", lambda: NET.logits(np.zeros((0, *SHAPE), np.uint8))),
-        (ValueError, "forward: x", lambda: NET.logits(np.zeros((2, 14, 12), np.uint8))),
-        (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), -1)),
-        (ValueError, "threads", lambda: NET.logits(np.zeros((2, *SHAPE), np.uint8), 0)),
+        (ValueError, "logits: images", lambda: logits(NET, np.zeros((0, *SHAPE), np.uint8))),
+        (ValueError, "forward: x", lambda: logits(NET, np.zeros((2, 14, 12), np.uint8))),
+        (ValueError, "threads", lambda: logits(NET, np.zeros((2, *SHAPE), np.uint8), -1)),
+        (ValueError, "threads", lambda: logits(NET, np.zeros((2, *SHAPE), np.uint8), 0)),
         (ValueError, "layers: found", lambda: Sequential.create([ReLU()], (8,), RNG)),
         (TypeError, r"layers\['fc'\]", lambda: Sequential.create({"fc": Linear}, (8,), RNG)),
         (TypeError, r"layers\[1\]", lambda: Sequential.create({1: ReLU()}, (8,), RNG)),

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import SEEDS, integral
 
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.sums import dot, total
-from tinyzip.workspace import Workspace
 
 SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=3).map(tuple)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip import archive
-from tinyzip.models import student_net
+from tinyzip.nn.models import student_net
 from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
 from tinyzip.quant.auto import post_train
 from tinyzip.quant.calibrate import activation_grids

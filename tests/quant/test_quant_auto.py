@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from tinyzip import integer
-from tinyzip.data import to_input
-from tinyzip.models import separable_net
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.train import fit
 from tinyzip.quant.auto import METHODS, grids_for, quantize
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import predict
+from tinyzip.train.fit import fit
 
 
 @cache
@@ -39,7 +40,7 @@ def test_one_call_at_eight_bits_stops_at_the_first_rung():
     assert quantized.method == "minmax" and len(quantized.trials) == 1
     assert "nothing to repair" in quantized.why
     codes = integer.run(quantized.program, quantized.grids["input"].quantize(to_input(images)))
-    assert np.mean(codes.argmax(0) == model.predict(images)) > 0.99
+    assert np.mean(codes.argmax(0) == predict(model, images)) > 0.99
 
 
 def test_where_bits_are_few_it_climbs_and_takes_the_nearest():

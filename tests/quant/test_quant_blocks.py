@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from quant_networks import networks, randomized
 
-from tinyzip.data import to_input
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -18,6 +17,7 @@ from tinyzip.nn.layers import (
     ReLU,
 )
 from tinyzip.quant.blocks import blocks_of
+from tinyzip.train.data import to_input
 
 LAYERS = {
     "shrink": AvgPool2d(2),

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_networks import networks, randomized
 
-from tinyzip.data import to_input
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import activation_grids, calibrate, fit_biases, weight_grids
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.ranges import METHODS
+from tinyzip.train.data import to_input
 
 
 def network(**extra):

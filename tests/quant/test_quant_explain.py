@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from tinyzip import integer
-from tinyzip.data import to_input
 from tinyzip.integer import Argmax, Program
-from tinyzip.models import separable_net, student_net
+from tinyzip.nn.models import separable_net, student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import float_twin
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import logits, predict
 
 
 def images(count=60, seed=0):
@@ -81,7 +82,7 @@ def test_a_narrow_range_saturates_and_a_wide_one_wastes_codes():
 
 def test_errors_are_counted_where_labels_are_known():
     model, x = network(), images()
-    exact = model.predict(x)
+    exact = predict(model, x)
     labels = exact.copy()
     labels[:7] = (labels[:7] + 1) % 10
     grids = calibrated(3, 4)
@@ -101,8 +102,8 @@ def test_the_float_twin_computes_what_the_codes_mean():
     program = lower(model, grids)
     twin = float_twin(program)
     rounded = {k: grids[k].round_trip(p) if k.endswith(".w") else p for k, p in model.params.items()}
-    expected = model.with_params(rounded).logits(x)
-    assert np.abs(twin.logits(x) - expected).max() < 1e-3 * np.abs(expected).max()
+    expected = logits(model.with_params(rounded), x)
+    assert np.abs(logits(twin, x) - expected).max() < 1e-3 * np.abs(expected).max()
     report = explain(None, program, x)
     assert all(layer.weights_signal_to_noise > 100 for layer in report.layers)
 
@@ -123,8 +124,8 @@ def test_the_float_twin_of_a_separable_network_keeps_groups_strides_and_averages
     model, x = fold_batch_norm(separable_net()), images(20)
     grids = calibrate(model, x)
     twin = float_twin(lower(model, grids))
-    expected = model.logits(x)
-    assert np.abs(twin.logits(x) - expected).max() < 0.1 * np.abs(expected).max()
+    expected = logits(model, x)
+    assert np.abs(logits(twin, x) - expected).max() < 0.1 * np.abs(expected).max()
     assert explain(None, lower(model, grids), x).images == 20
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip import integer
-from tinyzip.data import mnist, to_input
-from tinyzip.models import seed_net, separable_net
+from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.models import seed_net, separable_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.nn.train import fit
 from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import calibrate
@@ -20,8 +20,8 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.quant.lower import lower
-from tinyzip.workers import Workers
-from tinyzip.workspace import Workspace
+from tinyzip.train.data import mnist, to_input
+from tinyzip.train.fit import fit
 
 SHAPE = (2, 9, 9)
 LAYERS = {

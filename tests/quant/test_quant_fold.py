@@ -10,6 +10,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fold import equalize, fold_batch_norm
 from tinyzip.quant.grid import Grid
+from tinyzip.train.evaluate import logits
 
 
 def separable(seed=0, spread=100.0):
@@ -47,14 +48,14 @@ def test_folding_leaves_the_logits_the_same(model_and_images):
     model, images = model_and_images
     folded = fold_batch_norm(model)
     assert not any(isinstance(layer, BatchNorm) for layer in folded.layers.values())
-    assert_same(model.logits(images, threads=1), folded.logits(images, threads=1))
+    assert_same(logits(model, images, threads=1), logits(folded, images, threads=1))
 
 
 @settings(max_examples=20)
 @given(networks())
 def test_equalization_leaves_the_logits_the_same(model_and_images):
     model, images = model_and_images
-    assert_same(model.logits(images, threads=1), equalize(model).logits(images, threads=1))
+    assert_same(logits(model, images, threads=1), logits(equalize(model), images, threads=1))
 
 
 @settings(max_examples=10)
@@ -79,7 +80,7 @@ def test_folding_in_float64_is_exact_to_float64():
     model = randomized(layers, (1, 3, 3), rng, np.float64)
     images = rng.random((5, 3, 3))
     np.testing.assert_allclose(
-        fold_batch_norm(model).logits(images), model.logits(images), rtol=1e-12, atol=1e-12
+        logits(fold_batch_norm(model), images), logits(model, images), rtol=1e-12, atol=1e-12
     )
 
 
@@ -122,7 +123,7 @@ def test_equalization_leaves_dead_channels_alone():
     equal = equalize(model)
     assert (equal.params["conv.w"][2] == 0).all() and (equal.params["point.w"][:, 5] == 0).all()
     assert equal.params["conv.b"][2] == params["conv.b"][2]
-    assert_same(model.logits(images), equal.logits(images))
+    assert_same(logits(model, images), logits(equal, images))
 
 
 def weight_noise(model):
@@ -139,13 +140,13 @@ def weight_noise(model):
 def test_equalization_makes_one_scale_for_the_tensor_do():
     model, images = separable(spread=1000.0)
     assert weight_noise(model) > 50 * weight_noise(equalize(model))
-    exact = model.logits(images)
+    exact = logits(model, images)
 
     def error(network):
         params = dict(network.params)
         for name, grid in calibrate(network, images, per_channel=False).items():
             if name in params:
                 params[name] = grid.round_trip(params[name])
-        return np.abs(network.with_params(params).logits(images) - exact).max()
+        return np.abs(logits(network.with_params(params), images) - exact).max()
 
     assert error(model) > 5 * error(equalize(model))

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip import integer
-from tinyzip.data import to_input
-from tinyzip.models import separable_net, student_net
+from tinyzip.nn.models import separable_net, student_net
 from tinyzip.quant.calibrate import calibrate, fit_biases
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -22,6 +21,8 @@ from tinyzip.quant.lowbit import (
 )
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import real
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import logits
 
 seeds = st.integers(0, 2**32 - 1)
 BITS = {"conv2": 2, "fc1": 8, "fc2": 4}
@@ -116,7 +117,7 @@ def test_power_of_two_grids_run_without_a_multiplier_and_nearly_as_well():
     assert float(shifted["input"].scale) == 1 / 256
     program = lower(model, shifted, rounding="shift")
     z = real(integer.run(program, shifted["input"].quantize(to_input(images))), program.output)
-    exact = model.logits(images)
+    exact = logits(model, images)
     assert ((z - exact) ** 2).mean() < 0.01 * exact.var()
 
 

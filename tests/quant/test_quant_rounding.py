@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.data import to_input
-from tinyzip.models import seed_net
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
@@ -23,6 +22,7 @@ from tinyzip.quant.rounding import (
     reconstruction,
     soft_step,
 )
+from tinyzip.train.data import to_input
 
 seeds = st.integers(0, 10**6)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tinyzip.models import seed_net
+from tinyzip.nn.models import seed_net
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.textbook import byte_decode, byte_encode, min_max_decode, min_max_encode, through_bytes
 

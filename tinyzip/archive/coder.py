@@ -33,7 +33,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.refuse import refuse
+from tinyzip.base.refuse import refuse
 
 LOWEST = 1 << 31  # L of (A3)
 WORD = 32  # bits that move at once

@@ -23,8 +23,8 @@ from zlib import crc32
 
 from tinyzip.archive.coder import Decoder, Encoder
 from tinyzip.archive.records import get_program, put_program
+from tinyzip.base.refuse import refuse
 from tinyzip.integer.program import Program
-from tinyzip.refuse import refuse
 
 MARK = b"\x89tz\x1a"
 VERSION = 1

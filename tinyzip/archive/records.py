@@ -19,11 +19,11 @@ import numpy as np
 
 from tinyzip.archive.coder import Decoder, Encoder, Symbols
 from tinyzip.archive.numbers import get_integers, get_number, put_integers, put_number
+from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, ROUNDINGS
 from tinyzip.integer.operators import GlobalAvgPool, Operator
 from tinyzip.integer.program import OPERATORS, Program
-from tinyzip.refuse import refuse
 
 MOST_OPERATORS = 4096
 MOST_NAME = 255  # bytes of UTF-8

@@ -14,8 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.losses import cross_entropy, kl_divergence
-from tinyzip.refuse import is_number, refuse
 
 Array = NDArray[Any]
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.data import to_input
+from tinyzip.base.refuse import is_number, refuse
 from tinyzip.distill.losses import check_soft, distillation
 from tinyzip.distill.transfer import Live, Transfer, record
-from tinyzip.nn.history import History
 from tinyzip.nn.model import AnyModel, Batch, Model
-from tinyzip.nn.shards import Augmentation
-from tinyzip.nn.train import check_examples, fit
-from tinyzip.refuse import is_number, refuse
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import check_examples
+from tinyzip.train.fit import fit
+from tinyzip.train.history import History
+from tinyzip.train.shards import Augmentation
 
 Array = NDArray[Any]
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.data import check_images
-from tinyzip.nn.inference import SHARD, look
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workers import Workers, thread_count
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model
-from tinyzip.refuse import refuse
-from tinyzip.workers import Workers, thread_count
-from tinyzip.workspace import Workspace
+from tinyzip.train.data import check_images
+from tinyzip.train.evaluate import SHARD, look
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]

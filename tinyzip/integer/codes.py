@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.refuse import refuse
+from tinyzip.base.refuse import refuse
 
 
 def whole(value: Any, argument: str, least: int, most: int) -> int:

@@ -31,8 +31,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes
-from tinyzip.refuse import refuse
 
 Rounding = Literal["double", "single", "shift"]
 ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "shift")

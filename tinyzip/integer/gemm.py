@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.scaling import take
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 Product = Literal["integer", "blas"]
 PRODUCTS: tuple[Product, ...] = ("integer", "blas")

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.windows import Padding, Pair, im2col
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import clamp, fold, max_pool2d
 from tinyzip.integer.scaling import Scaling, take
-from tinyzip.windows import Padding, Pair, im2col
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 BAND = 2**22  # bytes of patches at a time, so that large images need no large memory
 

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import refuse
+from tinyzip.base.windows import Padding, Pair, padding_of, pair
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, N_LEAST, N_MOST, ROUNDINGS, Rounding
-from tinyzip.refuse import refuse
-from tinyzip.windows import Padding, Pair, padding_of, pair
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 

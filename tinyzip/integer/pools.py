@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.windows import pad, window_count
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
 from tinyzip.integer.scaling import Scaling, take
-from tinyzip.windows import pad, window_count
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 
 def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, workspace: Workspace) -> NDArray[Any]:

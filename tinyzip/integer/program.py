@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.base.windows import window_count
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.operators import (
@@ -26,8 +28,6 @@ from tinyzip.integer.operators import (
     Weighted,
 )
 from tinyzip.integer.table import table
-from tinyzip.refuse import refuse
-from tinyzip.windows import window_count
 
 Shape = tuple[int, ...]
 OPERATORS = (Conv2d, Linear, MaxPool2d, AvgPool2d, GlobalAvgPool, Flatten, Argmax)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.kernels import Prepared, conv2d, linear
@@ -27,9 +28,8 @@ from tinyzip.integer.operators import (
 )
 from tinyzip.integer.pools import avg_pool2d, clamp, global_avg_pool, max_pool2d
 from tinyzip.integer.program import Program, place
-from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
 
 SHARD = 96  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
@@ -101,7 +101,7 @@ def run(
     trace    give the list of all operators' outputs instead of the last one
     threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in
              `Workers`, whose threads and scratch memory are then used again and again; within their `with`
-             block a program that runs again runs in copies of the process (`tinyzip.processes`)
+             block a program that runs again runs in copies of the process (`tinyzip.machine.processes`)
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
     """
     check(program, codes)

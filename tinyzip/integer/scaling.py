@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import Rounding
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 Column = NDArray[np.int64]  # (F, 1)
 

@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyzip.base.windows import strided, window_count
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, MaxPool2d, ReLU
@@ -33,8 +35,6 @@ from tinyzip.nn.ops.checks import Array, Shape, check_array
 from tinyzip.nn.ops.conv import input_gradient, weight_gradient
 from tinyzip.nn.ops.patches import Geometry, geometry, patch_blocks
 from tinyzip.nn.ops.sums import total
-from tinyzip.windows import strided, window_count
-from tinyzip.workspace import Workspace
 
 
 class Kept(NamedTuple):

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_lengths
-from tinyzip.refuse import refuse
-from tinyzip.workspace import Workspace
 
 Arrays = dict[str, Array]
 Output = tuple[Array, Any]  # y, cache

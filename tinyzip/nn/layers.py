@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.refuse import is_number, refuse
+from tinyzip.base.windows import padding_of, pair, window_count
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Gradients, Layer, Output, check_image, check_sizes
 from tinyzip.nn.ops import FRESH
 from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 from tinyzip.nn.ops.patches import check_groups
 from tinyzip.nn.ops.pool import pool_windows
-from tinyzip.refuse import is_number, refuse
-from tinyzip.windows import padding_of, pair, window_count
-from tinyzip.workspace import Workspace
 
 __all__ = [
     "AvgPool2d",

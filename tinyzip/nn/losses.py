@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.refuse import is_number, refuse
+from tinyzip.base.refuse import is_number, refuse
 
 Array = NDArray[Any]
 

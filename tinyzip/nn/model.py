@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.workspace import Workspace
+from tinyzip.machine.workspace import Workspace
 
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
 

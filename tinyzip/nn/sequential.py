@@ -17,14 +17,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fuse import RectifiedCache, fuse
-from tinyzip.nn.inference import Inference
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops import BatchNormCache
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
-from tinyzip.refuse import refuse
-from tinyzip.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -165,22 +164,6 @@ class Sequential:
             x, _ = layer.forward(self._parts[name], x)
             outputs[name] = x
         return outputs
-
-    def logits(self, images: Array, threads: int | None = None) -> Array:
-        """z (K, N) of images as data sets hold them, computed in shards.
-
-        images   uint8 or floating point, (N, H, W) or (N, C, H, W)
-        threads  None: one for each core, 8 at most; the same bits for any number
-
-        For many batches, one after another, see `nn.inference`.
-        """
-        with Inference(self, threads) as inference:
-            return inference.logits(images)
-
-    def predict(self, images: Array, threads: int | None = None) -> Array:
-        """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
-        classes: Array = np.argmax(self.logits(images, threads), axis=0)
-        return classes
 
     def summary(self) -> str:
         """A table: each layer's output shape, number of parameters, and multiply-accumulates an example."""

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.nn.losses import kl_divergence
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import best_weight_grids
-from tinyzip.refuse import refuse
+from tinyzip.train.evaluate import logits
 
 Array = NDArray[Any]
 Weigh = Callable[[dict[str, int]], int]
@@ -90,11 +91,11 @@ def sensitivity(
     returns  block name -> bits -> nats. Grids are those of least squared error, one step a channel
     """
     model = fold_batch_norm(model)
-    exact = model.logits(images)
+    exact = logits(model, images)
     costs: dict[str, dict[int, float]] = {}
     for name, b, grid in _grids(model, choices):
         params = model.params | {f"{name}.w": grid.round_trip(model.params[f"{name}.w"]).astype(model.dtype)}
-        z = model.with_params(params).logits(images)
+        z = logits(model.with_params(params), images)
         costs.setdefault(name, {})[b] = kl_divergence(z, exact, 1.0)[0]
     return costs
 

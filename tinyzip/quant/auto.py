@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.data import to_input
+from tinyzip.base.refuse import refuse
 from tinyzip.integer import Program
+from tinyzip.machine.workers import Workers
 from tinyzip.nn.losses import kl_divergence
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
@@ -38,8 +39,7 @@ from tinyzip.quant.grid import Grid, check_bits
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.refuse import refuse
-from tinyzip.workers import Workers
+from tinyzip.train.data import to_input
 
 Array = NDArray[Any]
 Bits = int | Mapping[str, int]

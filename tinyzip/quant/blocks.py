@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from tinyzip.base.refuse import refuse
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -30,7 +31,6 @@ from tinyzip.nn.layers import (
     ReLU,
 )
 from tinyzip.nn.sequential import Sequential
-from tinyzip.refuse import refuse
 
 Carrier: TypeAlias = (
     MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.data import to_input
+from tinyzip.base.refuse import refuse
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
-from tinyzip.refuse import refuse
+from tinyzip.train.data import to_input
 
 Array = NDArray[Any]
 Bits = int | Mapping[str, int]

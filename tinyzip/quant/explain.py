@@ -31,14 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
-from tinyzip.data import to_input
+from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.twin import float_twin, named, real, step_of, weight_scales
-from tinyzip.refuse import refuse
+from tinyzip.train.data import to_input
 
 Array = NDArray[Any]
 CHUNK = 200  # images at a time

@@ -40,7 +40,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.refuse import refuse
+from tinyzip.base.refuse import refuse
 
 Real = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]

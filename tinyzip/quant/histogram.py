@@ -17,8 +17,8 @@ what a ReLU gives, are only counted: every grid holds them without error.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.quant.grid import SMALLEST_SCALE, check_finite
-from tinyzip.refuse import refuse
 
 HALF = 32768  # bins on each side of zero
 

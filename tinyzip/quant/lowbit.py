@@ -31,12 +31,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import fit_biases, weight_grids
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Codes, Grid, check_bits, check_finite
-from tinyzip.refuse import refuse
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
+from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
@@ -38,7 +39,6 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, Carrier, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
-from tinyzip.refuse import refuse
 
 INT32_MOST = 2**31 - 1
 

@@ -31,8 +31,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.refuse import refuse
-from tinyzip.workspace import Fresh, Workspace
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import Fresh, Workspace
 
 Rule = Literal["lsq", "pact", "straight-through"]
 RULES: tuple[Rule, ...] = ("lsq", "pact", "straight-through")

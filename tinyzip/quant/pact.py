@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.refuse import refuse
 from tinyzip.quant.lsq import fake_quantize, fake_quantize_backward
-from tinyzip.refuse import refuse
 
 
 def _codes(alpha: Any, bits: int) -> int:

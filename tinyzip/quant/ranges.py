@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfc, lambertw
 
+from tinyzip.base.refuse import refuse
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.histogram import HALF, Histogram
-from tinyzip.refuse import refuse
 
 Range = tuple[float, float]
 EMPTY = 1e-4

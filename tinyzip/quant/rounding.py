@@ -35,16 +35,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from tinyzip.data import to_input
+from tinyzip.base.refuse import refuse
+from tinyzip.base.windows import im2col, pad
+from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import Conv2d, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
-from tinyzip.refuse import refuse
-from tinyzip.windows import im2col, pad
-from tinyzip.workers import Workers
+from tinyzip.train.data import to_input
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import check_bits, check_finite
-from tinyzip.refuse import is_number, refuse
 
 
 def min_max_encode(x: ArrayLike, bits: int) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.refuse import refuse
-from tinyzip.workspace import FRESH as FRESH
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import FRESH as FRESH
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]

@@ -4,7 +4,7 @@ y[f, oh, ow, n] = b[f] + Σ_{c,i,j} w[f, c, i, j] · x̄[c, oh·sh + i, ow·sw +
 
 with x̄ the image x in a border of zeros. (What neural networks call convolution is the textbook's
 correlation: the kernel is not flipped.) With the windows written out as a matrix of patches
-(`tinyzip.windows`), C1 is y = w·patches + b, and the derivatives are those of any linear map
+(`tinyzip.base.windows`), C1 is y = w·patches + b, and the derivatives are those of any linear map
 [Goodfellow, Bengio, Courville, Deep Learning, 2016, §9.5]:
 
 dw = dy·patchesᵀ,   db = Σ_p dy,   dx = col2im(wᵀ·dy)                                          (C2)
@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.windows import col2im
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import FRESH, Array, check_array
 from tinyzip.nn.ops.depthwise import depthwise, depthwise_backward
 from tinyzip.nn.ops.patches import Geometry, blocks, geometry, patch_blocks
 from tinyzip.nn.ops.sums import total
-from tinyzip.windows import col2im
-from tinyzip.workspace import Workspace
 
 
 def multiply_patches(w: Array, x: Array, at: Geometry, y: Array, workspace: Workspace) -> None:

@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.nn.ops.sums import total
-from tinyzip.refuse import refuse
-from tinyzip.workspace import Workspace
 
 
 def linear(x: Array, w: Array, b: Array | None = None, workspace: Workspace = FRESH) -> Array:

@@ -20,11 +20,11 @@ from itertools import groupby
 
 import numpy as np
 
+from tinyzip.base.windows import strided
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.shifts import Windows, reach, shifts
 from tinyzip.nn.ops.sums import dot
-from tinyzip.windows import strided
-from tinyzip.workspace import Workspace
 
 TILE = 16  # columns at a time, at most
 BLOCK = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache

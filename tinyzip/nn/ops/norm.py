@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyzip.base.refuse import is_number, refuse
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import FRESH, Array, check_activations, check_array
 from tinyzip.nn.ops.sums import dot, total
-from tinyzip.refuse import is_number, refuse
-from tinyzip.workspace import Workspace
 
 
 class BatchNormCache(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.base.windows import Padding, Pair, pad, padding_of, pair, window_count, windows
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import Array, check_activations, check_array
 from tinyzip.nn.ops.shifts import Windows
-from tinyzip.refuse import refuse
-from tinyzip.windows import Padding, Pair, pad, padding_of, pair, window_count, windows
-from tinyzip.workspace import Workspace
 
 BLOCK = 2**21  # bytes of patches at a time: measured, one to two times a core's second-level cache
 

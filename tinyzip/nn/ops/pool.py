@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse
+from tinyzip.base.windows import padding_of, pair, window_count
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
 from tinyzip.nn.ops.shifts import Windows, reach, shifts
-from tinyzip.refuse import refuse
-from tinyzip.windows import padding_of, pair, window_count
-from tinyzip.workspace import Workspace
 
 
 def pool_windows(shape: Shape, kernel: Any, stride: Any, padding: Any, operation: str) -> Windows:

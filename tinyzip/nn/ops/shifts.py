@@ -8,7 +8,7 @@ where the shifted image hangs over the border, the slice is simply shorter.
 
 from collections.abc import Iterator
 
-from tinyzip.windows import Padding, Pair
+from tinyzip.base.windows import Padding, Pair
 
 Slices = tuple[slice, slice]
 Windows = tuple[Pair, Pair, Pair, Padding, Pair]  # size, kernel, stride, padding, outputs

@@ -6,8 +6,8 @@ its einsum is no faster and forgets a digit. BLAS keeps many partial sums at onc
 
 import numpy as np
 
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import Array
-from tinyzip.workspace import Workspace
 
 
 def total(a: Array, workspace: Workspace) -> Array:

@@ -1,0 +1,228 @@
+"""Copies of the process answer like the process itself, and none outlives it."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyzip.machine.processes import Processes, is_shared, shared
+from tinyzip.machine.workers import Workers
+
+
+def pids(items):
+    return [(item, os.getpid()) for item in items]
+
+
+def alive(pid):
+    """Is there such a process, other than one that only waits to be noticed?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def pair():
+    made = []
+
+    def make(function, count=2):
+        made.append(Processes(function, count))
+        return made[-1]
+
+    yield make
+    for processes in made:
+        processes.close()
+
+
+@settings(max_examples=20)
+@given(count=st.integers(1, 4), sizes=st.lists(st.integers(0, 9), min_size=1, max_size=3))
+def test_results_come_in_the_order_of_the_items_dealt_like_cards(count, sizes):
+    processes = Processes(pids, count)
+    try:
+        for size in sizes:
+            answers = processes.map(list(range(size)))
+            assert [item for item, _ in answers] == list(range(size))
+            workers = [pid for _, pid in answers]
+            assert workers[::count] == [os.getpid()] * len(workers[::count])
+            assert len(set(workers)) == min(count, size)
+            assert all(workers[t::count] == workers[t : t + 1] * len(workers[t::count]) for t in range(count))
+    finally:
+        processes.close()
+
+
+@given(
+    shape=st.lists(st.integers(0, 4), max_size=3).map(tuple),
+    dtype=st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
+)
+def test_shared_memory_is_zeros_of_any_shape_and_dtype_and_knows_its_views(shape, dtype):
+    array = shared(shape, dtype)
+    assert (array.shape, array.dtype) == (shape, dtype) and not array.any()
+    array[...] = 1
+    assert array.all()
+    assert is_shared(array) and is_shared(array.reshape(-1)[:1][None])
+    plain = np.zeros(shape, dtype)
+    assert not is_shared(plain) and not is_shared(plain[None]) and not is_shared(array.copy())
+    assert not is_shared(np.frombuffer(b"12345678", np.uint8))
+
+
+def test_both_sides_see_shared_memory_and_nothing_else_that_is_written_later(pair):
+    together, apart = shared((2,), np.int64), np.zeros(2, np.int64)
+
+    def look(items):
+        for i in items:
+            together[i] += 10
+            apart[i] += 10
+        return [(int(together.sum()), int(apart[i])) for i in items]
+
+    processes = pair(look)
+    processes.map([0, 1])
+    together[:], apart[:] = 100, 5
+    assert processes.map([0, 1])[1] in [(210, 20), (220, 20)]  # to the copy its own item was 10
+    assert together.tolist() == [110, 110] and apart.tolist() == [15, 5]
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_an_error_in_any_process_is_raised_and_the_next_map_begins_anew(pair, where):
+    def divide(items):
+        return [(1 / item, os.getpid()) for item in items]
+
+    processes = pair(divide)
+    (_, first), (_, copy) = processes.map([1, 1])
+    items = [1, 1]
+    items[where] = 0
+    with pytest.raises(ZeroDivisionError):
+        processes.map(items)
+    assert not alive(copy)
+    (_, again), (_, other) = processes.map([1, 1])
+    assert again == first == os.getpid() and other not in (first, copy)
+
+
+def test_a_copy_that_is_killed_is_missed_and_replaced(pair):
+    def end(items):
+        if 9 in items and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return items
+
+    here = os.getpid()
+    processes = pair(end)
+    with pytest.raises(RuntimeError, match="has ended before its answer"):
+        processes.map([1, 9])
+    assert processes.map([1, 2]) == [1, 2]
+
+
+def test_a_copy_that_ended_between_two_questions_is_missed_too(pair):
+    processes = pair(pids)
+    (_, _), (_, copy) = processes.map([0, 1])
+    os.kill(copy, signal.SIGKILL)
+    os.waitid(os.P_PID, copy, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(RuntimeError, match=f"process {copy}, .* has ended"):
+        processes.map([0, 1])
+    assert processes.map([0, 1])[1][1] not in (copy, os.getpid())
+
+
+def test_an_answer_that_cannot_be_sent_is_an_error_and_no_silence(pair):
+    with pytest.raises(Exception, match=r"pickle|local object"):
+        pair(lambda items: [lambda: 0 for _ in items]).map([0, 1])
+
+
+def test_a_copy_that_sleeps_between_two_questions_wakes_up(pair, monkeypatch):
+    monkeypatch.setattr("tinyzip.machine.processes.AWAKE", 0.0)
+    processes = pair(pids)
+    answers = [processes.map([0, 1]) for _ in range(20)]
+    assert answers == answers[:1] * 20
+
+
+def test_ctrl_c_is_left_to_the_process_that_asks(pair):
+    processes = pair(pids)
+    (_, _), (_, copy) = processes.map([0, 1])
+    os.kill(copy, signal.SIGINT)
+    assert processes.map([0, 1])[1] == (1, copy)
+
+
+def test_signals_that_the_caller_has_blocked_stay_blocked(pair):
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pair(pids).map([0, 1])
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == usual | {signal.SIGINT}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
+def test_copies_end_where_nobody_waits_for_children(pair):
+    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        processes = pair(pids, 3)
+        copies = {pid for _, pid in processes.map([0, 1, 2])} - {os.getpid()}
+        processes.close()
+        assert len(copies) == 2 and not any(map(alive, copies))
+    finally:
+        signal.signal(signal.SIGCHLD, usual)
+
+
+def test_no_more_copies_are_made_than_have_something_to_do(pair, forks):
+    processes = pair(pids, 8)
+    for items, copies in ((0, 0), (1, 0), (3, 2), (2, 2), (20, 7)):
+        processes.map(list(range(items)))
+        assert len(forks) == copies
+
+
+def test_close_ends_every_copy(pair):
+    processes = pair(pids, 4)
+    copies = {pid for _, pid in processes.map([0, 1, 2, 3])} - {os.getpid()}
+    assert len(copies) == 3 and all(map(alive, copies))
+    processes.close()
+    assert not any(map(alive, copies))
+
+
+def test_copies_end_while_younger_ones_live_that_know_their_lines(pair):
+    older, younger = pair(pids), pair(pids)
+    (_, _), (_, first) = older.map([0, 1])
+    (_, _), (_, second) = younger.map([0, 1])
+    older.close()
+    assert not alive(first) and younger.map([0, 1])[1] == (1, second)
+
+
+def test_the_end_of_a_with_block_of_workers_ends_their_copies():
+    with Workers(3) as workers:
+        processes = workers.processes(lambda item, workspace: os.getpid())
+        copies = set(processes.map([0, 1, 2])) - {os.getpid()}
+    assert len(copies) == 2 and not any(map(alive, copies))
+
+
+def test_workers_forget_the_functions_of_copies_that_have_ended():
+    class Identity:
+        def __call__(self, item, workspace):
+            return item
+
+    pytest.importorskip("threadpoolctl")
+    workers, past = Workers(2), []
+    for _ in range(3):
+        with workers:
+            function = Identity()
+            assert workers.copies("key", function) is None
+            assert workers.copies("key", function).map([0, 1]) == [0, 1]
+        past.append(weakref.ref(function))
+        del function
+    gc.collect()
+    assert [reference() for reference in past] == [None] * 3
+
+
+def test_copies_notice_that_their_process_was_killed():
+    code = """if True:
+        import os
+        from tinyzip.machine.processes import Processes
+        copies = Processes(lambda items: [os.getpid() for _ in items], 3)
+        print(*copies.map([0, 1, 2]), flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    # Copies hold the pipe of the output as well: it ends when they all have.
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == -signal.SIGKILL and len(set(result.stdout.split())) == 3

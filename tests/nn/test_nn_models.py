@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from tinyzip.nn import models
+
+NETWORKS = ["seed_net", "student_net", "wide_net", "lenet5", "vgg_net", "separable_net", "wide_mlp"]
+
+
+def parameters(net):
+    return sum(array.size for array in net.params.values())
+
+
+def test_the_seed_net_has_21840_parameters_and_the_names_everyone_uses():
+    net = models.seed_net()
+    assert parameters(net) == 21_840
+    assert list(net.layers) == [
+        "conv1",
+        "relu1",
+        "pool1",
+        "conv2",
+        "relu2",
+        "pool2",
+        "flatten",
+        "fc1",
+        "relu3",
+        "fc2",
+    ]
+    assert net.params["conv2.w"].shape == (20, 10, 5, 5)
+    assert net.params["fc1.w"].shape == (50, 320)
+
+
+def test_the_student_has_half_of_every_width():
+    shapes = {key: array.shape for key, array in models.student_net().params.items()}
+    assert [shapes[f"{name}.b"] for name in ("conv1", "conv2", "fc1", "fc2")] == [(5,), (10,), (25,), (10,)]
+    assert list(models.student_net().layers) == list(models.seed_net().layers)
+
+
+def test_the_wide_net_is_the_seed_net_with_65558_parameters():
+    assert list(models.wide_net().layers) == list(models.seed_net().layers)
+    assert parameters(models.wide_net()) == 65_558
+
+
+def test_lenet5_has_the_parameters_of_its_textbook_form():
+    assert parameters(models.lenet5()) == 61_706
+
+
+def test_the_wide_mlp_is_784_1200_1200_10():
+    weights = [a.shape for key, a in models.wide_mlp().params.items() if key.endswith(".w")]
+    assert weights == [(1200, 784), (1200, 1200), (10, 1200)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("shape", "classes"), [((1, 28, 28), 10), ((3, 32, 32), 100), ((2, 17, 23), 3)])
+def test_every_network_fits_other_images_and_class_counts(name, shape, classes):
+    net = getattr(models, name)(np.random.default_rng(1), shape, classes)
+    z, caches = net.forward(np.ones((*shape, 2), np.float32), train=True)
+    assert z.shape == (classes, 2) and np.isfinite(z).all()
+    assert set(net.backward(np.ones_like(z), caches)) == set(net.trainable())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_a_generator_the_seed_is_0(name):
+    make = getattr(models, name)
+    first, same, other = make(), make(np.random.default_rng(0)), make(np.random.default_rng(1))
+    for key, array in first.params.items():
+        np.testing.assert_array_equal(array, same.params[key])
+    assert any((array != other.params[key]).any() for key, array in first.params.items())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_name_of_a_layer_is_used_twice(name):
+    net = getattr(models, name)()
+    assert len(set(net.layers)) == len(net.layers)
+    assert list(net.layers)[-1].startswith("fc")
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 4, 4)])
+def test_images_that_are_too_small_or_none_are_refused(shape):
+    with pytest.raises(ValueError, match="found"):
+        models.seed_net(shape=shape)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "shape", [None, (), 28, (28, 28), [1, 28, 28], (0, 28, 28), (1, 28, "28"), (1, 28.0, 28)]
+)
+def test_what_is_not_the_shape_of_one_image_is_refused(name, shape):
+    with pytest.raises(ValueError, match=r"shape: found .*, needed "):
+        getattr(models, name)(shape=shape)

@@ -1,0 +1,185 @@
+"""Augmentation is SciPy's bilinear interpolation, only faster, and repeats with its seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from tinyzip.machine.workspace import Workspace
+from tinyzip.train import augment
+from tinyzip.train.augment import Augment, gaussian, sample
+
+SHAPES = hnp.array_shapes(min_dims=3, max_dims=4, min_side=1, max_side=9)
+DTYPES = st.sampled_from([np.uint8, np.float32, np.float64])
+STRONG = Augment(shift=2, rotation=25, scale=0.3, elastic=(20, 3))
+
+
+def images_of(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    if dtype == np.uint8:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    return rng.normal(size=shape).astype(dtype)
+
+
+def places_of(strength, N, H, W, rng):
+    """All of the random numbers, and where they make N images look."""
+    return strength.places(strength.draw(N, rng), H, W, rng)
+
+
+def assert_equal_up_to_rounding(found, expected):
+    """float32 places are off by up to a few 1e-6 pixels, so bytes may round the other way, by one."""
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    if found.dtype == np.uint8:
+        assert np.abs(found.astype(int) - expected).max() <= 1
+        assert (found != expected).mean() < 0.01
+    else:
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@given(SHAPES, DTYPES, st.integers(0, 99))
+def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
+    images = images_of(shape, dtype, seed)
+    rng = np.random.default_rng(seed)
+    N, H, W = shape[0], *shape[-2:]
+    rows = rng.uniform(-3, H + 2, (N, H, W)).astype(np.float32)
+    columns = rng.uniform(-3, W + 2, (N, H, W)).astype(np.float32)
+    expected = np.empty_like(images)
+    for place in np.ndindex(shape[:-2]):
+        where = [rows[place[0]], columns[place[0]]]
+        ndimage.map_coordinates(images[place], where, expected[place], order=1, mode="grid-constant")
+    sample(images, np.stack([rows, columns]), moved := np.empty_like(images))
+    assert_equal_up_to_rounding(moved, expected)
+
+
+@given(SHAPES, DTYPES, st.integers(0, 99))
+def test_shift_rotation_and_scale_are_scipys_affine_transform(shape, dtype, seed):
+    images = images_of(shape, dtype, seed)
+    rng = np.random.default_rng(seed)
+    N = shape[0]
+    moved = Augment(shift=2, rotation=25, scale=0.3)(images, np.random.default_rng(seed))
+    theta, s = np.deg2rad(rng.uniform(-25, 25, N)), rng.uniform(0.7, 1.3, N)
+    t = rng.uniform(-2, 2, (2, N))
+    centre = (np.array(shape[-2:]) - 1) / 2
+    expected = np.empty_like(images)
+    for place in np.ndindex(shape[:-2]):
+        n = place[0]
+        back = np.array([[np.cos(theta[n]), np.sin(theta[n])], [-np.sin(theta[n]), np.cos(theta[n])]]) / s[n]
+        offset = centre - back @ (centre + t[:, n])
+        ndimage.affine_transform(
+            images[place], back, offset, output=expected[place], order=1, mode="grid-constant"
+        )
+    assert_equal_up_to_rounding(moved, expected)
+
+
+@given(st.integers(1, 40), st.floats(0.3, 9))
+def test_the_gaussian_matrix_filters_as_scipy_does(length, sigma):
+    u = np.random.default_rng(length).uniform(-1, 1, (length, 7))
+    expected = ndimage.gaussian_filter1d(u, sigma, axis=0, mode="constant")
+    np.testing.assert_allclose(gaussian(length, sigma) @ u, expected, atol=1e-6)
+
+
+def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
+    rows, columns = places_of(Augment(elastic=(30, 3)), 2, 12, 15, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    rng.uniform(size=8)  # angles, sizes and shifts of two images, all of no strength
+    u = 2 * rng.random((2, 2, 12, 15), np.float32).swapaxes(0, 1) - 1
+    field = 30 * ndimage.gaussian_filter(u, (0, 0, 3, 3), mode="constant")
+    np.testing.assert_allclose(rows - np.arange(12)[:, None], field[0], atol=1e-4)
+    np.testing.assert_allclose(columns - np.arange(15), field[1], atol=1e-4)
+    assert np.abs(field).max() > 0.5
+
+
+@given(SHAPES, DTYPES)
+def test_no_strength_is_the_identity_to_the_bit_in_a_new_array(shape, dtype):
+    images = images_of(shape, dtype)
+    same = Augment()(images, np.random.default_rng(0))
+    assert same.tobytes() == images.tobytes() and same.dtype == images.dtype
+    assert not np.shares_memory(same, images)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_places_of_no_strength_sample_the_image_itself(dtype):
+    images = images_of((3, 2, 7, 4), dtype)
+    sample(images, places_of(Augment(), 3, 7, 4, np.random.default_rng(0)), moved := np.empty_like(images))
+    np.testing.assert_array_equal(moved, images)
+
+
+@given(SHAPES, DTYPES, st.integers(0, 9))
+def test_the_same_seed_gives_the_same_bits_and_leaves_the_images_alone(shape, dtype, seed):
+    images = images_of(shape, dtype)
+    before = images.copy()
+    first, second = (STRONG(images, np.random.default_rng(seed)) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    assert first.dtype == images.dtype and first.shape == images.shape
+    np.testing.assert_array_equal(images, before)
+
+
+def test_every_image_is_moved_by_a_draw_of_its_own():
+    images = np.repeat(images_of((1, 9, 9), np.float32), 200, axis=0)
+    assert len(np.unique(STRONG(images, np.random.default_rng(0)), axis=0)) == 200
+
+
+def test_the_channels_of_an_image_move_together():
+    images = np.repeat(images_of((5, 1, 9, 9), np.uint8), 3, axis=1)
+    moved = STRONG(images, np.random.default_rng(0))
+    np.testing.assert_array_equal(moved, moved[:, :1].repeat(3, axis=1))
+    np.testing.assert_array_equal(moved[:, 0], STRONG(images[:, 0], np.random.default_rng(0)))
+
+
+@given(SHAPES, DTYPES, st.integers(1, 200))
+def test_portions_and_scratch_memory_do_not_change_a_bit(shape, dtype, portion):
+    images = images_of(shape, dtype)
+    whole = STRONG(images, np.random.default_rng(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augment, "PORTION", portion)
+        workspace = Workspace()
+        for _ in range(3):
+            workspace.reset()
+            moved = STRONG(images, np.random.default_rng(0), workspace)
+            assert moved.tobytes() == whole.tobytes()
+            assert not np.shares_memory(moved, images)
+
+
+def test_strengths_stay_within_what_was_asked():
+    rng, N, H, W = np.random.default_rng(3), 4000, 9, 5
+    centre = np.array([4.0, 2.0])
+    rows, columns = places_of(Augment(shift=2), N, H, W, rng)
+    shift = centre[:, None] - np.array([rows[:, 4, 2], columns[:, 4, 2]])
+    assert 1.95 < np.abs(shift).max() <= 2
+    rows, columns = places_of(Augment(rotation=30), N, H, W, rng)
+    angle = np.rad2deg(np.arctan2(rows[:, 4, 3] - rows[:, 4, 2], columns[:, 4, 3] - columns[:, 4, 2]))
+    assert -30.001 < angle.min() < -29 and 29 < angle.max() < 30.001
+    rows, columns = places_of(Augment(scale=0.25), N, H, W, rng)
+    size = 1 / (rows[:, 5, 2] - rows[:, 4, 2])
+    assert 0.7499 < size.min() < 0.76 and 1.24 < size.max() < 1.2501
+
+
+@pytest.mark.parametrize(
+    "strengths",
+    [
+        {"shift": -1},
+        {"rotation": float("nan")},
+        {"rotation": float("inf")},
+        {"scale": 1},
+        {"scale": -0.1},
+        {"shift": "2"},
+        {"elastic": (1, 0)},
+        {"elastic": (-1, 2)},
+        {"elastic": 3},
+        {"elastic": (1, 2, 3)},
+    ],
+)
+def test_impossible_strengths_are_refused(strengths):
+    with pytest.raises(ValueError, match=f"Augment: {next(iter(strengths))}: found .+, needed"):
+        Augment(**strengths)
+
+
+def test_what_are_no_images_and_no_generator_is_refused():
+    good, rng = np.zeros((2, 3, 3), np.uint8), np.random.default_rng(0)
+    for images, error in ((good[0], ValueError), (good[:0], ValueError), (good.astype(int), TypeError)):
+        with pytest.raises(error, match="Augment: images"):
+            Augment(shift=1)(images, rng)
+    with pytest.raises(TypeError, match="Augment: rng"):
+        Augment(shift=1)(good, 5)

@@ -1,0 +1,100 @@
+"""Splitting and batching lose and mix up nothing; what cannot be learnt from is refused at the door."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tinyzip.train.data import Dataset, batches, split, to_input
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "error"),
+    [
+        (np.zeros((0, 2, 2), np.uint8), np.zeros(0, int), ValueError),
+        (np.zeros((2, 2), np.uint8), np.zeros(2, int), ValueError),
+        (np.zeros((2, 2, 2), np.int16), np.zeros(2, int), TypeError),
+        ([[[0]]], np.zeros(1, int), TypeError),
+        (np.full((2, 2, 2), np.nan), np.zeros(2, int), ValueError),
+        (np.full((2, 2, 2), np.inf, np.float32), np.zeros(2, int), ValueError),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros(3, int), ValueError),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros((2, 1), int), ValueError),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros(2), TypeError),
+        (np.zeros((2, 2, 2), np.uint8), [0, 1], TypeError),
+        (np.zeros((2, 2, 2), np.uint8), np.array([0, -1]), ValueError),
+    ],
+)
+def test_a_data_set_refuses_what_cannot_be_learnt_from(images, labels, error):
+    with pytest.raises(error, match="Dataset: "):
+        Dataset(images, labels)
+
+
+@given(st.integers(2, 40), st.data())
+def test_a_split_loses_and_repeats_no_example(N, data):
+    count = data.draw(st.integers(1, N - 1))
+    everything = Dataset(np.arange(N, dtype=np.uint8).reshape(N, 1, 1), np.arange(N) * 2)
+    training, validation = split(everything, count, np.random.default_rng(N))
+    assert len(training) == N - count and len(validation) == count
+    for part in (training, validation):
+        np.testing.assert_array_equal(part.labels, part.images[:, 0, 0].astype(int) * 2)
+    assert sorted([*training.labels, *validation.labels]) == list(everything.labels)
+
+
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9))
+def test_batches_show_every_index_once_and_repeat_with_their_seed(N, batch, seed):
+    cut = list(batches(N, batch, np.random.default_rng(seed)))
+    assert sorted(np.concatenate(cut)) == list(range(N))
+    assert [len(part) for part in cut[:-1]] == [batch] * (len(cut) - 1) and 0 < len(cut[-1]) <= batch
+    again = list(batches(N, batch, np.random.default_rng(seed)))
+    np.testing.assert_array_equal(np.concatenate(cut), np.concatenate(again))
+
+
+def test_split_and_batches_refuse_impossible_counts_and_generators():
+    dataset, rng = Dataset(np.zeros((4, 1, 1), np.uint8), np.zeros(4, int)), np.random.default_rng(0)
+    for count in (0, 4, -1, 1.5):
+        with pytest.raises(ValueError, match="split: count"):
+            split(dataset, count, rng)
+    for N, batch in ((0, 1), (4, 0), (4, -2), (4.0, 1)):
+        with pytest.raises(ValueError, match="batches: "):
+            batches(N, batch, rng)
+    with pytest.raises(TypeError, match="Generator"):
+        split(dataset, 1, 7)
+    with pytest.raises(TypeError, match="Generator"):
+        batches(4, 1, np.random.RandomState(0))
+    with pytest.raises(TypeError, match="split: dataset"):
+        split(dataset.images, 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="split: count: found True"):
+        split(dataset, True, np.random.default_rng(0))
+
+
+def test_labels_beyond_int64_are_refused():
+    with pytest.raises(ValueError, match="Dataset: labels"):
+        Dataset(np.zeros((2, 3, 3), np.uint8), np.array([0, 2**63], np.uint64))
+
+
+def test_every_byte_becomes_the_float_nearest_to_k_over_255():
+    x = to_input(np.arange(256, dtype=np.uint8).reshape(2, 8, 16))
+    assert x.shape == (1, 8, 16, 2) and x.dtype == np.float32
+    exact = (np.arange(256) / 255).astype(np.float32)
+    np.testing.assert_array_equal(x, np.moveaxis(exact.reshape(2, 8, 16), 0, -1)[None])
+
+
+@given(hnp.array_shapes(min_dims=3, max_dims=4, max_side=4))
+def test_to_input_puts_the_batch_last_and_leaves_floats_alone(shape):
+    images = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+    x = to_input(images)
+    assert x.dtype == np.float32 and x.flags.c_contiguous and not np.shares_memory(x, images)
+    np.testing.assert_array_equal(x if len(shape) == 4 else x[0], np.moveaxis(images, 0, -1))
+
+
+def test_to_input_refuses_what_are_no_images():
+    for images, error in (
+        (np.zeros((2, 2), np.uint8), ValueError),
+        (np.zeros((0, 2, 2), np.uint8), ValueError),
+        (np.zeros((2, 0, 2)), ValueError),
+        (np.zeros((2, 2, 2), int), TypeError),
+        ([[[1.0]]], TypeError),
+    ):
+        with pytest.raises(error, match="to_input: images"):
+            to_input(images)

@@ -1,0 +1,116 @@
+"""A training that is killed or interrupted, or whose disk is full, keeps its last good checkpoint."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import killed
+import pytest
+from resumable import EPOCHS, Interrupt, train
+from tiny import bytes_of
+
+from tinyzip.train.checkpoint import read
+
+
+def test_a_training_killed_at_24_random_moments_ends_with_the_undisturbed_bits(tmp_path):
+    path = tmp_path / "file"
+    folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    result = subprocess.run(
+        [sys.executable, killed.__file__, str(path), "1", "24"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(folders), "OPENBLAS_NUM_THREADS": "1"},
+    )
+    kills, digest = result.stdout.split()
+    assert int(kills) >= 20
+    assert digest == killed.train(tmp_path / "none", threads=1, save=False)
+
+
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path):
+    path = tmp_path / "file"
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=r"resume='.*file'"):
+        train(augment=Interrupt(5), checkpoint=path)
+    assert signal.getsignal(signal.SIGINT) is handler
+    meta, _ = read(path)
+    assert (meta["epoch"], meta["step"]) == (1, 2)
+    model, history = train(augment=Interrupt(0), resume=path)
+    straight, straight_history = train(augment=Interrupt(0))
+    assert bytes_of(model) == bytes_of(straight)
+    assert history.loss == straight_history.loss
+    assert history.lr == straight_history.lr
+
+
+def test_ctrl_c_during_validation_of_the_last_epoch_still_saves(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(KeyboardInterrupt):
+        train(augment=Interrupt(9), checkpoint=path)
+    assert bytes_of(train(augment=Interrupt(0), resume=path)[0]) == bytes_of(train(augment=Interrupt(0))[0])
+
+
+def test_ctrl_c_when_no_step_is_left_is_not_forgotten(tmp_path):
+    path = tmp_path / "file"
+
+    def press(epoch):
+        if epoch.epoch == EPOCHS:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="the training is saved"):
+        train(checkpoint=path, callbacks=[press])
+    assert bytes_of(train(resume=path)[0]) == bytes_of(train()[0])
+
+
+def test_a_second_ctrl_c_does_not_wait_and_leaves_no_file_half_written(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(KeyboardInterrupt):
+        train(augment=Interrupt(5, times=2), checkpoint=path)
+    meta, _ = read(path)
+    assert (meta["epoch"], meta["step"]) == (1, 0)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_training_outside_the_main_thread_leaves_signals_alone(tmp_path):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(train(checkpoint=tmp_path / "file")))
+    thread.start()
+    thread.join()
+    assert bytes_of(results[0][0]) == bytes_of(train()[0])
+
+
+def test_a_full_disk_stops_the_training_and_leaves_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "file"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(epoch):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+
+    try:
+        with pytest.raises(OSError, match="too large"):
+            train(checkpoint=path, callbacks=[fill])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read(path)[0]["epoch"] == 1
+    assert bytes_of(train(resume=path)[0]) == bytes_of(train()[0])
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_training_before_it_begins(tmp_path):
+    steps = []
+    with pytest.raises(FileNotFoundError):
+        train(checkpoint=tmp_path / "folder" / "file", augment=lambda images, rng: steps.append(1))
+    assert not steps
+
+
+def test_a_folder_where_no_new_file_can_be_made_stops_the_training_before_it_goes_on(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path, augment=Interrupt(0))
+    before = path.read_bytes()
+    (tmp_path / ".file.partial").mkdir()
+    never = Interrupt(0)
+    with pytest.raises(IsADirectoryError):
+        train(checkpoint=path, augment=never)
+    assert never.at == 0 and path.read_bytes() == before

@@ -1,0 +1,85 @@
+"""A loss that is not finite stops a training, says where that began, and spoils no checkpoint."""
+
+import numpy as np
+import pytest
+from tiny import IMAGES, LABELS, jitter, network
+
+from tinyzip.train.checkpoint import read
+from tinyzip.train.fit import fit, hard_labels
+
+
+def train(model=None, **options):
+    options = {"epochs": 3, "batch": 16, "progress": False, "threads": 1, "augment": jitter} | options
+    return fit(model or network(), IMAGES, LABELS, rng=np.random.default_rng(3), **options)
+
+
+def poison(at):
+    calls = iter(range(1, at))
+
+    def augment(images, rng):
+        images = images / np.float32(255)
+        if next(calls, None) is None:
+            images[0, 0, 0] = np.nan
+        return images
+
+    return augment
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_loss_that_is_not_finite_stops_with_step_rate_and_place(tmp_path, threads):
+    path = tmp_path / "file"
+    with pytest.raises(
+        FloatingPointError,
+        match=r"epoch 2, step 2 of 3, learning rate 0\.00.*: loss nan, first in the images",
+    ):
+        train(augment=poison(5), checkpoint=path, threads=threads)
+    assert read(path)[0]["epoch"] == 1
+
+
+def test_the_layer_where_infinity_begins_is_named():
+    model = network(noisy=False)
+    params = {name: array.copy() for name, array in model.params.items()}
+    params["linear.w"][...] = 3e38
+    with pytest.raises(FloatingPointError, match=r"epoch 1, step 1 of 3.*first in the output of linear"):
+        train(model=model.with_params(params))
+    params["conv.b"][0] = np.inf
+    with pytest.raises(FloatingPointError, match=r"first in the parameter conv\.b"):
+        train(model=model.with_params(params))
+    with pytest.raises(FloatingPointError, match="loss inf, first in the objective"):
+        train(objective=lambda z, batch: (np.inf, z))
+
+
+def test_a_validation_loss_that_is_not_finite_stops_too_and_keeps_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "file"
+    huge = np.full((4, 6, 6), 3e38, np.float32)
+    with pytest.raises(
+        FloatingPointError, match=r"epoch 1, step 3 of 3, .*validation loss .*, first in the output of conv"
+    ):
+        train(checkpoint=path, validation=(huge, LABELS[:4]))
+    assert (read(path)[0]["epoch"], read(path)[0]["step"]) == (0, 0)
+
+
+def test_no_model_with_parameters_that_are_not_finite_is_given_back():
+    """The last step spoils them, when no loss is left to show it."""
+    losses = []
+
+    def endless_at_last(z, batch):
+        loss, dz = hard_labels(z, batch)
+        losses.append(loss)
+        return loss, dz * np.float32(np.inf if len(losses) == 9 else 1)
+
+    with pytest.raises(FloatingPointError, match=r"epoch 3, step 3 of 3, .*parameter that is not finite"):
+        train(objective=endless_at_last)
+
+
+def test_parameters_that_are_not_finite_are_not_saved_over_good_ones(tmp_path):
+    path = tmp_path / "file"
+
+    def endless(z, batch):
+        loss, dz = hard_labels(z, batch)
+        return loss, dz * np.float32(np.inf)
+
+    with pytest.raises(FloatingPointError, match=r"a parameter that is not finite, first in conv.w"):
+        train(checkpoint=path, checkpoint_seconds=0, objective=endless)
+    meta, _ = read(path)
+    assert (meta["epoch"], meta["step"]) == (0, 0)

@@ -1,0 +1,192 @@
+"""Shards in copies of the process: the same bits, wherever that is safe, and never where it is not."""
+
+import os
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
+
+from tinyzip.distill.student import Distillation
+from tinyzip.distill.student import train as distil
+from tinyzip.distill.transfer import Recorded
+from tinyzip.machine.workers import Workers
+from tinyzip.nn.layers import Flatten
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.train.augment import Augment
+from tinyzip.train.fit import hard_labels
+from tinyzip.train.profile import Clock
+from tinyzip.train.shards import Shards
+from tinyzip.train.state import private
+
+
+@pytest.fixture(autouse=True)
+def shards_of_seven(monkeypatch):
+    monkeypatch.setattr("tinyzip.train.state.shard_size", lambda parameters, batch: 7)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype):
+    options = {"model": network(dtype), "augment": Augment(1, 8, 0.1, (5, 2)), "batch": 23}
+    model, history = train(threads=1, **options)
+    assert not forks
+    others, other_history = train(threads=processes, **options)
+    assert len(forks) == processes - 1
+    assert bytes_of(others) == bytes_of(model) and other_history.loss == history.loss
+
+
+@pytest.fixture
+def seen_by_copies():
+    """A network whose parameters lie in shared memory."""
+    model = network()
+    return model.with_params(private(model)[1])
+
+
+def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):
+    bits = {1: [], 3: []}
+    for threads, found in bits.items():
+        with Workers(threads) as workers:
+            shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 5)
+            for N in (15, 46, 15):
+                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
+    assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
+
+
+def test_the_clock_hears_from_every_process(forks, seen_by_copies):
+    clock = Clock()
+    with Workers(2) as workers:
+        shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 23, clock)
+        for seed in range(2):
+            shards(np.arange(46), (seed,))
+    rows = {pid: dict(rows) for (pid, _), rows in clock.seconds.items()}
+    assert rows.keys() == {os.getpid(), *forks}
+    assert rows[forks[0]]["objective", "forward"] > 0
+
+
+def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(forks):
+    options = {"epochs": 2, "batch": 20, "progress": False, "augment": Augment(1), "recorded": False}
+    bits = [
+        bytes_of(
+            distil(
+                network(), network(), IMAGES, LABELS, rng=np.random.default_rng(3), threads=threads, **options
+            )[0]
+        )
+        for threads in (1, 2)
+    ]
+    assert len(forks) == 1 and bits[0] == bits[1]
+
+
+def test_what_a_callback_changes_is_seen_in_every_process(forks):
+    """A teacher that changes from epoch to epoch, and images that are drawn anew."""
+    bits = []
+    for threads in (1, 2):
+        teacher, images, rng = network(), IMAGES.copy(), np.random.default_rng(0)
+
+        def change(epoch, teacher=teacher, images=images, rng=rng):
+            images[...] = rng.integers(0, 256, images.shape)
+            for array in teacher.params.values():
+                array *= 1.5
+
+        options = {"epochs": 3, "batch": 20, "progress": False, "callbacks": [change], "augment": Augment(1)}
+        student, _ = distil(
+            network(), teacher, images, LABELS, rng=np.random.default_rng(3), threads=threads, **options
+        )
+        bits.append(bytes_of(student))
+    assert len(forks) == 3 and bits[0] == bits[1]
+
+
+def test_fake_quantized_training_in_processes_has_the_bits_of_one_thread(forks):
+    net = network(noisy=False)
+    fake = FakeQuantized.create(net, calibrate(net, IMAGES))
+    bits = [bytes_of(train(model=fake, threads=threads)[0]) for threads in (1, 2)]
+    assert len(forks) == 1 and bits[0] == bits[1]
+
+
+def test_a_loss_that_is_not_finite_is_found_in_processes_too(forks):
+    model = network(noisy=False)
+    model.params["linear.w"][...] = 1e38
+    with pytest.raises(FloatingPointError, match="first in the output of linear"):
+        train(model=model, threads=2)
+    assert len(forks) == 1
+
+
+def test_an_error_in_a_process_reaches_the_caller(forks):
+    with pytest.raises(ValueError, match="Recorded: index"):
+        train(objective=Distillation(Recorded(np.zeros((3, 10), np.float32)), 0.5, 1.0), threads=2)
+    assert len(forks) == 1
+
+
+def test_a_callers_own_functions_may_keep_notes_and_so_stay_in_this_process(forks):
+    met = []
+
+    def objective(z, batch):
+        met.extend(batch.index)
+        return hard_labels(z, batch)
+
+    train(threads=2, objective=objective, epochs=1)
+    assert sorted(met) == list(range(46))
+    train(threads=2, augment=jitter, epochs=1)
+    train(threads=2, augment=partial(jitter), epochs=1)
+    train(
+        threads=2,
+        objective=Distillation(lambda batch: np.zeros((3, len(batch.labels)), np.float32), 0.5, 1.0),
+        epochs=1,
+    )
+    assert not forks
+
+
+def test_a_callers_own_layer_may_keep_notes_and_so_stays_in_this_process(forks):
+    class Noting(Flatten):
+        def forward(self, p, x, **options):
+            met.append(x.shape[-1])
+            return super().forward(p, x, **options)
+
+    met = []
+    net = network()
+    model = Sequential(net.layers | {"flatten": Noting()}, net.params, net.shape)
+    train(model=model, threads=2, epochs=1)
+    assert sum(met) == 46 + 1 and not forks  # and the one image that `fit` looks at first
+
+
+def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatch):
+    straight = bytes_of(train()[0])
+    results = []
+    thread = threading.Thread(target=lambda: results.append(bytes_of(train(threads=2)[0])))
+    thread.start()
+    thread.join()
+    results.append(bytes_of(train(threads=2, batch=7, epochs=1)[0]))  # one shard a batch
+    assert results[0] == straight and not forks
+    monkeypatch.setattr("tinyzip.machine.workers.blas_libraries", lambda: None)
+    assert bytes_of(train(threads=2)[0]) == straight and not forks
+
+
+def test_where_the_system_has_no_room_for_a_process_fewer_do_the_work(forks, monkeypatch):
+    fork = os.fork
+
+    def second_fails():
+        if forks:
+            raise BlockingIOError("no room")
+        return fork()
+
+    straight = bytes_of(train()[0])
+    monkeypatch.setattr("os.fork", second_fails)
+    assert bytes_of(train(threads=3)[0]) == straight
+    assert len(forks) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(forks[0], 0)
+
+
+def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):
+    model, other = network(noisy=False), network(noisy=False)
+    for array in other.params.values():
+        array *= 2
+    with Workers(2) as workers:
+        shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 23)
+        first = shards(np.arange(46), (0,)).loss
+        shards.model = other
+        assert shards(np.arange(46), (0,)).loss != first
+    assert not forks

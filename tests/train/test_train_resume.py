@@ -1,0 +1,95 @@
+"""A training that is stopped and resumed ends with the bits of one that was not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from resumable import EPOCHS, STEPS, start, step, train
+from tiny import IMAGES, LABELS, bytes_of, network
+
+from tinyzip.machine.workers import Workers
+from tinyzip.train.checkpoint import read
+from tinyzip.train.fit import fit
+from tinyzip.train.optim import SGD, AdamW
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(["step", "step", "save", "load", "load in a new process"]), max_size=16))
+def test_any_order_of_steps_saves_and_loads_equals_the_straight_run(tmp_path_factory, operations):
+    path = tmp_path_factory.mktemp("training") / "file"
+    with Workers(1) as workers:
+        training = start(workers)
+        straight = [bytes_of(training.model)]
+        losses = [[]]
+        for _ in range(EPOCHS * STEPS):
+            step(training)
+            straight.append(bytes_of(training.model))
+            losses.append(training.history.loss.copy())
+        training = start(workers)
+        training.save(path)
+        at = saved = 0
+        for operation in operations:
+            if operation == "step" and at < EPOCHS * STEPS:
+                step(training)
+                at += 1
+            elif operation == "save":
+                training.save(path)
+                saved = at
+            elif operation.startswith("load"):
+                if operation != "load":
+                    training = start(workers, seed=99)
+                training.load(path)
+                at = saved
+            assert bytes_of(training.model) == straight[at]
+            assert training.history.loss == losses[at]
+            assert training.epoch * STEPS + training.step == at
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.0), AdamW()])
+def test_a_resumed_training_keeps_its_history_and_gives_the_same_bits(tmp_path, optimizer, threads):
+    path = tmp_path / "file"
+    straight = train(optimizer=optimizer, validation=(IMAGES, LABELS))
+
+    def stop(epoch):
+        if epoch.epoch == 2:
+            raise StopIteration
+
+    with pytest.raises(StopIteration):
+        train(optimizer=optimizer, validation=(IMAGES, LABELS), checkpoint=path, callbacks=[stop])
+    seen = []
+    model, history = train(
+        seed=8,
+        optimizer=optimizer,
+        validation=(IMAGES, LABELS),
+        checkpoint=path,
+        resume=path,
+        threads=threads,
+        callbacks=[seen.append],
+    )
+    assert bytes_of(model) == bytes_of(straight[0])
+    for column in ("epoch", "loss", "validation_loss", "validation_errors", "lr"):
+        assert getattr(history, column) == getattr(straight[1], column)
+    assert [epoch.epoch for epoch in seen] == [3]
+    again, history = train(optimizer=optimizer, resume=path)
+    assert bytes_of(again) == bytes_of(model) and len(history) == 3
+
+
+def test_the_generator_ends_where_it_would_have_ended(tmp_path):
+    rng, other = np.random.default_rng(3), np.random.default_rng(8)
+    options = {"epochs": 2, "batch": 16, "progress": False, "threads": 1}
+    fit(network(), IMAGES, LABELS, rng=rng, checkpoint=tmp_path / "file", **options)
+    fit(network(), IMAGES, LABELS, rng=other, resume=tmp_path / "file", **options)
+    assert rng.random() == other.random()
+
+
+def test_numbers_from_numpy_and_from_python_are_the_same_recipe(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path, optimizer=AdamW(weight_decay=np.float64(0.1)))
+    train(resume=path, optimizer=AdamW(weight_decay=0.1))
+
+
+def test_a_loss_that_is_a_numpy_number_can_be_saved(tmp_path):
+    path = tmp_path / "file"
+    _, history = train(checkpoint=path, objective=lambda z, batch: (np.float32(0.5), np.zeros_like(z)))
+    assert history.loss == read(path)[0]["history"]["loss"] == [0.5] * EPOCHS

@@ -1,0 +1,152 @@
+"""A checkpoint that is damaged, or of another training, is refused and not overwritten."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from resumable import EPOCHS, STEPS, start, step, train
+from tiny import IMAGES, LABELS, bytes_of, network
+
+from tinyzip.machine.workers import Workers
+from tinyzip.nn.layers import BatchNorm
+from tinyzip.nn.losses import logit_matching
+from tinyzip.nn.sequential import Sequential
+from tinyzip.train.checkpoint import read, write
+from tinyzip.train.fit import hard_labels
+from tinyzip.train.optim import SGD, constant
+
+
+def distant(z, batch):
+    return logit_matching(z, z + 1)
+
+
+def warmer(z, batch, by):
+    return hard_labels(z / np.asarray(by, np.float32), batch)
+
+
+def with_larger_eps():
+    model = network()
+    return Sequential(model.layers | {"norm": BatchNorm(4, eps=0.1)}, model.params, model.shape)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": network(noisy=False)}, r"norm.*found float32 \(4,\), needed nothing"),
+        ({"model": network(np.float64)}, r"found float32 .*needed float64"),
+        ({"epochs": 5}, "epochs: found 3, needed 5"),
+        ({"batch": 15}, "batch: found 16, needed 15"),
+        ({"optimizer": SGD()}, r"optimizer: found AdamW.*needed SGD"),
+        ({"schedule": constant(1e-3)}, "schedule: found Schedule"),
+        ({"augment": None}, "augment: found jitter, needed None"),
+        ({"objective": distant}, "objective: found hard_labels, needed distant"),
+        ({"model": with_larger_eps()}, r"model: found Sequential.*eps=1e-05.*needed Sequential.*eps=0\.1"),
+        ({"labels": LABELS[::-1].copy()}, r"images: found 46 of uint8, CRC-32 .*, needed 46 of uint8"),
+        ({"images": IMAGES[:-1], "labels": LABELS[:-1]}, "images: found 46 of uint8.*, needed 45"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused_and_not_overwritten(tmp_path, options, message):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    before = path.read_bytes()
+    for use in ({"resume": path}, {"checkpoint": path}):
+        with pytest.raises(ValueError, match=message):
+            train(**options, **use)
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        (
+            {"schedule": lambda t: 1e-3},
+            {"schedule": lambda t: 2e-3},
+            "schedule at .*: found 0.001, .*0.002",
+        ),
+        (
+            {"objective": partial(warmer, by=1)},
+            {"objective": partial(warmer, by=2)},
+            r"objective: found partial\(warmer, .*1",
+        ),
+        (
+            {"objective": partial(warmer, by=np.ones(1))},
+            {"objective": partial(warmer, by=np.full(1, 2.0))},
+            r"objective: found partial\(warmer, .*CRC-32",
+        ),
+    ],
+)
+def test_functions_of_one_name_that_differ_are_told_apart_where_that_can_be_seen(
+    tmp_path, one, other, message
+):
+    path = tmp_path / "file"
+    train(checkpoint=path, **one)
+    with pytest.raises(ValueError, match=message):
+        train(resume=path, **other)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda _: b"x"]
+)
+def test_a_damaged_or_foreign_checkpoint_is_refused_and_not_overwritten(tmp_path, damage):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    for use in ({"resume": path}, {"checkpoint": path}):
+        with pytest.raises(ValueError, match=r"checkpoint .*file: found .*, needed "):
+            train(**use)
+        assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "file"
+    write(path, {}, {})
+    with pytest.raises(ValueError, match=r"checkpoint .*file: found no training, needed one of this model"):
+        train(resume=path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step": STEPS + 1},
+        {"step": -1},
+        {"step": "1"},
+        {"epoch": EPOCHS + 1},
+        {"loss": None},
+        {"generator": {}},
+        {"history": {"epoch": [1]}},
+        {"history": None},
+    ],
+)
+def test_a_state_that_no_training_is_ever_in_is_refused(tmp_path, wrong):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    meta, arrays = read(path)
+    write(path, meta | wrong, arrays)
+    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+        train(resume=path)
+    del meta[next(iter(wrong))]
+    write(path, meta, arrays)
+    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+        train(resume=path)
+
+
+def test_nothing_of_a_refused_checkpoint_is_taken_over(tmp_path):
+    path = tmp_path / "file"
+    with Workers(1) as workers:
+        training = start(workers)
+        training.save(path)
+        meta, arrays = read(path)
+        write(path, meta, arrays | {"params/linear.b": np.zeros(4, np.float32)})
+        step(training)
+        before = bytes_of(training.model)
+        with pytest.raises(ValueError, match=r"params/linear.b: found float32 \(4,\), needed float32 \(3,\)"):
+            training.load(path)
+        assert bytes_of(training.model) == before and training.step == 1
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    for use in ({"resume": tmp_path}, {"checkpoint": tmp_path}):
+        with pytest.raises(IsADirectoryError):
+            train(**use)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,38 @@
+"""A network and data so small that a training takes milliseconds, with all that a training can meet."""
+
+import numpy as np
+
+from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.train.fit import fit
+
+RNG = np.random.default_rng(5)
+LABELS = RNG.integers(0, 3, 46)
+IMAGES = RNG.integers(0, 160, (46, 6, 6), dtype=np.uint8)
+for image, label in zip(IMAGES, LABELS, strict=True):
+    image[2 * label : 2 * label + 2] += 80  # a class is two rows that are brighter
+
+
+def network(dtype=np.float32, noisy=True):
+    """conv, (batch norm,) ReLU, pool, (dropout,) linear; without the two in brackets if not noisy."""
+    layers = {"conv": Conv2d(1, 4, 3), "norm": BatchNorm(4), "relu": ReLU(), "pool": MaxPool2d(2)}
+    layers |= {"flatten": Flatten(), "drop": Dropout(0.2), "linear": Linear(16, 3)}
+    if not noisy:
+        del layers["norm"], layers["drop"]
+    return Sequential.create(layers, (1, 6, 6), np.random.default_rng(0), dtype)
+
+
+def jitter(images, rng):
+    """An augmentation: each image rolled by one draw."""
+    return np.roll(images, rng.integers(-1, 2), axis=2)
+
+
+def bytes_of(model):
+    """All arrays of a model as one string of bytes, to compare bits."""
+    return b"".join(name.encode() + array.tobytes() for name, array in sorted(model.params.items()))
+
+
+def train(seed=3, model=None, images=IMAGES, labels=LABELS, **options):
+    """`fit` with these options, for two epochs of three steps where they do not say otherwise."""
+    options = {"epochs": 2, "batch": 20, "progress": False, "threads": 1} | options
+    return fit(model or network(), images, labels, rng=np.random.default_rng(seed), **options)

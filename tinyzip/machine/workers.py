@@ -1,0 +1,204 @@
+"""Two cores from Python: threads over shards, or processes.
+
+NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
+Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because
+then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
+itself must be held to one thread, or the two kinds of threads fight for the same cores. threadpoolctl
+does it; without it the results are the same, only slower.
+
+What threads cannot share is Python's interpreter between those loops. Long calls do not mind. For many short
+ones, as in training a small network, there are `machine.processes`, which cost a few milliseconds to start.
+
+One more setting holds meanwhile. NumPy hands strided operands to its inner loops through a buffer when
+a few of their rows fit in, even where no cast asks for it; with a smaller buffer it reads the rows where
+they are, which is up to twice as fast for the shifted slices that windows are made of.
+"""
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.processes import Processes
+from tinyzip.machine.workspace import Workspace
+
+BUFFER = 2048  # numbers, a quarter of NumPy's default
+MOST_THREADS = 8  # more shards than that rarely fit in a batch
+FEWEST = 8  # examples that are worth waking another thread
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@functools.cache
+def blas_libraries() -> Any:
+    """threadpoolctl's handle on the BLAS in this process, None without threadpoolctl.
+
+    Kept, since looking for the libraries takes the better part of a millisecond: more than a small batch.
+    """
+    try:
+        threadpoolctl = import_module("threadpoolctl")
+    except ImportError:
+        return None
+    return threadpoolctl.ThreadpoolController()
+
+
+def thread_count(threads: int | None) -> int:
+    """`threads`, or one for each core that this process may use, up to MOST_THREADS."""
+    if threads is not None:
+        return threads
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_THREADS)
+
+
+def stretches(N: int, most: int) -> list[slice]:
+    """Examples 0 … N − 1 in stretches of up to `most`: an even number of about equal ones, for two threads.
+
+    They depend on N and never on the threads, since products of other sizes may be rounded otherwise.
+    Where they would be shorter than FEWEST there is only one.
+    """
+    count = 2 * -(-N // (2 * most))
+    size = -(-N // count) if N >= 2 * FEWEST else N
+    return [slice(start, min(start + size, N)) for start in range(0, N, size)]
+
+
+@contextmanager
+def small_buffer() -> Iterator[None]:
+    """NumPy's buffer at BUFFER numbers meanwhile, on this thread."""
+    usual = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(usual)
+
+
+class Workers:
+    """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
+
+    Used as a context manager; a block within its own block changes nothing. `map` deals items out like
+    cards: thread t gets items t, t + T, …. Which thread an item lands on never changes its result, so one
+    thread and two give the same bits. The threads start at the first use, sleep between uses, and end when
+    the object goes.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+            refuse("threads", threads, "a whole number from 1 up")
+        self.threads = int(threads)
+        self.workspaces = [Workspace() for _ in range(threads)]
+        self._pool: ThreadPoolExecutor | None = None
+        self._processes: list[Processes[Any, Any]] = []
+        self._key: Any = None
+        self._copies: Processes[Any, Any] | None = None
+        self._limit: Any = None
+        self._depth = 0
+
+    def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth > 1:
+            return self
+        libraries = blas_libraries()
+        if libraries is not None:
+            self._limit = libraries.limit(limits=1, user_api="blas")
+        if self.threads > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._depth -= 1
+        if self._depth:
+            return
+        self._end_copies()
+        for processes in self._processes:
+            processes.close()
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
+
+    def map(self, function: Callable[[Item, Workspace], Result], items: Iterable[Item]) -> list[Result]:
+        """[function(item, workspace) for item in items], in the items' order.
+
+        The workspace is not reset here: the function does that, since it knows what it keeps.
+        """
+        hand = list(items)
+        results: list[Any] = [None] * len(hand)
+
+        def deal(thread: int) -> None:
+            with small_buffer():
+                for i in range(thread, len(hand), self.threads):
+                    results[i] = function(hand[i], self.workspaces[thread])
+
+        if self._pool is None or len(hand) < 2:
+            for thread in range(self.threads):
+                deal(thread)
+            return results
+        others = [self._pool.submit(deal, thread) for thread in range(1, self.threads)]
+        try:
+            deal(0)
+        finally:
+            for other in others:
+                other.exception()  # wait for all before raising: the workspaces are shared
+        for other in others:
+            other.result()
+        return results
+
+    @property
+    def can_fork(self) -> bool:
+        """Is there more than one core to use, and is it safe to copy this process?
+
+        Of a process with threads `fork` copies one. BLAS must be held to one thread, or a copy would wait for
+        those it has lost; and the main thread must ask, since others may run beside a thread inside BLAS.
+        """
+        alone = threading.current_thread() is threading.main_thread()
+        return self.threads > 1 and self._limit is not None and alone and sys.platform == "linux"
+
+    def processes(self, function: Callable[[Item, Workspace], Result]) -> Processes[Item, Result]:
+        """As many processes as there are threads, for `function` as in `map`; they end with the `with` block.
+
+        The copies start with a copy of this process's first workspace.
+        """
+
+        def some(items: Sequence[Item]) -> list[Result]:
+            with small_buffer():
+                return [function(item, self.workspaces[0]) for item in items]
+
+        self._processes.append(Processes(some, self.threads))
+        return self._processes[-1]
+
+    def copies(
+        self, key: object, function: Callable[[Item, Workspace], Result]
+    ) -> Processes[Item, Result] | None:
+        """`processes` for who asks again: None at the first time, and where it is not safe.
+
+        key  names the function, which is the same as long as the key is, and keeps no notes; another key
+             ends the copies for the one before
+        """
+        if not self.can_fork:
+            return None
+        if self._key is None or self._key != key:
+            self._end_copies()
+            self._key = key
+        elif self._copies is None:
+            self._copies = self.processes(function)
+        return self._copies
+
+    def _end_copies(self) -> None:
+        """End and forget what `copies` gave."""
+        if self._copies is not None:
+            self._processes.remove(self._copies)
+            self._copies.close()
+        self._key = self._copies = None

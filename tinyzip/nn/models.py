@@ -1,0 +1,138 @@
+"""The networks that the examples and tests name.
+
+Each is a function of a Generator (None: seed 0), the shape of one image, and the number of classes;
+the sizes between follow from these. The defaults are MNIST's.
+"""
+
+import math
+
+import numpy as np
+
+from tinyzip.base.refuse import refuse
+from tinyzip.nn.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.nn.ops.checks import check_lengths
+from tinyzip.nn.sequential import Sequential
+
+Shape = tuple[int, int, int]
+MNIST = (1, 28, 28)
+
+
+def seed_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """Two 5×5 convolutions of 10 and 20 maps, each with ReLU and 2×2 max pooling, then 50 and out.
+
+    On MNIST 320 features reach fc1, and there are 21,840 parameters.
+    """
+    return _two_convolutions(rng, shape, classes, 10, 20, 50)
+
+
+def student_net(
+    rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
+) -> Sequential:
+    """The seed net with half of every width: 5, 10, 25."""
+    return _two_convolutions(rng, shape, classes, 5, 10, 25)
+
+
+def wide_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """The seed net with more of every width, 16, 32, 100: a teacher for it. 65,558 parameters on MNIST."""
+    return _two_convolutions(rng, shape, classes, 16, 32, 100)
+
+
+def lenet5(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """LeNet-5 [LeCun et al. 1998, §II.B] as it is built today: ReLU and max pooling, full connections
+    between the maps, a border of 2 in place of 32×32 images. 61,706 parameters on MNIST."""
+    body: dict[str, Layer] = {
+        "conv1": Conv2d(_channels(shape), 6, 5, padding=2),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "conv2": Conv2d(6, 16, 5),
+        "relu2": ReLU(),
+        "pool2": MaxPool2d(2),
+    }
+    return _create(rng, shape, body, [120, 84, classes])
+
+
+def vgg_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """Pairs of 3×3 convolutions before each pooling, in the manner of [Simonyan & Zisserman 2015]."""
+    body: dict[str, Layer] = {}
+    C = _channels(shape)
+    for block, F in enumerate((16, 32), 1):
+        for part in "ab":
+            body[f"conv{block}{part}"] = Conv2d(C, F, 3, padding=1)
+            body[f"relu{block}{part}"] = ReLU()
+            C = F
+        body[f"pool{block}"] = MaxPool2d(2)
+    return _create(rng, shape, body, [64, classes])
+
+
+def separable_net(
+    rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
+) -> Sequential:
+    """Depthwise-separable convolutions with batch norm [Howard et al. 2017, MobileNets, figure 3]."""
+    body: dict[str, Layer] = {"conv1": Conv2d(_channels(shape), 16, 3, stride=2, padding=1, bias=False)}
+    body |= {"norm1": BatchNorm(16), "relu1": ReLU()}
+    C = 16
+    for block, (F, stride) in enumerate(((32, 1), (64, 2)), 2):
+        body |= {
+            f"depthwise{block}": Conv2d(C, C, 3, stride=stride, padding=1, groups=C, bias=False),
+            f"norm{block}a": BatchNorm(C),
+            f"relu{block}a": ReLU(),
+            f"pointwise{block}": Conv2d(C, F, 1, bias=False),
+            f"norm{block}b": BatchNorm(F),
+            f"relu{block}b": ReLU(),
+        }
+        C = F
+    return _create(rng, shape, body | {"average": GlobalAvgPool()}, [classes])
+
+
+def wide_mlp(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """Fully connected, 1200 and 1200 hidden units: the teacher of [Hinton et al. 2015, §3]."""
+    return _create(rng, shape, {}, [1200, 1200, classes])
+
+
+def _two_convolutions(
+    rng: np.random.Generator | None, shape: Shape, classes: int, first: int, second: int, hidden: int
+) -> Sequential:
+    body: dict[str, Layer] = {
+        "conv1": Conv2d(_channels(shape), first, 5),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "conv2": Conv2d(first, second, 5),
+        "relu2": ReLU(),
+        "pool2": MaxPool2d(2),
+    }
+    return _create(rng, shape, body, [hidden, classes])
+
+
+def _channels(shape: Shape) -> int:
+    """C of (C, H, W); refuses what is not the shape of one image."""
+    if len(check_lengths(shape, "shape")) != 3:
+        refuse("shape", shape, "the shape of one image, (C, H, W)")
+    return shape[0]
+
+
+def _create(
+    rng: np.random.Generator | None, shape: Shape, body: dict[str, Layer], widths: list[int]
+) -> Sequential:
+    """`body`, flattened, then fully connected layers of these widths with ReLU between them."""
+    _channels(shape)
+    features: tuple[int, ...] = shape
+    for layer in body.values():
+        features = layer.output_shape(features)
+    layers = body | {"flatten": Flatten()}
+    C = math.prod(features)
+    rectifiers = sum(isinstance(layer, ReLU) for layer in body.values())
+    for number, F in enumerate(widths, 1):
+        layers[f"fc{number}"] = Linear(C, F)
+        if number < len(widths):
+            layers[f"relu{rectifiers + number}"] = ReLU()
+        C = F
+    return Sequential.create(layers, shape, np.random.default_rng(0) if rng is None else rng)

@@ -1,0 +1,1 @@
+"""How a network learns: data, optimizers, the loop, and what keeps a training from being lost."""

@@ -1,0 +1,124 @@
+"""`fit`: the loop around forward, objective, backward and step, and what keeps it from being lost.
+
+The loop checks its data once at the door, trains on a private copy of the parameters, and gives back a new
+model beside a history. What it adds to the mathematics is care:
+
+- Same Generator, same bits, for any number of threads (see `shards`), interrupted or not (see `training`).
+- With `checkpoint=path` the training is saved after each epoch, and in between when `checkpoint_seconds`
+  have gone by. Ctrl-C waits for the step to end and saves; a second Ctrl-C does not wait.
+  `resume=path` goes on.
+- A loss that is not finite stops everything before it reaches the parameters.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workers import Workers, thread_count
+from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.model import AnyModel, Batch, Objective
+from tinyzip.train.checkpoint import PathLike
+from tinyzip.train.evaluate import check_examples
+from tinyzip.train.history import Bar, Epoch, History
+from tinyzip.train.keeper import Keeper
+from tinyzip.train.optim import AdamW, Optimizer, one_cycle
+from tinyzip.train.profile import Clock
+from tinyzip.train.shards import Augmentation
+from tinyzip.train.state import Recipe, Training
+
+Array = NDArray[Any]
+Callback = Callable[[Epoch], object]
+
+
+def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
+    """The usual objective: cross entropy with the labels."""
+    return cross_entropy(z, batch.labels)
+
+
+def fit(
+    model: AnyModel,
+    images: Array,
+    labels: Array,
+    *,
+    rng: np.random.Generator,
+    epochs: int,
+    batch: int = 128,
+    optimizer: Optimizer | None = None,
+    schedule: Callable[[float], float] | None = None,
+    objective: Objective = hard_labels,
+    augment: Augmentation | None = None,
+    validation: tuple[Array, Array] | None = None,
+    callbacks: Iterable[Callback] = (),
+    threads: int | None = None,
+    progress: bool = True,
+    checkpoint: PathLike | None = None,
+    checkpoint_seconds: float = 60.0,
+    resume: PathLike | None = None,
+    profile: bool = False,
+) -> tuple[AnyModel, History]:
+    """Train a model; the one that is passed in is not changed.
+
+    images      (N, H, W) or (N, C, H, W), uint8 or finite floats
+    labels      (N,) whole numbers, each less than the model has outputs
+    rng         decides order, augmentation and dropout
+    epochs      passes over the images; the last batch of each has what is left over
+    optimizer   AdamW() when None
+    schedule    progress in [0, 1] -> learning rate; one_cycle(4e-3) when None
+    objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads
+    augment     (images, Generator) -> images of the same shape, called likewise; may change those it
+                is given, and must not keep them
+    validation  images and labels to be scored after each epoch
+    callbacks   each is called with the `Epoch` that has ended, after it was saved; what it changes, such as
+                a teacher's arrays, is seen from the next epoch on
+    threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit. They
+                are processes where objective, augmentation and model are this package's own, see `shards`
+    progress    show a bar with the time left, if tqdm is installed
+    checkpoint  file to save the training in, after each epoch and each `checkpoint_seconds`
+    resume      file to go on from, saved by a training with the same model, recipe and number of images
+    profile     print where the time of the steps went, layer by layer
+    returns     the trained model, and the history of all its epochs, also those before a resume
+    raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
+                FloatingPointError for a loss or a parameter that is not finite; OSError when a
+                checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
+    """
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            refuse(f"fit: {name}", value, "a whole number from 1 up")
+    if not isinstance(rng, np.random.Generator):
+        refuse("fit: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
+    check_examples(model, images, labels, "fit")
+    if validation is not None:
+        check_examples(model, *validation, "fit: validation")
+    recipe = Recipe(
+        int(epochs),
+        min(int(batch), len(images)),
+        AdamW() if optimizer is None else optimizer,
+        one_cycle(4e-3) if schedule is None else schedule,
+        objective,
+        augment,
+    )
+    with Workers(thread_count(threads)) as workers:
+        clock = Clock() if profile else None
+        training = Training(model, images, labels, recipe, rng, workers, clock)
+        if resume is not None:
+            training.load(resume)
+        keeper = Keeper(training, checkpoint, checkpoint_seconds)
+        with keeper, Bar(epochs * training.steps, training.done, progress) as bar:
+            while training.epoch < epochs:
+                while training.step < training.steps:
+                    bar.step(training.advance())
+                    keeper.after_step()
+                loss, errors = None, None
+                if validation is not None:
+                    loss, errors = training.validate(*validation)
+                epoch = training.close_epoch(loss, errors)
+                keeper.save()
+                for callback in callbacks:
+                    callback(epoch)
+                    training.refresh()
+        if clock is not None:
+            print(clock.table(workers.threads))
+    return training.model, training.history

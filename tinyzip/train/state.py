@@ -1,0 +1,286 @@
+"""A training as a thing that can be stepped, saved at any step, and loaded back.
+
+The whole future of a training follows from the parameters, the optimizer's memory, the epoch and the
+step in it, and the state of the Generator at the beginning of that epoch. From that state come the order
+of the epoch's images and one whole number, from which every step derives its own generators. So no
+random number is ever half used when a training is saved, and a resumed training meets the same images,
+the same augmentation and the same dropout as one that was never interrupted: it ends with equal bits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from math import isfinite
+from time import perf_counter
+from typing import Any, Generic, NoReturn
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.processes import shared
+from tinyzip.machine.workers import Workers, stretches
+from tinyzip.nn.model import MANY, AnyModel, Model, Objective
+from tinyzip.train import checkpoint
+from tinyzip.train.checkpoint import PathLike
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import SHARD, score
+from tinyzip.train.history import Epoch, History
+from tinyzip.train.optim import Optimizer
+from tinyzip.train.packed import Packed
+from tinyzip.train.profile import Clock, timed
+from tinyzip.train.shards import Augmentation, Shards, origin
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: all that `fit` is told, but for the data and the model."""
+
+    epochs: int
+    batch: int
+    optimizer: Optimizer
+    schedule: Callable[[float], float]
+    objective: Objective
+    augment: Augmentation | None
+
+
+class Training(Generic[AnyModel]):
+    """The state of a training between two steps.
+
+    model    on a private copy of the parameters, which `step` changes in place
+    epoch    epochs that are complete
+    step     steps done in the one that is not
+    steps    steps of an epoch
+    history  of the complete epochs
+    """
+
+    def __init__(
+        self,
+        model: AnyModel,
+        images: Array,
+        labels: Array,
+        recipe: Recipe,
+        rng: np.random.Generator,
+        workers: Workers,
+        clock: Clock | None = None,
+    ) -> None:
+        self._packed, self._params = private(model)
+        self.model = model.with_params(self._params)
+        self._recipe = recipe
+        self._workers = workers
+        self._state = recipe.optimizer.init(self._packed.vectors)
+        self._rng = rng
+        size = shard_size(sum(array.size for array in self._params.values()), recipe.batch)
+        watched = self.model if clock is None else timed(self.model, clock)
+        self._clock = Clock() if clock is None else clock
+        self._shards = Shards(
+            watched, images, labels, recipe.objective, recipe.augment, workers, size, self._clock
+        )
+        self.steps = -(-len(images) // recipe.batch)
+        self.epoch = 0
+        self.history = History()
+        self._images, self._labels = images, labels
+        self._open()
+
+    def _open(self) -> None:
+        """Begin an epoch: note the Generator, then draw the order and the number that seeds the steps."""
+        self.step = 0
+        self.loss = 0.0
+        self.seconds = 0.0
+        self._generator = self._rng.bit_generator.state
+        if self.epoch < self._recipe.epochs:
+            self._order = self._rng.permutation(len(self._images))
+            self._seed = int(self._rng.integers(2**63))
+
+    def _lr(self, step: int) -> float:
+        """Learning rate of a step, counted from 0 over all epochs: the schedule's value at its middle."""
+        return self._recipe.schedule((step + 0.5) / (self._recipe.epochs * self.steps))
+
+    @property
+    def done(self) -> int:
+        """Steps done in all epochs."""
+        return self.epoch * self.steps + self.step
+
+    def advance(self) -> float:
+        """One step; returns the batch's loss, and opens no new epoch.
+
+        raises  FloatingPointError when the loss is not finite, with where that began; nothing is changed
+        """
+        started = perf_counter()
+        start = self.step * self._recipe.batch
+        index = self._order[start : start + self._recipe.batch]
+        seed = (self._seed, self.step)
+        gradient = self._shards(index, seed)
+        if not isfinite(gradient.loss):
+            self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
+        lr = self._lr(self.done)
+        with np.errstate(over="ignore", invalid="ignore"), self._clock.time("optimizer"):
+            vectors, grads = self._packed.vectors, gradient.packed.vectors
+            self._recipe.optimizer.step(vectors, grads, self._state, lr, self._workers)
+        for name, array in gradient.statistics.items():
+            self._params[name][...] = array
+        self.step += 1
+        self.loss += gradient.loss * len(index)
+        seconds = perf_counter() - started
+        self.seconds += seconds
+        self._clock.add("step", "forward", seconds)
+        return gradient.loss
+
+    def validate(self, images: Array, labels: Array) -> tuple[float, int]:
+        """(mean cross entropy, number of errors) on images that are not trained on.
+
+        raises  FloatingPointError when the mean is not finite, with where that began
+        """
+        loss, errors = score(self.model, images, labels, self._workers)
+        if not isfinite(loss):
+            dtype = next(iter(self._params.values())).dtype
+            parts = stretches(len(images), SHARD)
+            where = origin(self.model, (to_input(images[part]).astype(dtype, copy=False) for part in parts))
+            self._stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
+        return loss, errors
+
+    def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
+        """Write the line of a complete epoch and open the next.
+
+        raises  FloatingPointError when a parameter is not finite
+        """
+        self._check_finite()
+        loss = self.loss / len(self._images)
+        lr = self._lr(self.done - 1)
+        self.epoch += 1
+        epoch = Epoch(self.epoch, loss, validation_loss, validation_errors, lr, self.seconds)
+        self.history.append(epoch)
+        self._open()
+        return epoch
+
+    def refresh(self) -> None:
+        """To be called when something else may have changed that a step looks at, such as a teacher."""
+        self._shards.refresh()
+
+    def _check_finite(self) -> None:
+        for name, array in self._params.items():
+            if not np.isfinite(array).all():
+                self._stop(self.done - 1, "a parameter that is not finite", name)
+
+    def _stop(self, step: int, what: str, where: str) -> NoReturn:
+        epoch, step_of_epoch = divmod(step, self.steps)
+        raise FloatingPointError(
+            f"training stopped at epoch {epoch + 1}, step {step_of_epoch + 1} of {self.steps}, "
+            f"learning rate {self._lr(step):.3g}: {what}, first in {where}; "
+            "a lower learning rate may help"
+        )
+
+    def save(self, path: PathLike) -> None:
+        """Write a checkpoint that `load` can go on from.
+
+        raises  as `checkpoint.write`; FloatingPointError when a parameter is not finite: such a state is
+                not worth keeping, and the last good one is left in place
+        """
+        self._check_finite()
+        meta = {
+            "setup": self._setup,
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": self.loss,
+            "seconds": self.seconds,
+            "generator": checkpoint.plain(self._generator),
+            "history": self.history.as_dict(),
+        }
+        checkpoint.write(path, meta, self._arrays())
+
+    def load(self, path: PathLike) -> None:
+        """Go on from a checkpoint of the same model and recipe.
+
+        raises  ValueError, with what was found and what was needed, for anything else, and then nothing
+                has changed
+        """
+        meta, arrays = self.check(path)
+        for name, array in self._arrays().items():
+            array[...] = arrays[name]
+        self.epoch = meta["epoch"]
+        self.history = History(**meta["history"])
+        self._rng.bit_generator.state = checkpoint.unplain(meta["generator"])
+        self._open()
+        self.step = meta["step"]
+        self.loss = meta["loss"]
+        self.seconds = meta["seconds"]
+
+    def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The contents of a checkpoint; refuses one that this training cannot go on from."""
+        meta, arrays = checkpoint.read(path)
+        setup = meta.get("setup") if isinstance(meta, dict) else None
+        if not isinstance(setup, dict):
+            refuse(f"checkpoint {path}", "no training", "one of this model")
+        found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
+        for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
+            if found.get(key) != needed.get(key):
+                what = f"checkpoint {path}: {key}"
+                refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
+        if not self._can_begin_at(meta):
+            refuse(f"checkpoint {path}", "no state of a training", "one that `save` has written")
+        return meta, arrays
+
+    def _can_begin_at(self, meta: dict[str, Any]) -> bool:
+        try:
+            type(self._rng.bit_generator)().state = checkpoint.unplain(meta["generator"])
+            columns = meta["history"].keys() == self.history.as_dict().keys() and meta["history"].values()
+            return (
+                0 <= meta["epoch"] <= self._recipe.epochs
+                and 0 <= meta["step"] <= self.steps
+                and isfinite(meta["loss"] + meta["seconds"])
+                and bool(columns)
+                and all(len(column) == meta["epoch"] for column in columns)
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return False
+
+    @cached_property
+    def _setup(self) -> dict[str, str]:
+        """What must be equal in the training that wrote a checkpoint and in the one that goes on from it."""
+        images, labels = np.ascontiguousarray(self._images), np.ascontiguousarray(self._labels)
+        checksum = crc32(labels.data, crc32(images.data))
+        last = self._recipe.epochs * self.steps - 1
+        return {
+            "model": checkpoint.describe(self.model, values=False),
+            "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
+            "generator": type(self._rng.bit_generator).__name__,
+            "schedule at first, middle, last step": ", ".join(
+                f"{self._lr(step):.9g}" for step in (0, last // 2, last)
+            ),
+        } | {
+            part.name: checkpoint.describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)
+        }
+
+    def _arrays(self) -> dict[str, Array]:
+        """All arrays that a checkpoint holds, by name, not copied."""
+        params = {f"params/{name}": array for name, array in self._params.items()}
+        return params | {f"optimizer/{name}": array for name, array in self._state.items()}
+
+
+def private(model: Model) -> tuple[Packed, dict[str, Array]]:
+    """A copy of a model's arrays that copies of the process see move, and the part of it that is trained."""
+    packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
+    params = {}
+    for name, array in model.params.items():
+        params[name] = packed.places[name] if name in packed.places else shared(array.shape, array.dtype)
+        params[name][...] = array
+    return packed, params
+
+
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
+    return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
+
+
+def shard_size(parameters: int, batch: int) -> int:
+    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
+
+    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
+    the same time however few the examples are; so not less than 64. And every shard has a
+    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
+    better than many parts, and else more than 128 gain nothing.
+    """
+    half = max(64, -(-batch // 2))
+    return half if parameters >= MANY else min(half, 128)
