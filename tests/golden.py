@@ -31,7 +31,6 @@ from tinyzip.integer import (
     MaxPool2d,
     Operator,
     Program,
-    Rounding,
     run,
 )
 
@@ -171,10 +170,9 @@ def read_golden(path: Path | str) -> Golden:
             w, bias = arrays[f"t{op['inputs'][1]}"], bias_of(op, arrays)
             scale = arrays[f"scale{op['inputs'][1]}"]
             m0, n = multipliers(arrays[f"scale{i}"], scale, arrays[f"scale{o}"])
-            rounding: Rounding = "single"
             if out.ndim == 4:  # at each place by itself
                 w = w[:, :, None, None]
-                accept([Conv2d(w, bias, m0, n, y, rounding=rounding) for y in outputs], batch_last(out))
+                accept([Conv2d(w, bias, m0, n, y, rounding="single") for y in outputs], batch_last(out))
                 continue
             if previous.ndim == 4:  # LiteRT flattens without saying so
                 spatial = tuple(previous.shape[k] for k in (1, 2, 0))
@@ -182,7 +180,7 @@ def read_golden(path: Path | str) -> Golden:
             if spatial:
                 w = w.reshape(len(w), *spatial).transpose(0, 3, 1, 2).reshape(len(w), -1)
                 spatial = ()
-            accept([Linear(w, bias, m0, n, y, rounding=rounding) for y in outputs], batch_last(out))
+            accept([Linear(w, bias, m0, n, y) for y in outputs], batch_last(out))
         elif kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
             pool = AvgPool2d if kind == "AVERAGE_POOL_2D" else MaxPool2d
             size = previous.shape[1:3]

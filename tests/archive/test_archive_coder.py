@@ -112,7 +112,7 @@ def test_weights_cost_their_entropy_and_the_stated_overhead(
 ) -> None:
     """Up to ±15 a table with a symbol for each weight is among those tried (h = 3).
 
-    The overhead is the sum of the docstrings' parts: (N2) and (N3) at k = 12, (A3), and 30 bits that say
+    The overhead is the sum of the docstrings' parts: (V2) and (V3) at k = 12, (E3), and 30 bits that say
     which table it is.
     """
     most = 2 ** (bits - 1) - 1

@@ -126,7 +126,7 @@ def test_double_rounds_a_half_away_from_zero_and_may_round_twice() -> None:
     "codes", [Codes(-128, 127, 3), Codes(0, 255, 0), Codes(-128, 127, -128), Codes(0, 9, 4), Codes(4, 90, 5)]
 )
 def test_the_few_passes_give_requantizes_codes(codes: Codes, rounding: Any) -> None:
-    """(S1) to (S3) equal (F8): all edges and shifts, with and without a ReLU, channels of unlike n."""
+    """(M1) to (M3) equal (F8): all edges and shifts, with and without a ReLU, channels of unlike n."""
     for shifts in (SHIFTS[:40], SHIFTS[30:], [31, 32], [31, 30], [62, 63, 64]):
         acc = np.array(accumulators(min(shifts)), np.int32)
         for m0 in [2**30] if rounding == "shift" else MULTIPLIERS:

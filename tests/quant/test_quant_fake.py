@@ -114,7 +114,7 @@ def digits():
 def test_all_test_images_but_a_counted_few_get_the_same_class(weights, activations):
     model, seen, images = digits()
     fake = FakeQuantized.create(model, grids_for(model, seen, weights, activations))
-    program, grid = lower(fake.model(), fake.grids()), fake.grids()["input"]
+    program, grid = lower(fake.model(), fake.grids(), "single"), fake.grids()["input"]
     other = 0
     with Workers(1):
         for start in range(0, len(images), 200):

@@ -259,3 +259,14 @@ def test_what_is_no_network_and_what_are_no_grids_is_refused():
     for call in (lambda: lower(None, {}), lambda: lower(seed_net(), None), lambda: calibrate(None, None)):
         with pytest.raises(TypeError, match=r"(lower|calibrate): \w+: found NoneType, needed "):
             call()
+
+
+def test_by_default_convolutions_round_twice_and_linear_layers_once_as_in_litert():
+    model, images = network(), pictures()
+    grids = calibrate(model, images)
+    first, *_, last = lower(model, grids).operators
+    assert (first.rounding, last.rounding) == (integer.Conv2d.rounding, integer.Linear.rounding)
+    assert (first.rounding, last.rounding) == ("double", "single")
+    for rounding in ("double", "single"):
+        first, *_, last = lower(model, grids, rounding).operators
+        assert first.rounding == last.rounding == rounding

@@ -5,8 +5,8 @@ bits each, which wastes bits when some digits come often. An asymmetric numeral 
 arXiv:1311.2540, section 2.2) gives a frequent symbol more of the number line. Let symbol s own
 `frequency` f of every M = 2ᵏ neighbouring integers, those from `start` c on. Then
 
-append    x' = ⌊x / f⌋·M + c + (x mod f)                                                      (A1)
-remove    x  = f·⌊x' / M⌋ + (x' mod M) − c,      s = the owner of x' mod M                    (A2)
+append    x' = ⌊x / f⌋·M + c + (x mod f)                                                      (E1)
+remove    x  = f·⌊x' / M⌋ + (x' mod M) − c,      s = the owner of x' mod M                    (E2)
 
 are inverse to each other, and x' ≈ x·M/f: a symbol of probability f/M costs log₂(M/f) bits, its share
 of the entropy, fractions of a bit included. What was appended last comes off first, so the encoder
@@ -16,9 +16,9 @@ To keep x in a machine word it is held in [L, 2³²·L) with L = 2³¹: before a
 the interval, the low 32 bits move to the output; after a remove that left it, they come back. Both sides
 make the same decision because L is a multiple of M.
 
-How much longer than the entropy is the result? A1 gives x' < (x·M/f)·(1 + f/x), and x ≥ f·L/M:
+How much longer than the entropy is the result? E1 gives x' < (x·M/f)·(1 + f/x), and x ≥ f·L/M:
 
-bits ≤ Σ log₂(M/f) + symbols·log₂(1 + M/L) + 64·lanes + 32                                    (A3)
+bits ≤ Σ log₂(M/f) + symbols·log₂(1 + M/L) + 64·lanes + 32                                    (E3)
 
 where M/L ≤ 2⁻¹⁵, 64 bits a lane hold its last x, and 32 hold the number of symbols.
 
@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import refuse
 
-LOWEST = 1 << 31  # L of (A3)
+LOWEST = 1 << 31  # L of (E3)
 WORD = 32  # bits that move at once
 WIDEST = 16  # the largest k: no symbol is rarer than 2⁻¹⁶
 LONGEST = 1 << 23  # the most symbols in one message

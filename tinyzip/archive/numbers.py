@@ -5,7 +5,7 @@ possible weights need a long table, and most of it is noise: whether 93 came thr
 nothing about the next 93. So a number v goes as the symbol of its *bucket*, and its place inside follows
 in plain bits, all places being about equally likely. With a = |v|, h bits kept after the first, e dropped,
 
-    bucket = sign(v)·(e·2ʰ + ⌊a / 2ᵉ⌋),   e = max(bits(a) − 1 − h, 0)                          (N1)
+    bucket = sign(v)·(e·2ʰ + ⌊a / 2ᵉ⌋),   e = max(bits(a) − 1 − h, 0)                          (V1)
 
 so that small numbers have a bucket each and large ones share: for h = 2 the buckets of 0 … 127 begin at
 0 1 2 3 4 5 6 7 8 10 12 14 16 20 24 28 32 40 …, 24 in place of 128.
@@ -15,10 +15,10 @@ moving units to where they earn most: the objective is concave, so where no sing
 none of any kind does. So it is no worse than fₛ = 1 + ⌊pₛ·(M − A)⌋ filled up to M, where p are the shares
 of the counts. With H their entropy in bits and N their sum,
 
-    Σ countₛ·log₂(M/fₛ) ≤ N·H + N·log₂(M / (M − A))                                            (N2)
+    Σ countₛ·log₂(M/fₛ) ≤ N·H + N·log₂(M / (M − A))                                            (V2)
 
 The table itself goes as the share of its left half, then of the left half's left half, and so on, each in
-as many bits as the half may need: at most (A − 1)·(k + 1) bits, and none at all where a half is empty. (N3)
+as many bits as the half may need: at most (A − 1)·(k + 1) bits, and none at all where a half is empty. (V3)
 
 A finer table (larger k, larger h) costs more and fits better; the encoder tries them and keeps the cheapest.
 """
@@ -78,7 +78,7 @@ def frequencies(counts: Symbols, k: int) -> Symbols:
 
 
 def split_bits(f: Symbols, total: int) -> int:
-    """The bits of a table by (N3)."""
+    """The bits of a table by (V3)."""
     if f.size == 1 or total == 0:
         return 0
     left = int(f[: f.size // 2].sum())
@@ -87,7 +87,7 @@ def split_bits(f: Symbols, total: int) -> int:
 
 
 def put_split(encoder: Encoder, f: Symbols, total: int) -> None:
-    """Write a table by (N3)."""
+    """Write a table by (V3)."""
     if f.size > 1 and total > 0:
         left = int(f[: f.size // 2].sum())
         encoder.uniform(left, total.bit_length())
@@ -111,7 +111,7 @@ def bit_lengths(magnitudes: Symbols) -> Symbols:
 
 
 def bucket_of(values: Symbols, h: int) -> tuple[Symbols, Symbols, Symbols]:
-    """(N1): the bucket of each number, its place inside, and the bits of that place."""
+    """(V1): the bucket of each number, its place inside, and the bits of that place."""
     magnitude = np.abs(values)
     e = np.maximum(bit_lengths(magnitude) - 1 - h, 0)
     bucket = (e << h) + (magnitude >> e)
@@ -119,7 +119,7 @@ def bucket_of(values: Symbols, h: int) -> tuple[Symbols, Symbols, Symbols]:
 
 
 def dropped_bits(buckets: Symbols, h: int) -> Symbols:
-    """e of (N1), from the bucket alone."""
+    """e of (V1), from the bucket alone."""
     e: Symbols = np.maximum((np.abs(buckets) >> h) - 1, 0)
     return e
 

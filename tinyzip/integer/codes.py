@@ -3,7 +3,7 @@
 An activation is stored as a *code*, a whole number of at most eight bits. It stands for a real number
 on an evenly spaced grid:
 
-    real = scale · (code − zero)                                     (C1)  [Jacob et al. 2018, eq. 1]
+    real = scale · (code − zero)                                     (Z1)  [Jacob et al. 2018, eq. 1]
 
 `zero` is the code of the real number 0. It has to be a code itself, because padding and ReLU both write
 exact zeros. The scale is kept as the fraction m·2⁻ⁿ: every binary float is such a fraction, so nothing is
@@ -28,7 +28,7 @@ def whole(value: Any, argument: str, least: int, most: int) -> int:
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes lo … hi of a tensor and what they mean, by (C1).
+    """The codes lo … hi of a tensor and what they mean, by (Z1).
 
     lo, hi  the least and the greatest code, 0 ≤ lo < hi ≤ 255 or −128 ≤ lo < hi ≤ 127. A clamp such as
             ReLU is nothing but a narrower pair

@@ -23,7 +23,7 @@ from tinyzip.base.windows import Padding, Pair, im2col
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
-from tinyzip.integer.pools import clamp, fold, max_pool2d
+from tinyzip.integer.pools import clamp, max_pool2d, reduce_parts
 from tinyzip.integer.scaling import Scaling, take
 from tinyzip.machine.workspace import Workspace
 
@@ -180,8 +180,8 @@ def add_up(
         part = slice(g * M, g * M + M)
         multiply(step.w[part], patches[g * K : g * K + K], sums[part])
     if pooled:
-        fold(list(acc), np.maximum, acc[0])
-        fold([acc[0, :, :, j : j + columns * OW : columns] for j in range(columns)], np.maximum, out)
+        reduce_parts(list(acc), np.maximum, acc[0])
+        reduce_parts([acc[0, :, :, j : j + columns * OW : columns] for j in range(columns)], np.maximum, out)
 
 
 def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

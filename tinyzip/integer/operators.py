@@ -91,7 +91,8 @@ class Weighted(Operator):
     bias         (F,) int32 in the accumulator's unit s_x·s_w; None, going in, means zeros
     m0, n        (F,) int64, or one number for all outputs; ranges as in `fixedpoint`
     y            the codes written; a ReLU is y.lo = y.zero, a ReLU6 lowers y.hi as well
-    rounding     "double", "single" or "shift"
+    rounding     "double", "single" or "shift"; by default what LiteRT computes: "double" for a convolution,
+                 "single" for a fully connected layer
     weight_bits  b from 1 to 8: all of w in [−2ᵇ⁻¹, 2ᵇ⁻¹ − 1]; with one bit, two values out of −1, 0, 1
     """
 
@@ -100,7 +101,7 @@ class Weighted(Operator):
     m0: NDArray[np.int64]
     n: NDArray[np.int64]
     y: Codes
-    rounding: Rounding = field(default="double", kw_only=True)
+    rounding: Rounding = field(kw_only=True)
     weight_bits: int = field(default=8, kw_only=True)
     axes: ClassVar[tuple[str, ...]]
 
@@ -139,6 +140,7 @@ class Conv2d(Weighted):
     stride   one number or (rows, columns); padding: p, (rows, columns) or ((top, bottom), (left, right))
     """
 
+    rounding: Rounding = field(default="double", kw_only=True)
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
     groups: int = 1
@@ -162,6 +164,7 @@ class Conv2d(Weighted):
 class Linear(Weighted):
     """Fully connected (C,) → (F,); w (F, C)."""
 
+    rounding: Rounding = field(default="single", kw_only=True)
     axes: ClassVar[tuple[str, ...]] = ("F", "C")
 
 

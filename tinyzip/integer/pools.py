@@ -27,12 +27,12 @@ def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, workspace: Workspa
         rows = x
         if kh > 1 or sh > 1:
             rows = take(x, (C, OH, W, N), x.dtype, workspace)
-            fold([x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)], combine, rows)
-        fold([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
+            reduce_parts([x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)], combine, rows)
+        reduce_parts([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
     return y
 
 
-def fold(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]) -> None:
+def reduce_parts(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]) -> None:
     """out = parts[0] ∘ parts[1] ∘ …, of equal shapes."""
     if len(parts) == 1:
         np.copyto(out, parts[0])

@@ -2,19 +2,19 @@
 
 All of (F2) to (F6) have one shape, and the constants can be worked out once for each output channel:
 
-    ⌊((acc + bias)·m + half) / 2ˢ⌋ = ⌊(acc·m + (bias·m + half)) / 2ˢ⌋      (S1)
+    ⌊((acc + bias)·m + half) / 2ˢ⌋ = ⌊(acc·m + (bias·m + half)) / 2ˢ⌋      (M1)
 
 single   m = m0, half = 2ⁿ⁻¹, s = n
 shift    m = 2ˡ, half = ⌊2ˢ⁻¹⌋, with s − l = n − 30 and the smaller of the two 0
 double   m = m0·2ˡ, half = 2³⁰, s = 31, and then, where e > 0, a second time on the result h:
 
-    ⌊(h + 2ᵉ⁻¹ + ⌊h / 2⁶³⌋) / 2ᵉ⌋                                   (S2)  the last floor is −1 for h < 0
+    ⌊(h + 2ᵉ⁻¹ + ⌊h / 2⁶³⌋) / 2ᵉ⌋                                   (M2)  the last floor is −1 for h < 0
 
-(S2) differs from half up only where h < 0, and there the result is at most 0 in both. So if the codes are
+(M2) differs from half up only where h < 0, and there the result is at most 0 in both. So if the codes are
 clamped at the zero point (y.lo ≥ y.zero: a ReLU), rounding half up gives the same codes, and then the two
 floors are one, since ⌊(⌊a / 2³¹⌋ + 2ᵉ⁻¹) / 2ᵉ⌋ = ⌊(a + 2³⁰⁺ᵉ) / 2³¹⁺ᵉ⌋ for whole a:
 
-    double under a ReLU, e > 0:   half = 2³⁰ + 2ⁿ⁻¹, s = n             (S3)
+    double under a ReLU, e > 0:   half = 2³⁰ + 2ⁿ⁻¹, s = n             (M3)
 
 From n = 63 on everything rounds to 0 (see `fixedpoint`), which m = 0 says without a shift too far. For n ≤ 62
 no sum passes 2⁶² + 2⁶¹ + 2³⁰ < 2⁶³, neither (acc + bias)·m + half nor what is on the way to it. The scaled
@@ -42,7 +42,7 @@ def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Work
 
 @dataclass(frozen=True)
 class Scaling:
-    """The constants of (S1), and of (S2) where there is a second rounding; codes to clamp to.
+    """The constants of (M1), and of (M2) where there is a second rounding; codes to clamp to.
 
     plus  bias·m + half
     """

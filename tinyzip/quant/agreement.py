@@ -20,15 +20,15 @@ network a few in a million. Followed over many layers, (1) adds up the worst of 
 
 import numpy as np
 
-from tinyzip.integer import Rounding
+from tinyzip import integer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.quant.fake import FakeQuantize, FakeQuantized
 
 
-def code_bound(fake: FakeQuantized, rounding: Rounding = "single") -> dict[str, int]:
+def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) -> dict[str, int]:
     """By how many codes simulation and engine can part, by (1) from equal codes at the input.
 
-    rounding  of the program that `lower` makes
+    rounding  as given to `lower`
     returns   codes by the name of each block, and of each average behind one, in order; never more than
               the grid is wide
     """
@@ -52,7 +52,8 @@ def code_bound(fake: FakeQuantized, rounding: Rounding = "single") -> dict[str, 
                 x.scale * s_w
             )
             epsilon = (codes.shape[1] + 8) * 2.0**-24 * M * largest
-            eta = 0.5 if rounding == "double" else 0.0
+            operator = integer.Conv2d if isinstance(layer, Conv2d) else integer.Linear
+            eta = 0.5 if (rounding or operator.rounding) == "double" else 0.0
             D = int(min(np.floor(1 + eta + (2 * epsilon + M * total * D).max()), y.hi - y.lo))
             bound[name], inputs = D, name
     return bound

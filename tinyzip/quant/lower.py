@@ -46,14 +46,15 @@ INT32_MOST = 2**31 - 1
 def lower(
     model: Sequential,
     grids: dict[str, Grid],
-    rounding: integer.Rounding = "single",
+    rounding: integer.Rounding | None = None,
     argmax: bool = False,
 ) -> Program:
     """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
 
     grids     as from `calibrate`: "input", and for each block its name and its name with ".w". Activations
               per tensor; weights with zero 0, per tensor or per channel
-    rounding  how every operator rounds; "shift" needs scales whose every M is a power of two
+    rounding  how every operator rounds; "shift" needs scales whose every M is a power of two. None is each
+              operator's own default, which is LiteRT's: "double" for convolutions, "single" for linear layers
     argmax    end in classes; otherwise in the codes of the logits, on the last block's grid
     returns   a program for codes grids["input"].quantize(to_input(images))
     raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid,
@@ -103,7 +104,12 @@ def bias_codes(b: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def _affine(
-    model: Sequential, block: Block, source: Grid, weights: Grid, target: Grid, rounding: integer.Rounding
+    model: Sequential,
+    block: Block,
+    source: Grid,
+    weights: Grid,
+    target: Grid,
+    rounding: integer.Rounding | None,
 ) -> integer.Conv2d | integer.Linear:
     """The operator of a block, by L1 to L3."""
     if weights.zero.any():
@@ -122,10 +128,11 @@ def _affine(
         "m0": m0,
         "n": n,
         "y": codes_of(target, block.relu),
-        "rounding": rounding,
         "weight_bits": weights.bits,
         "name": block.name,
     }
+    if rounding is not None:
+        common["rounding"] = rounding
     layer = block.layer
     if isinstance(layer, Conv2d):
         common |= {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}

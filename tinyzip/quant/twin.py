@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 
 def real(codes: Array, grid: Codes) -> NDArray[np.float32]:
-    """What codes mean, (C1) of `integer.codes`, in float32."""
+    """What codes mean, (Z1) of `integer.codes`, in float32."""
     return ((codes.astype(np.float64) - grid.zero) * step_of(grid)).astype(np.float32)
 
 
