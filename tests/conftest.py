@@ -1,13 +1,23 @@
-"""What all tests share: one Hypothesis profile (no deadlines, the same examples on every run); a watch."""
+"""What all tests share: how much is drawn, which tools are at hand, how a failure reads; a watch over forks.
+
+Hypothesis draws the same examples on every run, so a test that passed yesterday passes today.
+`pytest --search N` looks further: it draws afresh, N examples for each statement, whatever number the
+statement asks for by itself. What it finds it prints with a line that draws the same again.
+"""
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from compare import shorten
+from needs import needs_tool
 
 settings.register_profile(
     "tinyzip",
@@ -15,15 +25,57 @@ settings.register_profile(
     derandomize=True,
     database=None,
     max_examples=50,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("tinyzip")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--search", type=int, metavar="N", help="draw N fresh examples for each statement")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(*tools): programs and modules without which a test is left out")
+    N = config.getoption("search")
+    if N is None:
+        return
+
+    class Searching(settings):
+        def __init__(self, *parents, **own):
+            super().__init__(*parents, **own | {"max_examples": N})
+
+    hypothesis.settings = Searching
+    fresh = Searching(settings.get_profile("tinyzip"), derandomize=False, print_blob=True)
+    settings.register_profile("search", fresh)
+    settings.load_profile("search")
+
+
+def pytest_runtest_setup(item):
+    for marker in item.iter_markers("needs"):
+        for tool in marker.args:
+            needs_tool(tool)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    if call.excinfo:
+        shorten(call.excinfo.value)
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        parts = (f"{count} ({reason})" for reason, count in sorted(reasons.items()))
+        terminalreporter.write_line(f"left out: {', '.join(parts)}")
+
+
 @pytest.fixture
 def forks(monkeypatch):
     """The copies that were made of this process."""
-    pytest.importorskip("threadpoolctl")
+    needs_tool("threadpoolctl")
     made, fork = [], os.fork
 
     def noted():

@@ -1,0 +1,26 @@
+"""Outside tools that a test needs: each is found, or the test is left out and the end of the run says so.
+
+Where the environment says `CI=true`, as in `.ci/run`, a tool that is missing is a failure: there no theorem
+goes unproved in silence.
+"""
+
+import os
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+
+def needs_tool(name: str) -> str:
+    """Where the program or the Python module `name` is; without it the running test is left out.
+
+    "chromium|google-chrome" is whichever of the two is found first.
+    """
+    for choice in name.split("|"):
+        if path := shutil.which(choice):
+            return path
+        if choice.isidentifier() and (module := find_spec(choice)):
+            return module.origin or choice
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"needs {name}, which is not installed", pytrace=False)
+    pytest.skip(f"needs {name}")

@@ -1,0 +1,98 @@
+"""What the tests share: a search draws what it is told, a failure is one line, a missing tool is named."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DRAWS = """
+from hypothesis import given, settings, strategies
+drawn = {"own": [], "shared": []}
+
+@given(strategies.integers(0, 10**9))
+@settings(max_examples=3)
+def test_own(n):
+    drawn["own"].append(n)
+
+@given(strategies.integers(0, 10**9))
+def test_shared(n):
+    drawn["shared"].append(n)
+
+def test_print():
+    print("\\ndrawn", drawn)
+"""
+COMPARES = """
+import numpy as np
+
+def test_equal():
+    x = np.arange(12.0).reshape(3, 4)
+    y = np.where(x < 6, x, 2 * x)
+    np.testing.assert_array_equal(
+        y[:],  # the expression is read from the source
+        x,
+    )
+
+def test_close():
+    np.testing.assert_allclose(np.array([1, np.nan, 2.75]), [1, np.nan, 2.5], rtol=0, atol=0.125)
+"""
+TOOLS = """
+import pytest
+
+@pytest.mark.needs("no-such-compiler", "python3|python")
+def test_compiler():
+    raise AssertionError
+
+@pytest.mark.needs("no-such-browser|python3|python", "numpy")
+def test_either():
+    pass
+"""
+
+
+def run_pytest(folder: Path, source: str, *options: str, **environment: str) -> str:
+    """What a run of pytest prints about a file of tests, with these helpers."""
+    (folder / "test_planted.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", folder]
+    known = {name: value for name, value in os.environ.items() if name != "CI"}
+    return subprocess.run(
+        [*command, *options],
+        env=known | {"PYTHONPATH": str(HERE)} | environment,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def draws(printed: str) -> dict[str, list[int]]:
+    return ast.literal_eval(re.search(r"^drawn (.*)$", printed, re.MULTILINE)[1])
+
+
+def test_what_is_drawn_is_the_same_on_every_run_unless_one_searches(tmp_path: Path) -> None:
+    first, second = (draws(run_pytest(tmp_path, DRAWS, "-s")) for _ in range(2))
+    assert first == second
+    assert [len(first[name]) for name in ("own", "shared")] == [3, 50]
+
+
+def test_a_search_draws_afresh_as_often_as_it_is_told(tmp_path: Path) -> None:
+    first, second = (draws(run_pytest(tmp_path, DRAWS, "-s", "--search", "70")) for _ in range(2))
+    assert first != second
+    assert [len(first[name]) for name in ("own", "shared")] == [70, 70]
+
+
+def test_a_failed_comparison_says_in_one_line_what_where_and_how_far(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, COMPARES)
+    assert re.findall(r"^E +(.*)$", printed, re.MULTILINE) == [
+        "AssertionError: y[:] is not x at [2, 3]: 22.0, not 11.0, off by 11; 6 of 12 differ",
+        "AssertionError: np.array([1, np.nan, 2.75]) is not [1, np.nan, 2.5] at [2]: 2.75, not 2.5, "
+        "off by 0.25; 1 of 3 differ by more than 0.125 + 0·|expected|",
+    ]
+
+
+def test_the_end_of_a_run_says_what_was_left_out(tmp_path: Path) -> None:
+    assert "left out: 1 (needs no-such-compiler)\n" in run_pytest(tmp_path, TOOLS)
+
+
+def test_a_missing_tool_is_a_failure_where_all_must_be_there(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, TOOLS, CI="true")
+    assert "1 passed, 1 error" in printed and "needs no-such-compiler, which is not installed" in printed
