@@ -1,8 +1,21 @@
-"""The walls of the house, read from the source: who may import whom."""
+"""The walls of the house, read from the source: who may import whom.
+
+Between rooms the table below decides. Inside a room its `__init__.py` does: the docstring lists the files and
+folders in the order in which they are read, at the beginning of lines and with two spaces behind,
+
+    grid.py, blocks.py  what they are about
+    after/              what that is about
+
+and a file imports only what stands before it. Who reads in that order has read all that a file uses, and no
+import goes round in a circle.
+"""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -21,62 +34,107 @@ MAY_IMPORT = {
     "quant": {"base", "machine", "nn", "train", "distill", "integer"},
     "exchange": {"base", "machine", "nn", "quant", "integer", "archive"},
 }
+DOORS = ("__init__.py", "__main__.py", "cli.py")
 FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE)
 
 
-def room(name):
-    """The room of a dotted name: tinyzip.nn.ops.conv is in nn."""
-    parts = name.split(".")
-    return parts[1] if len(parts) > 1 else "tinyzip"
+def label(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
 
 
-def imports(path):
+def file_of(module: str) -> Path | None:
+    """The file or folder of a module of this package; None for what is no module."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    if path.is_dir():
+        return path
+    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every module that a file names in an import, with its line; relative ones are not used here."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            if node.module == "tinyzip":
-                yield from ((f"tinyzip.{alias.name}", node.lineno) for alias in node.names)
-            else:
-                yield node.module, node.lineno
+            assert node.level == 0, f"{label(path)}:{node.lineno} imports relatively"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if file_of(inner) else node.module, node.lineno
 
 
-def place(path):
-    """The room a file stands in."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def own_imports(path: Path) -> Iterator[tuple[tuple[str, ...], int]]:
+    """What a file imports of this package, as the parts of a path below it, with the line."""
+    for module, line in imports(path):
+        if module.split(".")[0] == "tinyzip":
+            target = file_of(module)
+            assert target, f"{label(path)}:{line} imports {module}, which does not exist"
+            yield target.relative_to(PACKAGE).parts, line
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_downward_only(path):
-    own = place(path)
-    if own not in MAY_IMPORT:
-        assert own in ("__init__", "__main__"), f"{own} has no place in the house"
+def reading_order(room: Path) -> list[str]:
+    """The files and folders that a room's docstring lists."""
+    lecture = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    lists = re.findall(r"^ *((?:\w+(?:\.py|/), )*\w+(?:\.py|/)),?(?:  |$)", lecture, re.MULTILINE)
+    return [name.rstrip("/") for names in lists for name in names.split(", ")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_imports_run_downward_only(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0]
+    if own in DOORS:
         return
-    for name, line in imports(path):
-        if name.split(".")[0] == "tinyzip":
-            assert room(name) in MAY_IMPORT[own] | {own}, f"{path.name}:{line} imports {name}"
+    assert own in MAY_IMPORT, f"{own} has no place in the house"
+    for parts, line in own_imports(path):
+        assert parts[:1] and parts[0] in MAY_IMPORT[own] | {own}, (
+            f"{label(path)}:{line} imports {'/'.join(parts)}"
+        )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_numpy_scipy_and_the_standard_library_are_needed(path):
+@pytest.mark.parametrize("room", ROOMS, ids=label)
+def test_a_room_says_in_which_order_its_files_are_read(room: Path) -> None:
+    listed = reading_order(room)
+    files = {path.name for path in room.glob("*.py")} - {"__init__.py"}
+    inside = files | {path.name for path in room.iterdir() if (path / "__init__.py").is_file()}
+    door = f"the docstring of {label(room)}/__init__.py"
+    assert not inside - set(listed), f"{door} must say where these are read: {sorted(inside - set(listed))}"
+    assert not set(listed) - inside, f"{door} lists what is not there: {sorted(set(listed) - inside)}"
+    assert len(listed) == len(inside), f"{door} lists a file twice: {listed}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_file_imports_only_what_is_read_before_it(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts
+    for parts, line in own_imports(path):
+        depth = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(own, parts, strict=False))))
+        if depth == 0 or (path.name == "__init__.py" and depth == len(own) - 1):
+            continue  # another room, or a door that opens into its own room
+        name = "/".join(parts)
+        assert depth < len(parts), f"{label(path)}:{line} imports the door of its own room, {name}"
+        order = reading_order(PACKAGE.joinpath(*own[:depth]))
+        read = order[: order.index(own[depth])] if own[depth] in order else order
+        assert parts[depth] in read, f"{label(path)}:{line} imports {name}, which is read only after it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_only_numpy_scipy_and_the_standard_library_are_needed(path: Path) -> None:
     for name, line in imports(path):
         top = name.split(".")[0]
         known = top in sys.stdlib_module_names or top in ("numpy", "scipy", "tinyzip")
-        assert known, f"{path.name}:{line} imports {name}"
+        assert known, f"{label(path)}:{line} imports {name}"
 
 
-def test_the_operations_of_the_float_world_do_not_know_layers():
+def test_the_operations_of_the_float_world_do_not_know_layers() -> None:
     for path in (PACKAGE / "nn" / "ops").glob("*.py"):
-        for name, line in imports(path):
-            inside = not name.startswith("tinyzip.nn") or name.startswith("tinyzip.nn.ops")
-            assert inside, f"{path.name}:{line} imports {name}"
+        for parts, line in own_imports(path):
+            assert parts[0] != "nn" or parts[1:2] == ("ops",), (
+                f"{label(path)}:{line} imports {'/'.join(parts)}"
+            )
 
 
-def test_importing_the_integer_world_brings_no_float_world_with_it():
+def test_importing_the_integer_world_brings_no_float_world_with_it() -> None:
     command = "import sys, tinyzip.integer; print(*(name for name in sys.modules if name[:7] == 'tinyzip'))"
     loaded = subprocess.run(
         [sys.executable, "-c", command], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {room(name) for name in loaded} <= {"tinyzip", "base", "machine", "integer"}
+    assert {name.split(".")[1] for name in loaded if "." in name} <= {"base", "machine", "integer"}

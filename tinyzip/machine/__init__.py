@@ -1,1 +1,6 @@
-"""The machine room: memory, threads and processes. It changes the speed and not one bit; read it last."""
+"""The machine room: memory, threads and processes. It changes the speed and not one bit; read it last.
+
+workspace.py  scratch memory that is handed down
+processes.py  copies of this process, which do not wait for each other's interpreter
+workers.py    one piece of work for several cores
+"""

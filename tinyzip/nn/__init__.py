@@ -1,12 +1,12 @@
-"""The float world: a network, its gradients, and how it learns.
+"""The float world: a network and its gradients.
 
     ops/                     the mathematics, forward and backward side by side, as pure functions
-    layers.py, sequential.py the same with names and sizes; a network is layers and one flat dict of arrays
+    layer.py, layers.py      the same with names and sizes
     fuse.py                  convolution, ReLU and pooling in one step, where that is faster
-    losses.py, optim.py      what is minimised, and the step downhill
-    shards.py                a batch on all cores, and always with the same bits
-    training.py, train.py    the loop, which can be interrupted anywhere
-    checkpoint.py            a file that is whole or is not there
+    sequential.py            a network: layers and one flat dict of arrays
+    losses.py                what is minimised
+    models.py                the networks that examples and tests name
+    model.py                 what training needs to know of a network
 
 Nothing here knows of integers. A network is quantized from outside, as a function from its dict of
 arrays to another.

@@ -4,6 +4,14 @@ Every backward takes the gradient of the loss by the forward's output and gives 
 inputs. Arrays are batch last, (C, H, W, N) or (C, N), of any floating-point dtype. Results come from
 the workspace that is handed in and are valid until it gives their memory back; without one they are
 ordinary arrays.
+
+    checks.py                what every operation asks of its arrays
+    sums.py                  sums over the long axis
+    dense.py                 the fully connected layer, the rectifier, and flatten
+    shifts.py, patches.py    windows, as shifted images and as columns of a matrix
+    depthwise.py, conv.py    convolution
+    pool.py                  the largest of a window, or its mean
+    norm.py                  batch normalisation and dropout
 """
 
 from tinyzip.nn.ops.checks import FRESH
