@@ -12,6 +12,7 @@ import numpy as np
 import plots
 
 from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.nn.layers import Conv2d
 from tinyzip.nn.sequential import Sequential
@@ -89,15 +90,15 @@ def as_table(rows: list[dict[str, Any]]) -> str:
             f"{model}: {np.mean(base):.1f} ± {spread(base):.1f} errors in float ({seeds} seeds); "
             "above that, and bytes",
         ]
-        lines.append(f"{'weights / activations':<35}" + "".join(f"{f'{w:g}/{a}':>25}" for w, a in columns))
+        table = [["weights / activations", *(f"{w:g}/{a}" for w, a in columns)]]
         for method in dict.fromkeys(key[1] for key in own):
-            line = f"{method:<35}"
+            table.append([method])
             for column in columns:
                 found = cells.get((model, method, *column), [])
                 above = [row["errors"] - row["float_errors"] for row in found]
                 size = np.mean([row["bytes"] for row in found]) if found else 0
-                line += f"{f'{np.mean(above):+.1f} ± {spread(above):.1f} {size:7,.0f}' if found else '':>25}"
-            lines.append(line.rstrip())
+                table[-1].append(f"{np.mean(above):+.1f} ± {spread(above):.1f} {size:7,.0f}" if found else "")
+        lines.append(aligned(table))
     return "\n".join(lines)
 
 

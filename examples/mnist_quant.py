@@ -26,6 +26,7 @@ import plots
 from numpy.typing import NDArray
 
 from tinyzip import archive, integer
+from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
@@ -184,11 +185,19 @@ def judge(
 
 
 def as_table(rows: list[Row]) -> str:
-    lines = [f"{'model':<30}{'parameters':>11}{'bytes':>9}{'errors':>8}{'accuracy':>10}{'images/s':>10}"]
-    for row in rows:
-        line = f"{row['model']:<30}{row['parameters']:>11,}{row['bytes']:>9,}{row['errors']:>8,}"
-        lines.append(f"{line}{row['accuracy']:>10.2%}{row['images_per_s']:>10,}")
-    return "\n".join(lines)
+    head = ("model", "parameters", "bytes", "errors", "accuracy", "images/s")
+    lines = [
+        (
+            row["model"],
+            f"{row['parameters']:,}",
+            f"{row['bytes']:,}",
+            f"{row['errors']:,}",
+            f"{row['accuracy']:.2%}",
+            f"{row['images_per_s']:,}",
+        )
+        for row in rows
+    ]
+    return aligned([head, *lines])
 
 
 if __name__ == "__main__":

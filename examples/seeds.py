@@ -14,6 +14,8 @@ from typing import Any
 
 import mnist_quant
 
+from tinyzip.base.table import aligned
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -28,13 +30,20 @@ def main() -> None:
         parser.error(f"--seeds: found {args.seeds}, needed 2 or more for a standard deviation")
 
     runs = [one_run(seed, args) for seed in range(args.seeds)]
-    print(f"\n{'model':<30}{'parameters':>11}{'bytes':>9}{'errors, mean ± std':>20}{'accuracy':>10}  each")
+    lines = [("model", "parameters", "bytes", "errors, mean ± std", "accuracy", "each")]
     for rows in zip(*(run["rows"] for run in runs), strict=True):
         errors = [row["errors"] for row in rows]
-        size = round(mean(row["bytes"] for row in rows))
-        line = f"{rows[0]['model']:<30}{rows[0]['parameters']:>11,}{size:>9,}"
-        line += f"{mean(errors):>12.1f} ± {stdev(errors):5.1f}{mean(row['accuracy'] for row in rows):>10.2%}"
-        print(f"{line}  {', '.join(map(str, errors))}")
+        lines.append(
+            (
+                rows[0]["model"],
+                f"{rows[0]['parameters']:,}",
+                f"{mean(row['bytes'] for row in rows):,.0f}",
+                f"{mean(errors):.1f} ± {stdev(errors):5.1f}",
+                f"{mean(row['accuracy'] for row in rows):.2%}",
+                ", ".join(map(str, errors)),
+            )
+        )
+    print(f"\n{aligned(lines, words=(0, 5))}")
     print(f"\n{len(runs)} seeds, {mean(run['seconds'] for run in runs):.0f} seconds a seed")
     if args.json:
         args.json.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from textwrap import indent
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,7 @@ from peers import Batch, Entry, with_tinyzip
 from peers.clock import Effort, Speed, measure
 from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
 
+from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.nn import models
 from tinyzip.nn.sequential import Sequential
@@ -79,6 +81,8 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
     integer  logits as codes: at most 1 apart, since engines round differently; for 97 of 100 the same class
     """
     first: dict[str, Any] = {}
+    rows = []
+    good = True
     for entry in entries:
         run = entry.start(batch, 1)
         with run.around():
@@ -95,9 +99,12 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
             apart /= np.abs(reference).max()
             good = apart <= (1e-3 if entry.work == "train" else 1e-4)
             text = f"{'losses' if entry.work == 'train' else 'logits'} differ by {apart:.0e} at most"
-        print(f"  {entry.work:8} {called(entry):28} {text}")
+        rows.append((entry.work, called(entry), text))
         if not good:
-            sys.exit("The engines do not compute the same, so their speeds cannot be compared.")
+            break
+    print(indent(aligned(rows, words=(0, 1, 2)), "  "))
+    if not good:
+        sys.exit("The engines do not compute the same, so their speeds cannot be compared.")
 
 
 def show(title: str, speeds: Sequence[Speed]) -> None:
@@ -106,12 +113,12 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
         here = [speed for speed in speeds if speed.threads == threads]
         batches = sorted({speed.batch for speed in here})
         print(f"\n{title}, {threads} thread{'s'[: threads - 1]}, images/s and half the range of the turns")
-        print(" " * 32 + "".join(f"{f'batch {batch}':>18}" for batch in batches))
+        rows = [["", *(f"batch {batch}" for batch in batches)]]
         for name in dict.fromkeys(called(speed) for speed in here):
             cells = {speed.batch: speed for speed in here if called(speed) == name}
             ranges = {N: (s.highest - s.lowest) / s.images_per_s / 2 for N, s in cells.items()}
-            row = "".join(f"{cells[N].images_per_s:>11,.0f} ±{ranges[N]:>4.0%} " for N in batches)
-            print(f"  {name:30}{row}")
+            rows.append([name, *(f"{cells[N].images_per_s:,.0f} ±{ranges[N]:4.0%}" for N in batches)])
+        print(indent(aligned(rows), "  "))
 
 
 def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
@@ -221,10 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.all:
         ratios += other_ratios(engines, effort)
 
-    print("\nRatios" + " " * 48 + "1 thread   2 threads")
-    for text, row in ratios:
-        if not np.isnan(row).all():
-            print(f"  {text:52}" + "".join(f"{'' if np.isnan(r) else f'{r:.2f}×':>12}" for r in row))
+    measured = [
+        [text, *("" if np.isnan(ratio) else f"{ratio:.2f}×" for ratio in row)]
+        for text, row in ratios
+        if not np.isnan(row).all()
+    ]
+    print(f"\n{aligned([['Ratios', '1 thread', '2 threads'], *measured])}")
     if options.json:
         records = [asdict(speed) for speed in speeds if speed.variant in VARIANTS]
         options.json.write_text(json.dumps(records, indent=1))

@@ -12,17 +12,14 @@ as long as it says, no longer than `LARGEST`, and of the right checksum. The dec
 allocates for none that the message does not declare. And `Program` checks what comes out as it checks every
 program, overflow included. Whatever fails is one ValueError that names the file, what was found, and
 what was needed.
-
-A file is written beside its place and renamed into it, so that at every moment either the old one or
-the new one is there, whole.
 """
 
 import os
-from pathlib import Path
 from zlib import crc32
 
 from tinyzip.archive.coder import Decoder, Encoder
 from tinyzip.archive.records import get_program, put_program
+from tinyzip.base.files import PathLike, write_atomically
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.program import Program
 
@@ -75,24 +72,14 @@ def unpack(data: bytes, source: str = "unpack: data") -> Program:
     return program
 
 
-def write(program: Program, path: str | os.PathLike[str]) -> int:
-    """Write a program to a file, whole or not at all; the number of bytes written."""
+def write(program: Program, path: PathLike) -> int:
+    """Write a program to a file, whole or not at all (`base.files`); the number of bytes written."""
     data = pack(program)
-    place = Path(path)
-    partial = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(place)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    write_atomically(path, [data])
     return len(data)
 
 
-def read(path: str | os.PathLike[str]) -> Program:
+def read(path: PathLike) -> Program:
     """The program in a file. Raises ValueError, naming the file, for one that `write` did not write."""
     with open(path, "rb") as file:
         data = file.read(LARGEST + 1)

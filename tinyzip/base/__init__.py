@@ -1,5 +1,7 @@
-"""The ground floor: what every other room may use, and what knows of none of them.
+"""The ground floor: what every other folder may use, and what knows none of them.
 
-refuse.py   how this library says no
-windows.py  how a convolution becomes a matrix product
+refuse.py   how this library says no: one line with the argument, what was found, what was needed
+windows.py  windows over images: how a convolution becomes a matrix product
+table.py    rows of text as aligned columns
+files.py    a file that is whole at every moment
 """

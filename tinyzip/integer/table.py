@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tinyzip.base.table import aligned
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Operator, Pool, Weighted
@@ -58,16 +59,7 @@ def table(
             )
         )
     rows.append(("", "total", "", "", "", "", f"{sum(map(stored_bytes, operators)):,}", "", "", ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    left = {1, 2, 3, 9}
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return aligned(rows, words=(1, 2, 3, 9))
 
 
 def size(shape: tuple[int, ...]) -> str:

@@ -10,7 +10,7 @@ other arrays. Backward is the chain rule, layer by layer from the end; the gradi
 themselves is not computed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fuse import RectifiedCache, fuse
 from tinyzip.nn.layer import Arrays, Layer
@@ -177,7 +178,7 @@ class Sequential:
             parameters, multiplications = parameters + size, multiplications + macs
             rows.append((name, type(layer).__name__, "×".join(map(str, shape)), f"{size:,}", f"{macs:,}"))
         rows.append(("total", "", "", f"{parameters:,}", f"{multiplications:,}"))
-        return "\n".join(_aligned(rows))
+        return aligned(rows, words=(0, 1, 2))
 
     @cached_property
     def stages(self) -> dict[str, Layer]:
@@ -227,11 +228,3 @@ def _check_layers(layers: dict[str, Layer]) -> None:
     for name, layer in layers.items():
         if not isinstance(name, str) or isinstance(layer, type) or not hasattr(layer, "output_shape"):
             refuse(f"Sequential: layers[{name!r}]", layer, "a layer, under a name", TypeError)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        left = [cell.ljust(width) for cell, width in zip(row[:3], widths[:3], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
-        yield "  ".join(left + right)

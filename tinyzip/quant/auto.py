@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.losses import kl_divergence
@@ -79,11 +80,11 @@ class Quantized:
     images: int
 
     def __str__(self) -> str:
-        lines = [
-            f"{trial.method:9} {trial.changed:4} of {self.images} classes changed, {trial.nats:.5f} nats"
+        rows = [
+            (trial.method, f"{trial.changed} of {self.images} classes changed", f"{trial.nats:.5f} nats")
             for trial in self.trials
         ]
-        return "\n".join([*lines, f"chosen: {self.method}, {self.why}"])
+        return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
 def quantize(

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from tinyzip import integer
 from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
 from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
@@ -101,15 +102,10 @@ class Explanation:
             )
             for layer in self.layers
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in rows
-        ]
         end = f"{self.changed} of {self.images} images change their class"
         if self.errors is not None:
             end += f"; {self.float_errors} errors in float, {self.errors} in integers"
-        return "\n".join([*lines, end])
+        return f"{aligned(rows)}\n{end}"
 
     def plot(self, path: str | Path) -> None:
         """Save the table as a picture. Raises ImportError, saying what to install, without matplotlib."""

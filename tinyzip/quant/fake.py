@@ -34,13 +34,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import Workspace
+from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
-from tinyzip.quant.lsq import FRESH, RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
+from tinyzip.quant.lsq import RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]

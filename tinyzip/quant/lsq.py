@@ -32,11 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import Fresh, Workspace
+from tinyzip.machine.workspace import FRESH, Workspace
 
 Rule = Literal["lsq", "pact", "straight-through"]
 RULES: tuple[Rule, ...] = ("lsq", "pact", "straight-through")
-FRESH = Fresh()
 
 
 def _column(step: Any, x: NDArray[Any], lo: int, hi: int) -> NDArray[Any]:

@@ -1,9 +1,4 @@
-"""One file that holds a training, and that is whole at every moment.
-
-A process can be killed between any two instructions, also while it writes. So a checkpoint is never
-written over: the new one goes to a temporary file beside it, is forced to the disk, and only then takes
-the old one's name. Renaming within a folder is atomic, so the name always stands for a complete file,
-the old one or the new one; forcing the folder to the disk too makes that survive a loss of power.
+"""The file that holds a training run; written by `base.files`, it is whole at every moment.
 
     offset  bytes   what
     0       8       the magic number b"TZTRAIN\\n"
@@ -21,7 +16,7 @@ array is made before the checksum has been seen to be right.
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from hashlib import sha256
@@ -33,6 +28,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.files import PathLike, write_atomically
 from tinyzip.base.refuse import refuse
 
 MAGIC = b"TZTRAIN\n"
@@ -40,8 +36,6 @@ VERSION = 1
 FIXED = struct.Struct("<8sIIQ")
 CHECKSUM = 32  # bytes
 DTYPES = ("float32", "float64", "int64")
-
-PathLike = str | os.PathLike[str]
 
 
 def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -52,9 +46,8 @@ def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[
     raises  ValueError when `path` is a file that is not a checkpoint, which is left alone; TypeError for
             an array of another dtype; OSError when the disk is full: what was at `path` is still there
     """
-    target = Path(os.path.realpath(path))
-    if target.exists():
-        with target.open("rb") as file:
+    if os.path.exists(path):
+        with open(path, "rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 refuse(f"checkpoint {path}", "a file of another kind", "a checkpoint, or no file yet")
     table = []
@@ -68,39 +61,15 @@ def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[
     for array in arrays.values():
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         parts.append(little.reshape(-1).view(np.uint8).data)
+    write_atomically(path, _with_checksum(parts))
 
-    temporary = _beside(path)
+
+def _with_checksum(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     checksum = sha256()
-    try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                checksum.update(part)
-                file.write(part)
-            file.write(checksum.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def try_folder(path: PathLike) -> None:
-    """Learn now whether `write` will find a place for its temporary file; OSError if not."""
-    temporary = _beside(path)
-    temporary.open("wb").close()
-    temporary.unlink()
-
-
-def _beside(path: PathLike) -> Path:
-    """The temporary file for a path: beside the file itself, where the path is a link to it."""
-    target = Path(os.path.realpath(path))
-    return target.with_name(f".{target.name}.partial")
+    for part in parts:
+        checksum.update(part)
+        yield part
+    yield checksum.digest()
 
 
 def read(path: PathLike) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

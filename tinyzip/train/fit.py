@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Objective
-from tinyzip.train.checkpoint import PathLike
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.history import Bar, Epoch, History
 from tinyzip.train.keeper import Keeper

@@ -7,9 +7,8 @@ from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
+from tinyzip.base.files import PathLike, check_writable
 from tinyzip.base.refuse import refuse
-from tinyzip.train import checkpoint
-from tinyzip.train.checkpoint import PathLike
 from tinyzip.train.state import Training
 
 
@@ -36,7 +35,7 @@ class Keeper:
         self._handler: Any = None
         if path is not None and Path(path).exists():
             training.check(path)
-            checkpoint.try_folder(path)
+            check_writable(path)
         elif path is not None:
             training.save(path)
 

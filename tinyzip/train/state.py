@@ -18,12 +18,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers, stretches
 from tinyzip.nn.model import MANY, AnyModel, Model, Objective
 from tinyzip.train import checkpoint
-from tinyzip.train.checkpoint import PathLike
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import SHARD, score
 from tinyzip.train.history import Epoch, History

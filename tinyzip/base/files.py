@@ -1,0 +1,85 @@
+"""A file that is whole at every moment.
+
+A process can be killed between any two instructions, also while it writes. So a file is never written over.
+The new content goes to a temporary file beside the old one and is forced to the disk, and only then does it
+take the old one's name. Renaming within a folder is atomic: the name always stands for a complete file, the
+old one or the new one. The name itself is an entry of the folder, so the folder is forced to the disk too;
+else a loss of power could still take the new file away.
+
+The temporary file of NAME is always ".NAME.partial", so that what a kill has left behind is written over by
+the next attempt and does not pile up. That two writers do not write it at the same time, a lock on the
+folder takes care of; the system takes the lock away from a process that ends.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tinyzip.base.refuse import refuse
+
+if sys.platform != "win32":
+    import fcntl
+
+PathLike = str | os.PathLike[str]
+
+
+def write_atomically(path: PathLike, parts: Iterable[bytes | memoryview]) -> None:
+    """Put the parts, one after another, in the file `path`; where that is a link, in the file it points to.
+
+    raises  OSError that names `path`: FileNotFoundError where its folder is missing, others where the disk is
+            full or nothing may be written. Whatever is raised, by `parts` too, what was at `path` is still
+            there and the temporary file is not
+    """
+    with _place(path) as temporary:
+        try:
+            with temporary.open("wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(os.path.realpath(path))
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def check_writable(path: PathLike) -> None:
+    """Learn now whether `write_atomically` will find a place for its temporary file; raises as it does."""
+    with _place(path) as temporary:
+        temporary.open("wb").close()
+        temporary.unlink()
+
+
+@contextmanager
+def _place(path: PathLike) -> Iterator[Path]:
+    """The temporary file for `path`, in a folder that is locked meanwhile and then forced to the disk."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        refuse(os.fspath(path), f"no folder {target.parent}", "one to put the file in", FileNotFoundError)
+    try:
+        with _locked(target.parent):
+            yield target.with_name(f".{target.name}.partial")
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer at a time, and what it did to the folder on the disk at the end. Windows has neither."""
+    if sys.platform == "win32":
+        yield
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+        os.fsync(number)
+    finally:
+        with suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_UN)
+        os.close(number)

@@ -1,0 +1,31 @@
+"""Rows of text as aligned columns: the one printer behind every table of this library.
+
+Words begin under each other, at the left of their column. Numbers end under each other, at its right, so that
+digits of equal weight stand in one line. A column is as wide as its widest cell.
+"""
+
+from collections.abc import Collection, Sequence
+
+from tinyzip.base.refuse import refuse
+
+GAP = "  "
+
+
+def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = (0,)) -> str:
+    """One line for each row, with `GAP` between the columns and no spaces at the ends of lines.
+
+    rows    cells, as many in every row; a heading is a row like the others
+    words   the columns that are aligned left, counted from 0; all others are aligned right
+    raises  ValueError for a row that has more or fewer cells than the first
+    """
+    for number, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            refuse(f"aligned: rows[{number}]", f"{len(row)} cells", f"{len(rows[0])}, as in the first row")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        GAP.join(
+            cell.ljust(width) if column in words else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
