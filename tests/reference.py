@@ -16,16 +16,25 @@ from typing import Any
 import numpy as np
 
 from tinyzip.integer import (
+    Add,
     Argmax,
     AvgPool2d,
     Codes,
+    Concat,
     Conv2d,
     Flatten,
     GlobalAvgPool,
     Linear,
     MaxPool2d,
+    Multiply,
     Operator,
+    Pad,
     Program,
+    Recall,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
 )
 
 
@@ -160,15 +169,15 @@ def clamp(value: int, codes: Codes) -> int:
 
 
 def seen(
-    x: Any, c: int, oh: int, ow: int, operator: Any, stride: tuple[int, int]
+    x: Any, c: int, oh: int, ow: int, operator: Any, stride: tuple[int, int], apart: Any = (1, 1)
 ) -> list[tuple[int, int, int]]:
-    """(i, j, code) for all places of a window that lie inside the image."""
+    """(i, j, code) for all places of a window, `apart` from each other, that lie inside the image."""
     (top, _), (left, _) = operator.padding
     H, W = len(x[c]), len(x[c][0])
     places = []
     for i in range(operator.kernel[0]):
         for j in range(operator.kernel[1]):
-            h, w = oh * stride[0] + i - top, ow * stride[1] + j - left
+            h, w = oh * stride[0] + i * apart[0] - top, ow * stride[1] + j * apart[1] - left
             if 0 <= h < H and 0 <= w < W:
                 places.append((i, j, x[c][h][w]))
     return places
@@ -186,7 +195,7 @@ def accumulate(operator: Any, x: Any, codes: Codes, f: int, oh: int = 0, ow: int
         products = [
             w[c][i][j] * (code - codes.zero)
             for c in range(C)
-            for i, j, code in seen(x, group * C + c, oh, ow, operator, operator.stride)
+            for i, j, code in seen(x, group * C + c, oh, ow, operator, operator.stride, operator.dilation)
         ]
     return [*products, int(operator.bias[f])]
 
@@ -201,8 +210,92 @@ def grid(C: int, shape: tuple[int, ...], value: Any) -> Any:
     return [[[value(c, h, w) for w in range(shape[2])] for h in range(shape[1])] for c in range(C)]
 
 
-def apply(operator: Operator, x: Any, codes: Codes, shape: tuple[int, ...]) -> Any:
-    """One operator on one example of nested lists, to an output of `shape`."""
+def mapped(function: Any, *values: Any) -> Any:
+    """A function of single numbers, at each place of nested lists of one shape."""
+    if isinstance(values[0], list):
+        return [mapped(function, *parts) for parts in zip(*values, strict=True)]
+    return function(*values)
+
+
+def added(operator: Add, codes: list[Codes], x: int, other: int) -> int:
+    """(AD1) with gemmlowp's functions, (AD2) as the floor of an exact fraction."""
+    terms = [value - c.zero for value, c in zip((x, other), codes, strict=True)]
+    m0, n = operator.m0.tolist(), operator.n.tolist()
+    if operator.rounding == "single":
+        total = sum(m * t for m, t in zip(m0, terms, strict=True))
+        return clamp(operator.y.zero + (2 * total + 2 ** n[0]) // 2 ** (n[0] + 1), operator.y)
+    scaled = [rescale(t * 2**20, m0[k], n[k], "double") for k, t in enumerate(terms)]
+    return clamp(operator.y.zero + rescale(sum(scaled), m0[2], n[2], "double"), operator.y)
+
+
+def fixed_exponential(z: int) -> int:
+    """e^z in Q0.31 for z ≤ 0 in Q5.26: gemmlowp's exp_on_negative_values, step by step."""
+    if z == 0:
+        return 2**31 - 1
+    high, halve = saturating_rounding_doubling_high_mul, rounding_divide_by_power_of_two
+    whole, part = 0, z
+    while part < -(2**24):  # part = z + whole·¼ in [−¼, 0)
+        whole, part = whole + 1, part + 2**24
+    if part == 0:
+        whole, part = whole + 1, -(2**24)
+    a = part * 32 + 2**28
+    a2 = high(a, a)
+    a3, a4 = high(a2, a), high(a2, a2)
+    rest = halve(high(halve(a4, 2) + a3, 715827883) + a2, 1)
+    result = 1895147668 + high(1895147668, a + rest)
+    powers = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242]
+    for k, power in enumerate(powers):
+        if whole // 2**k % 2:
+            result = high(result, power)
+    return result
+
+
+def softmax(operator: Softmax, x: list[int]) -> list[int]:
+    """LiteRT's reference_ops::Softmax on one place."""
+    left = 31 - operator.n
+    least = -(31 * 2**26 // 2**left)
+    high = saturating_rounding_doubling_high_mul
+    e = [
+        fixed_exponential(high((v - max(x)) * 2**left, operator.m0)) if v - max(x) >= least else None
+        for v in x
+    ]
+    total = sum(rounding_divide_by_power_of_two(v, 12) for v in e if v is not None)
+    bits = total.bit_length()
+    half = (total * 2 ** (32 - bits)) // 2  # (1 + a) / 2 in Q0.31
+    r = 1515870810 + high(half, -1010580540)
+    for _ in range(3):
+        r += high(r, 2**29 - high(half, r)) * 4
+    r = min(2 * r, 2**31 - 1)
+    over = bits - 20
+    return [
+        -128 if v is None else min(127, rounding_divide_by_power_of_two(high(r, v), 23 + over) - 128)
+        for v in e
+    ]
+
+
+def values_of(x: Any, order: str) -> list[int]:
+    """All codes of one example in the order "CHW" or "HWC"."""
+    if not isinstance(x[0], list):
+        return list(x)
+    C, H, W = len(x), len(x[0]), len(x[0][0])
+    if order == "CHW":
+        return [x[c][h][w] for c in range(C) for h in range(H) for w in range(W)]
+    return [x[c][h][w] for h in range(H) for w in range(W) for c in range(C)]
+
+
+def filled(values: list[int], shape: tuple[int, ...], order: str) -> Any:
+    """The nested lists of this shape that have these values in this order."""
+    if len(shape) == 1:
+        return values
+    C, H, W = shape
+    if order == "CHW":
+        return grid(C, shape, lambda c, h, w: values[(c * H + h) * W + w])
+    return grid(C, shape, lambda c, h, w: values[(h * W + w) * C + c])
+
+
+def apply(operator: Operator, inputs: list[Any], read: list[Codes], shape: tuple[int, ...]) -> Any:
+    """One operator on nested lists of one example, of the codes `read`, to an output of `shape`."""
+    x, codes = inputs[0], read[0]
     match operator:
         case Conv2d():
             return grid(
@@ -229,8 +322,58 @@ def apply(operator: Operator, x: Any, codes: Codes, shape: tuple[int, ...]) -> A
             y, m0, n = operator.y, operator.m0, operator.n
             sums = [sum(code - codes.zero for code in v) for v in values]
             return [[[clamp(y.zero + rescale(s, m0, n, operator.rounding), y)]] for s in sums]
-        case Flatten():
-            return [code for channel in x for row in channel for code in row] if isinstance(x[0], list) else x
+        case Recall():
+            return x
+        case Add():
+            return mapped(lambda a, b: added(operator, read, a, b), x, inputs[1])
+        case Concat():
+            return [channel for part in inputs for channel in part]
+        case Pad():
+            (top, _), (left, _) = operator.padding
+            H, W = len(x[0]), len(x[0][0])
+
+            def framed(c: int, h: int, w: int) -> int:
+                inside = top <= h < top + H and left <= w < left + W
+                return x[c][h - top][w - left] if inside else codes.zero
+
+            return grid(shape[0], shape, framed)
+        case Table():
+            rows = operator.table.tolist()
+            rows = rows if isinstance(rows[0], list) else [rows] * len(x)
+            return [
+                mapped(lambda code, row=row: row[code if code >= 0 else code + 256], channel)
+                for row, channel in zip(rows, x, strict=True)
+            ]
+        case Multiply():
+            constants = operator.w.tolist() if operator.w.size > 1 else operator.w.tolist() * len(x)
+            y, m0, n = operator.y, operator.m0, operator.n
+
+            def multiplied(code: int, w: int) -> int:
+                return clamp(y.zero + rescale(w * (code - codes.zero), m0, n, operator.rounding), y)
+
+            return [
+                mapped(lambda code, w=w: multiplied(code, w), channel)
+                for w, channel in zip(constants, x, strict=True)
+            ]
+        case Softmax():
+            if len(shape) == 1:
+                return softmax(operator, x)
+            C, H, W = shape
+            places = {
+                (h, w): softmax(operator, [x[c][h][w] for c in range(C)]) for h in range(H) for w in range(W)
+            }
+            return grid(C, shape, lambda c, h, w: places[h, w][c])
+        case Flatten(order=order):
+            return values_of(x, order)
+        case Reshape(order=order):
+            return filled(values_of(x, order), shape, order)
+        case Transpose(axes=axes):
+            places = [axes.index(k) for k in range(3)]
+            return grid(
+                shape[0],
+                shape,
+                lambda *at: x[at[places[0]]][at[places[1]]][at[places[2]]],
+            )
         case Argmax():
             return x.index(max(x))
     raise ValueError(operator)
@@ -238,8 +381,9 @@ def apply(operator: Operator, x: Any, codes: Codes, shape: tuple[int, ...]) -> A
 
 def run(program: Program, example: Any) -> list[Any]:
     """The outputs of all operators on one example, given as nested lists."""
-    outputs = []
-    for operator, codes, shape in zip(program.operators, program.codes, program.shapes[1:], strict=False):
-        example = apply(operator, example, codes, shape)
-        outputs.append(example)
-    return outputs
+    outputs = [example]
+    for i, operator in enumerate(program.operators):
+        read = [k + 1 for k in operator.reads(i)]
+        inputs, codes = [outputs[k] for k in read], [program.codes[k] for k in read]
+        outputs.append(apply(operator, inputs, codes, program.shapes[i + 1]))
+    return outputs[1:]

@@ -7,16 +7,25 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyzip.integer import (
+    Add,
     Argmax,
     AvgPool2d,
     Codes,
+    Concat,
     Conv2d,
     Flatten,
     GlobalAvgPool,
     Linear,
     MaxPool2d,
+    Multiply,
     Operator,
+    Pad,
     Program,
+    Recall,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
 )
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -66,6 +75,7 @@ def convolution(draw: Draw, rng: np.random.Generator, C: int) -> Conv2d:
         stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         padding=draw(st.tuples(ends, ends)),
         groups=groups,
+        dilation=draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
     )
 
 
@@ -86,20 +96,56 @@ def global_average(draw: Draw) -> GlobalAvgPool:
     return GlobalAvgPool(m0, n, draw(grids()), draw(st.sampled_from(["double", "single"])), name=draw(NAMES))
 
 
+def others(draw: Draw, rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Operator:
+    """An operator without weights for an image of this shape, written by operator number `last`."""
+    kind = draw(st.sampled_from([Recall, Add, Concat, Pad, Table, Multiply, Softmax, Reshape, Transpose]))
+    y, name, order = draw(grids()), draw(NAMES), draw(st.sampled_from(["CHW", "HWC"]))
+    m0, n = int(rng.integers(2**30, 2**31)), draw(st.integers(31, 127))
+    match kind.__name__:
+        case "Recall":
+            return Recall(draw(st.integers(-1, last)), name=name)
+        case "Add" if draw(st.booleans()):
+            return Add(
+                last, rng.integers(1, 2**21, 2), draw(st.integers(1, 31)), y, name=name, rounding="single"
+            )
+        case "Add":
+            return Add(last, rng.integers(2**30, 2**31, 3), rng.integers(31, 127, 3), y, name=name)
+        case "Concat":
+            return Concat((last,) * draw(st.integers(1, 9)), name=name)
+        case "Pad":
+            ends = st.tuples(st.integers(0, 2), st.integers(0, 2))
+            return Pad(draw(st.tuples(ends, ends)), name=name)
+        case "Table":
+            rows = draw(st.sampled_from([(256,), (shape[0], 256)]))
+            return Table(rng.integers(y.lo, y.hi + 1, rows), y, name=name)
+        case "Multiply":
+            return Multiply(rng.integers(-255, 256, shape[0]), m0, n, y, "single", name=name)
+        case "Softmax":
+            return Softmax(m0, draw(st.integers(0, 31)), name=name)
+        case "Reshape":
+            return Reshape((shape[2], shape[0], shape[1]), order, name=name)
+    return Transpose(draw(st.permutations(range(3))), name=name)
+
+
 @st.composite
 def programs(draw: Draw) -> Program:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (draw(st.integers(1, 4)), draw(st.integers(5, 9)), draw(st.integers(5, 9)))
     codes = draw(grids())
     operators: list[Operator] = []
-    for kind in draw(st.lists(st.sampled_from([Conv2d, MaxPool2d, AvgPool2d, GlobalAvgPool]), max_size=4)):
+    for kind in draw(
+        st.lists(st.sampled_from([Conv2d, MaxPool2d, AvgPool2d, GlobalAvgPool, *[None] * 4]), max_size=6)
+    ):
         C, H, W = Program(tuple(operators), shape, codes).shapes[-1] if operators else shape
+        if kind is None:
+            operators.append(others(draw, rng, (C, H, W), len(operators) - 1))
+            continue
         now = Program(tuple(operators), shape, codes).output if operators else codes
         if kind is GlobalAvgPool or min(H, W) < 3:
             operators.append(global_average(draw))
         else:
             operators.append(convolution(draw, rng, C) if kind is Conv2d else pooling(draw, kind, now))
-    operators.append(Flatten(name=draw(NAMES)))
+    operators.append(Flatten(draw(st.sampled_from(["CHW", "HWC"])), name=draw(NAMES)))
     (C,) = Program(tuple(operators), shape, codes).shapes[-1]
     operators.append(Linear(**weighted(draw, rng, (draw(st.integers(1, 12)), C))))
     if draw(st.booleans()):

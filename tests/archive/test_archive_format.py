@@ -85,7 +85,7 @@ def test_the_drawn_programs_contain_every_operator() -> None:
     seen: set[type] = set()
 
     @given(programs())
-    @settings(max_examples=25)
+    @settings(max_examples=100)
     def look(program: Program) -> None:
         seen.update(map(type, program.operators))
 
@@ -236,7 +236,7 @@ def weights(encoder: Encoder) -> None:
 @pytest.mark.parametrize(
     ("writes", "what"),
     [
-        ([start, plain(7, 3)], "operator kind 7"),
+        ([start, plain(7, 3), plain(9, 8)], "operator kind 16"),
         ([lambda e: put_numbers(e, (2,)), lambda e: put_numbers(e, (0, 1))], "codes of 2 numbers"),
         ([lambda e: put_numbers(e, (2,)), lambda e: put_codes(e, Codes(0, 1, 0)), number(0)], "0 operators"),
         (

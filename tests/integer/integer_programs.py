@@ -1,6 +1,7 @@
 """A small program by hand; programs, codes and multipliers drawn by Hypothesis."""
 
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,23 +9,36 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tinyzip.integer import (
+    Add,
     Argmax,
     AvgPool2d,
     Codes,
+    Concat,
     Conv2d,
     Flatten,
     GlobalAvgPool,
     Linear,
     MaxPool2d,
+    Multiply,
     Operator,
+    Pad,
     Program,
+    Recall,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
     multiplier,
 )
 from tinyzip.integer.bounds import channel_bounds
+from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.integer.layout import ORDERS
 
 BYTE = Codes(0, 255, 0)
 M0, N = multiplier(Fraction(1, 1000))
 Draw = Any
+Shapes = tuple[tuple[int, ...], ...]
+Grids = tuple[Codes, ...]
 EDGES = sorted({s * 2**i + d for i in range(32) for s in (-1, 1) for d in (-2, -1, 0, 1, 2)})
 INT32 = [v for v in EDGES if -(2**31) <= v < 2**31]
 
@@ -89,7 +103,7 @@ def weighted(draw: Draw, kind: Any, shape: tuple[int, ...], x: Codes, **fields: 
     bits = draw(st.integers(1, 8))
     w = integers(draw, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, shape)
     bias = integers(draw, -1000, 1000, shape[:1]) if draw(st.booleans()) else None
-    rounding = draw(st.sampled_from(["double", "single", "shift"]))
+    rounding = draw(st.sampled_from(ROUNDINGS))
     first = kind(w, bias, 2**30, 40, x, weight_bits=bits, **fields).checked("drawn")
     m0, n = scales(draw, channel_bounds(first, x), rounding)
     drawn = kind(w, bias, m0, n, draw(codes()), weight_bits=bits, rounding=rounding, **fields)
@@ -98,7 +112,7 @@ def weighted(draw: Draw, kind: Any, shape: tuple[int, ...], x: Codes, **fields: 
 
 def padded_window(draw: Draw, shape: tuple[int, ...]) -> dict[str, Any]:
     """Kernel, stride and an uneven padding smaller than the kernel, for an image of this shape."""
-    kernel = tuple(draw(st.integers(1, min(4, size + 1))) for size in shape[1:])
+    kernel: tuple[int, ...] = tuple(draw(st.integers(1, min(4, size + 1))) for size in shape[1:])
     low = tuple(max(0, k - size) for k, size in zip(kernel, shape[1:], strict=True))
     padding = tuple(
         (draw(st.integers(least, max(k - 1, least))), draw(st.integers(0, k - 1)))
@@ -112,6 +126,10 @@ def convolution(draw: Draw, shape: tuple[int, ...], x: Codes) -> Operator:
     groups = draw(st.sampled_from([g for g in range(1, shape[0] + 1) if shape[0] % g == 0]))
     F = groups * draw(st.integers(1, 3))
     kernel = window.pop("kernel")
+    if draw(st.integers(0, 3)) == 0:  # dilated, as far as the padded image allows
+        sizes = [size + sum(ends) for size, ends in zip(shape[1:], window["padding"], strict=True)]
+        most = [min(3, (size - 1) // (k - 1)) if k > 1 else 3 for size, k in zip(sizes, kernel, strict=True)]
+        window["dilation"] = tuple(draw(st.integers(1, d)) for d in most)
     return weighted(draw, Conv2d, (F, shape[0] // groups, *kernel), x, groups=groups, **window)
 
 
@@ -126,35 +144,115 @@ def pool(draw: Draw, kind: Any, shape: tuple[int, ...], x: Codes) -> Operator:
 def mean(draw: Draw, shape: tuple[int, ...], x: Codes) -> Operator:
     if draw(st.booleans()):
         return GlobalAvgPool()
-    rounding = draw(st.sampled_from(["double", "single", "shift"]))
+    rounding = draw(st.sampled_from(ROUNDINGS))
     m0, n = scales(draw, np.array([shape[1] * shape[2] * x.reach]), rounding)
     return GlobalAvgPool(int(np.max(m0)), int(np.max(n)), draw(codes()), rounding=rounding)
 
 
+def addition(draw: Draw, other: int, x: Codes, o: Codes) -> Operator:
+    """Multipliers that use the codes well most of the time; ratios of 1 and tiny ones now and then."""
+    y = draw(codes())
+    if draw(st.booleans()):
+        n = draw(st.integers(1, 24))
+        m0 = integers(draw, 1, 2 ** draw(st.integers(1, min(n + 1, 21))), (2,))
+        return Add(other, m0, n, y, rounding="single")
+    n = [draw(st.integers(31, draw(st.sampled_from([31, 34, 60, 127])))) for _ in range(2)]
+    n.append(draw(st.integers(*draw(st.sampled_from([(46, 52), (31, 36), (60, 127)])))))
+    return Add(other, integers(draw, 2**30, 2**31 - 1, (3,)), n, y)
+
+
+def table(draw: Draw, shape: tuple[int, ...]) -> Operator:
+    """Any function, or one for each channel."""
+    y = draw(codes())
+    return Table(integers(draw, y.lo, y.hi, draw(st.sampled_from([(256,), (shape[0], 256)]))), y)
+
+
+def product(draw: Draw, shape: tuple[int, ...], x: Codes) -> Operator:
+    w = integers(draw, -255, 255, (draw(st.sampled_from([1, shape[0]])),))
+    rounding = draw(st.sampled_from(ROUNDINGS))
+    m0, n = scales(draw, np.array([np.abs(w).max() * x.reach]), rounding)
+    return Multiply(w, int(np.max(m0)), int(np.max(n)), draw(codes()), rounding)
+
+
+def reshaped(draw: Draw, shape: tuple[int, ...]) -> Operator:
+    """A vector, or an image of as many values."""
+    size = prod(shape)
+    C = draw(st.sampled_from([d for d in range(1, size + 1) if size % d == 0]))
+    H = draw(st.sampled_from([d for d in range(1, size // C + 1) if size // C % d == 0]))
+    to = draw(st.sampled_from([(size,), (C, H, size // C // H)]))
+    return Reshape(to, draw(st.sampled_from(ORDERS)))
+
+
+def joined(draw: Draw, shapes: Shapes, read: Grids) -> Operator:
+    """The last output beside others of its size, its zero and its scale, in any order; itself among them."""
+    shape, x = shapes[-1], read[-1]
+    fitting = [
+        k - 1
+        for k, (other, c) in enumerate(zip(shapes, read, strict=True))
+        if other[1:] == shape[1:] and len(other) == len(shape)
+        if (c.zero, c.scale, c.dtype) == (x.zero, x.scale, x.dtype)
+    ]
+    sources = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=3))
+    return Concat((*sources, len(shapes) - 2) if draw(st.booleans()) else tuple(sources))
+
+
+IMAGE_KINDS = [*["conv"] * 4, "max", "avg", "mean", "flatten", "pad", "transpose"]
+KINDS = ["table", "product", "softmax", "reshape", "recall", "add", "add", "concat"]
+
+
+def operator(draw: Draw, kind: str, shapes: Shapes, read: Grids) -> Operator:
+    """One more operator of this kind, behind outputs of these shapes and codes, the input's the first."""
+    shape, x = shapes[-1], read[-1]
+    match kind:
+        case "conv":
+            return convolution(draw, shape, x)
+        case "max":
+            return pool(draw, MaxPool2d, shape, x)
+        case "avg":
+            return pool(draw, AvgPool2d, shape, x)
+        case "mean":
+            return mean(draw, shape, x)
+        case "flatten":
+            return Flatten(draw(st.sampled_from(ORDERS)))
+        case "pad":
+            return Pad(draw(st.tuples(*[st.tuples(*[st.integers(0, 2)] * 2)] * 2)))
+        case "transpose":
+            return Transpose(draw(st.permutations(range(3))))
+        case "linear":
+            return weighted(draw, Linear, (draw(st.integers(1, 5)), shape[0]), x)
+        case "table":
+            return table(draw, shape)
+        case "product":
+            return product(draw, shape, x)
+        case "softmax":
+            return Softmax(draw(st.integers(2**30, 2**31 - 1)), draw(st.integers(0, 31)))
+        case "reshape":
+            return reshaped(draw, shape)
+        case "concat":
+            return joined(draw, shapes, read)
+        case "recall":
+            return Recall(draw(st.integers(-1, len(shapes) - 2)))
+    other = draw(st.sampled_from([k for k, other in enumerate(shapes) if other == shape]))
+    return addition(draw, other - 1, x, read[other])
+
+
 @st.composite
-def programs(draw: Draw, most: int = 4) -> Program:
-    """Any chain of operators on small images; sometimes a classifier at its end."""
-    shape: tuple[int, ...] = (draw(st.integers(1, 4)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
-    program = None
-    first = x = draw(codes())
-    start, operators = shape, []
+def programs(draw: Draw, most: int = 5, kinds: list[str] | None = None) -> Program:
+    """Any operators on small images, some of them naming earlier outputs; sometimes classes at the end.
+
+    kinds  draw from these only, where the shape allows
+    """
+    shape = (draw(st.integers(1, 4)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
+    first = draw(codes())
+    operators: list[Operator] = []
+    shapes: Shapes = (shape,)
+    read: Grids = (first,)
     for _ in range(draw(st.integers(1, most))):
-        kinds = ["conv", "conv", "max", "avg", "mean", "flatten"] if len(shape) == 3 else ["linear"]
-        match draw(st.sampled_from(kinds)):
-            case "conv":
-                operators.append(convolution(draw, shape, x))
-            case "max":
-                operators.append(pool(draw, MaxPool2d, shape, x))
-            case "avg":
-                operators.append(pool(draw, AvgPool2d, shape, x))
-            case "mean":
-                operators.append(mean(draw, shape, x))
-            case "flatten":
-                operators.append(Flatten())
-            case "linear":
-                operators.append(weighted(draw, Linear, (draw(st.integers(1, 5)), shape[0]), x))
-        program = Program(tuple(operators), start, first)
-        shape, x = program.shapes[-1], program.output
-    if len(shape) == 1 and draw(st.booleans()):
+        fitting = [*IMAGE_KINDS, *KINDS] if len(shapes[-1]) == 3 else ["linear", "linear", *KINDS]
+        kind = draw(st.sampled_from([k for k in fitting if k in (kinds or fitting)]))
+        operators.append(operator(draw, kind, shapes, read))
+        program = Program(tuple(operators), shape, first)
+        shapes, read = program.shapes, program.codes
+    if len(shapes[-1]) == 1 and draw(st.booleans()):
         operators.append(Argmax())
-    return Program(tuple(operators), start, first)
+    return Program(tuple(operators), shape, first)

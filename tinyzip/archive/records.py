@@ -22,11 +22,15 @@ from tinyzip.archive.numbers import get_integers, get_number, put_integers, put_
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, ROUNDINGS
+from tinyzip.integer.layout import ORDERS
+from tinyzip.integer.maps import Multiply, Softmax
 from tinyzip.integer.operators import GlobalAvgPool, Operator
 from tinyzip.integer.program import OPERATORS, Program
+from tinyzip.integer.residuals import Add
 
 MOST_OPERATORS = 4096
 MOST_NAME = 255  # bytes of UTF-8
+LATER = 7  # kinds from here on go as 7 and 8 bits more
 M0_PLACES = M0_LEAST.bit_length() - 1
 
 
@@ -38,7 +42,8 @@ def put_program(encoder: Encoder, program: Program) -> None:
     put_codes(encoder, program.input)
     put_number(encoder, len(program.operators))
     for operator in program.operators:
-        encoder.uniform(OPERATORS.index(type(operator)), 3)
+        kind = OPERATORS.index(type(operator))
+        encoder.uniform([min(kind, LATER), kind - LATER], [3, 8 if kind >= LATER else 0])
         for name, leaf in leaves_of(type(operator)).items():
             leaf.put(encoder, getattr(operator, name))
 
@@ -54,6 +59,8 @@ def get_program(decoder: Decoder) -> Program:
 def get_operator(decoder: Decoder) -> Operator:
     """Read one operator."""
     kind = int(decoder.uniform(1, 3)[0])
+    if kind == LATER:
+        kind += int(decoder.uniform(1, 8)[0])
     if kind >= len(OPERATORS):
         decoder.refuse(f"operator kind {kind}", f"0 to {len(OPERATORS) - 1}")
     values: dict[str, Any] = {}
@@ -72,7 +79,7 @@ class Leaf(NamedTuple):
 
 def leaves_of(operator: type[Operator]) -> dict[str, Leaf]:
     """The fields of an operator with their leaves, in the order of the file."""
-    known = LEAVES | SCALARS if operator is GlobalAvgPool else LEAVES
+    known = LEAVES | OWN.get(operator, {})
     return {field.name: known[field.name] for field in fields(operator)}
 
 
@@ -201,10 +208,31 @@ LEAVES = {
     "stride": NUMBERS,
     "padding": Leaf(put_padding, get_padding),
     "groups": NUMBER,
+    "dilation": NUMBERS,
+    "source": NUMBER,
+    "other": NUMBER,
+    "sources": Leaf(
+        lambda encoder, value: put_weights(encoder, np.array(value)),
+        lambda decoder, F: tuple(get_weights(decoder, F).tolist()),
+    ),
+    "table": Leaf(put_weights, get_weights),
+    "shape": NUMBERS,
+    "axes": NUMBERS,
+    "order": Leaf(
+        lambda encoder, value: put_number(encoder, ORDERS.index(value)),
+        lambda decoder, F: dict(enumerate(ORDERS)).get(get_number(decoder)),
+    ),
     "weight_bits": NUMBER,
     "rounding": Leaf(
         lambda encoder, value: put_number(encoder, ROUNDINGS.index(value)),
         lambda decoder, F: dict(enumerate(ROUNDINGS)).get(get_number(decoder)),
     ),
 }
-SCALARS = {"m0": optional(put_number, get_number), "n": optional(put_number, get_number)}
+ARRAY = Leaf(put_weights, get_weights)
+MAYBE = optional(put_number, get_number)
+OWN: dict[type[Operator], dict[str, Leaf]] = {
+    GlobalAvgPool: {"m0": MAYBE, "n": MAYBE},
+    Multiply: {"m0": NUMBER, "n": NUMBER},
+    Softmax: {"m0": NUMBER, "n": NUMBER},
+    Add: {"m0": ARRAY, "n": ARRAY},
+}

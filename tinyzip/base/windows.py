@@ -107,22 +107,37 @@ def strided(
     return as_strided(x[:, row:, column:] if row or column else x, shape, strides)
 
 
-def windows(x: NDArray[Any], kernel: Pair, stride: Pair) -> NDArray[Any]:
-    """All windows of x (C, H, W, N) as a view (C, kh, kw, OH, OW, N), by (W2). Nothing is copied."""
-    OH, OW = _outputs(x, kernel, stride, "windows: x")
+def reach_of(kernel: Pair, dilation: Pair) -> Pair:
+    """The rows and columns of x that a dilated window lies over: (kh − 1)·dh + 1 and (kw − 1)·dw + 1."""
+    return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+
+
+def windows(x: NDArray[Any], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> NDArray[Any]:
+    """All windows of x (C, H, W, N) as a view (C, kh, kw, OH, OW, N), by (W2). Nothing is copied.
+
+    dilation  how far the places of a window lie apart: i·dh and j·dw stand for i and j in (W2)
+    """
+    OH, OW = _outputs(x, kernel, stride, "windows: x", dilation)
     C, _, _, N = x.shape
     c, h, w, n = x.strides
-    view = strided(x, (C, *kernel, OH, OW, N), (c, h, w, h * stride[0], w * stride[1], n))
+    (sh, sw), (dh, dw) = stride, dilation
+    view = strided(x, (C, *kernel, OH, OW, N), (c, h * dh, w * dw, h * sh, w * sw, n))
     view.flags.writeable = False
     return view
 
 
-def im2col(x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None = None) -> NDArray[Any]:
+def im2col(
+    x: NDArray[Any],
+    kernel: Pair,
+    stride: Pair,
+    out: NDArray[Any] | None = None,
+    dilation: Pair = (1, 1),
+) -> NDArray[Any]:
     """The windows of an already padded x (C, H, W, N), copied to a matrix (C·kh·kw, OH·OW·N).
 
     out  where to write, (C·kh·kw, OH·OW·N), contiguous; its dtype may be wider than x's
     """
-    view = windows(x, kernel, stride)
+    view = windows(x, kernel, stride, dilation)
     C, kh, kw, OH, OW, N = view.shape
     if out is None:
         out = np.empty((C * kh * kw, OH * OW * N), x.dtype)
@@ -151,9 +166,10 @@ def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any])
             there += part
 
 
-def _outputs(x: NDArray[Any], kernel: Pair, stride: Pair, argument: str) -> Pair:
+def _outputs(x: NDArray[Any], kernel: Pair, stride: Pair, argument: str, dilation: Pair = (1, 1)) -> Pair:
     """(OH, OW) of an image without padding."""
     if not isinstance(x, np.ndarray) or x.ndim != 4:
         refuse(argument, getattr(x, "shape", type(x).__name__), "four axes (C, H, W, N)")
     kernel, stride = pair(kernel, "kernel"), pair(stride, "stride")
-    return window_count((x.shape[1], x.shape[2]), kernel, stride, ((0, 0), (0, 0)), argument)
+    reach = reach_of(kernel, dilation)
+    return window_count((x.shape[1], x.shape[2]), reach, stride, ((0, 0), (0, 0)), argument)

@@ -1,43 +1,58 @@
 """The integer world: programs as data, and what runs them. No float exists here but inside `gemm`.
 
-codes.py                what the small integers between two layers mean
-fixedpoint.py           a real multiplier without a real number
-operators.py            the operators, plain records
-bounds.py               how large an accumulator can grow
-table.py, program.py    a network as data, and as a table
-scaling.py              requantizing in few passes over memory
-gemm.py                 exact products, fast
-pools.py, kernels.py    what each operator computes
-run.py                  the engine
+codes.py                    what the small integers between two layers mean
+fixedpoint.py               a real multiplier without a real number
+operators.py                the operators, plain records
+residuals.py, maps.py, layout.py
+                            those that name earlier outputs, map codes one by one, only move them
+bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
+table.py, program.py        a network as data, and as a table
+scaling.py                  requantizing in few passes over memory
+gemm.py                     exact products, fast
+pools.py, kernels.py, elementwise.py, softmax.py, copies.py
+                            what each operator computes
+plan.py                     in which order, and where the outputs live
+run.py                      the engine
 """
 
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import Rounding, multiplier, requantize
+from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
+from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import (
     Argmax,
     AvgPool2d,
     Conv2d,
-    Flatten,
     GlobalAvgPool,
     Linear,
     MaxPool2d,
     Operator,
 )
 from tinyzip.integer.program import Program
+from tinyzip.integer.residuals import Add, Concat, Recall
 from tinyzip.integer.run import run
 
 __all__ = [
+    "Add",
     "Argmax",
     "AvgPool2d",
     "Codes",
+    "Concat",
     "Conv2d",
     "Flatten",
     "GlobalAvgPool",
     "Linear",
     "MaxPool2d",
+    "Multiply",
     "Operator",
+    "Pad",
     "Program",
+    "Recall",
+    "Reshape",
     "Rounding",
+    "Softmax",
+    "Table",
+    "Transpose",
     "multiplier",
     "requantize",
     "run",

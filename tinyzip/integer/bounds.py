@@ -13,17 +13,29 @@ operator is that of its largest output. It picks the narrowest integers that pro
     bound < 2¹⁵ → int16,   bound < 2³¹ → int32,   else the program is refused       (B2)
 
 and, below 2²⁴, it proves that float32 holds every partial sum exactly, which `gemm.py` uses.
+
+An addition has two terms only, and each is a monotone function of one code, so that the extremes lie at the
+ends of the codes:
+
+    bound = max(|tₓ(x.lo)|, |tₓ(x.hi)|) + max(|tₒ(o.lo)|, |tₒ(o.hi)|)              (B3)  t as in (AD1), (AD2)
+
+with 2ⁿ⁻¹ more in (AD2), where that is added to the sum to round it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.fixedpoint import rescale
+from tinyzip.integer.maps import Multiply, Softmax
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, Operator, Weighted
+from tinyzip.integer.residuals import ADD_SHIFT, Add
 
 INT16_MOST, INT32_MOST = 2**15 - 1, 2**31 - 1
+SOFTMAX_ONE = 19  # e⁰ is 2¹⁹ in a softmax's sum
 
 
 def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
@@ -33,12 +45,16 @@ def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     return bounds
 
 
-def bound_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> int:
-    """The largest magnitude that a sum of this operator can have on an input of codes x and this shape.
+def bound_of(operator: Operator, codes: Sequence[Codes], shape: tuple[int, ...]) -> int:
+    """The largest magnitude that a sum of this operator can have on inputs of these codes.
+
+    codes  those that the operator reads, in the order of `Operator.reads`
+    shape  of one example of the first of them
 
     A mean on its own grid adds codes, and half the count to round; one that requantizes adds code − zero.
-    Operators that add nothing have 0.
+    A softmax adds up to C ones of 2¹⁹. Operators that add nothing have 0.
     """
+    x = codes[0]
     match operator:
         case Weighted():
             return int(channel_bounds(operator, x).max())
@@ -47,7 +63,25 @@ def bound_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> int:
         case GlobalAvgPool():
             count = shape[1] * shape[2]
             return mean_bound(count, x) if operator.y is None else count * x.reach
+        case Multiply():
+            return int(np.abs(operator.w).max()) * x.reach
+        case Add():
+            half = 0 if operator.rounding == "double" else 1 << (int(operator.n[0]) - 1)
+            ends = (term(operator, k, np.array([c.lo, c.hi]) - c.zero) for k, c in enumerate(codes))
+            return sum(int(np.abs(end).max()) for end in ends) + half
+        case Softmax():
+            return shape[0] << SOFTMAX_ONE
     return 0
+
+
+def term(operator: Add, k: int, centred: NDArray[Any]) -> NDArray[np.int64]:
+    """What addend k gives to the sum of (AD1) or (AD2), from its codes minus their zero point."""
+    m0, n = operator.m0[k], operator.n[k]
+    if operator.rounding == "single":
+        terms: NDArray[np.int64] = centred.astype(np.int64) * m0
+    else:
+        terms = rescale(centred.astype(np.int64) << ADD_SHIFT, m0, n, "double")
+    return terms
 
 
 def mean_bound(count: int, x: Codes) -> int:

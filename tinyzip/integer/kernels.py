@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.windows import Padding, Pair, im2col
+from tinyzip.base.windows import Padding, Pair, im2col, reach_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
-from tinyzip.integer.pools import clamp, max_pool2d, reduce_parts
+from tinyzip.integer.pools import max_pool2d, reduce_parts
 from tinyzip.integer.scaling import Scaling, take
 from tinyzip.machine.workspace import Workspace
 
@@ -36,10 +36,10 @@ class Prepared:
 
     x       the codes that it reads
     w       of the product's dtype, (rows·F, K), rows those of `window`: see `stacked`
-    kernel  what a patch holds, (kh, kw); stride: from patch to patch; both (1, 1) for Linear
+    kernel  what a patch holds, (kh, kw); stride: from patch to patch; dilation: from place to place in it;
+            all (1, 1) for Linear
     window  the pooling that is done band by band, (1, 1) for none
     pool    the max pool that is done on the whole of the accumulators, or None
-    clamp   that of the pool, or None
     """
 
     operator: Weighted
@@ -48,34 +48,36 @@ class Prepared:
     scaling: Scaling
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
     window: Pair = (1, 1)
     pool: MaxPool2d | None = None
-    clamp: Codes | None = None
 
     @classmethod
     def of(
         cls, operator: Weighted, x: Codes, bound: int, product: Product, pool: MaxPool2d | None = None
     ) -> "Prepared":
-        """bound is that of the operator on codes x, by (B1)."""
+        """bound: the operator's on codes x, by (B1); pool: the one behind it, whose clamp is the narrower."""
         dtype = product_dtype(bound, product)
-        scaling = Scaling.of(operator.bias, operator.m0, operator.n, operator.y, operator.rounding)
+        y = operator.y if pool is None or pool.y is None else pool.y
+        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding)
         w = operator.w.astype(dtype)
         if not isinstance(operator, Conv2d):
             return cls(operator, x, w, scaling)
         kernel, (sh, sw), window = operator.kernel, operator.stride, (1, 1)
-        limits = None if pool is None else pool.y
         if pool is not None and is_cheap(dtype) and stackable(operator, pool):
             window, pool = pool.kernel, None
             w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
         stride = (window[0] * sh, sw)
-        return cls(operator, x, w.reshape(len(w), -1), scaling, kernel, stride, window, pool, limits)
+        w = w.reshape(len(w), -1)
+        return cls(operator, x, w, scaling, kernel, stride, operator.dilation, window, pool)
 
 
 def stackable(operator: Conv2d, pool: MaxPool2d) -> bool:
     """Whether patches can hold all rows of a pooling window, at no more than a quarter more products."""
     more = (pool.kernel[0] - 1) * operator.stride[0]
     apart = pool.kernel == pool.steps and pool.padding == NO_PADDING
-    return apart and operator.groups == 1 and 4 * more <= operator.kernel[0]
+    plain = operator.groups == 1 and operator.dilation == (1, 1)
+    return apart and plain and 4 * more <= operator.kernel[0]
 
 
 def stacked(w: NDArray[Any], rows: int, step: int) -> NDArray[Any]:
@@ -114,14 +116,15 @@ def gather(x: NDArray[Any], step: Prepared, workspace: Workspace) -> NDArray[Any
     C, H, W, N = x.shape
     if step.kernel == step.stride == (1, 1):
         return x.reshape(C, -1)
-    OH, OW = counted((H, W), step.kernel, step.stride)
+    OH, OW = counted(step, (H, W))
     out = take(x, (C * step.kernel[0] * step.kernel[1], OH * OW * N), x.dtype, workspace)
-    return im2col(x, step.kernel, step.stride, out)
+    return im2col(x, step.kernel, step.stride, out, step.dilation)
 
 
-def counted(size: Pair, kernel: Pair, stride: Pair) -> Pair:
-    """(OH, OW) by (W1), padding included in the size."""
-    return (size[0] - kernel[0]) // stride[0] + 1, (size[1] - kernel[1]) // stride[1] + 1
+def counted(step: Prepared, size: Pair) -> Pair:
+    """How many patches there are, (OH, OW), by (W1), padding included in the size."""
+    (kh, kw), (sh, sw) = reach_of(step.kernel, step.dilation), step.stride
+    return (size[0] - kh) // sh + 1, (size[1] - kw) // sw + 1
 
 
 def depthwise(x: NDArray[Any], step: Prepared, acc: NDArray[Any], workspace: Workspace) -> None:
@@ -129,26 +132,27 @@ def depthwise(x: NDArray[Any], step: Prepared, acc: NDArray[Any], workspace: Wor
 
     x (C, H, W, N) padded, acc (F, OH, OW, N)
     """
-    (kh, kw), (sh, sw) = step.kernel, step.stride
+    (kh, kw), (sh, sw), (dh, dw) = step.kernel, step.stride, step.dilation
     C = len(x)
     F, OH, OW, N = acc.shape
     sums = acc.reshape(C, F // C, OH, OW, N)
     w = step.w.reshape(C, F // C, kh, kw, 1, 1, 1)
     term = take(acc, sums.shape, acc.dtype, workspace)
     for i in range(kh):
+        rows = slice(i * dh, i * dh + sh * (OH - 1) + 1, sh)
         for j in range(kw):
-            seen = x[:, None, i : i + sh * (OH - 1) + 1 : sh, j : j + sw * (OW - 1) + 1 : sw]
+            seen = x[:, None, rows, j * dw : j * dw + sw * (OW - 1) + 1 : sw]
             np.multiply(seen, w[:, :, i, j], out=term if i or j else sums)
             if i or j:
                 np.add(sums, term, out=sums)
 
 
-def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """Codes (C, H, W, N) to codes (F, OH, OW, N), or to what the pool after it leaves of them."""
+def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """Codes x (C, H, W, N) to codes y (F, OH, OW, N), or to what the pool after it leaves of them."""
     dtype, F, N = step.w.dtype, len(operator.w), x.shape[-1]
     padded = centre(x, step.x, operator.padding, dtype, workspace)
-    (kh, kw), sh = step.kernel, step.stride[0]
-    OH, OW = counted(padded.shape[1:3], step.kernel, step.stride)
+    (kh, kw), sh = reach_of(step.kernel, step.dilation), step.stride[0]
+    OH, OW = counted(step, padded.shape[1:3])
     acc = take(x, (F, OH, OW // step.window[1], N), dtype, workspace)
     band = max(1, BAND // (len(padded) * kh * kw * OW * N * dtype.itemsize))
     for top in range(0, OH, band):
@@ -156,9 +160,10 @@ def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], workspace: Workspa
         with workspace.scratch():
             add_up(step, operator, padded[:, top * sh : (top + out.shape[1] - 1) * sh + kh], out, workspace)
     if step.pool is not None:
-        acc = max_pool2d(step.pool, least_of(dtype), acc, workspace)
-    y = finish(step, acc.reshape(F, -1), workspace).reshape(acc.shape)
-    return clamp(y, step.clamp, workspace)
+        pooled = take(x, y.shape, dtype, workspace)
+        max_pool2d(step.pool, least_of(dtype), acc, pooled, workspace)
+        acc = pooled
+    finish(step, acc.reshape(F, -1), y.reshape(F, -1), workspace)
 
 
 def add_up(
@@ -184,17 +189,15 @@ def add_up(
         reduce_parts([acc[0, :, :, j : j + columns * OW : columns] for j in range(columns)], np.maximum, out)
 
 
-def linear(step: Prepared, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """Codes (C, N) to codes (F, N)."""
+def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """Codes x (C, N) to codes y (F, N)."""
     C, N = x.shape
     centred = centre(x.reshape(C, 1, 1, N), step.x, NO_PADDING, step.w.dtype, workspace)
     acc = take(x, (len(step.w), N), step.w.dtype, workspace)
     multiply(step.w, centred.reshape(C, N), acc)
-    return finish(step, acc, workspace)
+    finish(step, acc, y, workspace)
 
 
-def finish(step: Prepared, acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """acc (F, P), without its bias, to codes (F, P)."""
-    y = take(acc, acc.shape, step.operator.y.dtype, workspace)
+def finish(step: Prepared, acc: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """acc (F, P), without its bias, to codes y (F, P)."""
     step.scaling.apply(integers(acc, workspace), y, workspace)
-    return y

@@ -1,12 +1,14 @@
 """The operators of an integer program: plain records.
 
+A program is a chain: each operator reads what the one before it wrote. What residual blocks need beyond
+that is in `residuals`, what maps codes one by one in `maps`, what only moves them in `layout`.
+
 A record holds what its operator computes with, just as it is given: lists, one number for all outputs, None
 for no bias. `checked` refuses what could never be right (a wrong dtype, too large a weight, a multiplier out
 of range) and returns the record in full, its arrays copied and read-only, since a program is a value.
 `Program` calls it, because only a program knows an operator's index and can say which one is wrong; and then
 checks what depends on the neighbours: shapes, the codes that come in, the accumulator's bound. The codes that
-an operator reads are those that the operator before it writes; so a record carries only `y`, the codes it
-writes.
+an operator reads are those that another one writes; so a record carries only `y`, the codes it writes.
 
 Two operators of programs are equal when all their fields are.
 """
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.base.windows import Padding, Pair, padding_of, pair
+from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, N_LEAST, N_MOST, ROUNDINGS, Rounding
 
@@ -55,6 +57,10 @@ class Operator:
         """The class's name, as errors and the printed table say it."""
         return type(self).__name__
 
+    def reads(self, i: int) -> tuple[int, ...]:
+        """Whose outputs operator number i of a program reads; −1 is the program's input."""
+        return (i - 1,)
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
@@ -77,10 +83,17 @@ def check_codes(y: Any, where: str) -> None:
         refuse(f"{where}: y", type(y).__name__, "Codes", TypeError)
 
 
-def check_rounding(rounding: Any, where: str) -> None:
-    """Refuse a rounding that is none of the three."""
-    if not isinstance(rounding, str) or rounding not in ROUNDINGS:
-        refuse(f"{where}: rounding", repr(rounding), f"one of {', '.join(ROUNDINGS)}")
+def check_rounding(rounding: Any, where: str, known: tuple[Rounding, ...] = ROUNDINGS) -> None:
+    """Refuse a rounding that is none of those known."""
+    if not isinstance(rounding, str) or rounding not in known:
+        refuse(f"{where}: rounding", repr(rounding), f"one of {', '.join(known)}")
+
+
+def check_multiplier(m0: Any, n: Any, rounding: Any, where: str, least: int = M0_LEAST) -> Pair:
+    """(m0, n) as whole numbers in the ranges of `fixedpoint`; refuses those that its rounding cannot use."""
+    check_rounding(rounding, where)
+    least, most = (M0_LEAST, M0_LEAST) if rounding == "shift" else (least, M0_MOST)
+    return whole(m0, f"{where}: m0", least, most), whole(n, f"{where}: n", N_LEAST, N_MOST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +151,14 @@ class Conv2d(Weighted):
     w        (F, C/groups, kh, kw); output f reads the channels of group ⌊f·groups / F⌋. With groups = C
              this is a depthwise convolution, F / C outputs a channel
     stride   one number or (rows, columns); padding: p, (rows, columns) or ((top, bottom), (left, right))
+    dilation  one number or (rows, columns): from one weight of a window to the next
     """
 
     rounding: Rounding = field(default="double", kw_only=True)
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
     groups: int = 1
+    dilation: Pair = (1, 1)
     axes: ClassVar[tuple[str, ...]] = ("F", "C/groups", "kh", "kw")
 
     def checked(self, where: str) -> Self:
@@ -152,12 +167,18 @@ class Conv2d(Weighted):
         if F % groups:
             refuse(f"{where}: groups", groups, f"a divisor of the {F} outputs")
         stride, padding = pair(self.stride, f"{where}: stride"), padding_of(self.padding, f"{where}: padding")
-        return replace(full, groups=groups, stride=stride, padding=padding)
+        dilation = pair(self.dilation, f"{where}: dilation")
+        return replace(full, groups=groups, stride=stride, padding=padding, dilation=dilation)
 
     @property
     def kernel(self) -> Pair:
         """(kh, kw)."""
         return self.w.shape[2], self.w.shape[3]
+
+    @property
+    def window(self) -> Pair:
+        """The rows and columns of the image that a window lies over, dilation included."""
+        return reach_of(self.kernel, self.dilation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,14 +255,8 @@ class GlobalAvgPool(Operator):
         if self.y is None:
             return self
         check_codes(self.y, where)
-        least, most = (M0_LEAST, M0_LEAST) if self.rounding == "shift" else (M0_LEAST // 2, M0_MOST)
-        m0, n = whole(self.m0, f"{where}: m0", least, most), whole(self.n, f"{where}: n", N_LEAST, N_MOST)
+        m0, n = check_multiplier(self.m0, self.n, self.rounding, where, M0_LEAST // 2)
         return replace(self, m0=m0, n=n)
-
-
-@dataclass(frozen=True, eq=False)
-class Flatten(Operator):
-    """(C, H, W) → (C·H·W,), channel by channel, row by row."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,23 +13,21 @@ from tinyzip.integer.scaling import Scaling, take
 from tinyzip.machine.workspace import Workspace
 
 
-def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, workspace: Workspace) -> NDArray[Any]:
-    """Combine each window of a padded x (C, H, W, N): first along its rows, then along its columns.
+def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], workspace: Workspace) -> None:
+    """Combine each window of a padded x (C, H, W, N) into y: first along its rows, then along its columns.
 
     A window of kh·kw values costs kh + kw − 2 passes in this way. Right for any ufunc that is associative and
     commutative, as maximum and integer addition are.
     """
-    C, H, W, N = x.shape
+    C, _, W, N = x.shape
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
-    OH, OW = (H - kh) // sh + 1, (W - kw) // sw + 1
-    y = take(x, (C, OH, OW, N), x.dtype, workspace)
+    _, OH, OW, _ = y.shape
     with workspace.scratch():
         rows = x
         if kh > 1 or sh > 1:
             rows = take(x, (C, OH, W, N), x.dtype, workspace)
             reduce_parts([x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)], combine, rows)
         reduce_parts([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
-    return y
 
 
 def reduce_parts(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]) -> None:
@@ -55,36 +53,49 @@ def bordered(operator: Pool, x: NDArray[Any], value: int, dtype: Any, workspace:
     return pad(x, operator.padding, value, out)
 
 
-def max_pool2d(operator: MaxPool2d, least: int, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """The greatest of each window; x (C, H, W, N) codes or accumulators, none of them below `least`.
+def max_pool2d(
+    operator: MaxPool2d, least: int, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
+) -> None:
+    """The greatest of each window into y; x (C, H, W, N) codes or accumulators, none of them below `least`.
 
     Padding holds `least`, and each window sees a value of x, so padding never wins.
     """
-    return sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, workspace)
+    sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, y, workspace)
 
 
-def clamp(y: NDArray[Any], codes: Codes | None, workspace: Workspace) -> NDArray[Any]:
-    """y within codes.lo … codes.hi, of their dtype; y itself without codes."""
-    if codes is None:
-        return y
-    np.clip(y, codes.lo, codes.hi, out=y)
-    if y.dtype == codes.dtype:
-        return y
-    out = take(y, y.shape, codes.dtype, workspace)
-    np.copyto(out, y, casting="unsafe")
-    return out
+def max_pool2d_codes(
+    operator: MaxPool2d, x_codes: Codes, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
+) -> None:
+    """A max pool on codes, with its clamp."""
+    if operator.y is None:
+        max_pool2d(operator, x_codes.lo, x, y, workspace)
+        return
+    greatest = take(x, y.shape, x.dtype, workspace)
+    max_pool2d(operator, x_codes.lo, x, greatest, workspace)
+    clamp(greatest, operator.y, y)
+
+
+def clamp(values: NDArray[Any], codes: Codes, y: NDArray[Any]) -> None:
+    """y = values within codes.lo … codes.hi, in their dtype; the values are overwritten."""
+    np.clip(values, codes.lo, codes.hi, out=values)
+    np.copyto(y, values, casting="unsafe")
 
 
 def avg_pool2d(
-    operator: AvgPool2d, codes: Codes, bound: int, x: NDArray[Any], workspace: Workspace
-) -> NDArray[Any]:
+    operator: AvgPool2d,
+    x_codes: Codes,
+    bound: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    workspace: Workspace,
+) -> None:
     """The mean of each window's codes, half away from zero, padding neither summed nor counted."""
     wide = bordered(operator, x, 0, accumulator_of(bound), workspace)
-    total = sweep(operator, wide, np.add, workspace)
+    total = take(x, y.shape, wide.dtype, workspace)
+    sweep(operator, wide, np.add, total, workspace)
     rows, columns = counts(operator, x.shape[1:3])
     divide(total, (rows[:, None, None] * columns[:, None]).astype(total.dtype))
-    y = codes if operator.y is None else operator.y
-    return clamp(total, y, workspace)
+    clamp(total, x_codes if operator.y is None else operator.y, y)
 
 
 def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -113,19 +124,23 @@ def divide(total: NDArray[Any], count: Any) -> None:
 
 
 def global_avg_pool(
-    operator: GlobalAvgPool, codes: Codes, bound: int, x: NDArray[Any], workspace: Workspace
-) -> NDArray[Any]:
+    operator: GlobalAvgPool,
+    x_codes: Codes,
+    bound: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    workspace: Workspace,
+) -> None:
     """The mean of each channel, (C, H, W, N) → (C, 1, 1, N), on x's grid or requantized onto y's."""
     C, H, W, N = x.shape
     dtype = accumulator_of(bound)
     wide = take(x, x.shape, dtype, workspace)
-    np.subtract(x, dtype.type(0 if operator.y is None else codes.zero), out=wide, dtype=dtype)
+    np.subtract(x, dtype.type(0 if operator.y is None else x_codes.zero), out=wide, dtype=dtype)
     total = take(x, (C, 1, 1, N), dtype, workspace)
     np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
     if operator.y is None:
         divide(total, dtype.type(H * W))
-        return clamp(total, codes, workspace)
-    y = take(x, (C, 1, 1, N), operator.y.dtype, workspace)
+        clamp(total, x_codes, y)
+        return
     scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)
-    return y

@@ -5,6 +5,7 @@ every accumulator is proved to fit, and what fails is named by the operator's in
 runs a `Program`, or writes it to disk, or prints it, need not check anything again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,24 +14,29 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.base.windows import window_count
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
 from tinyzip.integer.codes import Codes, whole
+from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
+from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import (
     Argmax,
     AvgPool2d,
     Conv2d,
-    Flatten,
     GlobalAvgPool,
     Linear,
     MaxPool2d,
     Operator,
+    Pool,
     Weighted,
 )
+from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.shapes import Shape, codes_after, multiplications_of, padded, shape_after
 from tinyzip.integer.table import table
 
-Shape = tuple[int, ...]
-OPERATORS = (Conv2d, Linear, MaxPool2d, AvgPool2d, GlobalAvgPool, Flatten, Argmax)
+OPERATORS = (
+    *(Conv2d, Linear, MaxPool2d, AvgPool2d, GlobalAvgPool, Flatten, Argmax),
+    *(Recall, Add, Concat, Pad, Table, Multiply, Softmax, Reshape, Transpose),
+)
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,25 @@ class Program:
             if isinstance(operator, Argmax) and i + 1 < len(self.operators):
                 refuse(place(i, operator), "operators after it", "to be the last")
             operators.append(operator.checked(place(i, operator)))
+            if max(operators[i].reads(i)) >= i:
+                found = f"operator {max(operators[i].reads(i))} to read from"
+                refuse(place(i, operator), found, f"one before it, {i - 1} at most, or −1 for the input")
         object.__setattr__(self, "operators", tuple(operators))
-        steps = zip(self.operators, self.codes, self.bounds, strict=False)
-        for i, (operator, x, bound) in enumerate(steps):
-            check_sums(operator, x, bound, place(i, operator))
+        for i, (operator, bound) in enumerate(zip(self.operators, self.bounds, strict=True)):
+            check_sums(operator, self.inputs(i, self.codes), bound, place(i, operator))
+
+    def inputs(self, i: int, outputs: Sequence[Any]) -> list[Any]:
+        """What operator i reads, out of a row of the input and all outputs (`shapes`, `codes`)."""
+        return [outputs[k + 1] for k in self.operators[i].reads(i)]
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         """The shape of one example at the input and after each operator: one longer than `operators`."""
         shapes = [self.shape]
         for i, operator in enumerate(self.operators):
-            shapes.append(shape_after(operator, shapes[-1], place(i, operator)))
-            values = max(prod(padded(operator, shapes[-2])), prod(shapes[-1]))
+            read = self.inputs(i, shapes)
+            shapes.append(shape_after(operator, read, place(i, operator)))
+            values = max(prod(padded(operator, read[0])), prod(shapes[-1]))
             if values > INT32_MOST:
                 refuse(place(i, operator), f"a tensor of {values} values", f"at most {INT32_MOST}")
         return tuple(shapes)
@@ -82,15 +95,22 @@ class Program:
     def codes(self) -> tuple[Codes, ...]:
         """The codes at the input and after each operator: one longer than `operators`."""
         codes = [self.input]
-        for operator in self.operators:
-            codes.append(codes_after(operator, codes[-1]))
+        for i, operator in enumerate(self.operators):
+            codes.append(codes_after(operator, self.inputs(i, codes), place(i, operator)))
         return tuple(codes)
 
     @cached_property
     def bounds(self) -> tuple[int, ...]:
-        """The bound of each operator's sums, (B1); 0 where nothing is summed."""
-        steps = zip(self.operators, self.codes, self.shapes, strict=False)
-        return tuple(bound_of(operator, x, shape) for operator, x, shape in steps)
+        """The bound of each operator's sums, (B1) and (B3); 0 where nothing is summed."""
+        return tuple(
+            bound_of(operator, self.inputs(i, self.codes), self.inputs(i, self.shapes)[0])
+            for i, operator in enumerate(self.operators)
+        )
+
+    @cached_property
+    def multiplications(self) -> tuple[int, ...]:
+        """The multiply-accumulates of each operator for one example, padding counted."""
+        return tuple(map(multiplications_of, self.operators, self.shapes[1:]))
 
     @property
     def accumulators(self) -> tuple[np.dtype[Any] | None, ...]:
@@ -111,60 +131,22 @@ def place(i: int, operator: Operator) -> str:
     return f"operator {i} ({operator.kind})"
 
 
-def shape_after(operator: Operator, shape: Shape, where: str) -> Shape:
-    """The shape of one example after `operator`; refuses a shape that the operator cannot take."""
-    flat = isinstance(operator, Linear | Argmax)
-    if not isinstance(operator, Flatten) and len(shape) != (1 if flat else 3):
-        refuse(where, f"an input of shape {shape}", "one axis (C,)" if flat else "three axes (C, H, W)")
-    match operator:
-        case Conv2d():
-            F, C = operator.w.shape[0], operator.w.shape[1] * operator.groups
-            if shape[0] != C:
-                refuse(where, f"an input of {shape[0]} channels", f"{C}")
-            return F, *window_count(
-                (shape[1], shape[2]), operator.kernel, operator.stride, operator.padding, where
-            )
-        case Linear():
-            if shape[0] != operator.w.shape[1]:
-                refuse(where, f"an input of {shape[0]} values", f"{operator.w.shape[1]}")
-            return (operator.w.shape[0],)
-        case MaxPool2d() | AvgPool2d():
-            counts = window_count(
-                (shape[1], shape[2]), operator.kernel, operator.steps, operator.padding, where
-            )
-            return shape[0], *counts
-        case GlobalAvgPool():
-            return shape[0], 1, 1
-        case Flatten():
-            return (prod(shape),)
-    return ()
-
-
-def padded(operator: Operator, shape: Shape) -> Shape:
-    """The shape of one example with the operator's padding around it."""
-    if not isinstance(operator, Conv2d | MaxPool2d | AvgPool2d):
-        return shape
-    return shape[0], shape[1] + sum(operator.padding[0]), shape[2] + sum(operator.padding[1])
-
-
-def codes_after(operator: Operator, x: Codes) -> Codes:
-    """The codes that `operator` writes when it reads x."""
-    y = getattr(operator, "y", None)
-    return x if y is None else y
-
-
-def check_sums(operator: Operator, x: Codes, bound: int, where: str) -> None:
+def check_sums(operator: Operator, codes: Sequence[Codes], bound: int, where: str) -> None:
     """Refuse sums that could leave int32, before or after scaling by (F3), and clamps that are not x's."""
     if bound > INT32_MOST:
         refuse(where, f"an accumulator that could reach {bound}", f"a bound of at most {INT32_MOST}")
-    m0_n = getattr(operator, "n", None)
-    if m0_n is not None:
-        each = channel_bounds(operator, x).tolist() if isinstance(operator, Weighted) else [bound]
-        shifts = m0_n.tolist() if isinstance(operator, Weighted) else [m0_n]
-        scaled = max(b << max(31 - n, 0) for b, n in zip(each, shifts, strict=True))
-        if scaled > INT32_MOST:
-            refuse(where, f"a multiplier that scales the accumulator to {scaled}", f"at most {INT32_MOST}")
-    elif isinstance(operator, MaxPool2d | AvgPool2d) and operator.y is not None:
-        y = operator.y
-        if (y.zero, y.scale) != (x.zero, x.scale) or y.lo < x.lo or y.hi > x.hi:
-            refuse(where, f"{y}", f"the input's codes {x} with lo and hi narrowed")
+    x = codes[0]
+    match operator:
+        case Weighted():
+            each = zip(channel_bounds(operator, x).tolist(), operator.n.tolist(), strict=True)
+        case GlobalAvgPool(n=int(n)) | Multiply(n=n):
+            each = zip([bound], [n], strict=True)
+        case Pool(y=Codes() as y):
+            if (y.zero, y.scale) != (x.zero, x.scale) or y.lo < x.lo or y.hi > x.hi:
+                refuse(where, f"{y}", f"the input's codes {x} with lo and hi narrowed")
+            return
+        case _:
+            return
+    scaled = max(b << max(31 - n, 0) for b, n in each)
+    if scaled > INT32_MOST:
+        refuse(where, f"a multiplier that scales the accumulator to {scaled}", f"at most {INT32_MOST}")

@@ -5,8 +5,8 @@ the whole program on its own scratch memory. So memory does not grow with the nu
 the shard nor the thread that an example lands in can change its result: all of it is exact.
 """
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from collections.abc import Iterator
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -16,75 +16,15 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
-from tinyzip.integer.kernels import Prepared, conv2d, linear
-from tinyzip.integer.operators import (
-    Argmax,
-    AvgPool2d,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-)
-from tinyzip.integer.pools import avg_pool2d, clamp, global_avg_pool, max_pool2d
+from tinyzip.integer.operators import Conv2d
+from tinyzip.integer.plan import Plan, plan, written
 from tinyzip.integer.program import Program, place
+from tinyzip.integer.scaling import take
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
 SHARD = 96  # examples at most
 SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
-
-Kernel = Callable[[NDArray[Any], Workspace], NDArray[Any]]
-
-
-@lru_cache(maxsize=8)
-def prepare(program: Program, product: Product, trace: bool) -> list[tuple[int, Kernel]]:
-    """The kernels to call, each with the index of the operator whose output it gives.
-
-    A max pool right after a convolution is done by the convolution, unless every output is asked for. Kept
-    for the programs run last: it costs as much as running one image.
-    """
-    kernels: list[tuple[int, Kernel]] = []
-    operators = program.operators
-    pooled = -1
-    for i, operator in enumerate(operators):
-        x, bound = program.codes[i], program.bounds[i]
-        match operator:
-            case Conv2d():
-                following = operators[i + 1] if i + 1 < len(operators) and not trace else None
-                pool = following if isinstance(following, MaxPool2d) else None
-                pooled = pooled if pool is None else i + 1
-                step = Prepared.of(operator, x, bound, product, pool)
-                kernels.append((i if pool is None else pooled, partial(conv2d, step, operator)))
-            case Linear():
-                kernels.append((i, partial(linear, Prepared.of(operator, x, bound, product))))
-            case MaxPool2d() if i != pooled:
-                kernels.append((i, partial(clamped_max_pool, operator, x.lo)))
-            case AvgPool2d():
-                kernels.append((i, partial(avg_pool2d, operator, x, bound)))
-            case GlobalAvgPool():
-                kernels.append((i, partial(global_avg_pool, operator, x, bound)))
-            case Flatten():
-                kernels.append((i, flatten))
-            case Argmax():
-                kernels.append((i, argmax))
-    return kernels
-
-
-def clamped_max_pool(operator: MaxPool2d, least: int, x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """A max pool on codes, and its clamp."""
-    return clamp(max_pool2d(operator, least, x, workspace), operator.y, workspace)
-
-
-def flatten(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """(C, H, W, N) to (C·H·W, N): batch last, the order is already right."""
-    return x.reshape(-1, x.shape[-1])
-
-
-def argmax(x: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """(K, N) to the class of the greatest code, (N,); the first among equals."""
-    classes: NDArray[Any] = np.argmax(x, 0)
-    return classes
 
 
 def run(
@@ -109,13 +49,13 @@ def run(
         refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
-    kernels = prepare(program, product, trace)
+    steps = plan(program, product, trace)
     rounds = -(-N // (shard_size(program) * workers.threads))
     size = -(-N // (rounds * workers.threads))
     starts = range(0, N, size)
     copies = None
     if len(starts) > 1 and not trace and type(codes) is np.ndarray:
-        copies = workers.copies((program, product), partial(answer, kernels))
+        copies = workers.copies((program, product), partial(answer, steps))
     if copies is not None:
         return np.concatenate(copies.map([codes[..., start : start + size] for start in starts]), axis=-1)
     last = len(program.operators) - 1
@@ -127,7 +67,7 @@ def run(
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
-        for i, y in walk(kernels, codes[..., part], workspace):
+        for i, y in walk(steps, codes[..., part], workspace):
             if i in outputs:
                 outputs[i][..., part] = y
 
@@ -136,19 +76,27 @@ def run(
     return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
 
 
-def walk(
-    kernels: list[tuple[int, Kernel]], y: NDArray[Any], workspace: Workspace
-) -> Iterator[tuple[int, NDArray[Any]]]:
+def walk(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
     """Take a shard through the program: each operator's index and what it wrote, valid until the next."""
     workspace.reset()
-    for i, kernel in kernels:
-        y = kernel(y, workspace)
-        yield i, y
+    N = codes.shape[-1]
+    memory = [take(codes, (size * N,), np.uint8, workspace) for size in steps.sizes]
+    outputs = {-1: codes}
+    for step in steps.steps:
+        shape, inputs = (*step.shape, N), [outputs[k] for k in step.reads]
+        if step.kernel is None:
+            y = inputs[0].reshape(shape)
+        else:
+            y = memory[step.place][: prod(shape) * step.dtype.itemsize].view(step.dtype).reshape(shape)
+            with workspace.scratch():
+                step.kernel(*inputs, y=y, workspace=workspace)
+        outputs[step.i] = y
+        yield step.i, y
 
 
-def answer(kernels: list[tuple[int, Kernel]], codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
-    """What the last kernel makes of a shard, as a new array."""
-    *_, (_, y) = walk(kernels, codes, workspace)
+def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """What the last operator makes of a shard, as a new array."""
+    *_, (_, y) = walk(steps, codes, workspace)
     return y.copy()
 
 
@@ -164,12 +112,6 @@ def check(program: Program, codes: NDArray[Any]) -> None:
         least, most = int(codes.min()), int(codes.max())
         if least < x.lo or most > x.hi:
             refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
-
-
-def written(program: Program, i: int) -> np.dtype[Any]:
-    """The dtype of what operator i writes: its codes', or int64 for classes."""
-    classes = isinstance(program.operators[i], Argmax)
-    return np.dtype(np.int64) if classes else program.codes[i + 1].dtype
 
 
 def shard_size(program: Program) -> int:

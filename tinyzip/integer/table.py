@@ -5,29 +5,63 @@ from collections.abc import Sequence
 from tinyzip.base.table import aligned
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.layout import Flatten, Reshape, Transpose
+from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Operator, Pool, Weighted
+from tinyzip.integer.residuals import Add, Concat, Recall
 
 HEAD = ("", "operator", "name", "output", "w bits", "y bits", "bytes", "bound", "width", "rounding")
-CHANNEL_BYTES = 4 + 4 + 1  # bias, m0, n
+MULTIPLIER_BYTES = 4 + 1  # m0, n
+CHANNEL_BYTES = 4 + MULTIPLIER_BYTES  # a bias as well
 
 
 def stored_bytes(operator: Operator) -> int:
-    """Bytes of the operator's numbers: weights at their bits, packed, then bias, m0 and n of each output."""
-    if isinstance(operator, Weighted):
-        return -(-operator.w.size * operator.weight_bits // 8) + len(operator.w) * CHANNEL_BYTES
+    """Bytes of the operator's numbers: weights at their bits, packed, then bias, m0 and n of each output;
+
+    for the others their constants, tables and multipliers.
+    """
+    match operator:
+        case Weighted(w=w, weight_bits=bits):
+            return -(-w.size * bits // 8) + len(w) * CHANNEL_BYTES
+        case Multiply(w=w):
+            return 2 * w.size + MULTIPLIER_BYTES
+        case Table(table=table):
+            return table.size
+        case Add(m0=m0):
+            return m0.size * MULTIPLIER_BYTES
+        case Softmax():
+            return MULTIPLIER_BYTES
     return 0
 
 
 def describe(operator: Operator) -> str:
-    """The kind, with its window where it has one: "Conv2d 3×3/2"."""
-    if isinstance(operator, Conv2d):
-        (kh, kw), (sh, sw), groups = operator.kernel, operator.stride, operator.groups
-    elif isinstance(operator, Pool):
-        (kh, kw), (sh, sw), groups = operator.kernel, operator.steps, 1
-    else:
-        return operator.kind
-    stride = "" if sh == sw == 1 else f"/{sh}" if sh == sw else f"/{sh}×{sw}"
-    return f"{operator.kind} {kh}×{kw}{stride}" + (f" in {groups} groups" if groups > 1 else "")
+    """The kind, with its window or with the operators it names: "Conv2d 3×3/2", "Add of 3"."""
+    match operator:
+        case Conv2d(stride=stride, groups=groups, dilation=dilation):
+            apart = "" if dilation == (1, 1) else f" dilated {by(dilation)}"
+            within = f" in {groups} groups" if groups > 1 else ""
+            return f"{operator.kind} {size(operator.kernel)}{by(stride, '/')}{apart}{within}"
+        case Pool(kernel=kernel):
+            return f"{operator.kind} {size(kernel)}{by(operator.steps, '/')}"
+        case Recall(source=source) | Add(other=source):
+            return f"{operator.kind} of {named(source)}"
+        case Concat(sources=sources):
+            return f"{operator.kind} of {', '.join(map(named, sources))}"
+        case Transpose(axes=axes):
+            return f"{operator.kind} {''.join('CHW'[axis] for axis in axes)}"
+        case Flatten(order="HWC") | Reshape(order="HWC"):
+            return f"{operator.kind} HWC"
+    return operator.kind
+
+
+def named(source: int) -> str:
+    """How the table names an output: its operator's number, or the input."""
+    return "input" if source < 0 else str(source)
+
+
+def by(pair: tuple[int, int], mark: str = "") -> str:
+    """A stride or dilation behind a mark, "/2" or "/2×1"; nothing for a step of one."""
+    return "" if pair == (1, 1) else f"{mark}{pair[0]}" if pair[0] == pair[1] else f"{mark}{size(pair)}"
 
 
 def table(
@@ -42,8 +76,7 @@ def table(
     """
     rows = [HEAD, ("", "input", "", size(shapes[0]), "", str(codes[0].bits), "", "", "", "")]
     for i, operator in enumerate(operators):
-        weighted = isinstance(operator, Weighted)
-        scales = weighted or (isinstance(operator, GlobalAvgPool) and operator.y is not None)
+        scales = not isinstance(operator, GlobalAvgPool) or operator.y is not None
         rows.append(
             (
                 str(i),
@@ -52,7 +85,7 @@ def table(
                 size(shapes[i + 1]),
                 str(operator.weight_bits) if isinstance(operator, Weighted) else "",
                 str(codes[i + 1].bits),
-                f"{stored_bytes(operator):,}" if weighted else "",
+                f"{stored_bytes(operator):,}" if stored_bytes(operator) else "",
                 f"{bounds[i]:,}" if bounds[i] else "",
                 str(accumulator_of(bounds[i])) if bounds[i] else "",
                 str(getattr(operator, "rounding", "")) if scales else "",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
+from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
@@ -74,6 +75,8 @@ def float_twin(program: Program) -> Sequential:
                 params[f"{name}.b"] = (operator.bias * scale * step_of(x)).astype(np.float32)
                 F, C = operator.w.shape[:2]
                 if isinstance(operator, integer.Conv2d):
+                    if operator.dilation != (1, 1):
+                        refuse(f"float_twin: operator {name!r}", "a dilation", "a convolution without one")
                     at = operator.kernel, operator.stride, operator.padding, operator.groups
                     layers[name] = Conv2d(C * operator.groups, F, *at)
                 else:
@@ -86,6 +89,10 @@ def float_twin(program: Program) -> Sequential:
                 layers[name] = AvgPool2d(operator.kernel, operator.steps, operator.padding)
             case integer.GlobalAvgPool():
                 layers[name] = GlobalAvgPool()
-            case integer.Flatten():
+            case integer.Flatten(order="CHW"):
                 layers[name] = Flatten()
+            case integer.Argmax():
+                pass
+            case _:
+                refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
     return Sequential(layers, params, program.shape)

@@ -1,0 +1,38 @@
+"""Moving codes about: borders, other orders of the axes, several outputs in one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base import windows
+from tinyzip.base.windows import Padding
+from tinyzip.machine.workspace import Workspace
+
+
+def pad(padding: Padding, zero: int, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """x (C, H, W, N) with a border of zero points."""
+    windows.pad(x, padding, zero, y)
+
+
+def transpose(axes: tuple[int, ...], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """x with its axes in another order, the examples still last."""
+    np.copyto(y, x.transpose(*axes, len(axes)))
+
+
+def reshape_channels_last(x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """The values of x in the order "HWC" as another shape in that order."""
+    source, target = channels_last(x), channels_last(y)
+    if y.ndim < x.ndim:
+        target = y.reshape(source.shape)
+    np.copyto(target, source.reshape(target.shape))
+
+
+def channels_last(x: NDArray[Any]) -> NDArray[Any]:
+    """A view (H, W, C, N) of an image, (C, N) of a vector."""
+    return x.transpose(1, 2, 0, 3) if x.ndim == 4 else x
+
+
+def concat(*parts: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """All channels, one part after the other."""
+    np.concatenate(parts, 0, out=y, casting="unsafe")
