@@ -5,10 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from tinyzip.distill.student import Distillation, train
+from tinyzip.distill.losses import kl_divergence
+from tinyzip.distill.objective import Distillation
+from tinyzip.distill.student import train
 from tinyzip.distill.transfer import Live, Recorded, record
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
-from tinyzip.nn.losses import kl_divergence
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import logits
@@ -97,9 +98,9 @@ def test_no_shuffle_pairs_an_image_with_the_logits_of_another(recorded, threads,
     images, labels = number.reshape(-1, 1, 1), (number % K).astype(int)
     seen = []
 
-    def listen(z, teacher_z, temperature):
+    def listen(z, teacher_z, *settings):
         seen.append((z.copy(), teacher_z.copy()))
-        return kl_divergence(z, teacher_z, temperature)
+        return kl_divergence(z, teacher_z, *settings)
 
     monkeypatch.setattr("tinyzip.distill.losses.kl_divergence", listen)
     # The student says the number too, and a learning rate of next to nothing keeps it at that.
@@ -193,6 +194,8 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
         train(student, network(6, 0), images, labels, rng=rng, soft=2, **SHORT)
     with pytest.raises(ValueError, match="Distillation: temperature"):
         train(student, network(6, 0), images, labels, rng=rng, temperature=0, **SHORT)
+    with pytest.raises(ValueError, match="Distillation: loss: found 'dark', needed one of 'kl'"):
+        train(student, network(6, 0), images, labels, rng=rng, loss="dark", **SHORT)
     with pytest.raises(TypeError, match="objective"):
         train(student, network(6, 0), images, labels, rng=rng, objective=None, **SHORT)
     broken = network(6, 0)
@@ -205,6 +208,13 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
         Recorded(np.zeros(3))
 
 
+def test_without_a_soft_part_a_broken_teacher_does_no_harm():
+    teacher = network(6, 0)
+    teacher.params["fc.b"][0] = np.nan
+    broken, _ = train(network(3, 1), teacher, *data(), rng=np.random.default_rng(2), soft=0, **SHORT)
+    assert bits(broken) == bits(distilled(soft=0))
+
+
 @pytest.mark.parametrize("index", [-1, 3])
 def test_an_image_without_recorded_logits_is_refused(index):
     recorded = Recorded(np.zeros((2, 3)))
@@ -214,5 +224,5 @@ def test_an_image_without_recorded_logits_is_refused(index):
 
 def test_an_objective_is_told_apart_by_its_repr_without_its_arrays():
     assert repr(Distillation(Recorded(np.zeros((2, 3))), 0.5, 4.0)) == (
-        "Distillation(transfer=Recorded(), soft=0.5, temperature=4.0)"
+        "Distillation(transfer=Recorded(), soft=0.5, temperature=4.0, loss='kl')"
     )

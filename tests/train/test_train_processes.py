@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
 
-from tinyzip.distill.student import Distillation
+from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train as distil
 from tinyzip.distill.transfer import Recorded
 from tinyzip.machine.workers import Workers

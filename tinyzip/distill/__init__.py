@@ -1,6 +1,7 @@
 """A small network learns from a large one.
 
-losses.py    the mixture of the labels' word and the teacher's
-transfer.py  where the teacher's answers come from: recorded once, or asked again for each new image
-student.py   training with both
+losses.py     the labels' word, the teacher's, and the mixture of both
+transfer.py   where the teacher's answers come from: recorded once, or asked again for each new image
+objective.py  the mixture as what a training minimises
+student.py    training with both
 """

@@ -1,47 +1,257 @@
 """What a student is told: the right answer, and what a better network thinks of all the others.
 
 A label says "7". A teacher's softened output says "7, but if not, then rather a 1 than an 8", and says it for
-each image anew; that is more to learn from. Both together [Hinton, Vinyals and Dean 2015, section 2]:
+each image anew; that is more to learn from. With the student's logits z and the teacher's t, one column an
+example, the softmax σ and a temperature T, both outputs are flattened, so that the small probabilities,
+where the teacher's knowledge is, count too:
 
-    L  = (1 − soft)·L_hard + soft·T²·KL(σ(t/T) ‖ σ(z/T))                                      (D1)
-    dz = (1 − soft)·(σ(z) − onehot)/N + soft·T·(σ(z/T) − σ(t/T))/N                            (D2)
+    p = σ(z/T),   q = σ(t/T)                                             [Hinton et al. 2015, eq. 1]    (K1)
 
-with the student's logits z, the teacher's t and L_hard the cross entropy with the labels. A temperature T
-above 1 flattens both outputs, so that the small probabilities, where the teacher's knowledge is, count too.
+There are several opinions about what it means that p is far from q:
+
+soft cross entropy   L = −T²·Σ q ln p                  dz = T·(p − q)    [the same, section 2]          (K2)
+temperature KL       L = T²·Σ q ln(q/p)                dz = T·(p − q)                                   (K3)
+logit matching       L = ‖z̃ − t̃‖²/2K                   dz = (z̃ − t̃)/K    [the same, eq. 4]              (K4)
+standardized         L = K3 of z̃/s(z) and t̃/s(t)                         [Sun et al. 2024, eq. 9–10]    (K5)
+decoupled            L = α·T²·KL(target) + β·T²·KL(rest)                 [Zhao et al. 2022, eq. 7]      (K6)
+
+K2 and K3 differ by what the student cannot change, the teacher's entropy. Softened outputs shrink the
+gradient by 1/T², and the factor T² gives it back, so that a teacher and labels keep their proportion when T
+changes. For T → ∞ K3 becomes K4, where z̃ = z − mean z: a softmax does not see a number that is added to all
+logits of a column, and so none of these losses does. K4 asks the student for logits as large as the
+teacher's, which a small network may never reach in the steps it has. K5 does not: it divides them by their
+standard deviation s over the classes, and so teaches the order and the proportions only.
+
+K6 takes K3 apart. One half, "target", is about two outcomes, the labelled class or another; the other half,
+"rest", is about which of the others it would be, each distribution made to sum to 1. K3 is α = 1 and
+β = 1 − q(label) [the same, eq. 5]: the surer a teacher is, the less K3 says of all else that it knows.
+
+All losses are means over the examples, and each example may have a weight and a temperature of its own.
 """
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import is_number, refuse
-from tinyzip.nn.losses import cross_entropy, kl_divergence
+from tinyzip.base.refuse import refuse
+from tinyzip.nn.losses import (
+    check_labels,
+    check_logits,
+    cross_entropy,
+    is_weight,
+    log_softmax,
+    per_example,
+    weighted_mean,
+)
 
 Array = NDArray[Any]
+Numbers = float | Array
+"""One number, or one for each example (N,)."""
+
+NAMES = ("kl", "standardized", "logits", "decoupled")
+EPSILON = 1e-6  # added to a variance, so that logits that are all equal stay finite
 
 
-def check_soft(soft: float, function: str) -> None:
-    """Refuse a weight of the teacher's part that is not in [0, 1]."""
-    if not is_number(soft) or not 0.0 <= soft <= 1.0:
-        refuse(f"{function}: soft", soft, "a number in [0, 1]")
+def soft_cross_entropy(
+    z: Array, teacher_z: Array, temperature: Numbers = 1.0, weights: Numbers = 1.0
+) -> tuple[float, Array]:
+    """(K2): the labels' cross entropy, with the teacher's distribution for the label.
+
+    z, teacher_z  (K, N) floats, logits of the student and of the teacher on the same images
+    temperature   T, finite and above 0; one number, or one for each example (N,)
+    weights       finite, 0 or more; likewise
+    returns       loss, and dz (K, N) of z's dtype
+    raises        ValueError for a shape or number that does not fit; TypeError for a dtype
+    """
+    T, log_p, log_q = _softened(z, teacher_z, temperature, "soft_cross_entropy")
+    q = np.exp(log_q)
+    losses = -np.square(T) * (q * log_p).sum(axis=0, dtype=np.float64)
+    return weighted_mean(losses, T * (np.exp(log_p) - q), weights, "soft_cross_entropy: weights")
+
+
+def kl_divergence(
+    z: Array, teacher_z: Array, temperature: Numbers, weights: Numbers = 1.0
+) -> tuple[float, Array]:
+    """(K3): how far the student's softened outputs are from the teacher's.
+
+    Arguments, returns and raises as for `soft_cross_entropy`; the loss is at least 0 but for rounding.
+    """
+    T, log_p, log_q = _softened(z, teacher_z, temperature, "kl_divergence")
+    losses, dz = _divergence(log_p, log_q)
+    return weighted_mean(np.square(T) * losses, T * dz, weights, "kl_divergence: weights")
+
+
+def logit_matching(z: Array, teacher_z: Array, weights: Numbers = 1.0) -> tuple[float, Array]:
+    """(K4): half the mean squared distance between centred logits, the limit of (K3) for T → ∞.
+
+    Where |z̃|, |t̃| ≤ B, the two gradients of an example differ by at most 2B²·e^(2B/T)/(K·T) in each entry:
+    with x = z̃/T, e^x = 1 + x + r where 0 ≤ r ≤ ½x²·e^|x|, so Σ e^x = K·(1 + ρ) where 0 ≤ ρ ≤ ½(B/T)²·e^(B/T),
+    and σ(x) = (1 + x)/K + (r − (1 + x)ρ)/(K·(1 + ρ)), of which the last part is at most (B/T)²·e^(2B/T)/K.
+
+    Arguments, returns and raises as for `soft_cross_entropy`, but that there is no temperature.
+    """
+    t = _teacher(z, teacher_z, "logit_matching")
+    difference = _centred(z) - _centred(t)
+    losses = 0.5 * np.square(difference).mean(axis=0, dtype=np.float64)
+    return weighted_mean(losses, difference / len(z), weights, "logit_matching: weights")
+
+
+def standardized(
+    z: Array, teacher_z: Array, temperature: Numbers, weights: Numbers = 1.0
+) -> tuple[float, Array]:
+    """(K5): (K3) of logits without their mean and scale, u = z̃/s with s² = mean z̃² + 10⁻⁶.
+
+    With du the derivative of (K3) by u, dz = (du − u·mean(u·du))/s. What is added to the variance keeps
+    columns of equal logits finite, and is not in the paper.
+
+    Arguments, returns and raises as for `soft_cross_entropy`.
+    """
+    t = _teacher(z, teacher_z, "standardized")
+    u, s = _standard(z)
+    loss, du = kl_divergence(u, _standard(t)[0], temperature, weights)
+    return loss, (du - u * np.mean(u * du, axis=0)) / s
+
+
+def decoupled(
+    z: Array,
+    teacher_z: Array,
+    labels: Array,
+    temperature: Numbers,
+    target: Numbers = 1.0,
+    rest: Numbers = 8.0,
+    weights: Numbers = 1.0,
+) -> tuple[float, Array]:
+    """(K6): the teacher's sureness and its other knowledge, each with a weight of its own.
+
+    With r the log-odds of the label, r = z_label/T − ln Σ_others exp(z/T), and p̂ the distribution over the
+    other classes, dz = T·α·(p_label − q_label)·(onehot − p̂) + T·β·(p̂ − q̂).
+
+    labels        (N,) whole numbers in 0 … K − 1, K from 2 up
+    target, rest  α and β, finite and 0 or more; numbers, or one for each example (N,)
+    others        as for `soft_cross_entropy`
+    """
+    t = _teacher(z, teacher_z, "decoupled")
+    check_labels(labels, z, "decoupled: labels")
+    K, N = z.shape
+    if K < 2:
+        refuse("decoupled: z", f"{K} class", "two or more")
+    T = _temperature(temperature, z, "decoupled")
+    alpha, beta = (
+        per_example(value, N, is_weight, f"decoupled: {name}", "finite, 0 or more").astype(z.dtype)
+        for name, value in (("target", target), ("rest", rest))
+    )
+    others = np.arange(K) != labels[:, None]
+    odds, log_p = _label_and_others(z / T, labels, others)
+    teacher_odds, log_q = _label_and_others(t / T, labels, others)
+    target_losses, dodds = _divergence(odds, teacher_odds)
+    rest_losses, drest = _divergence(log_p, log_q)
+    dz = np.empty_like(z)
+    dz[labels, np.arange(N)] = T * alpha * dodds[0]
+    dz.T[others] = (T * beta * drest - T * alpha * dodds[0] * np.exp(log_p)).T.ravel()
+    losses = np.square(T) * (alpha * target_losses + beta * rest_losses)
+    return weighted_mean(losses, dz, weights, "decoupled: weights")
 
 
 def distillation(
-    z: Array, labels: Array, teacher_z: Array, soft: float, temperature: float
+    z: Array,
+    labels: Array,
+    teacher_z: Array,
+    soft: Numbers,
+    temperature: Numbers,
+    loss: str = "kl",
 ) -> tuple[float, Array]:
-    """The loss (D1) and its derivative (D2).
+    """(1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher)  [Hinton et al. 2015, §2] (K7)
 
     z, teacher_z  (K, N) floats, logits of the student and of the teacher on the same images
     labels        (N,) whole numbers in 0 … K − 1
-    soft          weight of the teacher's part, in [0, 1]; 0 is exactly the cross entropy, 1 uses no label
-    temperature   T > 0
+    soft          weight of the teacher's part, in [0, 1], one number, or one for each example (N,): 0 is
+                  exactly the cross entropy, whatever the teacher's logits are, and 1 uses no label
+    temperature   T, finite and above 0; likewise; "logits" has none
+    loss          "kl" (K3), "standardized" (K5), "logits" (K4), or "decoupled" (K6) with the weights of the
+                  paper
     returns       loss, and dz (K, N) of z's dtype
-    raises        ValueError for a shape, label or number that does not fit; TypeError for a dtype
+    raises        ValueError for a shape, label, number or name that does not fit; TypeError for a dtype
     """
-    check_soft(soft, "distillation")
-    soft_loss, soft_dz = kl_divergence(z, teacher_z, temperature)
-    hard_loss, dz = cross_entropy(z, labels)
-    dz *= 1.0 - soft
-    soft_dz *= soft
+    t = _teacher(z, teacher_z, "distillation")
+    w, _ = check_settings(soft, temperature, loss, z.shape[1], "distillation")
+    hard_loss, dz = cross_entropy(z, labels, weights=1.0 - w)
+    if not w.any():
+        return hard_loss, dz
+    t = np.where(w > 0, t, z)  # where the teacher has no say, not even its NaN has one
+    match loss:
+        case "kl":
+            soft_loss, soft_dz = kl_divergence(z, t, temperature, w)
+        case "standardized":
+            soft_loss, soft_dz = standardized(z, t, temperature, w)
+        case "logits":
+            soft_loss, soft_dz = logit_matching(z, t, w)
+        case _:
+            soft_loss, soft_dz = decoupled(z, t, labels, temperature, weights=w)
     dz += soft_dz
-    return (1.0 - soft) * hard_loss + soft * soft_loss, dz
+    return hard_loss + soft_loss, dz
+
+
+def check_settings(
+    soft: Numbers, temperature: Numbers, loss: str, N: int, function: str
+) -> tuple[Array, Array]:
+    """`soft` and T for N examples as arrays, each () or (N,), if they and the loss's name are such as
+    `distillation` takes."""
+    if loss not in NAMES:
+        refuse(f"{function}: loss", repr(loss), f"one of {', '.join(map(repr, NAMES))}")
+    w = per_example(soft, N, lambda w: (w >= 0) & (w <= 1), f"{function}: soft", "in [0, 1]")
+    return w, per_example(temperature, N, _is_positive, f"{function}: temperature", "finite, above 0")
+
+
+def _is_positive(T: Array) -> Array:
+    return np.isfinite(T) & (T > 0)
+
+
+def _teacher(z: Array, teacher_z: Array, function: str) -> Array:
+    """The teacher's logits in z's dtype, after the checks of both."""
+    check_logits(z, f"{function}: z")
+    check_logits(teacher_z, f"{function}: teacher_z")
+    if teacher_z.shape != z.shape:
+        refuse(f"{function}: teacher_z", f"shape {teacher_z.shape}", f"the shape of z, {z.shape}")
+    return teacher_z.astype(z.dtype, copy=False)
+
+
+def _temperature(temperature: Numbers, z: Array, function: str) -> Array:
+    """T as an array () or (N,) of z's dtype."""
+    return check_settings(0, temperature, "kl", z.shape[1], function)[1].astype(z.dtype)
+
+
+def _softened(z: Array, teacher_z: Array, temperature: Numbers, function: str) -> tuple[Array, Array, Array]:
+    """T, ln p and ln q of (K1)."""
+    t = _teacher(z, teacher_z, function)
+    T = _temperature(temperature, z, function)
+    return T, log_softmax(z / T), log_softmax(t / T)
+
+
+def _divergence(log_p: Array, log_q: Array) -> tuple[Array, Array]:
+    """Σ q ln(q/p) for each column, and p − q, its derivative by the logits of p."""
+    q = np.exp(log_q)
+    return (q * (log_q - log_p)).sum(axis=0, dtype=np.float64), np.exp(log_p) - q
+
+
+def _label_and_others(x: Array, labels: Array, others: Array) -> tuple[Array, Array]:
+    """The logarithms of "the label or another" (2, N) and of "which of the others" (K − 1, N).
+
+    others  (N, K) bool: all but the label
+    """
+    K, N = x.shape
+    rest = x.T[others].reshape(N, K - 1).T
+    odds = x[labels, np.arange(N)] - np.logaddexp.reduce(rest, axis=0)
+    return log_softmax(np.stack([odds, np.zeros_like(odds)])), log_softmax(rest)
+
+
+def _centred(z: Array) -> Array:
+    centred: Array = z - z.mean(axis=0)
+    return centred
+
+
+def _standard(z: Array) -> tuple[Array, Array]:
+    """u and s of (K5)."""
+    centred = _centred(z)
+    s = np.sqrt(np.mean(np.square(centred), axis=0) + z.dtype.type(EPSILON))
+    return centred / s, s

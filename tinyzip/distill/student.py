@@ -7,16 +7,15 @@ where the teacher's logits come from (see `transfer`). The teacher only ever run
 writes to no parameter, so a student may even start from its teacher's own arrays.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import is_number, refuse
-from tinyzip.distill.losses import check_soft, distillation
-from tinyzip.distill.transfer import Live, Transfer, record
-from tinyzip.nn.model import AnyModel, Batch, Model
+from tinyzip.base.refuse import refuse
+from tinyzip.distill.objective import Distillation, Setting
+from tinyzip.distill.transfer import Live, record
+from tinyzip.nn.model import AnyModel, Model
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.fit import fit
@@ -26,26 +25,6 @@ from tinyzip.train.shards import Augmentation
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Distillation:
-    """The objective (z, batch) -> (loss, dz) of `losses.distillation`, which fetches the teacher's logits.
-
-    No call changes anything that another could see: shards of a batch call it from several threads at once.
-    """
-
-    transfer: Transfer
-    soft: float
-    temperature: float
-
-    def __post_init__(self) -> None:
-        check_soft(self.soft, "Distillation")
-        if not is_number(self.temperature) or not 0.0 < self.temperature < np.inf:
-            refuse("Distillation: temperature", self.temperature, "a finite number above 0")
-
-    def __call__(self, z: Array, batch: Batch) -> tuple[float, Array]:
-        return distillation(z, batch.labels, self.transfer(batch), self.soft, self.temperature)
-
-
 def train(
     student: AnyModel,
     teacher: Model,
@@ -53,21 +32,23 @@ def train(
     labels: Array,
     *,
     rng: np.random.Generator,
-    soft: float = 0.9,
-    temperature: float = 3.0,
+    soft: Setting = 0.9,
+    temperature: Setting = 3.0,
+    loss: str = "kl",
     augment: Augmentation | None = None,
     recorded: bool | None = None,
     threads: int | None = None,
     **options: Any,
 ) -> tuple[AnyModel, History]:
-    """The student, trained by (1 − soft)·hard + soft·T²·KL [Hinton, Vinyals and Dean 2015, section 2].
+    """The student, trained by (1 − soft)·(the labels' cross entropy) + soft·(the teacher's part), (K7).
 
     student      trained from its present parameters; the one that is passed in is not changed
     teacher      another model of the same images and classes; not changed, to the byte
     images       (N, H, W) or (N, C, H, W), uint8 or finite floats
     labels       (N,) whole numbers, each less than the models have outputs
     soft         weight of the teacher's part, in [0, 1]; 0 is training from scratch, to the bit
-    temperature  T > 0
+    temperature  T, finite and above 0; `soft` and T may be functions, see `objective`
+    loss         the teacher's part: "kl", "standardized", "logits" or "decoupled", see `losses`
     recorded     True: the teacher's logits on the images as they are, recorded once and looked up by
                  index. False: on each augmented batch anew. None: recorded if there is no augmentation
     augment, rng, threads, options   as for `nn.train.fit`: epochs, batch, optimizer, schedule, …
@@ -81,8 +62,9 @@ def train(
         refuse("train: student", f"{classes[0]} outputs", f"as many as the teacher has, {classes[1]}")
     if recorded is None:
         recorded = augment is None
-    transfer = record(teacher, images, threads) if recorded else Live(teacher)
-    objective = Distillation(transfer, soft, temperature)
+    asked = callable(soft) or soft != 0
+    transfer = record(teacher, images, threads) if recorded and asked else Live(teacher)
+    objective = Distillation(transfer, soft, temperature, loss)
     return fit(
         student, images, labels, rng=rng, objective=objective, augment=augment, threads=threads, **options
     )

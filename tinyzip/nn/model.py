@@ -71,14 +71,16 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 class Batch:
     """Examples as the model sees them, augmented already.
 
-    x       (C, H, W, N) or (C, N), valid until the objective returns
-    labels  (N,) whole numbers
-    index   (N,) int64, where in the training images these examples stand
+    x         (C, H, W, N) or (C, N), valid until the objective returns
+    labels    (N,) whole numbers
+    index     (N,) int64, where in the training images these examples stand
+    progress  how much of the training is done, in [0, 1]
     """
 
     x: Array
     labels: Array
     index: Array
+    progress: float = 0.0
 
 
 Objective = Callable[[Array, Batch], tuple[float, Array]]

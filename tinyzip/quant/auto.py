@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
+from tinyzip.distill.losses import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.losses import kl_divergence
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Grids, activation_grids, fit_biases, weight_grids

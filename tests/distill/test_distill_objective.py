@@ -1,0 +1,69 @@
+"""Weights and temperatures that are functions: of progress, of the student's logits and of the teacher's."""
+
+import numpy as np
+import pytest
+
+from tinyzip.distill.losses import NAMES, distillation
+from tinyzip.distill.objective import Distillation
+from tinyzip.distill.transfer import Recorded
+from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.model import Batch
+
+K, N = 4, 6
+RNG = np.random.default_rng(3)
+Z, T = RNG.normal(0, 2, (2, K, N))
+LABELS = RNG.integers(0, K, N)
+INDEX = RNG.permutation(N)
+
+
+def batch(progress):
+    return Batch(np.zeros((1, 1, 1, N)), LABELS, INDEX, progress)
+
+
+def same(found, expected):
+    assert found[0] == expected[0]
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("loss", NAMES)
+@pytest.mark.parametrize("progress", [0.0, 0.25, 1.0])
+def test_a_function_is_asked_about_the_progress_and_its_answer_is_the_setting(loss, progress):
+    soft, temperature = (lambda progress, z, t: progress), (lambda progress, z, t: 5 - 3 * progress)
+    found = Distillation(Recorded(T), soft, temperature, loss)(Z, batch(progress))
+    same(found, distillation(Z, LABELS, T[:, INDEX], progress, 5 - 3 * progress, loss))
+
+
+def test_a_function_sees_the_logits_of_both_and_may_answer_for_each_example():
+    def sure(progress, z, t):
+        assert z is Z
+        np.testing.assert_array_equal(t, T[:, INDEX])
+        return np.where(t.argmax(axis=0) == z.argmax(axis=0), 0.9, 0.1)
+
+    found = Distillation(Recorded(T), sure, lambda progress, z, t: t.std(axis=0))(Z, batch(0.5))
+    t = T[:, INDEX]
+    soft = np.where(t.argmax(axis=0) == Z.argmax(axis=0), 0.9, 0.1)
+    same(found, distillation(Z, LABELS, t, soft, t.std(axis=0)))
+
+
+def test_without_a_soft_part_no_teacher_is_asked():
+    same(Distillation(None, 0, 3.0)(Z, batch(0.5)), cross_entropy(Z, LABELS))
+    silent = Recorded(np.full((K, N), np.nan))
+    same(Distillation(silent, lambda *_: 0.0, 3.0)(Z, batch(0.5)), cross_entropy(Z, LABELS))
+
+
+@pytest.mark.parametrize(
+    ("settings", "argument"),
+    [
+        ((2.0, 1.0), "Distillation: soft"),
+        ((0.5, 0.0), "Distillation: temperature"),
+        ((0.5, None), "Distillation: temperature"),
+        ((0.5, 1.0, "dark"), "Distillation: loss"),
+        ((lambda *_: 1.5, 1.0), "distillation: soft"),
+        ((lambda *_: np.zeros(N + 1), 1.0), "distillation: soft"),
+        ((0.5, lambda *_: np.nan), "distillation: temperature"),
+        ((0.5, lambda *_: "warm"), "distillation: temperature"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_once_or_when_a_function_returns_it(settings, argument):
+    with pytest.raises(ValueError, match=rf"^{argument}: found .*, needed "):
+        Distillation(Recorded(T), *settings)(Z, batch(0.5))
