@@ -14,15 +14,12 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from sources import FILES, PACKAGE, imports, label, own_imports, tree
 
-import tinyzip
-
-PACKAGE = Path(tinyzip.__file__).parent
 MAY_IMPORT = {
     "base": set(),
     "machine": {"base"},
@@ -35,46 +32,12 @@ MAY_IMPORT = {
     "exchange": {"base", "machine", "nn", "quant", "integer", "archive"},
 }
 DOORS = ("__init__.py", "__main__.py", "cli.py")
-FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path.parent for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE)
-
-
-def label(path: Path) -> str:
-    return path.relative_to(PACKAGE).as_posix()
-
-
-def file_of(module: str) -> Path | None:
-    """The file or folder of a module of this package; None for what is no module."""
-    path = PACKAGE.parent.joinpath(*module.split("."))
-    if path.is_dir():
-        return path
-    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
-
-
-def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every module that a file names in an import, with its line; relative ones are not used here."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{label(path)}:{node.lineno} imports relatively"
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield inner if file_of(inner) else node.module, node.lineno
-
-
-def own_imports(path: Path) -> Iterator[tuple[tuple[str, ...], int]]:
-    """What a file imports of this package, as the parts of a path below it, with the line."""
-    for module, line in imports(path):
-        if module.split(".")[0] == "tinyzip":
-            target = file_of(module)
-            assert target, f"{label(path)}:{line} imports {module}, which does not exist"
-            yield target.relative_to(PACKAGE).parts, line
 
 
 def reading_order(room: Path) -> list[str]:
     """The files and folders that a room's docstring lists."""
-    lecture = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    lecture = ast.get_docstring(tree(room / "__init__.py")) or ""
     lists = re.findall(r"^ *((?:\w+(?:\.py|/), )*\w+(?:\.py|/)),?(?:  |$)", lecture, re.MULTILINE)
     return [name.rstrip("/") for names in lists for name in names.split(", ")]
 
