@@ -10,6 +10,7 @@ gemmlowp writes them, with nudges, truncating division, remainders and threshold
 place by place, and a place outside the image is left out.
 """
 
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -150,8 +151,19 @@ def rounding_divide_by_power_of_two(x: int, exponent: int) -> int:
     return (x >> exponent) + (1 if x & mask > threshold else 0)
 
 
+def nearest_float32(value: Fraction) -> Fraction:
+    """The float32 nearest to a value, halves to the even one; exponents are not bounded."""
+    bits = value.numerator.bit_length() - value.denominator.bit_length()  # of the whole part, or one less
+    place = Fraction(2) ** (bits - 24)
+    if abs(value) >= 2**24 * place:
+        place *= 2
+    return round(value / place) * place
+
+
 def rescale(acc: int, m0: int, n: int, rounding: str) -> int:
     """acc·m0·2⁻ⁿ to a whole number."""
+    if rounding == "float32":
+        return round(nearest_float32(nearest_float32(Fraction(acc)) * Fraction(m0, 2**n)))
     if rounding == "double":
         shifted = acc * 2 ** max(31 - n, 0)
         high = saturating_rounding_doubling_high_mul(shifted, m0)

@@ -31,7 +31,7 @@ from tinyzip.integer import (
     multiplier,
 )
 from tinyzip.integer.bounds import channel_bounds
-from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS
 from tinyzip.integer.layout import ORDERS
 
 BYTE = Codes(0, 255, 0)
@@ -87,12 +87,20 @@ def batch(draw: Draw, x: Codes, shape: tuple[int, ...]) -> NDArray[Any]:
     return integers(draw, x.lo, x.hi, shape).astype(x.dtype)
 
 
+def drawn_multipliers(draw: Draw, rounding: str, count: int) -> NDArray[np.int64]:
+    """m0 with as many bits as the rounding works with."""
+    if rounding == "shift":
+        return np.full(count, 2**30)
+    m0 = integers(draw, 2**30, 2**31 - 1, (count,))
+    return m0 - m0 % M0_STEP if rounding == "float32" else m0
+
+
 def scales(draw: Draw, bounds: NDArray[np.int64], rounding: str) -> tuple[Any, Any]:
     """(m0, n) that use the codes well most of the time, and multipliers ≥ 1 and tiny ones now and then."""
     length = [int(b).bit_length() for b in bounds]
     spread = draw(st.sampled_from([(20, 30), (24, 28), (-2, 3), (30, 60)]))
     n = [max(1, b, b + draw(st.integers(*spread))) for b in length]
-    m0 = [2**30] * len(n) if rounding == "shift" else integers(draw, 2**30, 2**31 - 1, (len(n),))
+    m0 = drawn_multipliers(draw, rounding, len(n))
     if draw(st.booleans()):
         return int(m0[0]), max(n)
     return np.array(m0), np.array(n)

@@ -39,11 +39,11 @@ def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
     return tables
 
 
-def scaling_of(operator: Add) -> Scaling:
+def scaling_of(operator: Add, bound: int) -> Scaling:
     """How an addition's sum becomes a code. What is rounded once has no multiplier left, only a shift."""
     if operator.rounding == "double":
-        return Scaling.of(0, operator.m0[2], operator.n[2], operator.y, "double")
-    return Scaling.of(0, M0_LEAST, operator.n[0] + 30, operator.y, "shift")
+        return Scaling.of(0, operator.m0[2], operator.n[2], operator.y, "double", bound)
+    return Scaling.of(0, M0_LEAST, operator.n[0] + 30, operator.y, "shift", bound)
 
 
 def add(

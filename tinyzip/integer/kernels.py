@@ -59,7 +59,7 @@ class Prepared:
         """bound: the operator's on codes x, by (B1); pool: the one behind it, whose clamp is the narrower."""
         dtype = product_dtype(bound, product)
         y = operator.y if pool is None or pool.y is None else pool.y
-        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding)
+        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bound)
         w = operator.w.astype(dtype)
         if not isinstance(operator, Conv2d):
             return cls(operator, x, w, scaling)

@@ -22,7 +22,15 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of
 from tinyzip.integer.codes import Codes, whole
-from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, N_LEAST, N_MOST, ROUNDINGS, Rounding
+from tinyzip.integer.fixedpoint import (
+    M0_LEAST,
+    M0_MOST,
+    M0_STEP,
+    N_LEAST,
+    N_MOST,
+    ROUNDINGS,
+    Rounding,
+)
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
@@ -92,8 +100,18 @@ def check_rounding(rounding: Any, where: str, known: tuple[Rounding, ...] = ROUN
 def check_multiplier(m0: Any, n: Any, rounding: Any, where: str, least: int = M0_LEAST) -> Pair:
     """(m0, n) as whole numbers in the ranges of `fixedpoint`; refuses those that its rounding cannot use."""
     check_rounding(rounding, where)
-    least, most = (M0_LEAST, M0_LEAST) if rounding == "shift" else (least, M0_MOST)
-    return whole(m0, f"{where}: m0", least, most), whole(n, f"{where}: n", N_LEAST, N_MOST)
+    m0, n = whole(m0, f"{where}: m0", least, M0_MOST), whole(n, f"{where}: n", N_LEAST, N_MOST)
+    check_bits(np.array(m0), rounding, where)
+    return m0, n
+
+
+def check_bits(m0: NDArray[np.int64], rounding: Rounding, where: str) -> None:
+    """Refuse multipliers with more bits than their rounding works with."""
+    if rounding == "shift" and (m0 != M0_LEAST).any():
+        refuse(f"{where}: m0", f"{int(m0.max())}", "2^30 for a rounding that only shifts")
+    if rounding == "float32" and (m0 % M0_STEP).any():
+        found = m0[m0 % M0_STEP > 0].min()
+        refuse(f"{where}: m0", f"{found}", f"a multiple of {M0_STEP}, which a float32 has")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +122,8 @@ class Weighted(Operator):
     bias         (F,) int32 in the accumulator's unit s_x·s_w; None, going in, means zeros
     m0, n        (F,) int64, or one number for all outputs; ranges as in `fixedpoint`
     y            the codes written; a ReLU is y.lo = y.zero, a ReLU6 lowers y.hi as well
-    rounding     "double", "single" or "shift"; by default what LiteRT computes: "double" for a convolution,
-                 "single" for a fully connected layer
+    rounding     as in `fixedpoint`; by default what LiteRT's reference kernels compute: "double" for a
+                 convolution, "single" for a fully connected layer
     weight_bits  b from 1 to 8: all of w in [−2ᵇ⁻¹, 2ᵇ⁻¹ − 1]; with one bit, two values out of −1, 0, 1
     """
 
@@ -137,8 +155,7 @@ class Weighted(Operator):
         if m0.shape not in ((), (1,), (F,)) or n.shape not in ((), (1,), (F,)):
             refuse(f"{where}: m0, n", f"shapes {m0.shape}, {n.shape}", f"({F},), or one number")
         check_rounding(self.rounding, where)
-        if self.rounding == "shift" and (m0 != M0_LEAST).any():
-            refuse(f"{where}: m0", f"{int(m0.max())}", "2^30 for a rounding that only shifts")
+        check_bits(m0, self.rounding, where)
         check_codes(self.y, where)
         m0, n = (frozen(np.broadcast_to(a, F), where, np.int64, 0, M0_MOST) for a in (m0, n))
         return replace(self, w=w, bias=bias, m0=m0, n=n, weight_bits=bits)

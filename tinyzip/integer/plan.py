@@ -135,11 +135,11 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
         case GlobalAvgPool():
             return partial(global_avg_pool, operator, x, bound)
         case Add():
-            return partial(add, terms_of(operator, codes), scaling_of(operator))
+            return partial(add, terms_of(operator, codes), scaling_of(operator, bound))
         case Table():
             return partial(look_up, operator.table.astype(y.dtype))
         case Multiply():
-            scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding)
+            scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
             return partial(multiply_constant, operator, scaling, x)
         case Softmax():
             return partial(softmax, exponentials(operator))

@@ -142,5 +142,5 @@ def global_avg_pool(
         divide(total, dtype.type(H * W))
         clamp(total, x_codes, y)
         return
-    scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding)
+    scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)
