@@ -12,7 +12,7 @@ There are several opinions about what it means that p is far from q:
 soft cross entropy   L = −T²·Σ q ln p                  dz = T·(p − q)    [the same, section 2]          (K2)
 temperature KL       L = T²·Σ q ln(q/p)                dz = T·(p − q)                                   (K3)
 logit matching       L = ‖z̃ − t̃‖²/2K                   dz = (z̃ − t̃)/K    [the same, eq. 4]              (K4)
-standardized         L = K3 of z̃/s(z) and t̃/s(t)                         [Sun et al. 2024, eq. 9–10]    (K5)
+standardized         L = K3 of z̃/s(z) and t̃/s(t)                [Sun et al. 2024, algorithms 1–2]      (K5)
 decoupled            L = α·T²·KL(target) + β·T²·KL(rest)                 [Zhao et al. 2022, eq. 7]      (K6)
 
 K2 and K3 differ by what the student cannot change, the teacher's entropy. Softened outputs shrink the
