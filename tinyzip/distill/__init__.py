@@ -6,4 +6,6 @@ relations.py  how a teacher arranges its examples
 transfer.py   where the teacher's answers come from: recorded once, or asked again for each new image
 objective.py  the mixture as what a training minimises
 student.py    training with both
+fidelity.py   is the student like its teacher, or only about as good?
+prior.py      mending what a student believes of how often each class occurs
 """
