@@ -1,0 +1,201 @@
+"""A student that starts from a part of its teacher.
+
+A student need not begin with drawn weights: its layers are the teacher's with fewer channels, and the
+teacher's own channels, some of them, are a better start. Two layers in a row belong together. If the first
+is left only its channels S, the second is left only the inputs that came from S, and so is whatever stands
+between: a batch norm the entries S, and behind a flattening channel c is the run of features c·H·W … c·H·W
++ H·W − 1:
+
+    w' = w[S_out][:, S_in],   b' = b[S_out],   S_in of a layer is S_out of the one before                (K15)
+
+So the student computes what the teacher would whose other channels were set to zero. Which ones to keep?
+Those without which the loss would rise most. Two estimates, for channel f with the filter w_f:
+
+    norm     ‖w_f‖₁·|γ_f|/√(σ²_f + ε)                         [Li et al. 2017, section 3.1]              (K16)
+    Taylor   Σ_batches (Σ w_f·∂L/∂w_f + b_f·∂L/∂b_f)²         [Molchanov et al. 2019, section 3.1]       (K17)
+
+The factor with γ is that of a batch norm which follows, if any. K17 is exact to first order: a layer's
+output y_f is linear in (w_f, b_f), so the sum is Σ y_f·∂L/∂y_f, which is what L falls by when y_f is taken
+down to zero. Where a batch norm follows, the same holds of its γ_f and β_f, and these are taken.
+
+Two networks of one shape can also be mixed, p = (1 − a)·p₁ + a·p₂: `interpolate`. On the straight line
+between a teacher and a student that was cut out of it and trained on, one sees how far they have parted."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import is_number, refuse
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
+from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.sequential import Sequential
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import check_examples
+
+Array = NDArray[Any]
+Scores = Mapping[str, Array]
+"""How important each channel of a layer is, by the layer's name: (F,) numbers of any unit."""
+
+
+def transplant(
+    teacher: Sequential,
+    student: Sequential,
+    keep: Collection[str] | None = None,
+    scores: Scores | None = None,
+) -> Sequential:
+    """The student with arrays of its teacher in place of its own, cut to its size by (K15).
+
+    teacher  layers of the same kinds and in the same order as the student's, of as many channels or more
+    student  gives the sizes, and the arrays of layers that are not kept
+    keep     names of the student's convolutions and linear layers that take over the teacher's arrays; None:
+             all. A batch norm goes with the layer before it
+    scores   where a layer has fewer channels than the teacher's, it gets those with the highest scores, in
+             the teacher's order; None: `by_norm(teacher)`
+    returns  a network with the student's layers and new arrays of its own
+    raises   ValueError for networks that do not fit together, unknown names, and scores of other shapes
+    """
+    scores = by_norm(teacher) if scores is None else scores
+    names = [name for name, layer in student.layers.items() if isinstance(layer, Conv2d | Linear)]
+    keep = names if keep is None else keep
+    if not set(keep) <= set(names):
+        refuse("transplant: keep", sorted(set(keep) - set(names)), f"names among {', '.join(names)}")
+    if teacher.shape != student.shape or len(teacher.layers) != len(student.layers):
+        found = f"{len(student.layers)} layers for images {student.shape}"
+        refuse("transplant: student", found, f"{len(teacher.layers)} for {teacher.shape}, as the teacher has")
+    params = {name: array.copy() for name, array in student.params.items()}
+    shapes = [teacher.shape, *teacher.output_shapes().values()]
+    outputs, taken = np.arange(teacher.shape[0]), False
+    pairs = zip(teacher.layers.items(), student.layers.items(), shapes[:-1], strict=True)
+    for (source, large), (name, small), shape in pairs:
+        _check_pair(large, small, name)
+        inputs = outputs
+        match large, small:
+            case (Conv2d() | Linear(), Conv2d() | Linear()):
+                taken = name in keep
+                outputs = _outputs(large, small, inputs, source, scores)
+            case Flatten(), _:
+                outputs = _runs(inputs, math.prod(shape[1:]))
+        for part in large.parameter_shapes() if taken else ():
+            cut = _cut(large, teacher.params[f"{source}.{part}"], inputs, outputs)
+            params[f"{name}.{part}"] = cut.astype(student.dtype)
+    return student.with_params(params)
+
+
+def by_norm(model: Sequential) -> dict[str, Array]:
+    """(K16) for each convolution and linear layer, by name."""
+    scores = {}
+    for name, after in _scored(model):
+        w = np.abs(model.params[f"{name}.w"])
+        scores[name] = w.reshape(len(w), -1).sum(axis=1)
+        norm = model.layers.get(after)
+        if isinstance(norm, BatchNorm):
+            gamma, variance = (model.params[f"{after}.{part}"] for part in ("gamma", "var"))
+            scores[name] = scores[name] * np.abs(gamma) / np.sqrt(variance + norm.eps)
+    return scores
+
+
+def by_taylor(model: Sequential, images: Array, labels: Array, batch: int = 128) -> dict[str, Array]:
+    """(K17) for each convolution and linear layer, by name.
+
+    images, labels  as for `fit`; a thousand do
+    batch           examples in the inner sum's loss, the mean cross entropy
+    raises          ValueError or TypeError for data that the model cannot see
+    """
+    check_examples(model, images, labels, "by_taylor")
+    scores = {name: np.zeros(len(model.params[f"{name}.w"])) for name, _ in _scored(model)}
+    for start in range(0, len(images), batch):
+        x = to_input(images[start : start + batch]).astype(model.dtype, copy=False)
+        z, caches = model.forward(x)
+        grads = model.backward(cross_entropy(z, labels[start : start + batch])[1], caches)
+        for name, after in _scored(model):
+            linear = after if isinstance(model.layers.get(after), BatchNorm) else name
+            effect = np.zeros(len(scores[name]))
+            for key in (f"{linear}.{part}" for part in ("w", "b", "gamma", "beta")):
+                if key in grads:
+                    effect += (model.params[key] * grads[key]).reshape(len(effect), -1).sum(axis=1)
+            scores[name] += np.square(effect)
+    return scores
+
+
+def interpolate(first: Sequential, second: Sequential, amount: float) -> Sequential:
+    """(1 − a)·first + a·second, for each array; 0 is the first network and 1 the second.
+
+    A batch norm's running statistics are mixed too. They are then not those of the mixed network.
+
+    amount  a in [0, 1]
+    raises  ValueError for networks of other layers, and for another amount
+    """
+    if not is_number(amount) or not 0 <= amount <= 1:
+        refuse("interpolate: amount", amount, "a number in [0, 1]")
+    if first.layers != second.layers or first.shape != second.shape or first.dtype != second.dtype:
+        refuse("interpolate: second", "other layers, shape or dtype", "those of the first")
+    return first.with_params(
+        {
+            name: array * array.dtype.type(1 - amount) + second.params[name] * array.dtype.type(amount)
+            for name, array in first.params.items()
+        }
+    )
+
+
+def _check_pair(large: Layer, small: Layer, name: str) -> None:
+    """Refuse a layer of the student that is not the teacher's with as many channels or fewer."""
+    match large, small:
+        case Conv2d(), Conv2d() if _is_depthwise(large):
+            sized = replace(large, C=small.C, F=small.F, groups=small.C)
+            fits = sized == small and small.F * large.C == large.F * small.C
+        case Conv2d(groups=1), Conv2d():
+            fits = replace(large, C=small.C, F=small.F) == small and small.F <= large.F
+        case Linear(), Linear():
+            fits = replace(large, C=small.C, F=small.F) == small and small.F <= large.F
+        case BatchNorm(), BatchNorm():
+            fits = replace(large, C=small.C) == small
+        case _:
+            fits = large == small and (isinstance(large, Conv2d) or not large.parameter_shapes())
+    if not fits:
+        refuse(f"transplant: {name}", small, f"{large}, as the teacher has, or with fewer channels")
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    """Does each output see one input only?"""
+    return isinstance(layer, Conv2d) and 1 < layer.groups == layer.C
+
+
+def _outputs(
+    large: Conv2d | Linear, small: Conv2d | Linear, inputs: Array, name: str, scores: Scores
+) -> Array:
+    """S_out of (K15): which of the teacher's channels the student's are, in order."""
+    if _is_depthwise(large):
+        return _runs(inputs, large.F // large.C)
+    if small.F == large.F:
+        return np.arange(large.F)
+    score = np.asarray(scores.get(name))
+    if score.shape != (large.F,):
+        refuse(
+            f"transplant: scores[{name!r}]", score, f"({large.F},), one for each of the teacher's channels"
+        )
+    return np.sort(np.argsort(-score, kind="stable")[: small.F])
+
+
+def _runs(channels: Array, length: int) -> Array:
+    """Channel c as its `length` entries in a row, c·length … c·length + length − 1."""
+    entries: Array = (channels[:, None] * length + np.arange(length)).ravel()
+    return entries
+
+
+def _cut(layer: Layer, array: Array, inputs: Array, outputs: Array) -> Array:
+    """One of a layer's arrays for fewer channels, (K15)."""
+    grouped = isinstance(layer, Conv2d) and layer.groups > 1
+    return array[outputs] if grouped or array.ndim == 1 else array[outputs][:, inputs]
+
+
+def _scored(model: Sequential) -> Iterator[tuple[str, str]]:
+    """Each convolution and linear layer by name, and what comes right behind it; "" behind the last."""
+    names = list(model.layers)
+    for name, after in zip(names, [*names[1:], ""], strict=True):
+        if isinstance(model.layers[name], Conv2d | Linear):
+            yield name, after
