@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from peers import Batch, Entry, Run
 from tinyzip import integer
 from tinyzip.base.windows import im2col
+from tinyzip.machine.packed import Packed
 from tinyzip.machine.workers import Workers, blas_libraries
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import Inference
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW
-from tinyzip.train.packed import Packed
-from tinyzip.train.shards import Gradient, Shards
-from tinyzip.train.state import private, shard_size
+from tinyzip.train.optim_fast import packed_optimizer
+from tinyzip.train.shards import Gradient, Shards, shard_size
+from tinyzip.train.state import private
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
 
@@ -27,13 +28,13 @@ def train(model: Sequential) -> Callable[[Batch, int], Run]:
 
     def start(batch: Batch, threads: int) -> Run:
         workers = Workers(threads)
-        packed, compute = gradient_of(model, batch, workers)
-        optimizer = AdamW(weight_decay=0.0)
-        state = optimizer.init(packed.vectors)
+        optimizer = packed_optimizer(AdamW(weight_decay=0.0))
+        params, compute = gradient_of(model, batch, workers, optimizer.group)
+        state = optimizer.init(params)
 
         def once() -> float:
             gradient = compute()
-            optimizer.step(packed.vectors, gradient.packed.vectors, state, 1e-3, workers)
+            optimizer.step(params, gradient.packed, state, 1e-3, workers)
             return gradient.loss
 
         return Run(once, lambda: workers)
@@ -46,19 +47,21 @@ def gradient(model: Sequential) -> Callable[[Batch, int], Run]:
 
     def start(batch: Batch, threads: int) -> Run:
         workers = Workers(threads)
-        _, compute = gradient_of(model, batch, workers)
+        _, compute = gradient_of(model, batch, workers, lambda name: "all")
         return Run(lambda: compute().loss, lambda: workers)
 
     return start
 
 
-def gradient_of(model: Sequential, batch: Batch, workers: Workers) -> tuple[Packed, Callable[[], Gradient]]:
+def gradient_of(
+    model: Sequential, batch: Batch, workers: Workers, group: Callable[[str], str]
+) -> tuple[Packed, Callable[[], Gradient]]:
     """Parameters, as `fit` keeps them, and how it computes their gradient."""
-    packed, params = private(model)
+    packed, params = private(model, group)
     N = len(batch.labels)
     size = shard_size(model.parameter_count, N)
     own = model.with_params(params)
-    shards = Shards(own, batch.images, batch.labels, hard_labels, None, workers, size)
+    shards = Shards(own, batch.images, batch.labels, hard_labels, None, workers, size, group)
     return packed, lambda: shards(np.arange(N), (0,))
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +157,34 @@ def test_signals_that_the_caller_has_blocked_stay_blocked(pair):
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
-def test_copies_end_where_nobody_waits_for_children(pair):
-    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_copies_end_and_leave_nothing_also_where_nobody_waits_for_children(pair, handler):
+    usual = signal.signal(signal.SIGCHLD, handler)
     try:
-        processes = pair(pids, 3)
-        copies = {pid for _, pid in processes.map([0, 1, 2])} - {os.getpid()}
-        processes.close()
-        assert len(copies) == 2 and not any(map(alive, copies))
+        files = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            processes = pair(pids, 3)
+            copies = {pid for _, pid in processes.map([0, 1, 2])} - {os.getpid()}
+            processes.close()
+            assert len(copies) == 2 and not any(map(alive, copies))
+            assert signal.getsignal(signal.SIGCHLD) == handler
+        assert len(os.listdir("/proc/self/fd")) == files and not active_children()
     finally:
         signal.signal(signal.SIGCHLD, usual)
+
+
+def test_the_system_is_asked_once_for_room_that_it_does_not_have(pair, monkeypatch):
+    asked = []
+
+    def no_room():
+        asked.append(os.getpid())
+        raise BlockingIOError("no room")
+
+    monkeypatch.setattr("os.fork", no_room)
+    processes = pair(pids, 3)
+    for _ in range(5):
+        assert processes.map([0, 1, 2]) == pids([0, 1, 2])
+    assert len(asked) == 1
 
 
 def test_no_more_copies_are_made_than_have_something_to_do(pair, forks):
@@ -215,14 +235,17 @@ def test_workers_forget_the_functions_of_copies_that_have_ended():
     assert [reference() for reference in past] == [None] * 3
 
 
-def test_copies_notice_that_their_process_was_killed():
-    code = """if True:
-        import os
+@pytest.mark.parametrize("end, code", [("os.kill(os.getpid(), 9)", -signal.SIGKILL), ("sys.exit(3)", 3)])
+def test_copies_end_with_their_process_whether_it_is_killed_or_ends_by_itself(end, code):
+    program = f"""if True:
+        import os, signal, sys
+        signal.signal(signal.SIGTERM, lambda *_: print("never in a copy"))
         from tinyzip.machine.processes import Processes
         copies = Processes(lambda items: [os.getpid() for _ in items], 3)
         print(*copies.map([0, 1, 2]), flush=True)
-        os.kill(os.getpid(), 9)
+        {end}
     """
     # Copies hold the pipe of the output as well: it ends when they all have.
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert result.returncode == -signal.SIGKILL and len(set(result.stdout.split())) == 3
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert result.returncode == code and result.stderr == ""
+    assert len(set(result.stdout.split())) == 3

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip.machine import workers
-from tinyzip.machine.workers import FEWEST, Workers, stretches, thread_count
+from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import ALIGNMENT, Fresh, Workspace
 from tinyzip.nn import models
 
@@ -181,17 +181,6 @@ def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypat
 def test_a_number_of_threads_that_is_none_is_refused(threads):
     with pytest.raises(ValueError, match="threads: found"):
         Workers(threads)
-
-
-@given(st.integers(1, 1000), st.integers(FEWEST, 100))
-def test_stretches_are_in_order_never_too_long_and_two_threads_get_as_much_each(N, most):
-    parts = stretches(N, most)
-    assert [n for part in parts for n in range(N)[part]] == list(range(N))
-    sizes = [part.stop - part.start for part in parts]
-    assert max(sizes) <= max(most, 2 * FEWEST - 1) and len(set(sizes[:-1])) <= 1
-    if N >= 2 * FEWEST:
-        assert abs(sum(sizes[::2]) - sum(sizes[1::2])) <= max(sizes)
-        assert len(sizes) > 1
 
 
 def test_the_buffer_size_is_what_it_was_even_after_an_error():

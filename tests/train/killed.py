@@ -1,4 +1,4 @@
-"""Run as `killed.py CHECKPOINT SEED KILLS`: a training that is killed KILLS times at random moments.
+"""Run as `killed.py CHECKPOINT SEED KILLS`: a run that is killed KILLS times at random moments.
 
 Each attempt is a forked child, so that imports are paid once. It goes on where the last one was killed,
 and saves after every step. The parent kills half of the children at a random time; the others kill
@@ -25,7 +25,7 @@ from tinyzip.train.fit import fit
 
 @patch("tinyzip.train.state.shard_size", lambda parameters, batch: 4)  # two shards a batch, for two processes
 def train(path, threads, save=True):
-    """The hash of the parameters and losses of a training that goes on from `path` if there is one."""
+    """The hash of the parameters and losses of a run that goes on from `path` if there is one."""
     model, history = fit(
         network(),
         IMAGES,

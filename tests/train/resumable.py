@@ -1,4 +1,4 @@
-"""A training to be stopped and resumed, whole or step by step, and a Ctrl-C that comes when it is told to."""
+"""A run to be stopped and resumed, as a whole or step by step, and a Ctrl-C that comes when it is told to."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from tiny import IMAGES, LABELS, jitter, network
 
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW, one_cycle
-from tinyzip.train.state import Recipe, Training
+from tinyzip.train.state import Recipe, TrainingState
 
 EPOCHS, STEPS = 3, 3
 
@@ -20,13 +20,13 @@ def train(**options):
 
 def start(workers, seed=3):
     recipe = Recipe(EPOCHS, 16, AdamW(), one_cycle(4e-3), hard_labels, jitter)
-    return Training(network(), IMAGES, LABELS, recipe, np.random.default_rng(seed), workers)
+    return TrainingState(network(), IMAGES, LABELS, recipe, np.random.default_rng(seed), workers)
 
 
-def step(training):
-    training.advance()
-    if training.step == training.steps:
-        training.close_epoch(None, None)
+def step(state):
+    state.advance()
+    if state.step == state.steps:
+        state.end_epoch(None, None)
 
 
 class Interrupt:

@@ -129,11 +129,11 @@ def test_the_channels_of_an_image_move_together():
 
 
 @given(SHAPES, DTYPES, st.integers(1, 200))
-def test_portions_and_scratch_memory_do_not_change_a_bit(shape, dtype, portion):
+def test_chunks_and_scratch_memory_do_not_change_a_bit(shape, dtype, chunk):
     images = images_of(shape, dtype)
     whole = STRONG(images, np.random.default_rng(0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(augment, "PORTION", portion)
+        patch.setattr(augment, "CHUNK", chunk)
         workspace = Workspace()
         for _ in range(3):
             workspace.reset()

@@ -1,4 +1,4 @@
-"""Splitting and batching lose and mix up nothing; what cannot be learnt from is refused at the door."""
+"""A split loses and mixes up nothing; what cannot be learnt from is refused at the door."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinyzip.train.data import Dataset, batches, split, to_input
+from tinyzip.train.data import Dataset, split, to_input
 
 
 @pytest.mark.parametrize(
@@ -41,27 +41,14 @@ def test_a_split_loses_and_repeats_no_example(N, data):
     assert sorted([*training.labels, *validation.labels]) == list(everything.labels)
 
 
-@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9))
-def test_batches_show_every_index_once_and_repeat_with_their_seed(N, batch, seed):
-    cut = list(batches(N, batch, np.random.default_rng(seed)))
-    assert sorted(np.concatenate(cut)) == list(range(N))
-    assert [len(part) for part in cut[:-1]] == [batch] * (len(cut) - 1) and 0 < len(cut[-1]) <= batch
-    again = list(batches(N, batch, np.random.default_rng(seed)))
-    np.testing.assert_array_equal(np.concatenate(cut), np.concatenate(again))
-
-
-def test_split_and_batches_refuse_impossible_counts_and_generators():
+def test_a_split_refuses_impossible_counts_and_generators():
     dataset, rng = Dataset(np.zeros((4, 1, 1), np.uint8), np.zeros(4, int)), np.random.default_rng(0)
     for count in (0, 4, -1, 1.5):
         with pytest.raises(ValueError, match="split: count"):
             split(dataset, count, rng)
-    for N, batch in ((0, 1), (4, 0), (4, -2), (4.0, 1)):
-        with pytest.raises(ValueError, match="batches: "):
-            batches(N, batch, rng)
-    with pytest.raises(TypeError, match="Generator"):
-        split(dataset, 1, 7)
-    with pytest.raises(TypeError, match="Generator"):
-        batches(4, 1, np.random.RandomState(0))
+    for other in (7, np.random.RandomState(0)):
+        with pytest.raises(TypeError, match=r"split: rng: found .*Generator"):
+            split(dataset, 1, other)
     with pytest.raises(TypeError, match="split: dataset"):
         split(dataset.images, 1, np.random.default_rng(0))
     with pytest.raises(ValueError, match="split: count: found True"):

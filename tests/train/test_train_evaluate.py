@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import IMAGES, network
+from tiny import IMAGES, fake_quantized, network, noting
 
-from tinyzip.nn.layers import Flatten
 from tinyzip.nn.models import seed_net
-from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.train.evaluate import SHARD, Inference, logits
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import FEWEST, SHARD, Inference, logits, predict, shards
 
 NET = network()
 ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * SHARD + 9, 6, 6), dtype=np.uint8)
@@ -27,20 +24,15 @@ def test_any_sequence_of_questions_gets_the_logits_of_each_alone(sizes, threads)
             np.testing.assert_array_equal(inference.logits(ENOUGH[:N]), logits(NET, ENOUGH[:N], threads=1))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_second_question_makes_copies_and_the_parameters_reach_them_whenever_they_change(forks, dtype):
-    model = network(dtype)
-    with Inference(model, 2) as inference:
-        for step in range(4):
-            np.testing.assert_array_equal(inference.logits(ENOUGH), logits(model, ENOUGH, threads=1))
-            assert len(forks) == min(step, 1)
-            for array in model.params.values():
-                array *= 1.25
+def test_copies_end_with_the_block_and_another_block_makes_others(forks):
+    with Inference(NET, 2) as inference:
+        for _ in range(2):
+            inference.logits(ENOUGH)
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
     with inference:
         for _ in range(2):
-            np.testing.assert_array_equal(inference.logits(ENOUGH), logits(model, ENOUGH, threads=1))
+            np.testing.assert_array_equal(inference.logits(ENOUGH), logits(NET, ENOUGH, threads=1))
     assert len(forks) == 2
 
 
@@ -57,24 +49,38 @@ def test_questions_of_one_size_allocate_memory_once():
             tracemalloc.stop()
 
 
-def test_a_fake_quantized_network_is_asked_in_the_same_way(forks):
-    net = network(noisy=False)
-    fake = FakeQuantized.create(net, calibrate(net, IMAGES))
-    with Inference(fake, 2) as inference:
-        first, second = inference.logits(IMAGES), inference.logits(IMAGES)
-    np.testing.assert_array_equal(first, second)
-    assert len(forks) == 1
+@pytest.mark.parametrize("make", [network, fake_quantized, lambda: network(np.float64)])
+def test_any_model_is_asked_in_the_same_way_and_answers_as_its_forward(forks, make):
+    """Weights, and a fake-quantized network's steps, are seen as they are at each question."""
+    model = make()
+    x = to_input(ENOUGH).astype(next(iter(model.params.values())).dtype)
+    with Inference(model, 2) as inference:
+        for question in range(3):
+            z = np.concatenate([model.forward(x[..., shard])[0] for shard in shards(len(ENOUGH))], axis=1)
+            np.testing.assert_array_equal(inference.logits(ENOUGH), z)
+            np.testing.assert_array_equal(logits(model, ENOUGH), z)
+            np.testing.assert_array_equal(predict(model, ENOUGH), z.argmax(axis=0))
+            assert len(forks) == min(question, 1)
+            for array in model.params.values():
+                array *= 1.25
+
+
+@given(st.integers(1, 1000))
+def test_shards_are_in_order_never_too_long_and_two_threads_get_as_much_each(N):
+    parts = shards(N)
+    assert [n for part in parts for n in range(N)[part]] == list(range(N))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) <= SHARD and len(set(sizes[:-1])) <= 1
+    if N >= 2 * FEWEST:
+        assert abs(sum(sizes[::2]) - sum(sizes[1::2])) <= max(sizes)
+        assert len(sizes) > 1
+    else:
+        assert len(sizes) == 1
 
 
 def test_a_few_images_a_large_network_and_a_callers_own_layer_stay_in_this_process(forks, monkeypatch):
-    class Noting(Flatten):
-        def forward(self, p, x, **options):
-            met.append(x.shape[-1])
-            return super().forward(p, x, **options)
-
     met = []
-    model = Sequential(NET.layers | {"flatten": Noting()}, NET.params, NET.shape)
-    with Inference(model, 2) as inference:
+    with Inference(noting(met), 2) as inference:
         for _ in range(3):
             inference.logits(IMAGES)
     assert sum(met) == 3 * len(IMAGES)

@@ -1,4 +1,4 @@
-"""A training that is killed or interrupted, or whose disk is full, keeps its last good checkpoint."""
+"""A run that is killed or interrupted, or whose disk is full, keeps its last good checkpoint."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from tiny import bytes_of
 from tinyzip.train.checkpoint import read
 
 
-def test_a_training_killed_at_24_random_moments_ends_with_the_undisturbed_bits(tmp_path):
+def test_a_run_killed_at_24_random_moments_ends_with_the_undisturbed_bits(tmp_path):
     path = tmp_path / "file"
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
     result = subprocess.run(
@@ -60,7 +60,7 @@ def test_ctrl_c_when_no_step_is_left_is_not_forgotten(tmp_path):
         if epoch.epoch == EPOCHS:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match="the training is saved"):
+    with pytest.raises(KeyboardInterrupt, match="the run is saved"):
         train(checkpoint=path, callbacks=[press])
     assert bytes_of(train(resume=path)[0]) == bytes_of(train()[0])
 

@@ -1,16 +1,12 @@
-"""A loss that is not finite stops a training, says where that began, and spoils no checkpoint."""
+"""A loss that is not finite stops a run, says where that began, and spoils no checkpoint."""
 
 import numpy as np
 import pytest
-from tiny import IMAGES, LABELS, jitter, network
+from resumable import train
+from tiny import LABELS, network
 
 from tinyzip.train.checkpoint import read
-from tinyzip.train.fit import fit, hard_labels
-
-
-def train(model=None, **options):
-    options = {"epochs": 3, "batch": 16, "progress": False, "threads": 1, "augment": jitter} | options
-    return fit(model or network(), IMAGES, LABELS, rng=np.random.default_rng(3), **options)
+from tinyzip.train.fit import hard_labels
 
 
 def poison(at):
@@ -34,6 +30,23 @@ def test_a_loss_that_is_not_finite_stops_with_step_rate_and_place(tmp_path, thre
     ):
         train(augment=poison(5), checkpoint=path, threads=threads)
     assert read(path)[0]["epoch"] == 1
+
+
+def test_the_place_is_looked_for_with_the_draws_of_the_shard_in_which_it_arose(monkeypatch):
+    monkeypatch.setattr("tinyzip.train.state.shard_size", lambda parameters, batch: 8)
+    draws = []
+
+    def note(images, rng):
+        draws.append(rng.random())
+        return images
+
+    train(augment=note)
+
+    def poison_second(images, rng):
+        return images * np.float32(np.nan if rng.random() == draws[1] else 1)
+
+    with pytest.raises(FloatingPointError, match=r"epoch 1, step 1 of 3, .*first in the images"):
+        train(augment=poison_second)
 
 
 def test_the_layer_where_infinity_begins_is_named():

@@ -3,22 +3,18 @@
 import os
 import threading
 from functools import partial
+from multiprocessing import current_process
 
 import numpy as np
 import pytest
-from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
+from tiny import IMAGES, LABELS, bytes_of, fake_quantized, jitter, network, noting, train
 
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train as distil
 from tinyzip.distill.transfer import Recorded
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.layers import Flatten
-from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
-from tinyzip.train.profile import Clock
 from tinyzip.train.shards import Shards
 from tinyzip.train.state import private
 
@@ -43,7 +39,7 @@ def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype
 def seen_by_copies():
     """A network whose parameters lie in shared memory."""
     model = network()
-    return model.with_params(private(model)[1])
+    return model.with_params(private(model, lambda name: "all")[1])
 
 
 def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):
@@ -54,17 +50,6 @@ def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies
             for N in (15, 46, 15):
                 found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
     assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
-
-
-def test_the_clock_hears_from_every_process(forks, seen_by_copies):
-    clock = Clock()
-    with Workers(2) as workers:
-        shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 23, clock)
-        for seed in range(2):
-            shards(np.arange(46), (seed,))
-    rows = {pid: dict(rows) for (pid, _), rows in clock.seconds.items()}
-    assert rows.keys() == {os.getpid(), *forks}
-    assert rows[forks[0]]["objective", "forward"] > 0
 
 
 def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(forks):
@@ -100,9 +85,7 @@ def test_what_a_callback_changes_is_seen_in_every_process(forks):
 
 
 def test_fake_quantized_training_in_processes_has_the_bits_of_one_thread(forks):
-    net = network(noisy=False)
-    fake = FakeQuantized.create(net, calibrate(net, IMAGES))
-    bits = [bytes_of(train(model=fake, threads=threads)[0]) for threads in (1, 2)]
+    bits = [bytes_of(train(model=fake_quantized(), threads=threads)[0]) for threads in (1, 2)]
     assert len(forks) == 1 and bits[0] == bits[1]
 
 
@@ -140,15 +123,8 @@ def test_a_callers_own_functions_may_keep_notes_and_so_stay_in_this_process(fork
 
 
 def test_a_callers_own_layer_may_keep_notes_and_so_stays_in_this_process(forks):
-    class Noting(Flatten):
-        def forward(self, p, x, **options):
-            met.append(x.shape[-1])
-            return super().forward(p, x, **options)
-
     met = []
-    net = network()
-    model = Sequential(net.layers | {"flatten": Noting()}, net.params, net.shape)
-    train(model=model, threads=2, epochs=1)
+    train(model=noting(met), threads=2, epochs=1)
     assert sum(met) == 46 + 1 and not forks  # and the one image that `fit` looks at first
 
 
@@ -160,6 +136,9 @@ def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatc
     thread.join()
     results.append(bytes_of(train(threads=2, batch=7, epochs=1)[0]))  # one shard a batch
     assert results[0] == straight and not forks
+    with monkeypatch.context() as patch:  # as in a worker of another program's pool of processes
+        patch.setitem(current_process()._config, "daemon", True)
+        assert bytes_of(train(threads=2)[0]) == straight and not forks
     monkeypatch.setattr("tinyzip.machine.workers.blas_libraries", lambda: None)
     assert bytes_of(train(threads=2)[0]) == straight and not forks
 

@@ -1,4 +1,4 @@
-"""A training that is stopped and resumed ends with the bits of one that was not."""
+"""A run that is stopped and resumed ends with the bits of one that was not."""
 
 import numpy as np
 import pytest
@@ -16,38 +16,38 @@ from tinyzip.train.optim import SGD, AdamW
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from(["step", "step", "save", "load", "load in a new process"]), max_size=16))
 def test_any_order_of_steps_saves_and_loads_equals_the_straight_run(tmp_path_factory, operations):
-    path = tmp_path_factory.mktemp("training") / "file"
+    path = tmp_path_factory.mktemp("run") / "file"
     with Workers(1) as workers:
-        training = start(workers)
-        straight = [bytes_of(training.model)]
+        state = start(workers)
+        straight = [bytes_of(state.model)]
         losses = [[]]
         for _ in range(EPOCHS * STEPS):
-            step(training)
-            straight.append(bytes_of(training.model))
-            losses.append(training.history.loss.copy())
-        training = start(workers)
-        training.save(path)
+            step(state)
+            straight.append(bytes_of(state.model))
+            losses.append(state.history.loss.copy())
+        state = start(workers)
+        state.save(path)
         at = saved = 0
         for operation in operations:
             if operation == "step" and at < EPOCHS * STEPS:
-                step(training)
+                step(state)
                 at += 1
             elif operation == "save":
-                training.save(path)
+                state.save(path)
                 saved = at
             elif operation.startswith("load"):
                 if operation != "load":
-                    training = start(workers, seed=99)
-                training.load(path)
+                    state = start(workers, seed=99)
+                state.load(path)
                 at = saved
-            assert bytes_of(training.model) == straight[at]
-            assert training.history.loss == losses[at]
-            assert training.epoch * STEPS + training.step == at
+            assert bytes_of(state.model) == straight[at]
+            assert state.history.loss == losses[at]
+            assert state.epoch * STEPS + state.step == at
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(0.0), AdamW()])
-def test_a_resumed_training_keeps_its_history_and_gives_the_same_bits(tmp_path, optimizer, threads):
+def test_a_resumed_run_keeps_its_history_and_gives_the_same_bits(tmp_path, optimizer, threads):
     path = tmp_path / "file"
     straight = train(optimizer=optimizer, validation=(IMAGES, LABELS))
 

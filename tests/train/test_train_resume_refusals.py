@@ -1,15 +1,14 @@
-"""A checkpoint that is damaged, or of another training, is refused and not overwritten."""
+"""A checkpoint that is damaged, or of another run, is refused and not overwritten."""
 
 from functools import partial
 
 import numpy as np
 import pytest
 from resumable import EPOCHS, STEPS, start, step, train
-from tiny import IMAGES, LABELS, bytes_of, network
+from tiny import IMAGES, LABELS, bytes_of, network, squared_error
 
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import BatchNorm
-from tinyzip.nn.losses import logit_matching
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.checkpoint import read, write
 from tinyzip.train.fit import hard_labels
@@ -17,7 +16,7 @@ from tinyzip.train.optim import SGD, constant
 
 
 def distant(z, batch):
-    return logit_matching(z, z + 1)
+    return squared_error(z, z + 1)
 
 
 def warmer(z, batch, by):
@@ -45,7 +44,7 @@ def with_larger_eps():
         ({"images": IMAGES[:-1], "labels": LABELS[:-1]}, "images: found 46 of uint8.*, needed 45"),
     ],
 )
-def test_the_checkpoint_of_another_training_is_refused_and_not_overwritten(tmp_path, options, message):
+def test_the_checkpoint_of_another_run_is_refused_and_not_overwritten(tmp_path, options, message):
     path = tmp_path / "file"
     train(checkpoint=path)
     before = path.read_bytes()
@@ -101,7 +100,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_and_not_overwritten(tmp_path
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     path = tmp_path / "file"
     write(path, {}, {})
-    with pytest.raises(ValueError, match=r"checkpoint .*file: found no training, needed one of this model"):
+    with pytest.raises(ValueError, match=r"file: found no training run, needed one of this model"):
         train(resume=path)
 
 
@@ -118,31 +117,31 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         {"history": None},
     ],
 )
-def test_a_state_that_no_training_is_ever_in_is_refused(tmp_path, wrong):
+def test_a_state_that_no_run_is_ever_in_is_refused(tmp_path, wrong):
     path = tmp_path / "file"
     train(checkpoint=path)
     meta, arrays = read(path)
     write(path, meta | wrong, arrays)
-    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+    with pytest.raises(ValueError, match=r"file: found no state of a training run, needed"):
         train(resume=path)
     del meta[next(iter(wrong))]
     write(path, meta, arrays)
-    with pytest.raises(ValueError, match=r"file: found no state of a training, needed"):
+    with pytest.raises(ValueError, match=r"file: found no state of a training run, needed"):
         train(resume=path)
 
 
 def test_nothing_of_a_refused_checkpoint_is_taken_over(tmp_path):
     path = tmp_path / "file"
     with Workers(1) as workers:
-        training = start(workers)
-        training.save(path)
+        state = start(workers)
+        state.save(path)
         meta, arrays = read(path)
         write(path, meta, arrays | {"params/linear.b": np.zeros(4, np.float32)})
-        step(training)
-        before = bytes_of(training.model)
+        step(state)
+        before = bytes_of(state.model)
         with pytest.raises(ValueError, match=r"params/linear.b: found float32 \(4,\), needed float32 \(3,\)"):
-            training.load(path)
-        assert bytes_of(training.model) == before and training.step == 1
+            state.load(path)
+        assert bytes_of(state.model) == before and state.step == 1
 
 
 def test_a_folder_is_no_checkpoint(tmp_path):

@@ -6,8 +6,7 @@ from tiny import IMAGES, LABELS, network
 
 from tinyzip.machine.workers import Workers
 from tinyzip.train.fit import hard_labels
-from tinyzip.train.shards import Shards
-from tinyzip.train.state import shard_size
+from tinyzip.train.shards import Shards, shard_size
 
 
 def gradient(size, dtype, threads=1, labels=LABELS):
@@ -20,7 +19,7 @@ def gradient(size, dtype, threads=1, labels=LABELS):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_shards_of_any_size_give_the_same_gradient_within_the_rounding_of_a_sum(dtype):
-    """Off by at most N·ε·Σ|terms| each (S1's bound), with N = 46 images of 16 positions each."""
+    """Off by at most N·ε·Σ|terms| each (see `shards`), with N = 46 images of 16 positions each."""
     terms = {name: np.zeros(array.shape) for name, array in network(noisy=False).params.items()}
     for n in range(46):
         with Workers(1) as workers:

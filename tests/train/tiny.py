@@ -1,9 +1,11 @@
-"""A network and data so small that a training takes milliseconds, with all that a training can meet."""
+"""A network and data so small that a training run takes milliseconds, with all that a run can meet."""
 
 import numpy as np
 
 from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
 from tinyzip.train.fit import fit
 
 RNG = np.random.default_rng(5)
@@ -22,9 +24,33 @@ def network(dtype=np.float32, noisy=True):
     return Sequential.create(layers, (1, 6, 6), np.random.default_rng(0), dtype)
 
 
+def fake_quantized():
+    """The same network, not noisy, whose weights and activations pass through grids that are learned."""
+    net = network(noisy=False)
+    return FakeQuantized.create(net, calibrate(net, IMAGES))
+
+
+def noting(met):
+    """The same network with a layer of the caller's own, which adds to `met` how many examples it saw."""
+
+    class Noting(Flatten):
+        def forward(self, p, x, **options):
+            met.append(x.shape[-1])
+            return super().forward(p, x, **options)
+
+    net = network()
+    return Sequential(net.layers | {"flatten": Noting()}, net.params, net.shape)
+
+
 def jitter(images, rng):
     """An augmentation: each image rolled by one draw."""
     return np.roll(images, rng.integers(-1, 2), axis=2)
+
+
+def squared_error(z, wanted):
+    """An objective that knows no classes: half the squared distance, a mean over the examples; (loss, dz)."""
+    d = z - wanted
+    return float((d**2).sum()) / (2 * d.shape[1]), d / d.shape[1]
 
 
 def bytes_of(model):

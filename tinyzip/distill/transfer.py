@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model
 from tinyzip.train.data import check_images
-from tinyzip.train.evaluate import SHARD, look
+from tinyzip.train.evaluate import logits
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]
@@ -76,12 +75,7 @@ def record(teacher: Model, images: Array, threads: int | None = None) -> Recorde
              are not finite
     """
     check_images(images, "record: images")
-
-    def one(start: int, workspace: Workspace) -> Array:
-        return look(teacher, images[start : start + SHARD], workspace)
-
-    with Workers(thread_count(threads)) as workers:
-        logits = np.concatenate(workers.map(one, range(0, len(images), SHARD)), axis=1)
-    if not np.isfinite(logits).all():
+    z = logits(teacher, images, threads)
+    if not np.isfinite(z).all():
         refuse("record: the teacher's logits", "NaN or infinity", "finite numbers")
-    return Recorded(logits)
+    return Recorded(z)

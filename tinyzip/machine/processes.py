@@ -6,6 +6,15 @@ Processes have an interpreter each. `fork` makes a copy of this one with all its
 models as they stand; the system copies a page of memory only when one of the two writes to it. So nothing
 has to be sent but questions and answers, and what both sides must see lies in memory that is `shared`.
 
+`multiprocessing` starts the copies, carries the messages, and ends the copies with this process. Its pools
+would give each item to whoever is free and send it the function each time; what stands here instead:
+
+    memory     that copies share which were made before and after each other (`shared`)
+    waiting    awake: falling asleep and being woken costs more than many of the questions
+    number     no more copies than there are items, fewer where the system has no room for more
+    signals    none may arrive while a copy is half made, and Ctrl-C is for this process alone
+    children   that nobody waits for, where SIGCHLD is ignored: `multiprocessing` would keep them for ever
+
 What a copy writes elsewhere stays in the copy. Nothing in this package that may run there keeps a memory of
 its calls. Of a caller's own function or layer one cannot know: what it notes must not get lost, so it stays
 where it was made (`is_ours`).
@@ -15,21 +24,22 @@ import mmap
 import os
 import select
 import signal
+import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from math import prod
-from multiprocessing import Pipe
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any, Generic, NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
-SIGNALS = {signal.SIGINT, signal.SIGTERM}  # not to arrive while a copy is made; Ctrl-C is never for a copy
+SIGNALS = {signal.SIGINT, signal.SIGTERM}  # not to arrive while a copy is made
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +71,7 @@ def is_ours(part: object) -> bool:
 
 
 class Processes(Generic[Item, Result]):
-    """This process and `count` − 1 copies of it, which share out items to the same function.
+    """This process and up to `count` − 1 copies of it, which share out items to the same function.
 
     function  takes some of the items, and returns a result for each. A copy runs it as it was when the copy
               was made: later changes reach it in `shared` memory only
@@ -97,45 +107,39 @@ class Processes(Generic[Item, Result]):
         return results
 
     def _start(self, items: int) -> None:
-        """Make the copies that are missing for so many items, as far as the system has room for them."""
-        with suppress(OSError):
-            while len(self._copies) < min(self._count, items) - 1:
-                self._copies.append(Copy.of_this_process(self._function))
+        """Make the copies that are missing for so many items."""
+        while len(self._copies) < min(self._count, items) - 1:
+            try:
+                self._copies.append(Copy(self._function))
+            except OSError:
+                self._count = 1 + len(self._copies)  # no room for more, and no use in asking again
 
     def close(self) -> None:
         """End the copies; the next `map` makes new ones."""
         copies, self._copies = self._copies, []
-        for copy in copies:
-            copy.connection.close()
-            with suppress(ProcessLookupError):
-                os.kill(copy.pid, signal.SIGKILL)  # it has nothing to lose
-        for copy in copies:
-            with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has noted its end itself
-                os.waitpid(copy.pid, 0)
+        with _children_are_kept():
+            for copy in copies:
+                copy.process.kill()  # it has nothing to lose
+            for copy in copies:
+                copy.process.join()
 
 
-class Copy(NamedTuple):
+class Copy:
     """A process that answers, and the line to it."""
 
-    pid: int
-    connection: Connection
-
-    @classmethod
-    def of_this_process(cls, function: Callable[[Any], Any]) -> Self:
-        ours, theirs = Pipe()
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        context = get_context("fork")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(function, theirs, self.connection), daemon=True)
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             with warnings.catch_warnings():
                 # Python warns of locks that other threads may hold. A copy asks for none but NumPy's own.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                pid = os.fork()
-            if pid == 0:
-                ours.close()  # or it would never see the line end; older copies end after it, one by one
-                _serve(function, theirs)
+                self.process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         theirs.close()
-        return cls(pid, ours)
 
     def ask(self, items: Any) -> None:
         try:
@@ -154,14 +158,17 @@ class Copy(NamedTuple):
         return answer
 
     def _is_missing(self) -> NoReturn:
-        raise RuntimeError(f"process {self.pid}, a copy of this one, has ended before its answer") from None
+        raise RuntimeError(
+            f"process {self.process.pid}, a copy of this one, has ended before its answer"
+        ) from None
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection) -> NoReturn:
+def _serve(function: Callable[[Any], Any], connection: Connection, other_end: Connection) -> None:
     """The life of a copy: answer until the other end of the line is closed."""
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    other_end.close()  # or it would stay open; younger copies hold it too, and end before this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    with suppress(EOFError, ConnectionError):
         while True:
             _look_out(connection)
             items = connection.recv()
@@ -169,8 +176,6 @@ def _serve(function: Callable[[Any], Any], connection: Connection) -> NoReturn:
                 connection.send(function(items))
             except Exception as error:
                 connection.send(error)
-    finally:
-        os._exit(0)
 
 
 def _look_out(connection: Connection) -> None:
@@ -180,3 +185,20 @@ def _look_out(connection: Connection) -> None:
     stop = perf_counter() + AWAKE
     while not incoming.poll(0) and perf_counter() < stop:
         os.sched_yield()
+
+
+@contextmanager
+def _children_are_kept() -> Iterator[None]:
+    """What has ended is kept by the system until it is asked after, as `multiprocessing` expects it.
+
+    Where SIGCHLD is ignored it is not. Only the main thread can change that.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    ignored = in_main_thread and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Two cores from Python: threads over shards, or processes.
+"""Two cores from Python: threads, each with whole shards of the work, or processes.
 
 NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
 Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing import current_process
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -33,7 +34,6 @@ from tinyzip.machine.workspace import Workspace
 
 BUFFER = 2048  # numbers, a quarter of NumPy's default
 MOST_THREADS = 8  # more shards than that rarely fit in a batch
-FEWEST = 8  # examples that are worth waking another thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,17 +58,6 @@ def thread_count(threads: int | None) -> int:
         return threads
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_THREADS)
-
-
-def stretches(N: int, most: int) -> list[slice]:
-    """Examples 0 … N − 1 in stretches of up to `most`: an even number of about equal ones, for two threads.
-
-    They depend on N and never on the threads, since products of other sizes may be rounded otherwise.
-    Where they would be shorter than FEWEST there is only one.
-    """
-    count = 2 * -(-N // (2 * most))
-    size = -(-N // count) if N >= 2 * FEWEST else N
-    return [slice(start, min(start + size, N)) for start in range(0, N, size)]
 
 
 @contextmanager
@@ -162,8 +151,9 @@ class Workers:
 
         Of a process with threads `fork` copies one. BLAS must be held to one thread, or a copy would wait for
         those it has lost; and the main thread must ask, since others may run beside a thread inside BLAS.
+        What runs in another program's pool of processes (a daemon, to `multiprocessing`) may not fork.
         """
-        alone = threading.current_thread() is threading.main_thread()
+        alone = threading.current_thread() is threading.main_thread() and not current_process().daemon
         return self.threads > 1 and self._limit is not None and alone and sys.platform == "linux"
 
     def processes(self, function: Callable[[Item, Workspace], Result]) -> Processes[Item, Result]:

@@ -1,12 +1,14 @@
-"""How a network learns: data, optimizers, the loop, and what keeps a training from being lost.
+"""How a network learns: data, optimizers, the loop, and what keeps a run from being lost. Read in this order.
 
-data.py, augment.py      images, in what order they are shown, and how each is moved
-blocks.py, optim.py      the step downhill, over stretches that stay in cache
-evaluate.py              a network's answers
-packed.py, profile.py    many arrays in two vectors; where a step's time went
-shards.py                a batch on all cores, and always with the same bits
-history.py               a line for each epoch
-checkpoint.py            a file that is whole or is not there
-state.py, keeper.py      a training that can be stepped, saved and loaded; who saves it, and when
-fit.py                   the loop
+data.py           images and labels: from files, and as a network takes them
+augment.py        each image moved a little whenever it is shown
+optim.py          the step downhill, as printed in the papers; how its length changes
+evaluate.py       a network's answers, and its errors
+shards.py         the gradient of a batch, on several cores and always with the same bits
+history.py        a line for each epoch
+checkpoint.py     the file that holds a run
+optim_fast.py     the same optimizers, fast: to be skipped at first
+state.py          a run between two steps: it can be stepped, saved and loaded back
+keeper.py         who saves it, and when
+fit.py            the loop around it all
 """

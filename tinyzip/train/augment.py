@@ -4,17 +4,17 @@ A digit that is shifted, turned, grown or bent is still that digit, and a networ
 image in many such forms learns the digit rather than the pixels. Each output pixel p looks up a place q in
 the input, so that no pixel is left empty:
 
-    q = c + R(−θ)·(p − c − t) / s + d(p)                       c = ((H − 1)/2, (W − 1)/2)     (A1)
-    d = α · (G_σ convolved with u),   u(p) uniform in [−1, 1]²     [Simard et al. 2003, section 2] (A2)
-    y = (1−a)(1−b)·x₀₀ + (1−a)·b·x₀₁ + a·(1−b)·x₁₀ + a·b·x₁₁                                  (A3)
+    q = c + R(−θ)·(p − c − t) / s + d(p)                       c = ((H − 1)/2, (W − 1)/2)     (AU1)
+    d = α · (G_σ convolved with u),   u(p) uniform in [−1, 1]²     [Simard et al. 2003, section 2] (AU2)
+    y = (1−a)(1−b)·x₀₀ + (1−a)·b·x₀₁ + a·(1−b)·x₁₀ + a·b·x₁₁                                  (AU3)
 
 with the shift t, angle θ, size s and elastic field d drawn for each image, a and b the fractions of q's
 row and column, and x₀₀ … x₁₁ the four input pixels around q, which are 0 outside the image.
 
-Where SciPy is and where it is not: (A3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`,
+Where SciPy is and where it is not: (AU3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`,
 and the tests hold it to that. But as four gathers over many images at once it runs three times as fast as
 one `affine_transform` an image, and five times as fast as one `map_coordinates` over the batch: 170,000
-images of 28×28 a second on one core, where those two reach 50,000 and 35,000. The Gaussian of (A2) is
+images of 28×28 a second on one core, where those two reach 50,000 and 35,000. The Gaussian of (AU2) is
 linear: `scipy.ndimage` filters the identity once, which gives it as a matrix, and a field is two small
 matrix products. Nearly all of the time is spent in NumPy's loops, which release the interpreter lock, so
 that a thread can augment the next batch while others train on this one.
@@ -32,7 +32,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.train.data import check_images
 
-PORTION = 64 * 28 * 28  # pixels worked on at a time: enough for the calls to be long, few enough for caches
+CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Augment:
             return moved
         H, W = images.shape[-2:]
         draws = self.draw(len(images), rng)
-        step = max(1, PORTION // (H * W))
+        step = max(1, CHUNK // (H * W))
         for start in range(0, len(images), step):
             part = slice(start, start + step)
             with workspace.scratch():
@@ -102,7 +102,7 @@ class Augment:
         rng: np.random.Generator,
         workspace: Workspace = FRESH,
     ) -> NDArray[np.float32]:
-        """Where N output images look up their pixels, by (A1): rows and columns, (2, N, H, W).
+        """Where N output images look up their pixels, by (AU1): rows and columns, (2, N, H, W).
 
         draws  (4, N) from `draw`
         rng    for the elastic fields, image after image: however a batch is cut, an image keeps its own
@@ -147,7 +147,7 @@ def sample(
     moved: NDArray[Any],
     workspace: Workspace = FRESH,
 ) -> None:
-    """Bilinear lookup (A3) in images that are surrounded by zeros.
+    """Bilinear lookup (AU3) in images that are surrounded by zeros.
 
     images  (N, H, W) or (N, C, H, W), uint8 or floats
     places  (2, N, OH, OW) float32, rows and columns in pixels from the centre of the first; used up
@@ -162,10 +162,10 @@ def sample(
     places += np.float32(1)
     np.clip(places, 0, np.array([H + 1, W + 1], np.float32)[:, None, None, None], out=places)
     with workspace.scratch():
-        whole = np.floor(places, out=workspace.empty(places.shape, np.float32))
-        places -= whole
+        corner = np.floor(places, out=workspace.empty(places.shape, np.float32))
+        places -= corner
         top, left = workspace.empty(places.shape, np.int32)
-        top[...], left[...] = whole
+        top[...], left[...] = corner
         top *= W + 3
         top += left
         top += (np.arange(N, dtype=np.int32) * ((H + 3) * (W + 3)))[:, None, None]

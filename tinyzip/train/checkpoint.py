@@ -134,7 +134,7 @@ def unplain(state: Any) -> Any:
 
 
 def describe(part: object, values: bool = True) -> str:
-    """A name for a part of a training that is the same in every process: no addresses.
+    """A name for a part of a recipe that is the same in every process: no addresses.
 
     values  name the values of arrays too, by a checksum: a teacher's, but not those that are being trained
     """

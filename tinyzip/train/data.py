@@ -1,4 +1,4 @@
-"""Images and labels from files, and in what order they are shown.
+"""Images and labels: from files, apart for training and validation, and as a network takes them.
 
 The IDX format of the MNIST database (Y. LeCun, C. Cortes, C. J. C. Burges) is a header and then the numbers,
 row-major, big endian:
@@ -7,8 +7,8 @@ row-major, big endian:
     1  1    1     1           4          …            4              bytes each
 
 A header is a claim, and a file may be damaged, cut short or something else altogether. So nothing here
-is allocated because a header says so: a plain file is measured first, and a gzipped one is unpacked piece
-by piece and never further than one byte past what was declared. That byte tells whether a file is too
+is allocated because a header says so: a plain file is measured first, and a gzipped one is unpacked chunk
+by chunk and never further than one byte past what was declared. That byte tells whether a file is too
 long; in a good file it is the end, where gzip compares its checksum.
 
 Data sets keep the order that everybody uses, image first: (N, H, W) or (N, C, H, W). Networks take the
@@ -19,7 +19,6 @@ import gzip
 import math
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +30,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-PIECE = 1 << 20  # bytes read at a time
+CHUNK = 1 << 20  # bytes read at a time
 DEFLATE_LIMIT = (
     1032  # no deflate stream unpacks to more than this many times its length [zlib technical details]
 )
@@ -83,8 +82,8 @@ def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> ND
     if size is not None and size != whole:
         refuse(str(path), f"{size} bytes", needed)
     content = bytearray()
-    while piece := stream.read(min(PIECE, declared + 1 - len(content))):
-        content += piece
+    while chunk := stream.read(min(CHUNK, declared + 1 - len(content))):
+        content += chunk
     if len(content) != declared:
         found = "more" if len(content) > declared else f"{4 + 4 * rank + len(content)} bytes"
         refuse(str(path), found, needed)
@@ -191,34 +190,16 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
 
     count  1 … len(dataset) − 1
     """
-    _check_rng(rng, "split")
+    if not isinstance(rng, np.random.Generator):
+        refuse("split: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
     if not isinstance(dataset, Dataset):
         refuse("split: dataset", type(dataset).__name__, "a Dataset", TypeError)
-    if not _is_whole(count) or not 1 <= count < len(dataset):
+    if not isinstance(count, int | np.integer) or isinstance(count, bool) or not 1 <= count < len(dataset):
         refuse("split: count", count, f"a whole number from 1 to {len(dataset) - 1}")
     order = rng.permutation(len(dataset))
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     training = Dataset(dataset.images[kept], dataset.labels[kept])
     return training, Dataset(dataset.images[held], dataset.labels[held])
-
-
-def batches(N: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Every index 0 … N − 1 once, in random order, `batch` at a time; the last batch has what is left."""
-    for name, value in (("N", N), ("batch", batch)):
-        if not _is_whole(value) or value < 1:
-            refuse(f"batches: {name}", value, "a whole number from 1 up")
-    _check_rng(rng, "batches")
-    order = rng.permutation(N)
-    return (order[start : start + batch] for start in range(0, N, batch))
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _check_rng(rng: np.random.Generator, function: str) -> None:
-    if not isinstance(rng, np.random.Generator):
-        refuse(f"{function}: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
 
 
 def to_input(images: NDArray[Any], workspace: Workspace = FRESH) -> NDArray[np.float32]:

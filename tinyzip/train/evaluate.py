@@ -1,10 +1,12 @@
-"""A network's answers, and all that can be kept between two questions.
+"""Asking a network: its logits, its classes, its errors.
 
-Each question, a batch of images, is cut into stretches for the cores. Who asks once is served by threads. Who
-asks again is likely to go on, and then it pays to make copies of the process (`machine.processes`), which do
-not wait for each other: they get their stretch of the images with each question, and find the parameters,
-as they are at that moment, in shared memory. (Where these are many, calls are long and threads wait little.)
-The bits are the same in any case.
+These are functions of any model: a `Sequential`, a fake-quantized network, a caller's own. The images are cut
+into shards for the cores; the bits are the same for any number of them.
+
+`Inference` is for who asks again and again. Who asks once is served by threads. Who asks twice is likely to
+go on, and then it pays to make copies of the process (`machine.processes`), which do not wait for each
+other: they get their shards of the images with each question, and find the parameters, as they are at that
+moment, in shared memory. (Where these are many, calls are long and threads wait little.)
 """
 
 from functools import cached_property, partial
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.processes import Processes, is_ours, shared
-from tinyzip.machine.workers import Workers, stretches, thread_count
+from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
@@ -24,7 +26,35 @@ from tinyzip.train.data import check_images, to_input
 
 Array = NDArray[Any]
 
-SHARD = 128  # examples at a time, at most, when only the answer is wanted
+SHARD = 128  # examples, at most, when only the answer is wanted
+FEWEST = 8  # examples that are worth waking another thread
+
+
+def logits(model: Model, images: Array, threads: int | None = None) -> Array:
+    """z (K, N) of images as data sets hold them.
+
+    images   uint8 or floating point, (N, H, W) or (N, C, H, W)
+    threads  None: one for each core, 8 at most; the same bits for any number
+    """
+    with Inference(model, threads) as inference:
+        return inference.logits(images)
+
+
+def predict(model: Model, images: Array, threads: int | None = None) -> Array:
+    """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
+    classes: Array = np.argmax(logits(model, images, threads), axis=0)
+    return classes
+
+
+def evaluate(model: Model, images: Array, labels: Array, threads: int | None = None) -> int:
+    """How many of the images a model classifies wrongly.
+
+    images, labels, threads  as for `fit`
+    raises                   ValueError or TypeError for data that do not fit
+    """
+    check_examples(model, images, labels, "evaluate")
+    with Workers(thread_count(threads)) as workers:
+        return score(model, images, labels, workers)[1]
 
 
 class Inference:
@@ -56,15 +86,15 @@ class Inference:
         self._workers.__exit__(kind, error, trace)
 
     def logits(self, images: Array) -> Array:
-        """z (K, N) of images as data sets hold them, uint8 or floats, (N, H, W) or (N, C, H, W)."""
+        """z (K, N) of images, as the function `logits`."""
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
-        parts = [images[part] for part in stretches(len(images), SHARD)]
+        parts = [images[shard] for shard in shards(len(images))]
         copies: Processes[Array, Array] | None = None
         if self._may_fork and len(parts) > 1:
-            copies = self._workers.copies("logits", self._look_at_twin)
+            copies = self._workers.copies("logits", self._logits_of_twin)
         if copies is None:
-            answers = self._workers.map(partial(look, self._model), parts)
+            answers = self._workers.map(partial(logits_of_shard, self._model), parts)
         else:
             for name, array in self._twin.params.items():  # as they are now
                 np.copyto(array, self._model.params[name])
@@ -72,8 +102,8 @@ class Inference:
         z: Array = np.concatenate(answers, axis=-1)
         return z
 
-    def _look_at_twin(self, images: Array, workspace: Workspace) -> Array:
-        return look(self._twin, images, workspace)
+    def _logits_of_twin(self, images: Array, workspace: Workspace) -> Array:
+        return logits_of_shard(self._twin, images, workspace)
 
     @cached_property
     def _twin(self) -> Model:
@@ -83,8 +113,19 @@ class Inference:
         )
 
 
-def look(model: Model, images: Array, workspace: Workspace) -> Array:
-    """The logits of a stretch of images, as a new array; the workspace is given back."""
+def shards(N: int) -> list[slice]:
+    """Examples 0 … N − 1 in shards of up to SHARD: an even number of about equal ones, for two threads.
+
+    They depend on N and never on the threads, since products of other sizes may be rounded otherwise.
+    Where they would be shorter than FEWEST there is only one.
+    """
+    count = 2 * -(-N // (2 * SHARD))
+    size = -(-N // count) if N >= 2 * FEWEST else N
+    return [slice(start, min(start + size, N)) for start in range(0, N, size)]
+
+
+def logits_of_shard(model: Model, images: Array, workspace: Workspace) -> Array:
+    """z (K, N) of a few images, as a new array; the workspace is given back."""
     dtype = next(iter(model.params.values())).dtype
     x = to_input(images, workspace).astype(dtype, copy=False)
     z = model.forward(x, workspace=workspace)[0].copy()
@@ -92,47 +133,18 @@ def look(model: Model, images: Array, workspace: Workspace) -> Array:
     return z
 
 
-def logits(model: Model, images: Array, threads: int | None = None) -> Array:
-    """z (K, N) of images as data sets hold them, computed in shards.
-
-    images   uint8 or floating point, (N, H, W) or (N, C, H, W)
-    threads  None: one for each core, 8 at most; the same bits for any number
-
-    For many batches, one after another, see `Inference`.
-    """
-    with Inference(model, threads) as inference:
-        return inference.logits(images)
-
-
-def predict(model: Model, images: Array, threads: int | None = None) -> Array:
-    """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
-    classes: Array = np.argmax(logits(model, images, threads), axis=0)
-    return classes
-
-
 def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple[float, int]:
     """(mean cross entropy, number of errors) of a model on images, in shards on the workers' threads."""
 
-    def one(part: slice, workspace: Workspace) -> tuple[float, int]:
+    def one(shard: slice, workspace: Workspace) -> tuple[float, int]:
         with np.errstate(over="ignore", invalid="ignore"):
-            z = look(model, images[part], workspace)
-            loss, _ = cross_entropy(z, labels[part])
-            errors = int(np.count_nonzero(z.argmax(axis=0) != labels[part]))
+            z = logits_of_shard(model, images[shard], workspace)
+            loss, _ = cross_entropy(z, labels[shard])
+            errors = int(np.count_nonzero(z.argmax(axis=0) != labels[shard]))
         return loss * z.shape[1], errors
 
-    parts = workers.map(one, stretches(len(images), SHARD))
+    parts = workers.map(one, shards(len(images)))
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)
-
-
-def evaluate(model: Model, images: Array, labels: Array, threads: int | None = None) -> int:
-    """How many of the images a model classifies wrongly.
-
-    images, labels, threads  as for `fit`
-    raises                   ValueError or TypeError for data that do not fit
-    """
-    check_examples(model, images, labels, "evaluate")
-    with Workers(thread_count(threads)) as workers:
-        return score(model, images, labels, workers)[1]
 
 
 def check_examples(model: Model, images: Array, labels: Array, argument: str) -> None:

@@ -3,8 +3,8 @@
 The loop checks its data once at the door, trains on a private copy of the parameters, and gives back a new
 model beside a history. What it adds to the mathematics is care:
 
-- Same Generator, same bits, for any number of threads (see `shards`), interrupted or not (see `training`).
-- With `checkpoint=path` the training is saved after each epoch, and in between when `checkpoint_seconds`
+- Same Generator, same bits, for any number of threads (see `shards`), interrupted or not (see `state`).
+- With `checkpoint=path` the run is saved after each epoch, and in between when `checkpoint_seconds`
   have gone by. Ctrl-C waits for the step to end and saves; a second Ctrl-C does not wait.
   `resume=path` goes on.
 - A loss that is not finite stops everything before it reaches the parameters.
@@ -25,9 +25,8 @@ from tinyzip.train.evaluate import check_examples
 from tinyzip.train.history import Bar, Epoch, History
 from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import AdamW, Optimizer, one_cycle
-from tinyzip.train.profile import Clock
 from tinyzip.train.shards import Augmentation
-from tinyzip.train.state import Recipe, Training
+from tinyzip.train.state import Recipe, TrainingState
 
 Array = NDArray[Any]
 Callback = Callable[[Epoch], object]
@@ -57,7 +56,6 @@ def fit(
     checkpoint: PathLike | None = None,
     checkpoint_seconds: float = 60.0,
     resume: PathLike | None = None,
-    profile: bool = False,
 ) -> tuple[AnyModel, History]:
     """Train a model; the one that is passed in is not changed.
 
@@ -76,9 +74,8 @@ def fit(
     threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit. They
                 are processes where objective, augmentation and model are this package's own, see `shards`
     progress    show a bar with the time left, if tqdm is installed
-    checkpoint  file to save the training in, after each epoch and each `checkpoint_seconds`
-    resume      file to go on from, saved by a training with the same model, recipe and number of images
-    profile     print where the time of the steps went, layer by layer
+    checkpoint  file to save the run in, after each epoch and each `checkpoint_seconds`
+    resume      file to go on from, saved by a run with the same model, recipe and images
     returns     the trained model, and the history of all its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
                 FloatingPointError for a loss or a parameter that is not finite; OSError when a
@@ -101,24 +98,21 @@ def fit(
         augment,
     )
     with Workers(thread_count(threads)) as workers:
-        clock = Clock() if profile else None
-        training = Training(model, images, labels, recipe, rng, workers, clock)
+        state = TrainingState(model, images, labels, recipe, rng, workers)
         if resume is not None:
-            training.load(resume)
-        keeper = Keeper(training, checkpoint, checkpoint_seconds)
-        with keeper, Bar(epochs * training.steps, training.done, progress) as bar:
-            while training.epoch < epochs:
-                while training.step < training.steps:
-                    bar.step(training.advance())
+            state.load(resume)
+        keeper = Keeper(state, checkpoint, checkpoint_seconds)
+        with keeper, Bar(epochs * state.steps, state.done, progress) as bar:
+            while state.epoch < epochs:
+                while state.step < state.steps:
+                    bar.step(state.advance())
                     keeper.after_step()
                 loss, errors = None, None
                 if validation is not None:
-                    loss, errors = training.validate(*validation)
-                epoch = training.close_epoch(loss, errors)
+                    loss, errors = state.validate(*validation)
+                epoch = state.end_epoch(loss, errors)
                 keeper.save()
                 for callback in callbacks:
                     callback(epoch)
-                    training.refresh()
-        if clock is not None:
-            print(clock.table(workers.threads))
-    return training.model, training.history
+                    state.refresh()
+    return state.model, state.history

@@ -1,4 +1,4 @@
-"""What a training leaves behind besides the parameters: a line for each epoch, and a bar meanwhile."""
+"""What a training run leaves behind besides the parameters: a line for each epoch, and a bar meanwhile."""
 
 from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
@@ -28,7 +28,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of a training as columns, an entry an epoch, ready to be plotted or dumped as JSON.
+    """The epochs of a run as columns, an entry an epoch, ready to be plotted or dumped as JSON.
 
     See `Epoch` for what the columns mean.
     """

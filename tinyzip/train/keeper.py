@@ -1,4 +1,4 @@
-"""Who saves a training, and when."""
+"""Who saves a training run, and when."""
 
 import signal
 import threading
@@ -9,35 +9,35 @@ from typing import Any, NoReturn, Self
 
 from tinyzip.base.files import PathLike, check_writable
 from tinyzip.base.refuse import refuse
-from tinyzip.train.state import Training
+from tinyzip.train.state import TrainingState
 
 
 class Keeper:
-    """Saves a training after epochs, every few seconds, and on Ctrl-C; does nothing without a path.
+    """Saves a run after epochs, every few seconds, and on Ctrl-C; does nothing without a path.
 
     While the `with` block lasts, the first Ctrl-C only leaves a note, and `after_step` acts on it when the
     step is complete. The second one is Python's usual KeyboardInterrupt.
 
     Saves once at the beginning too, where there is no file yet: better to learn of a missing folder now.
 
-    raises  ValueError when a file is at `path` that this training could not go on from: it is left alone;
+    raises  ValueError when a file is at `path` that this run could not go on from: it is left alone;
             OSError when no file can be written there
     """
 
-    def __init__(self, training: Training[Any], path: PathLike | None, seconds: float) -> None:
+    def __init__(self, state: TrainingState[Any], path: PathLike | None, seconds: float) -> None:
         if not seconds >= 0:
             refuse("checkpoint_seconds", seconds, "a number, 0 or more")
-        self._training = training
+        self._state = state
         self._path = path
         self._seconds = seconds
         self._saved = monotonic()
         self._interrupted = False
         self._handler: Any = None
         if path is not None and Path(path).exists():
-            training.check(path)
+            state.check(path)
             check_writable(path)
         elif path is not None:
-            training.save(path)
+            state.save(path)
 
     def __enter__(self) -> Self:
         in_main_thread = threading.current_thread() is threading.main_thread()
@@ -53,9 +53,7 @@ class Keeper:
     ) -> None:
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
-        if (
-            self._interrupted and kind is None
-        ):  # after the last save, when there was no step left to act on it
+        if self._interrupted and kind is None:  # after the last save: no step was left to act on it
             self._stop()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -66,13 +64,13 @@ class Keeper:
     def save(self) -> None:
         """Save now, and act on a Ctrl-C that has come."""
         if self._path is not None:
-            self._training.save(self._path)
+            self._state.save(self._path)
             self._saved = monotonic()
             if self._interrupted:
                 self._stop()
 
     def _stop(self) -> NoReturn:
-        raise KeyboardInterrupt(f"the training is saved; go on with resume={str(self._path)!r}")
+        raise KeyboardInterrupt(f"the run is saved; go on with resume={str(self._path)!r}")
 
     def after_step(self) -> None:
         """Save if it is time to, or if Ctrl-C was pressed."""

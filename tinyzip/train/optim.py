@@ -1,22 +1,33 @@
 """From gradients to better parameters: two optimizers, and how their learning rate moves.
 
-An optimizer is a rule; what it remembers between steps is a plain dict of arrays beside the
-parameters, so that a checkpoint can hold it. Gradient g, parameter p, learning rate η, decay λ:
+An optimizer is a rule; what it remembers between steps is a plain dict of arrays beside the parameters, so
+that a checkpoint can hold it. With the gradient g of a parameter p in step t = 1, 2, …, the learning rate η
+and the decay λ, every entry by itself:
 
-SGD      b ← μb + (g + λp)        p ← p − η·b        or, by Nesterov, p ← p − η·((g + λp) + μb)      (O1)
-AdamW    m ← β₁m + g,   v ← β₂v + g²                                                                 (O2)
-         p ← p − η·(m̂/(√v̂ + ε) + λp),   m̂ = m/(1 + β₁ + … + β₁ᵗ⁻¹),   v̂ likewise                     (O3)
+SGD      g ← g + λp
+         b ← μb + g
+         p ← p − ηb        or, by Nesterov, p ← p − η(g + μb)                                      (O1)
 
-O1 is [Sutskever et al. 2013, equations 3–4] with b in place of −v/η, as most libraries have it. O2 and O3
-are [Kingma and Ba 2015, algorithm 1] with the decay taken out of the gradient [Loshchilov and Hutter
-2019, algorithm 2]. There m and v are shrunk by 1 − β in each step, and by 1 − βᵗ before use; kept as plain
-sums they need one division by the sum of their weights, which shows what m̂ and v̂ are: weighted means of
-the gradients so far and of their squares. λ pulls only on arrays of two axes or more: weights, not biases
-or norms' scales.
+AdamW    m ← β₁m + (1 − β₁)g
+         v ← β₂v + (1 − β₂)g²
+         m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)
+         p ← p − η(m̂/(√v̂ + ε) + λp)                                                                (O2)
+
+(O1) is momentum as in [Sutskever et al. 2013, equations 1–4] with b in place of −v/η, as most libraries have
+it; Nesterov's p stands where theirs looks ahead. m and v of (O2) start at zero and so are means with weights
+that add up to 1 − βᵗ only; divided by that, m̂ and v̂ are means of all gradients so far, and of their squares
+[Kingma and Ba 2015, algorithm 1]. The decay is not part of the gradient, and so is not divided by √v̂
+[Loshchilov and Hutter 2019, algorithm 2, with η for their ηα and λ for their λ/α].
+
+The decay pulls on weights and not on biases, or on the scales of norms and grids, which have no reason to be
+small. An optimizer is told by the names of the arrays: `decayed` holds names, or ends of names, and is
+(".w",) where nothing else is said.
+
+This is the textbook. What `fit` runs is the same in another order, for speed: see `optim_fast`.
 
 A schedule is a function from progress t in [0, 1] to η. With the rise R and the fall over warm-up w:
 
-η(t) = start + (peak − start)·R(t/w)  for t < w;    η(t) = end + (peak − end)·½(1 + cos π(t−w)/(1−w))   (O4)
+η(t) = start + (peak − start)·R(t/w)  for t < w;    η(t) = end + (peak − end)·½(1 + cos π(t−w)/(1−w))   (O3)
 
 R is linear for `cosine` [Goyal et al. 2017, section 2.2; Loshchilov and Hutter 2017, equation 5], half a
 cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTorch have made common].
@@ -24,41 +35,115 @@ cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTor
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, inf, pi, sqrt
+from math import cos, inf, pi
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse
-from tinyzip.machine.workers import Workers
 from tinyzip.nn.ops.checks import check_array
-from tinyzip.train.blocks import Block, blocks, run
 
 Array = NDArray[Any]
 State = dict[str, Array]
 
+WEIGHTS = (".w",)  # how the names of weights end
+
 
 class Optimizer(Protocol):
-    """A rule that changes parameters in place, each entry by itself.
-
-    In a training `params` are not a network's arrays but the two vectors that they lie in, see `packed`.
-    """
+    """A rule that changes parameters in place. `fit` takes any."""
 
     def init(self, params: Mapping[str, Array]) -> State:
         """What to remember before the first step, for the parameters that will get gradients."""
         ...
 
-    def step(
-        self,
-        params: Mapping[str, Array],
-        grads: Mapping[str, Array],
-        state: State,
-        lr: float,
-        workers: Workers | None = None,
-    ) -> None:
-        """Change `params` and `state` in place, one step along `grads`."""
+    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
+        """Change `params` and `state` in place, one step along `grads`.
+
+        params, grads  arrays of equal shapes and dtypes by the same names
+        state          as `init` gave it and earlier steps left it
+        """
         ...
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum μ and decay λ, (O1). State: "<name>.b", zero at first.
+
+    decayed  names, or ends of names, of the arrays that have a decay
+    raises   ValueError for momentum outside [0, 1), negative decay, or Nesterov without momentum
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    decayed: tuple[str, ...] = WEIGHTS
+
+    def __post_init__(self) -> None:
+        _check_part(self.momentum, "SGD: momentum")
+        _check_rate(self.weight_decay, "SGD: weight_decay")
+        _check_names(self.decayed, "SGD: decayed")
+        if self.nesterov and not self.momentum:
+            refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
+
+    def init(self, params: Mapping[str, Array]) -> State:
+        _check_arrays(params, "init: params")
+        return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
+
+    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
+        _check(params, grads, lr)
+        for name, g in grads.items():
+            p, b = params[name], _remembered(state, f"{name}.b", g)
+            if name.endswith(self.decayed):
+                g = g + self.weight_decay * p
+            b[...] = self.momentum * b + g
+            p -= lr * (g + self.momentum * b if self.nesterov else b)
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay λ, (O2). State: "<name>.m" and "<name>.v", zero at first; "t".
+
+    decayed  names, or ends of names, of the arrays that have a decay
+    raises   ValueError for a β outside [0, 1), ε that is not positive, or negative decay
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+    decayed: tuple[str, ...] = WEIGHTS
+
+    def __post_init__(self) -> None:
+        for beta in ("beta1", "beta2"):
+            _check_part(getattr(self, beta), f"AdamW: {beta}")
+        _check_rate(self.weight_decay, "AdamW: weight_decay")
+        if not is_number(self.eps) or not 0.0 < self.eps < inf:
+            refuse("AdamW: eps", self.eps, "a finite number above 0")
+        _check_names(self.decayed, "AdamW: decayed")
+
+    def init(self, params: Mapping[str, Array]) -> State:
+        _check_arrays(params, "init: params")
+        state = {"t": np.zeros((), np.int64)}
+        for name, p in params.items():
+            state[f"{name}.m"] = np.zeros_like(p)
+            state[f"{name}.v"] = np.zeros_like(p)
+        return state
+
+    def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
+        _check(params, grads, lr)
+        if not isinstance(state, Mapping) or "t" not in state:
+            refuse("step: state", "no entry 't'", "what `init` gave for these parameters")
+        state["t"] += 1
+        t = int(state["t"])
+        for name, g in grads.items():
+            p, m, v = params[name], *(_remembered(state, f"{name}.{moment}", g) for moment in "mv")
+            m[...] = self.beta1 * m + (1 - self.beta1) * g
+            v[...] = self.beta2 * v + (1 - self.beta2) * g**2
+            m_hat = m / (1 - self.beta1**t)
+            v_hat = v / (1 - self.beta2**t)
+            decay = self.weight_decay * p if name.endswith(self.decayed) else 0.0
+            p -= lr * (m_hat / (np.sqrt(v_hat) + self.eps) + decay)
 
 
 def _check(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
@@ -80,6 +165,11 @@ def _check_arrays(arrays: Mapping[str, Array], argument: str) -> None:
             refuse(f"{argument}[{name!r}]", found, "an array of floats", TypeError)
 
 
+def _check_names(names: tuple[str, ...], argument: str) -> None:
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        refuse(argument, repr(names), "a tuple of names, or of how they end", TypeError)
+
+
 def _check_rate(value: float, argument: str) -> None:
     if not is_number(value) or not 0.0 <= value < inf:
         refuse(argument, value, "a finite number, 0 or more")
@@ -99,133 +189,8 @@ def _remembered(state: State, key: str, p: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent with momentum μ, (O1). State: "<name>.b", zero at first.
-
-    raises  ValueError for momentum outside [0, 1), negative decay, or Nesterov without momentum
-    """
-
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check_part(self.momentum, "SGD: momentum")
-        _check_rate(self.weight_decay, "SGD: weight_decay")
-        if self.nesterov and not self.momentum:
-            refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
-
-    def init(self, params: Mapping[str, Array]) -> State:
-        _check_arrays(params, "init: params")
-        if not self.momentum:
-            return {}
-        return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
-
-    def step(
-        self,
-        params: Mapping[str, Array],
-        grads: Mapping[str, Array],
-        state: State,
-        lr: float,
-        workers: Workers | None = None,
-    ) -> None:
-        _check(params, grads, lr)
-        items: list[Block] = []
-        for name, g in grads.items():
-            decay = self.weight_decay if g.ndim > 1 else 0.0
-            b = _remembered(state, f"{name}.b", g) if self.momentum else g
-            items += [(decay, *block) for block in blocks(params[name], g, b)]
-
-        def update(scratch: Array, decay: float, p: Array, g: Array, b: Array) -> None:
-            if decay:
-                np.multiply(p, decay, out=scratch)
-                scratch += g
-                g = scratch
-            if self.momentum:
-                b *= self.momentum
-                b += g
-            else:
-                b = g
-            if self.nesterov:
-                np.multiply(g, lr, out=scratch)
-                p -= scratch
-            np.multiply(b, lr * self.momentum if self.nesterov else lr, out=scratch)
-            p -= scratch
-
-        run(update, items, workers or Workers(1))
-
-
-@dataclass(frozen=True)
-class AdamW:
-    """Adam with decoupled weight decay, (O2) and (O3). State: "<name>.m", "<name>.v", and the count "t".
-
-    With B = 1 + β + … + βᵗ⁻¹ = (1 − βᵗ)/(1 − β), (O3) is computed as the same
-    p ← (1 − ηλ)p − (η√B₂/B₁)·m/(√v + ε√B₂): both divisions are moved from the arrays into two numbers.
-
-    raises  ValueError for a β outside [0, 1), ε that is not positive, or negative decay
-    """
-
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        for beta in ("beta1", "beta2"):
-            _check_part(getattr(self, beta), f"AdamW: {beta}")
-        if not is_number(self.eps) or not 0.0 < self.eps < inf:
-            refuse("AdamW: eps", self.eps, "a finite number above 0")
-        _check_rate(self.weight_decay, "AdamW: weight_decay")
-
-    def init(self, params: Mapping[str, Array]) -> State:
-        _check_arrays(params, "init: params")
-        state = {"t": np.zeros((), np.int64)}
-        for name, p in params.items():
-            state[f"{name}.m"] = np.zeros_like(p)
-            state[f"{name}.v"] = np.zeros_like(p)
-        return state
-
-    def step(
-        self,
-        params: Mapping[str, Array],
-        grads: Mapping[str, Array],
-        state: State,
-        lr: float,
-        workers: Workers | None = None,
-    ) -> None:
-        _check(params, grads, lr)
-        if not isinstance(state, Mapping) or "t" not in state:
-            refuse("step: state", "no entry 't'", "what `init` gave for these parameters")
-        state["t"] += 1
-        t = int(state["t"])
-        spread = sqrt((1.0 - self.beta2**t) / (1.0 - self.beta2))
-        rate = lr * spread * (1.0 - self.beta1) / (1.0 - self.beta1**t)
-        eps = self.eps * spread
-        items: list[Block] = []
-        for name, g in grads.items():
-            keep = 1.0 - lr * self.weight_decay if g.ndim > 1 else 1.0
-            m, v = (_remembered(state, f"{name}.{moment}", g) for moment in "mv")
-            items += [(keep, *block) for block in blocks(params[name], g, m, v)]
-
-        def update(scratch: Array, keep: float, p: Array, g: Array, m: Array, v: Array) -> None:
-            m *= self.beta1
-            m += g
-            v *= self.beta2
-            v += np.multiply(g, g, out=scratch)
-            np.sqrt(v, out=scratch)
-            scratch += eps
-            np.divide(m, scratch, out=scratch)
-            scratch *= rate
-            if keep != 1.0:
-                p *= keep
-            p -= scratch
-
-        run(update, items, workers or Workers(1))
-
-
-@dataclass(frozen=True)
 class Schedule:
-    """The learning rate as a function of progress, (O4)."""
+    """The learning rate as a function of progress, (O3)."""
 
     start: float
     peak: float
@@ -257,11 +222,11 @@ def constant(lr: float) -> Schedule:
 
 
 def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Schedule:
-    """(O4): linearly from 0 to `peak` during the part `warmup` of the training, then down to `end`."""
+    """(O3): linearly from 0 to `peak` during the part `warmup` of the run, then down to `end`."""
     return Schedule(0.0, peak, end, warmup)
 
 
 def one_cycle(peak: float, warmup: float = 0.3) -> Schedule:
-    """(O4): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
+    """(O3): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
     _check_rate(peak, "schedule: peak")
     return Schedule(peak / 25.0, peak, peak / 25e4, warmup, "cosine")

@@ -3,9 +3,9 @@
 A batch B is cut into shards S of a fixed number of examples, small enough for a layer's arrays to stay in
 a core's cache. The mean over the batch is the mean over the shards, weighted by their share of examples:
 
-    ∂L_B/∂p = Σ_S (|S|/|B|)·∂L_S/∂p                                                         (S1)
+    ∂L_B/∂p = Σ_S (|S|/|B|)·∂L_S/∂p                                                        (SH1)
 
-Floating-point addition is not associative, so S1 is always summed in the order of the shards, whichever
+Floating-point addition is not associative, so SH1 is always summed in the order of the shards, whichever
 core made them, and the size of a shard depends on model and batch, never on the machine. That is why
 one core and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
 at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two sizes differ by at most twice that.
@@ -13,11 +13,11 @@ at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two 
 Everything about a shard happens in one place: its images are drawn, augmented and turned batch last, then
 forward, objective, backward. So augmentation shares the cores with the arithmetic at no cost of waiting.
 That place is a process of its own where it can be (`_may_fork`), a copy of this one that sees the parameters
-move and leaves its gradient in shared memory. Else it is a thread.
+change and leaves its gradient in shared memory. Else it is a thread.
 
 Batch norm sees the shard and not the batch. That is ghost batch norm [Hoffer, Hubara and Soudry 2017,
 algorithm 1]: the noise of small batches is kept when batches grow, and it generalises better. Running
-statistics are the shards' averages, weighted as in S1.
+statistics are the shards' averages, weighted as in SH1.
 
 Shards on one thread share its workspace, which stays in cache, and their gradients are copied out of it.
 Where a gradient has megabytes, the copy costs more than the cache saves: there each shard has a workspace
@@ -32,15 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.machine.chunks import chunks, run
+from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.train.augment import Augment
-from tinyzip.train.blocks import blocks, run
 from tinyzip.train.data import to_input
-from tinyzip.train.packed import Packed
-from tinyzip.train.profile import Clock, Seconds
 
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
@@ -64,16 +63,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out beside the gradient: parts of S1 for loss and statistics, and what the clock has seen."""
+    """What came out beside the gradient: the shard's parts of the loss and the statistics, by (SH1)."""
 
     loss: float
     statistics: dict[str, Array]
-    seconds: Seconds
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """What a batch says; arrays are reused.
+    """What came out for a batch; the arrays are used again for the next.
 
     loss        the mean over the batch
     packed      its gradient, in the order of `trainable()`
@@ -93,7 +91,8 @@ class Gradient:
 class Shards(Generic[AnyModel]):
     """Computes `Gradient`s of a model whose parameters change in place between calls.
 
-    size  examples a shard; the last one of a batch may have fewer
+    size   examples in a shard; the last one of a batch may have fewer
+    group  which arrays of the gradient lie in one vector, as in `Packed`
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class Shards(Generic[AnyModel]):
         augment: Augmentation | None,
         workers: Workers,
         size: int,
-        clock: Clock | None = None,
+        group: Callable[[str], str] = lambda name: "all",
     ) -> None:
         self.model = model
         self.images = np.ascontiguousarray(images)  # as `take` would have it
@@ -114,9 +113,7 @@ class Shards(Generic[AnyModel]):
         self.augment = augment
         self.workers = workers
         self.size = size
-        self.clock = Clock() if clock is None else clock
-        self._profile = clock is not None
-        self._whole = Clock() if hasattr(model, "stages") else self.clock  # of models whose layers tell none
+        self._group = group
         self._dtype = next(iter(model.params.values())).dtype
         self._total = self._empty()
         self._many = sum(array.size for array in self._total.places.values()) >= MANY
@@ -133,16 +130,13 @@ class Shards(Generic[AnyModel]):
             measured = self._processes.map(shards)
         else:
             measured = self.workers.map(self._shard, shards)
-        with self.clock.time("sum of shards"):
-            total = self._total.places if self._many else self._total.vectors
-            arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
-            run(_sum, [block for group in arrays for block in blocks(*group)], self.workers)
+        total = self._total.places if self._many else self._total.vectors
+        arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
+        run(_sum, [chunk for same in arrays for chunk in chunks(*same)], self.workers)
         for workspace in self._workspaces:
             workspace.reset()
         statistics = [part.statistics for part in measured]
         means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
-        for part in measured:
-            self.clock.seconds.update(part.seconds)
         return Gradient(sum(part.loss for part in measured), self._total, means)
 
     def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> list[Shard]:
@@ -173,7 +167,8 @@ class Shards(Generic[AnyModel]):
                 self._gradients.append(self._parts[-1].vectors.values())
 
     def _empty(self, empty: Callable[..., Array] = np.empty) -> Packed:
-        return Packed.like({name: self.model.params[name] for name in self.model.trainable()}, empty)
+        trained = {name: self.model.params[name] for name in self.model.trainable()}
+        return Packed.like(trained, self._group, empty)
 
     def input(
         self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
@@ -203,26 +198,32 @@ class Shards(Generic[AnyModel]):
         share = len(index) / shard.batch
         if self._many:
             workspace = self._workspaces[s]
-        with self.clock.time("images"):
-            rng = _rng(shard.seed, s)
-            x = self.input(index, rng, workspace)
+        rng = _rng(shard.seed, s)
+        x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            with self._whole.time("model"):
-                z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
-            with self.clock.time("objective"):
-                loss, dz = self.objective(z, Batch(x, self.labels[index], index))
-                loss = float(loss)
-            with self._whole.time("model", "backward"):
-                grads = self.model.backward(dz * share, caches, workspace=workspace)
+            z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
+            loss, dz = self.objective(z, Batch(x, self.labels[index], index))
+            grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
         if self._many:
             self._gradients[s] = [grads[name] for name in self._total.places]
         else:
-            with self.clock.time("sum of shards"):
-                self._parts[s].fill(grads)
+            self._parts[s].fill(grads)
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
         statistics = {name: share * array for name, array in statistics.items()}
-        return Measured(loss * share, statistics, self.clock.own() if self._profile else {})
+        return Measured(float(loss) * share, statistics)
+
+
+def shard_size(parameters: int, batch: int) -> int:
+    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
+
+    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
+    the same time however few the examples are; so not less than 64. And every shard has a
+    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
+    better than many parts, and else more than 128 gain nothing.
+    """
+    half = max(64, -(-batch // 2))
+    return half if parameters >= MANY else min(half, 128)
 
 
 def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:

@@ -1,10 +1,10 @@
-"""A training as a thing that can be stepped, saved at any step, and loaded back.
+"""The state of a training run between two steps: it can be stepped, saved at any step, and loaded back.
 
-The whole future of a training follows from the parameters, the optimizer's memory, the epoch and the
-step in it, and the state of the Generator at the beginning of that epoch. From that state come the order
-of the epoch's images and one whole number, from which every step derives its own generators. So no
-random number is ever half used when a training is saved, and a resumed training meets the same images,
-the same augmentation and the same dropout as one that was never interrupted: it ends with equal bits.
+All that will happen in a run follows from the parameters, the optimizer's memory, the epoch and the step in
+it, and the state of the Generator at the beginning of that epoch. From that state come the order of the
+epoch's images and one whole number, from which every step derives its own generators. So no random number
+is ever half used when a run is saved, and a resumed run meets the same images, the same augmentation and the
+same dropout as one that was never interrupted: it ends with equal bits.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
+from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
-from tinyzip.machine.workers import Workers, stretches
-from tinyzip.nn.model import MANY, AnyModel, Model, Objective
+from tinyzip.machine.workers import Workers
+from tinyzip.nn.model import AnyModel, Model, Objective
 from tinyzip.train import checkpoint
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import SHARD, score
+from tinyzip.train.evaluate import score, shards
 from tinyzip.train.history import Epoch, History
 from tinyzip.train.optim import Optimizer
-from tinyzip.train.packed import Packed
-from tinyzip.train.profile import Clock, timed
-from tinyzip.train.shards import Augmentation, Shards, origin
+from tinyzip.train.optim_fast import packed_optimizer
+from tinyzip.train.shards import Augmentation, Shards, origin, shard_size
 
 Array = NDArray[Any]
 
@@ -47,8 +47,8 @@ class Recipe:
     augment: Augmentation | None
 
 
-class Training(Generic[AnyModel]):
-    """The state of a training between two steps.
+class TrainingState(Generic[AnyModel]):
+    """A model, and all that decides how it is trained on.
 
     model    on a private copy of the parameters, which `step` changes in place
     epoch    epochs that are complete
@@ -65,19 +65,24 @@ class Training(Generic[AnyModel]):
         recipe: Recipe,
         rng: np.random.Generator,
         workers: Workers,
-        clock: Clock | None = None,
     ) -> None:
-        self._packed, self._params = private(model)
+        self._optimizer = packed_optimizer(recipe.optimizer)
+        self._packed, self._params = private(model, self._optimizer.group)
         self.model = model.with_params(self._params)
         self._recipe = recipe
         self._workers = workers
-        self._state = recipe.optimizer.init(self._packed.vectors)
+        self._memory = self._optimizer.init(self._packed)
         self._rng = rng
         size = shard_size(sum(array.size for array in self._params.values()), recipe.batch)
-        watched = self.model if clock is None else timed(self.model, clock)
-        self._clock = Clock() if clock is None else clock
         self._shards = Shards(
-            watched, images, labels, recipe.objective, recipe.augment, workers, size, self._clock
+            self.model,
+            images,
+            labels,
+            recipe.objective,
+            recipe.augment,
+            workers,
+            size,
+            self._optimizer.group,
         )
         self.steps = -(-len(images) // recipe.batch)
         self.epoch = 0
@@ -117,16 +122,13 @@ class Training(Generic[AnyModel]):
         if not isfinite(gradient.loss):
             self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
         lr = self._lr(self.done)
-        with np.errstate(over="ignore", invalid="ignore"), self._clock.time("optimizer"):
-            vectors, grads = self._packed.vectors, gradient.packed.vectors
-            self._recipe.optimizer.step(vectors, grads, self._state, lr, self._workers)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._optimizer.step(self._packed, gradient.packed, self._memory, lr, self._workers)
         for name, array in gradient.statistics.items():
             self._params[name][...] = array
         self.step += 1
         self.loss += gradient.loss * len(index)
-        seconds = perf_counter() - started
-        self.seconds += seconds
-        self._clock.add("step", "forward", seconds)
+        self.seconds += perf_counter() - started
         return gradient.loss
 
     def validate(self, images: Array, labels: Array) -> tuple[float, int]:
@@ -137,12 +139,12 @@ class Training(Generic[AnyModel]):
         loss, errors = score(self.model, images, labels, self._workers)
         if not isfinite(loss):
             dtype = next(iter(self._params.values())).dtype
-            parts = stretches(len(images), SHARD)
-            where = origin(self.model, (to_input(images[part]).astype(dtype, copy=False) for part in parts))
+            parts = (images[shard] for shard in shards(len(images)))
+            where = origin(self.model, (to_input(part).astype(dtype, copy=False) for part in parts))
             self._stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
         return loss, errors
 
-    def close_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
+    def end_epoch(self, validation_loss: float | None, validation_errors: int | None) -> Epoch:
         """Write the line of a complete epoch and open the next.
 
         raises  FloatingPointError when a parameter is not finite
@@ -157,7 +159,7 @@ class Training(Generic[AnyModel]):
         return epoch
 
     def refresh(self) -> None:
-        """To be called when something else may have changed that a step looks at, such as a teacher."""
+        """To be called when something else may have changed that a step reads, such as a teacher's arrays."""
         self._shards.refresh()
 
     def _check_finite(self) -> None:
@@ -209,18 +211,18 @@ class Training(Generic[AnyModel]):
         self.seconds = meta["seconds"]
 
     def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
-        """The contents of a checkpoint; refuses one that this training cannot go on from."""
+        """The contents of a checkpoint; refuses one that this run cannot go on from."""
         meta, arrays = checkpoint.read(path)
         setup = meta.get("setup") if isinstance(meta, dict) else None
         if not isinstance(setup, dict):
-            refuse(f"checkpoint {path}", "no training", "one of this model")
+            refuse(f"checkpoint {path}", "no training run", "one of this model")
         found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
         for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
             if found.get(key) != needed.get(key):
                 what = f"checkpoint {path}: {key}"
                 refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
         if not self._can_begin_at(meta):
-            refuse(f"checkpoint {path}", "no state of a training", "one that `save` has written")
+            refuse(f"checkpoint {path}", "no state of a training run", "one that `save` has written")
         return meta, arrays
 
     def _can_begin_at(self, meta: dict[str, Any]) -> bool:
@@ -239,7 +241,7 @@ class Training(Generic[AnyModel]):
 
     @cached_property
     def _setup(self) -> dict[str, str]:
-        """What must be equal in the training that wrote a checkpoint and in the one that goes on from it."""
+        """What must be equal in the run that wrote a checkpoint and in the one that goes on from it."""
         images, labels = np.ascontiguousarray(self._images), np.ascontiguousarray(self._labels)
         checksum = crc32(labels.data, crc32(images.data))
         last = self._recipe.epochs * self.steps - 1
@@ -257,12 +259,15 @@ class Training(Generic[AnyModel]):
     def _arrays(self) -> dict[str, Array]:
         """All arrays that a checkpoint holds, by name, not copied."""
         params = {f"params/{name}": array for name, array in self._params.items()}
-        return params | {f"optimizer/{name}": array for name, array in self._state.items()}
+        return params | {f"optimizer/{name}": array for name, array in self._memory.items()}
 
 
-def private(model: Model) -> tuple[Packed, dict[str, Array]]:
-    """A copy of a model's arrays that copies of the process see move, and the part of it that is trained."""
-    packed = Packed.like({name: model.params[name] for name in model.trainable()}, shared)
+def private(model: Model, group: Callable[[str], str]) -> tuple[Packed, dict[str, Array]]:
+    """A copy of a model's arrays in memory that copies of the process share, and the trained of them packed.
+
+    group  which arrays lie in one vector, as in `Packed`
+    """
+    packed = Packed.like({name: model.params[name] for name in model.trainable()}, group, shared)
     params = {}
     for name, array in model.params.items():
         params[name] = packed.places[name] if name in packed.places else shared(array.shape, array.dtype)
@@ -272,15 +277,3 @@ def private(model: Model) -> tuple[Packed, dict[str, Array]]:
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
     return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
-
-
-def shard_size(parameters: int, batch: int) -> int:
-    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
-
-    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
-    the same time however few the examples are; so not less than 64. And every shard has a
-    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
-    better than many parts, and else more than 128 gain nothing.
-    """
-    half = max(64, -(-batch // 2))
-    return half if parameters >= MANY else min(half, 128)

@@ -1,9 +1,8 @@
-"""Many arrays in two vectors.
+"""Many arrays in a few vectors.
 
 A ufunc on a few hundred numbers spends its time on being called. A small network has a dozen such arrays,
 and an optimizer a dozen ufuncs for each. Laid one after another in memory, the arrays are views of a vector,
-and what treats all entries alike treats them in one call. There are two vectors, not one, since a decay
-pulls on weights only (see `optim`).
+and what treats all of its entries alike treats them in one call.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,31 +19,34 @@ Array = NDArray[Any]
 class Packed:
     """Memory for a dict of arrays.
 
-    vectors  "weights" (1, n), where arrays of two axes or more lie, and "others" (n,); only if there are any
-    places   views of them with the names, order and shapes of the arrays
+    vectors  one (n,) for each group of arrays
+    places   views of them, with the names, order and shapes of the arrays
     """
 
     vectors: dict[str, Array]
     places: dict[str, Array]
 
     @classmethod
-    def like(cls, arrays: Mapping[str, Array], empty: Callable[..., Array] = np.empty) -> Self:
+    def like(
+        cls,
+        arrays: Mapping[str, Array],
+        group: Callable[[str], str] = lambda name: "all",
+        empty: Callable[[tuple[int, ...], Any], Array] = np.empty,
+    ) -> Self:
         """Uninitialised memory for arrays as large as these and of their one dtype.
 
+        group  name -> group: the arrays of a group lie in one vector
         empty  (shape, dtype) -> memory for a vector
         """
         vectors, places = {}, dict(arrays)
-        for kind in ("weights", "others"):
-            own = {name: array for name, array in arrays.items() if (array.ndim > 1) == (kind == "weights")}
-            if not own:
-                continue
-            size, dtype = sum(array.size for array in own.values()), next(iter(own.values())).dtype
-            vector = empty((size,), dtype)
+        for key in dict.fromkeys(map(group, arrays)):
+            own = {name: array for name, array in arrays.items() if group(name) == key}
+            vector = empty((sum(array.size for array in own.values()),), next(iter(own.values())).dtype)
             start = 0
             for name, array in own.items():
                 places[name] = vector[start : start + array.size].reshape(array.shape)
                 start += array.size
-            vectors[kind] = vector[None] if kind == "weights" else vector
+            vectors[key] = vector
         return cls(vectors, places)
 
     def fill(self, arrays: Mapping[str, Array]) -> None:
