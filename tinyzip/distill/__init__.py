@@ -3,6 +3,7 @@
 losses.py      the labels' word, the teacher's, and the mixture of both
 features.py    what a layer of the student can learn from one of the teacher's
 relations.py   how a teacher arranges its examples
+teachers.py    several teachers as one
 transfer.py    where the teacher's answers come from: recorded once, or asked again for each new image
 objective.py   the mixture as what a training minimises
 student.py     training with both

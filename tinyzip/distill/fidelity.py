@@ -5,9 +5,9 @@ transferred; fidelity does [Stanton et al. 2021, section 3]: how often both give
 where the teacher is wrong, since there no label can have taught it, and how far apart their probabilities
 are.
 
-The probabilities are worth a look by themselves. Sort the images by confidence, the probability of the class
-that is given, into M bins of equal width. A calibrated network is right in 90 % of the images of which it is
-90 % sure; what others are off by is
+The probabilities are worth a look by themselves. Sort the images by confidence, the probability of the
+class that is given, into M bins of equal width. A calibrated network is right in 90 % of the images of
+which it is 90 % sure; what others are off by is
 
     expected calibration error = Σ_m (N_m/N)·|accuracy_m − confidence_m|        [Guo et al. 2017, eq. 3] (K13)
 

@@ -1,8 +1,8 @@
 """What a student is told: the right answer, and what a better network thinks of all the others.
 
-A label says "7". A teacher's softened output says "7, but if not, then rather a 1 than an 8", and says it for
-each image anew; that is more to learn from. With the student's logits z and the teacher's t, one column an
-example, the softmax σ and a temperature T, both outputs are flattened, so that the small probabilities,
+A label says "7". A teacher's softened output says "7, but if not, then rather a 1 than an 8", and says it
+for each image anew; that is more to learn from. With the student's logits z and the teacher's t, one column
+an example, the softmax σ and a temperature T, both outputs are flattened, so that the small probabilities,
 where the teacher's knowledge is, count too:
 
     p = σ(z/T),   q = σ(t/T)                                             [Hinton et al. 2015, eq. 1]    (K1)
@@ -17,8 +17,8 @@ decoupled            L = α·T²·KL(target) + β·T²·KL(rest)                
 
 K2 and K3 differ by what the student cannot change, the teacher's entropy. Softened outputs shrink the
 gradient by 1/T², and the factor T² gives it back, so that a teacher and labels keep their proportion when T
-changes. For T → ∞ K3 becomes K4, where z̃ = z − mean z: a softmax does not see a number that is added to all
-logits of a column, and so none of these losses does. K4 asks the student for logits as large as the
+changes. For T → ∞ K3 becomes K4, where z̃ = z − mean z: a softmax does not see a number that is added to
+all logits of a column, and so none of these losses does. K4 asks the student for logits as large as the
 teacher's, which a small network may never reach in the steps it has. K5 does not: it divides them by their
 standard deviation s over the classes, and so teaches the order and the proportions only.
 

@@ -1,14 +1,14 @@
 """Mending what a student believes of how often each class occurs.
 
-A student that never saw a 3 learns from its teacher what a 3 looks like, and also that there are hardly any:
-it gives 3 a low probability everywhere. Hinton et al. [2015, section 3] raise the bias of that class until
-the test errors are fewest. It can be known without a test. A network that was trained where class k has the
-share π_k gives P(k | x) ∝ p(x | k)·π_k; where the share is π'_k, what it should give is
+A student that never saw a 3 learns from its teacher what a 3 looks like, and also that there are hardly
+any: it gives 3 a low probability everywhere. Hinton et al. [2015, section 3] raise the bias of that class
+until the test errors are fewest. It can be known without a test. A network that was trained where class k
+has the share π_k gives P(k | x) ∝ p(x | k)·π_k; where the share is π'_k, what it should give is
 
     P'(k | x) ∝ P(k | x)·π'_k/π_k,   so   b_k = ln π'_k − ln π_k       [Saerens et al. 2002, eq. 2.4]   (K14)
 
-is to be added to its logits. What a student takes for π is the mean of what it says of the images that it was
-trained on, which may be hundreds of times less than 1/K for a class that only its teacher has seen.
+is to be added to its logits. What a student takes for π is the mean of what it says of the images that it
+was trained on, which may be hundreds of times less than 1/K for a class that only its teacher has seen.
 """
 
 from typing import Any

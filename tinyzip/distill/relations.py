@@ -9,9 +9,9 @@ angles      ψᵢⱼₖ = ⟨eᵢⱼ, eₖⱼ⟩,   eᵢⱼ = (xᵢ − xⱼ)/�
 loss        L = mean δ(ψ of the student − ψ of the teacher)                                           (K12)
             δ(r) = ½r² for |r| ≤ 1, else |r| − ½
 
-The means go over all pairs and triples, those included in which an example meets itself or its copy, where ψ
-is 0: so a batch and its double have the same loss. (The paper leaves an example's meeting with itself out.)
-None of this sees a rotation, a shift or a scale of all features.
+The means go over all pairs and triples, those included in which an example meets itself or its copy, where
+ψ is 0: so a batch and its double have the same loss. (The paper leaves an example's meeting with itself
+out.) None of this sees a rotation, a shift or a scale of all features.
 
 In training a loss sees the shard and not the batch (`train.shards`); so relations are those inside a shard.
 """

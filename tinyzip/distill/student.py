@@ -2,12 +2,24 @@
 
     student, history = distill.student.train(small, teacher, images, labels, rng=rng, epochs=15)
 
-All of the loop is `nn.train.fit`; what distillation adds is an objective, and a decision about
-where the teacher's logits come from (see `transfer`). The teacher only ever runs forward at inference, which
-writes to no parameter, so a student may even start from its teacher's own arrays.
+Chains of teachers are loops around that line. A network can be taught by its like, again and again
+("born-again" [Furlanello et al. 2018]), or a small one by way of ever smaller ones (teacher assistants
+[Mirzadeh et al. 2020]):
+
+    for born_again in (seed_net(default_rng(seed)) for seed in range(3)):
+        teacher, _ = distill.student.train(born_again, teacher, images, labels, rng=rng, epochs=15)
+    for assistant in (medium, small):
+        teacher, _ = distill.student.train(assistant, teacher, images, labels, rng=rng, epochs=15)
+
+A network that simulates integers (`quant.fake`) is a student like any other. If it is given no teacher, the
+float network that it stands for teaches it, as it was before the training.
+
+All of the loop is `nn.train.fit`; what distillation adds is an objective, and a decision about where the
+teacher's logits come from (see `transfer`). The teacher only ever runs forward at inference, which writes
+to no parameter, so a student may even start from its teacher's own arrays.
 """
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +37,16 @@ from tinyzip.train.shards import Augmentation
 Array = NDArray[Any]
 
 
+@runtime_checkable
+class Simulation(Protocol):
+    """A network that computes as another one would with integers, and can give that one."""
+
+    def model(self) -> Model: ...
+
+
 def train(
     student: AnyModel,
-    teacher: Model,
+    teacher: Model | None,
     images: Array,
     labels: Array,
     *,
@@ -43,7 +62,8 @@ def train(
     """The student, trained by (1 − soft)·(the labels' cross entropy) + soft·(the teacher's part), (K7).
 
     student      trained from its present parameters; the one that is passed in is not changed
-    teacher      another model of the same images and classes; not changed, to the byte
+    teacher      another model of the same images and classes; not changed, to the byte. None: the student's
+                 own float model, for students that have one: `student.model()`
     images       (N, H, W) or (N, C, H, W), uint8 or finite floats
     labels       (N,) whole numbers, each less than the models have outputs
     soft         weight of the teacher's part, in [0, 1]; 0 is training from scratch, to the bit
@@ -55,6 +75,8 @@ def train(
     returns      the trained student, and its history
     raises       as `fit`; ValueError for a teacher that does not fit the images or the student
     """
+    if teacher is None:
+        teacher = _own_float_model(student)
     check_examples(teacher, images, labels, "train: teacher")
     check_examples(student, images, labels, "train: student")
     classes = [_outputs(model, images[:1]) for model in (student, teacher)]
@@ -68,6 +90,13 @@ def train(
     return fit(
         student, images, labels, rng=rng, objective=objective, augment=augment, threads=threads, **options
     )
+
+
+def _own_float_model(student: Model) -> Model:
+    """What a student that simulates integers simulates."""
+    if not isinstance(student, Simulation):
+        refuse("train: teacher", None, "a model, for a student that has no float model of its own")
+    return student.model()
 
 
 def _outputs(model: Model, image: Array) -> int:

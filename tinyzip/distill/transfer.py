@@ -7,6 +7,9 @@ Live      The teacher sees what the student sees, augmented in the same way, in 
           augmentation that is the better teacher: it is asked the very question that the student has to
           answer [Beyer et al. 2022, "A good teacher is patient and consistent", section 3].
 
+Between them stand recorded views: `views` augments every image V times before training, and these are the
+training images. The teacher is asked once about each view, and the student sees an image in V forms.
+
 A shuffle cannot pair an image with another's logits: `Recorded` goes by the index that travels with each
 example from the training set to the loss, `Live` by the pixels themselves.
 """
@@ -24,6 +27,7 @@ from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model
 from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
+from tinyzip.train.shards import Augmentation
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]
@@ -64,6 +68,33 @@ class Live:
         workspace.reset()
         dtype = next(iter(self.teacher.params.values())).dtype
         return self.teacher.forward(batch.x.astype(dtype, copy=False), workspace=workspace)[0]
+
+
+def views(
+    images: Array, labels: Array, augment: Augmentation, V: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """V augmented views of every image, and their labels: image i in view v stands at v·N + i.
+
+    images   (N, H, W) or (N, C, H, W), uint8 or floats
+    labels   (N,)
+    augment  (images, Generator) -> images of the same shape
+    V        from 1 up
+    rng      one Generator is spawned from it for each view
+    returns  (V·N, …) of the images' dtype, and (V·N,)
+    raises   ValueError or TypeError for data, a V or a return of `augment` that do not fit
+    """
+    check_images(images, "views: images")
+    if not isinstance(V, int | np.integer) or isinstance(V, bool) or V < 1:
+        refuse("views: V", V, "a whole number from 1 up")
+    if not isinstance(labels, np.ndarray) or labels.shape != images.shape[:1]:
+        refuse("views: labels", getattr(labels, "shape", labels), f"({len(images)},), one for each image")
+    seen = np.empty((V, *images.shape), images.dtype)
+    for view, generator in zip(seen, rng.spawn(V), strict=True):
+        moved = augment(images.copy(), generator)
+        if getattr(moved, "shape", None) != images.shape:
+            refuse("views: augment", f"{getattr(moved, 'shape', moved)} in return", f"{images.shape}")
+        view[...] = moved
+    return seen.reshape(-1, *images.shape[1:]), np.tile(labels, V)
 
 
 def record(teacher: Model, images: Array, threads: int | None = None) -> Recorded:

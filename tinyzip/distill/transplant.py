@@ -19,7 +19,8 @@ output y_f is linear in (w_f, b_f), so the sum is Σ y_f·∂L/∂y_f, which is 
 down to zero. Where a batch norm follows, the same holds of its γ_f and β_f, and these are taken.
 
 Two networks of one shape can also be mixed, p = (1 − a)·p₁ + a·p₂: `interpolate`. On the straight line
-between a teacher and a student that was cut out of it and trained on, one sees how far they have parted."""
+between a teacher and a student that was cut out of it and trained on, one sees how far they have parted.
+"""
 
 import math
 from collections.abc import Collection, Iterator, Mapping
