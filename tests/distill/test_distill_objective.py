@@ -5,9 +5,12 @@ import pytest
 
 from tinyzip.distill.losses import NAMES, distillation
 from tinyzip.distill.objective import Distillation
+from tinyzip.distill.student import train
 from tinyzip.distill.transfer import Recorded
+from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
+from tinyzip.nn.sequential import Sequential
 
 K, N = 4, 6
 RNG = np.random.default_rng(3)
@@ -43,6 +46,22 @@ def test_a_function_sees_the_logits_of_both_and_may_answer_for_each_example():
     t = T[:, INDEX]
     soft = np.where(t.argmax(axis=0) == Z.argmax(axis=0), 0.9, 0.1)
     same(found, distillation(Z, LABELS, t, soft, t.std(axis=0)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_in_a_training_the_progress_goes_through_the_middles_of_the_steps(threads):
+    """40 images in batches of 20 are two steps an epoch, each in shards that are told the same."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (40, 2, 2), dtype=np.uint8), rng.integers(0, K, 40)
+    net = Sequential.create({"flatten": Flatten(), "fc": Linear(4, K)}, (1, 2, 2), rng)
+    seen = []
+
+    def soft(progress, z, t):
+        seen.append(progress)
+        return progress
+
+    train(net, net, images, labels, rng=rng, soft=soft, epochs=3, batch=20, threads=threads, progress=False)
+    np.testing.assert_allclose(sorted(set(seen)), (np.arange(6) + 0.5) / 6)
 
 
 def test_without_a_soft_part_no_teacher_is_asked():

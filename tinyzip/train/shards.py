@@ -49,16 +49,18 @@ Augmentation = Callable[[Array, np.random.Generator], Array]
 class Shard:
     """What to compute.
 
-    s      which part of the batch it is
-    index  (n,) of its images
-    batch  examples in the batch
-    seed   decides all that is random
+    s         which part of the batch it is
+    index     (n,) of its images
+    batch     examples in the batch
+    seed      decides all that is random
+    progress  how much of the training is done, in [0, 1]
     """
 
     s: int
     index: NDArray[np.int64]
     batch: int
     seed: tuple[int, ...]
+    progress: float
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,10 @@ class Shards(Generic[AnyModel]):
         self._workspaces: list[Workspace] = []
         self._processes = workers.processes(self._shard) if self._may_fork() else None
 
-    def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Gradient:
-        """index (N,) into the images; `seed` decides all that is random, whatever the threads do."""
-        shards = self._cut(index, seed)
+    def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> Gradient:
+        """index (N,) into the images; `seed` decides all that is random, whatever the threads do; the
+        objective is told the progress in [0, 1]."""
+        shards = self._cut(index, seed, progress)
         self._make_room(len(shards))
         if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
             measured = self._processes.map(shards)
@@ -139,9 +142,9 @@ class Shards(Generic[AnyModel]):
         means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
         return Gradient(sum(part.loss for part in measured), self._total, means)
 
-    def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> list[Shard]:
-        starts = enumerate(range(0, len(index), self.size))
-        return [Shard(s, index[start : start + self.size], len(index), seed) for s, start in starts]
+    def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:
+        parts = (index[start : start + self.size] for start in range(0, len(index), self.size))
+        return [Shard(s, part, len(index), seed, progress) for s, part in enumerate(parts)]
 
     def refresh(self) -> None:
         """Let the next batch make new copies of the process, which know what has changed since."""
@@ -202,7 +205,7 @@ class Shards(Generic[AnyModel]):
         x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
-            loss, dz = self.objective(z, Batch(x, self.labels[index], index))
+            loss, dz = self.objective(z, Batch(x, self.labels[index], index, shard.progress))
             grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
         if self._many:

@@ -100,9 +100,13 @@ class TrainingState(Generic[AnyModel]):
             self._order = self._rng.permutation(len(self._images))
             self._seed = int(self._rng.integers(2**63))
 
+    def _progress(self, step: int) -> float:
+        """How much of the training is done in the middle of a step, counted from 0 over all epochs."""
+        return (step + 0.5) / (self._recipe.epochs * self.steps)
+
     def _lr(self, step: int) -> float:
-        """Learning rate of a step, counted from 0 over all epochs: the schedule's value at its middle."""
-        return self._recipe.schedule((step + 0.5) / (self._recipe.epochs * self.steps))
+        """The step's learning rate."""
+        return self._recipe.schedule(self._progress(step))
 
     @property
     def done(self) -> int:
@@ -118,7 +122,7 @@ class TrainingState(Generic[AnyModel]):
         start = self.step * self._recipe.batch
         index = self._order[start : start + self._recipe.batch]
         seed = (self._seed, self.step)
-        gradient = self._shards(index, seed)
+        gradient = self._shards(index, seed, self._progress(self.done))
         if not isfinite(gradient.loss):
             self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
         lr = self._lr(self.done)
