@@ -12,7 +12,9 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.mark.parametrize("product", ["integer", "blas"])
-@pytest.mark.parametrize("path", sorted(DATA.glob("*.npz")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*sorted(DATA.glob("litert_*.npz")), DATA / "mixed.npz"], ids=lambda path: path.stem
+)
 def test_no_code_of_any_tensor_differs(path: Path, product: str) -> None:
     golden = read_golden(path)
     outputs = run(golden.program, golden.codes, product, trace=True)

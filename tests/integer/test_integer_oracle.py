@@ -1,5 +1,6 @@
 """Fast kernels against Python integers and loops, on programs of every kind."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
-from tinyzip.integer import Conv2d, MaxPool2d, Program, kernels, run
+from tinyzip.base.windows import reach_of
+from tinyzip.integer import Codes, Conv2d, MaxPool2d, Operator, Program, kernels, run
 from tinyzip.machine.workers import Workers
 
+RESIDUAL = ["conv", "max", "recall", "add", "concat", "flatten", "linear"]
 
-@settings(max_examples=150)
-@given(st.data())
-def test_every_output_is_the_oracles(data: Any) -> None:
-    program = data.draw(programs())
+
+@pytest.mark.parametrize("kinds", [None, RESIDUAL], ids=["of every kind", "that name earlier outputs"])
+@settings(max_examples=120)
+@given(data=st.data())
+def test_every_output_is_the_oracles(kinds: list[str] | None, data: Any) -> None:
+    program = data.draw(programs(6, kinds))
     N = data.draw(st.integers(1, 3))
     x = batch(data.draw, program.input, (*program.shape, N))
     expected = [reference.run(program, x[..., n].tolist()) for n in range(N)]
@@ -45,25 +50,52 @@ def test_pooling_the_accumulators_gives_the_pooled_codes(data: Any) -> None:
         np.testing.assert_array_equal(pooled, run(program, x, product, trace=True)[-1])
 
 
-@settings(max_examples=40)
-@given(st.data())
-def test_patches_that_hold_a_whole_pooling_window_change_nothing(data: Any) -> None:
-    """Windows of 4 rows and more, pooled without overlap, go through BLAS stacked; bands of one row, too."""
-    C, F = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
-    kernel = data.draw(st.tuples(st.integers(4, 6), st.integers(1, 3)))
-    rows, columns = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 3)))
+# groups, inputs a group, kernel, dilation, pool: what makes a convolution go one way or another
+ROUTES = {
+    "stacked": (1, 2, (5, 3), (1, 1), MaxPool2d((2, 3))),
+    "stacked, a clamp": (1, 1, (4, 2), (1, 1), MaxPool2d(2, y=Codes(2, 9, 5))),
+    "grouped, as high as a stacked one": (2, 2, (4, 4), (1, 1), MaxPool2d(2)),
+    "depthwise, as high as a stacked one": (3, 1, (4, 2), (1, 1), MaxPool2d(2)),
+    "dilated, as high as a stacked one": (1, 2, (4, 2), (2, 1), MaxPool2d(2)),
+    "too low to stack": (1, 2, (3, 3), (1, 1), MaxPool2d(2)),
+    "pools that overlap": (1, 2, (5, 2), (1, 1), MaxPool2d(2, 1)),
+    "pools with padding": (1, 2, (4, 2), (1, 1), MaxPool2d(2, 2, 1)),
+    "columns alone are pooled": (1, 2, (3, 3), (1, 1), MaxPool2d((1, 2))),
+    "nothing to gather": (1, 3, (1, 1), (1, 1), None),
+    "one place, strides": (1, 3, (1, 1), (1, 1), MaxPool2d(2)),
+    "dilated depthwise": (3, 1, (2, 3), (2, 2), None),
+}
+STACKED = {"stacked", "stacked, a clamp", "columns alone are pooled"}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_whichever_way_a_convolution_goes_the_codes_are_the_oracles(route: str, data: Any) -> None:
+    """Through BLAS and integers, all rows at once and row by row, two outputs a group."""
+    groups, inner, kernel, dilation, pool = ROUTES[route]
     x = data.draw(codes())
-    shape = (C, kernel[0] + data.draw(st.integers(rows, 6)), kernel[1] + data.draw(st.integers(columns, 5)))
-    padding = data.draw(st.integers(0, 2))
-    conv = weighted(data.draw, Conv2d, (F, C, *kernel), x, padding=padding)
-    program = Program((conv, MaxPool2d((rows, columns))), shape, x)
-    images = batch(data.draw, x, (*shape, 3))
-    wanted = run(program, images, trace=True)[-1]
+    reach = reach_of(kernel, dilation)
+    shape = (groups * inner, *(k + data.draw(st.integers(2, 4)) for k in reach))
+    fields: dict[str, Any] = {"dilation": dilation, "groups": groups, "padding": data.draw(st.integers(0, 1))}
+    if route == "one place, strides":
+        fields["stride"] = (2, 2)
+    conv: Any = weighted(data.draw, Conv2d, (2 * groups, inner, *kernel), x, **fields)
+    operators: list[Operator] = [conv]
+    if pool is not None:
+        operators = [replace(conv, y=Codes(0, 12, 5)) if pool.y else conv, pool]
+    program: Any = Program(tuple(operators), shape, x)
+    first, *behind = program.operators
+    prepared = kernels.Prepared.of(first, x, 2**24 - 1, "blas", *behind)
+    assert (prepared.window != (1, 1)) == (route in STACKED)
+    images = batch(data.draw, x, (*shape, 2))
+    wanted = [reference.run(program, images[..., n].tolist())[-1] for n in range(2)]
     for band in (kernels.BAND, 1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernels, "BAND", band)
             for product in ("integer", "blas"):
-                np.testing.assert_array_equal(run(program, images, product), wanted)
+                found = run(program, images, product)
+                assert [found[..., n].tolist() for n in range(2)] == wanted
 
 
 @settings(max_examples=15)
