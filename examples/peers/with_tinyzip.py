@@ -18,7 +18,7 @@ from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW
 from tinyzip.train.optim_fast import packed_optimizer
 from tinyzip.train.shards import Gradient, Shards, shard_size
-from tinyzip.train.state import private
+from tinyzip.train.state import private_copy
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
 
@@ -57,7 +57,7 @@ def gradient_of(
     model: Sequential, batch: Batch, workers: Workers, group: Callable[[str], str]
 ) -> tuple[Packed, Callable[[], Gradient]]:
     """Parameters, as `fit` keeps them, and how it computes their gradient."""
-    packed, params = private(model, group)
+    packed, params = private_copy(model, group)
     N = len(batch.labels)
     size = shard_size(model.parameter_count, N)
     own = model.with_params(params)

@@ -45,7 +45,7 @@ def pair():
 
 @settings(max_examples=20)
 @given(count=st.integers(1, 4), sizes=st.lists(st.integers(0, 9), min_size=1, max_size=3))
-def test_results_come_in_the_order_of_the_items_dealt_like_cards(count, sizes):
+def test_results_come_in_the_order_of_the_items_whoever_made_them(count, sizes):
     processes = Processes(pids, count)
     try:
         for size in sizes:

@@ -1,5 +1,6 @@
+"""Scratch memory is apart while it is taken, given back, and the same again."""
+
 import sys
-import threading
 import tracemalloc
 
 import numpy as np
@@ -7,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.machine import workers
-from tinyzip.machine.workers import Workers, thread_count
+from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import ALIGNMENT, Fresh, Workspace
 from tinyzip.nn import models
 
-USUAL = np.getbufsize()  # noted before any test has run
 DTYPES = st.sampled_from([np.float32, np.float64, np.uint8, np.bool_, np.int16])
 REQUESTS = st.lists(
     st.tuples(st.lists(st.integers(0, 9), max_size=3).map(tuple), DTYPES), min_size=1, max_size=9
@@ -119,92 +118,3 @@ def test_a_step_on_a_workspace_does_not_keep_it_alive_or_grow_it():
     workspace.reset()
     assert workspace.empty((1,), np.uint8).base.nbytes == memory.nbytes
     assert sys.getrefcount(memory) <= references + 1
-
-
-@given(st.integers(1, 4), st.integers(0, 9))
-def test_workers_give_every_item_its_own_result_in_order(threads, items):
-    with Workers(threads) as crew:
-        assert crew.map(lambda item, _: item**2, range(items)) == [item**2 for item in range(items)]
-
-
-def test_an_item_always_lands_on_the_same_workspace():
-    with Workers(3) as crew:
-        for _ in range(3):
-            assert crew.map(lambda _, workspace: workspace, range(7)) == [
-                crew.workspaces[k % 3] for k in range(7)
-            ]
-
-
-@pytest.mark.parametrize("failing", [0, 1, 5])
-def test_an_error_in_any_thread_comes_out_after_all_have_stopped(failing):
-    finished = []
-
-    def work(item, _):
-        if item == failing:
-            raise ArithmeticError(item)
-        finished.append(item)
-
-    with Workers(2) as crew:
-        with pytest.raises(ArithmeticError):
-            crew.map(work, range(6))
-        many = len(finished)
-        assert crew.map(lambda item, _: item, range(3)) == [0, 1, 2]
-        assert len(finished) == many
-
-
-def test_blas_is_held_to_one_thread_until_the_outermost_block_ends():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-
-    def found():
-        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
-
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        for _ in range(2):
-            with Workers(2) as crew:
-                with crew:
-                    assert found() == {1}
-                assert found() == {1}
-            assert found() == {2}
-
-
-def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 7}, raising=False)
-    assert (thread_count(None), thread_count(1), thread_count(12)) == (3, 1, 12)
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)))
-    assert thread_count(None) == 8
-    monkeypatch.delattr("os.sched_getaffinity")
-    monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert thread_count(None) == 1
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
-def test_a_number_of_threads_that_is_none_is_refused(threads):
-    with pytest.raises(ValueError, match="threads: found"):
-        Workers(threads)
-
-
-def test_the_buffer_size_is_what_it_was_even_after_an_error():
-    for threads in (1, 2):
-        with Workers(threads) as crew:
-            assert crew.map(lambda _, __: np.getbufsize(), range(4)) == [workers.BUFFER] * 4
-            assert np.getbufsize() == USUAL
-            with pytest.raises(ZeroDivisionError):
-                crew.map(lambda item, _: 1 / item, range(4))
-            assert np.getbufsize() == USUAL
-
-
-def test_an_error_waits_until_no_thread_uses_the_workspaces():
-    begun, done = threading.Event(), []
-
-    def work(item, _):
-        if item == 0:
-            begun.wait()
-            raise ZeroDivisionError
-        begun.set()
-        for i in range(10**5):
-            if i == 10**5 - 1:
-                done.append(item)
-
-    with Workers(2) as crew, pytest.raises(ZeroDivisionError):
-        crew.map(work, range(2))
-    assert done == [1]

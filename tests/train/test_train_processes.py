@@ -16,7 +16,7 @@ from tinyzip.machine.workers import Workers
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.shards import Shards
-from tinyzip.train.state import private
+from tinyzip.train.state import private_copy
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype
 def seen_by_copies():
     """A network whose parameters lie in shared memory."""
     model = network()
-    return model.with_params(private(model, lambda name: "all")[1])
+    return model.with_params(private_copy(model, lambda name: "all")[1])
 
 
 def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):

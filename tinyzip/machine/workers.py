@@ -33,7 +33,7 @@ from tinyzip.machine.processes import Processes
 from tinyzip.machine.workspace import Workspace
 
 BUFFER = 2048  # numbers, a quarter of NumPy's default
-MOST_THREADS = 8  # more shards than that rarely fit in a batch
+MOST_THREADS = 8  # a batch rarely has more shards
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -73,10 +73,9 @@ def small_buffer() -> Iterator[None]:
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
-    Used as a context manager; a block within its own block changes nothing. `map` deals items out like
-    cards: thread t gets items t, t + T, …. Which thread an item lands on never changes its result, so one
-    thread and two give the same bits. The threads start at the first use, sleep between uses, and end when
-    the object goes.
+    Used as a context manager; a block within its own block changes nothing. In `map`, thread t of T gets the
+    items t, t + T, …. Which thread works on an item never changes its result, so one thread and two give the
+    same bits. The threads start at the first use, sleep between uses, and end when the object goes.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -123,21 +122,21 @@ class Workers:
 
         The workspace is not reset here: the function does that, since it knows what it keeps.
         """
-        hand = list(items)
-        results: list[Any] = [None] * len(hand)
+        items = list(items)
+        results: list[Any] = [None] * len(items)
 
-        def deal(thread: int) -> None:
+        def work(thread: int) -> None:
             with small_buffer():
-                for i in range(thread, len(hand), self.threads):
-                    results[i] = function(hand[i], self.workspaces[thread])
+                for i in range(thread, len(items), self.threads):
+                    results[i] = function(items[i], self.workspaces[thread])
 
-        if self._pool is None or len(hand) < 2:
+        if self._pool is None or len(items) < 2:
             for thread in range(self.threads):
-                deal(thread)
+                work(thread)
             return results
-        others = [self._pool.submit(deal, thread) for thread in range(1, self.threads)]
+        others = [self._pool.submit(work, thread) for thread in range(1, self.threads)]
         try:
-            deal(0)
+            work(0)
         finally:
             for other in others:
                 other.exception()  # wait for all before raising: the workspaces are shared
@@ -174,8 +173,8 @@ class Workers:
     ) -> Processes[Item, Result] | None:
         """`processes` for who asks again: None at the first time, and where it is not safe.
 
-        key  names the function, which is the same as long as the key is, and keeps no notes; another key
-             ends the copies for the one before
+        key  stands for the function: as long as it is the same, so is the function. Another key ends the
+             copies for the one before
         """
         if not self.can_fork:
             return None

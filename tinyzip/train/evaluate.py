@@ -92,21 +92,21 @@ class Inference:
         parts = [images[shard] for shard in shards(len(images))]
         copies: Processes[Array, Array] | None = None
         if self._may_fork and len(parts) > 1:
-            copies = self._workers.copies("logits", self._logits_of_twin)
+            copies = self._workers.copies("logits", self._logits_of_shared)
         if copies is None:
             answers = self._workers.map(partial(logits_of_shard, self._model), parts)
         else:
-            for name, array in self._twin.params.items():  # as they are now
+            for name, array in self._shared.params.items():  # as they are now
                 np.copyto(array, self._model.params[name])
             answers = copies.map(parts)
         z: Array = np.concatenate(answers, axis=-1)
         return z
 
-    def _logits_of_twin(self, images: Array, workspace: Workspace) -> Array:
-        return logits_of_shard(self._twin, images, workspace)
+    def _logits_of_shared(self, images: Array, workspace: Workspace) -> Array:
+        return logits_of_shard(self._shared, images, workspace)
 
     @cached_property
-    def _twin(self) -> Model:
+    def _shared(self) -> Model:
         """The model on parameters in shared memory."""
         return self._model.with_params(
             {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}

@@ -50,7 +50,7 @@ class Recipe:
 class TrainingState(Generic[AnyModel]):
     """A model, and all that decides how it is trained on.
 
-    model    on a private copy of the parameters, which `step` changes in place
+    model    on a private copy of the parameters, which `advance` changes in place
     epoch    epochs that are complete
     step     steps done in the one that is not
     steps    steps of an epoch
@@ -67,7 +67,7 @@ class TrainingState(Generic[AnyModel]):
         workers: Workers,
     ) -> None:
         self._optimizer = packed_optimizer(recipe.optimizer)
-        self._packed, self._params = private(model, self._optimizer.group)
+        self._packed, self._params = private_copy(model, self._optimizer.group)
         self.model = model.with_params(self._params)
         self._recipe = recipe
         self._workers = workers
@@ -266,7 +266,7 @@ class TrainingState(Generic[AnyModel]):
         return params | {f"optimizer/{name}": array for name, array in self._memory.items()}
 
 
-def private(model: Model, group: Callable[[str], str]) -> tuple[Packed, dict[str, Array]]:
+def private_copy(model: Model, group: Callable[[str], str]) -> tuple[Packed, dict[str, Array]]:
     """A copy of a model's arrays in memory that copies of the process share, and the trained of them packed.
 
     group  which arrays lie in one vector, as in `Packed`
