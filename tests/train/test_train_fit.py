@@ -12,6 +12,7 @@ from tiny import IMAGES, LABELS, bytes_of, network, squared_error, train
 
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import evaluate, logits, predict, score
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.history import Bar, History
@@ -71,14 +72,14 @@ def test_running_statistics_follow_the_images():
 
 
 def test_evaluate_counts_what_predict_gets_wrong():
-    model = network()
+    model = network(np.float64)
     wrong = int((predict(model, IMAGES) != LABELS).sum())
     assert evaluate(model, IMAGES, LABELS) == evaluate(model, IMAGES, LABELS, threads=3) == wrong
-    z, _ = model.forward(IMAGES[:, None].transpose(1, 2, 3, 0) / np.float32(255))
+    z, _ = model.forward(to_input(IMAGES).astype(np.float64))
     with Workers(2) as workers:
-        assert score(model, IMAGES, LABELS, workers)[0] == pytest.approx(
-            cross_entropy(z, LABELS)[0], rel=1e-6
-        )
+        loss, errors = score(model, IMAGES, LABELS, workers)
+    assert errors == wrong
+    assert loss == pytest.approx(cross_entropy(z, LABELS)[0], rel=1e-12)  # 10³ terms, ε = 2e-16
 
 
 def test_callbacks_get_each_epoch_and_history_is_json():
