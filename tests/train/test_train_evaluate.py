@@ -53,10 +53,11 @@ def test_questions_of_one_size_allocate_memory_once():
 def test_any_model_is_asked_in_the_same_way_and_answers_as_its_forward(forks, make):
     """Weights, and a fake-quantized network's steps, are seen as they are at each question."""
     model = make()
-    x = to_input(ENOUGH).astype(next(iter(model.params.values())).dtype)
+    dtype = next(iter(model.params.values())).dtype
+    inputs = [to_input(ENOUGH[shard]).astype(dtype) for shard in shards(len(ENOUGH))]
     with Inference(model, 2) as inference:
         for question in range(3):
-            z = np.concatenate([model.forward(x[..., shard])[0] for shard in shards(len(ENOUGH))], axis=1)
+            z = np.concatenate([model.forward(x)[0] for x in inputs], axis=1)
             np.testing.assert_array_equal(inference.logits(ENOUGH), z)
             np.testing.assert_array_equal(logits(model, ENOUGH), z)
             np.testing.assert_array_equal(predict(model, ENOUGH), z.argmax(axis=0))

@@ -63,7 +63,7 @@ def fit(
     labels      (N,) whole numbers, each less than the model has outputs
     rng         decides order, augmentation and dropout
     epochs      passes over the images; the last batch of each has what is left over
-    optimizer   AdamW() when None
+    optimizer   any rule with `init` and `step` as in `Optimizer`; AdamW() when None
     schedule    progress in [0, 1] -> learning rate; one_cycle(4e-3) when None
     objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads
     augment     (images, Generator) -> images of the same shape, called likewise; may change those it

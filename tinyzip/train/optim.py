@@ -51,10 +51,13 @@ WEIGHTS = (".w",)  # how the names of weights end
 
 
 class Optimizer(Protocol):
-    """A rule that changes parameters in place. `fit` takes any."""
+    """A rule that changes parameters in place. `fit` takes any, also one of the caller's own."""
 
     def init(self, params: Mapping[str, Array]) -> State:
-        """What to remember before the first step, for the parameters that will get gradients."""
+        """What to remember before the first step, for the parameters that will get gradients.
+
+        float32, float64 or int64, and complete: later steps change values, but no names, shapes or dtypes.
+        """
         ...
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
