@@ -109,20 +109,20 @@ def plot_bits(rows: list[dict[str, Any]], path: Path) -> None:
         if row["model"] == "seed net":
             key = row["method"], row["weight_bits"], row["activation_bits"]
             points[key].append((row["errors"] - row["float_errors"], row["bytes"]))
-    figure, axes = plots.new_figure(1, 2, 12, 5)
+    figure, axes = plots.new_figure(1, 2, plots.WIDTH, 4.5)
     for method in dict.fromkeys(key[0] for key in points):
         at = [(w, *np.mean(found, axis=0)) for (m, w, a), found in points.items() if m == method and a == 8]
         bits, errors, size = (np.array(column) for column in zip(*sorted(at), strict=True))
-        style = "o" if "budget" in method else "o-"
-        axes[0, 0].plot(bits, errors, style, label=method)
-        axes[0, 1].plot(size, errors, style, label=method)
+        style = {"linestyle": ""} if "budget" in method else {}
+        axes[0, 0].plot(bits, errors, label=method, **style)
+        axes[0, 1].plot(size, errors, label=method, **style)
     axes[0, 0].set(xlabel="bits of the weights (activations: 8)", xticks=[1, 2, 3, 4, 8])
     axes[0, 1].set(xlabel="bytes of the packed program")
     for ax in axes.flat:
         ax.set(ylabel="errors above float, of the test images")
         ax.set_yscale("symlog", linthresh=10)
-        ax.set_ylim(bottom=-10)
+        ax.set_ylim(-10, max(10, 2 * ax.dataLim.y1))
         ax.axhline(0, color="black", linewidth=0.8)
         ax.grid(alpha=0.3)
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     plots.save(figure, path)

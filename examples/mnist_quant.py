@@ -77,6 +77,7 @@ def main(words: list[str] | None = None) -> None:
     print(f"\n{table}\n")
     (args.out / "table.txt").write_text(table + "\n", encoding="utf-8")
     if drawn:
+        plots.plot_pipeline([rows], args.out / "pipeline.png")
         plots.plot_learning(histories, args.out / "learning.png")
         w = models["student, distilled"].params["conv1.w"]
         plots.plot_filters(w, program.operators[0].w, args.out / "filters.png")

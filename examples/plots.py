@@ -1,14 +1,37 @@
-"""The pictures of the main job. matplotlib is optional: `available` says so, once, in one line."""
+"""The pictures of the main job, and the style that all pictures share.
+
+matplotlib is optional: `available` says so, once, in one line. The colours are those of Okabe & Ito (2008),
+which stay apart for eyes that do not tell red from green; a line also has a marker of its own.
+"""
 
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.train.history import History
+
+BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK = COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#000000",
+)
+MARKERS = "os^DvPX"
+WIDTH = 10  # inches: what a page is wide
+SHOWN, COLUMNS = 24, 8  # digits on which two models disagree
+STAGES = {  # rows of the main job's table: what is done to get there, and what one then has
+    "teacher": ("train", "teacher, float", BLUE),
+    "student, distilled": ("distill", "student, float", SKY),
+    "student, int8, integers only": ("quantize", "student, int8,\npacked in a file", GREEN),
+}
 
 
 def available(packages: Sequence[str] = ("matplotlib", "tqdm", "threadpoolctl")) -> bool:
@@ -28,6 +51,8 @@ def new_figure(rows: int, columns: int, width: float, height: float, **options: 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    cycle = pyplot.cycler(color=COLOURS, marker=list(MARKERS))
+    pyplot.rcParams.update({"axes.prop_cycle": cycle, "font.size": 11})
     return pyplot.subplots(
         rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
     )
@@ -42,10 +67,10 @@ def save(figure: Any, path: Path) -> None:
 
 def plot_learning(histories: Mapping[str, History], path: Path) -> None:
     """Training loss and validation errors of each epoch, a line for each model."""
-    figure, axes = new_figure(1, 2, 10, 4)
+    figure, axes = new_figure(1, 2, WIDTH, 4)
     for name, history in histories.items():
-        axes[0, 0].plot(history.epoch, history.loss, marker="o", label=name)
-        axes[0, 1].plot(history.epoch, history.validation_errors, marker="o", label=name)
+        axes[0, 0].plot(history.epoch, history.loss, label=name)
+        axes[0, 1].plot(history.epoch, history.validation_errors, label=name)
     axes[0, 0].set(xlabel="epoch", ylabel="training loss (each on its own objective)", yscale="log")
     axes[0, 1].set(xlabel="epoch", ylabel="errors on the validation images")
     axes[0, 1].legend()
@@ -61,15 +86,14 @@ def plot_filters(w: NDArray[Any], codes: NDArray[Any], path: Path) -> None:
     w, codes  (F, C, kh, kw); the first input channel is shown
     """
     F = len(w)
-    figure, axes = new_figure(2, F, 1.3 * F, 3.4)
+    figure, axes = new_figure(2, F, WIDTH, 2 * WIDTH / F + 0.8)
     for f in range(F):
         for row, values, form in ((0, w, "{:+.2f}"), (1, codes, "{:+d}")):
             picture = values[f, 0]
             most = max(abs(picture.min()), abs(picture.max()), 1e-9)
             axes[row, f].imshow(picture, cmap="RdBu", vmin=-most, vmax=most)
             axes[row, f].set(xticks=[], yticks=[])
-            span = f"{form.format(picture.min())} … {form.format(picture.max())}"
-            axes[row, f].set_xlabel(span, fontsize=7)
+            axes[row, f].set_xlabel(f"{form.format(picture.min())} … {form.format(picture.max())}")
     axes[0, 0].set_ylabel("float")
     axes[1, 0].set_ylabel("int8 codes")
     save(figure, path)
@@ -82,17 +106,62 @@ def plot_disagreements(
 
     images  (N, H, W), or (N, C, H, W): in colour where C = 3, else the first channel
     labels, first, second  (N,) classes
+
+    As few rows as hold them, of equal length but for the last, so that no column stays empty.
     """
     where = np.flatnonzero(first != second)
-    shown = where[:24]
-    rows = max(1, -(-len(shown) // 8))
-    figure, axes = new_figure(rows, 8, 10, 1.75 * rows + 0.5)
+    shown = where[:SHOWN]
+    rows = -(-len(shown) // COLUMNS)
+    columns = -(-len(shown) // max(rows, 1))
+    side = min(WIDTH / max(columns, 1), WIDTH / 4)
+    height = (side + 0.41) * rows + 0.27  # two lines of title over each row, one line over all
+    figure, axes = new_figure(max(rows, 1), max(columns, 1), max(side * columns, WIDTH / 2), max(height, 0.5))
     for ax in axes.flat:
         ax.axis("off")
     for ax, i in zip(axes.flat, shown, strict=False):
         picture = images[i] if images.ndim == 3 else np.moveaxis(images[i], 0, -1)
         colours = picture.ndim == 3 and picture.shape[-1] == 3
         ax.imshow(picture if colours or picture.ndim == 2 else picture[..., 0], cmap="gray_r")
-        ax.set_title(f"is {labels[i]}\nfloat {first[i]}, int8 {second[i]}", fontsize=8)
+        ax.set_title(f"is {labels[i]}\nfloat {first[i]}, int8 {second[i]}", fontsize=10)
     figure.suptitle(f"{len(where)} of {len(images):,} test images: float and int8 disagree")
     save(figure, path)
+
+
+def plot_pipeline(runs: Sequence[Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """From images to a class: a square for each stage, its area the bytes, below it the errors.
+
+    runs  the rows of the main job's table, of one seed or of several: then means, errors with deviations
+    """
+    stages = [[row for rows in runs for row in rows if row["model"] == name] for name in STAGES]
+    size = [mean(row["bytes"] for row in rows) for rows in stages]
+    figure, axes = new_figure(1, 1, WIDTH, 2.7)
+    ax = axes[0, 0]
+    arrow = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 1.5, "mutation_scale": 18}
+    gap, x = 0.75, 0.0
+    ax.text(x, 0, "images ", ha="right", va="center")
+    for rows, amount, (step, result, color) in zip(stages, size, STAGES.values(), strict=True):
+        side = (amount / size[0]) ** 0.5
+        ax.annotate("", (x + gap, 0), (x, 0), arrowprops=arrow)
+        ax.text(x + gap / 2, 0.05, step, ha="center")
+        x += gap
+        ax.add_patch(figure_square(x, side, color))
+        errors = [row["errors"] for row in rows]
+        spread = f" ± {stdev(errors):.1f}" if len(errors) > 1 else ""
+        smaller = f"\n({size[0] / amount:.1f}× smaller)" if amount < size[0] else ""
+        ax.text(x + side / 2, side / 2 + 0.04, f"{amount:,.0f} bytes{smaller}", ha="center", weight="bold")
+        text = f"{result}\n{mean(errors):.3g}{spread} errors"
+        ax.text(x + side / 2, -side / 2 - 0.04, text, ha="center", va="top")
+        x += side
+    ax.annotate("", (x + gap, 0), (x, 0), arrowprops=arrow)
+    ax.text(x + gap / 2, 0.05, "run", ha="center")
+    ax.text(x + gap, 0, " class", va="center")
+    ax.set(xlim=(-0.4, x + gap + 0.3), ylim=(-0.78, 0.62), aspect="equal")
+    ax.axis("off")
+    save(figure, path)
+
+
+def figure_square(x: float, side: float, color: str) -> Any:
+    """A square that starts at x and is centred on the line y = 0."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x, -side / 2), side, side, color=color)

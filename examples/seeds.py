@@ -2,7 +2,7 @@
 
 Runs the main job, `mnist_quant.py`, once for each seed 0, 1, 2, … and prints of each model the mean and
 the standard deviation of its errors. A difference between two rows that is smaller than these deviations
-says nothing.
+says nothing. The picture of the pipeline is drawn again, from the means.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import mnist_quant
+import plots
 
 from tinyzip.base.table import aligned
 
@@ -45,6 +46,8 @@ def main() -> None:
         )
     print(f"\n{aligned(lines, words=(0, 5))}")
     print(f"\n{len(runs)} seeds, {mean(run['seconds'] for run in runs):.0f} seconds a seed")
+    if plots.available(("matplotlib",)):
+        plots.plot_pipeline([run["rows"] for run in runs], args.out / "pipeline.png")
     if args.json:
         args.json.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
 

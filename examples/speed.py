@@ -3,7 +3,8 @@
     python examples/speed.py                      the network of the main example: four or five minutes
     python examples/speed.py --quick              the same with less patience: a minute or two, more noise
     python examples/speed.py --all                other networks too: seven minutes
-    python examples/speed.py --json speed.json --out figures
+    python examples/speed.py --json speed.json    and keep the speeds
+    python examples/speed.py --from speed.json --out figures      draw what was kept: speed.png
 
 One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)
 gets the same weights in its own format, and has to give the same answers before its time counts. Then all
@@ -26,7 +27,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from peers import Batch, Entry, with_tinyzip
+import plots
+from peers import Batch, Entry, chart, with_tinyzip
 from peers.clock import Effort, Speed, measure
 from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
 
@@ -38,10 +40,13 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
 
+Record = dict[str, Any]
+
 ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
 BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
-VARIANTS = ("default", "channels-last", "integer", "blas", "qdq", "qoperator")  # what --json records
+VARIANTS = ("default", "channels-last", "integer", "blas", "qdq", "qoperator", "qoperator uint8")  # in --json
+NETWORK = "seed_net"
 
 
 def load(names: Iterable[str]) -> list[ModuleType]:
@@ -64,9 +69,10 @@ def draw(N: int, shape: tuple[int, ...] = models.MNIST) -> Batch:
 
 
 def program_of(model: Sequential, bits: int) -> Program:
-    """Weights and activations of so many bits; images stay bytes."""
+    """Weights and activations of so many bits; images stay bytes. Sums are rounded once, as the others do."""
     activations = {"input": 8} | {block.name: bits for block in blocks_of(model)}
-    return lower(model, calibrate(model, draw(512).images, weights=bits, activations=activations))
+    grids = calibrate(model, draw(512).images, weights=bits, activations=activations)
+    return lower(model, grids, rounding="single")
 
 
 def called(speed: Entry | Speed) -> str:
@@ -121,9 +127,10 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
         print(indent(aligned(rows), "  "))
 
 
-def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
+def others(engines: Sequence[ModuleType], effort: Effort) -> tuple[list[Ratio], list[Record]]:
     """Training and float forward of other networks, beside torch."""
     ratios: list[Ratio] = []
+    records: list[Record] = []
     for name, N in OTHERS.items():
         model, batch = getattr(models, name)(), draw(N)
         entries = [entry for engine in engines for entry in engine.entries(model, None)]
@@ -147,57 +154,24 @@ def other_ratios(engines: Sequence[ModuleType], effort: Effort) -> list[Ratio]:
                     for threads in THREADS
                 ]
                 ratios.append((f"{name}: {text} ÷ bare products", row))
-    return ratios
+        records += recorded(name, speeds)
+    return ratios, records
 
 
-def chart(speeds: Sequence[Speed], folder: Path) -> None:
-    """speed.png: a panel for each work and number of threads, a group of bars a batch."""
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        sys.exit("--out needs matplotlib: pip install matplotlib")
-    folder.mkdir(parents=True, exist_ok=True)
-    figure, panels = pyplot.subplots(len(BATCHES), len(THREADS), figsize=(11, 11), layout="constrained")
-    names = list(dict.fromkeys(called(speed) for speed in speeds))
-    for row, work in zip(panels, BATCHES, strict=True):
-        for panel, threads in zip(row, THREADS, strict=True):
-            here = [s for s in speeds if s.work == work and s.threads == threads]
-            present = [name for name in names if any(called(s) == name for s in here)]
-            for i, name in enumerate(present):
-                mine = [s for s in here if called(s) == name]
-                x = np.arange(len(mine)) + 0.8 * (i - (len(present) - 1) / 2) / len(present)
-                y = np.array([s.images_per_s for s in mine])
-                spread = [y - [s.lowest for s in mine], [s.highest for s in mine] - y]
-                color = f"C{names.index(name)}"
-                panel.bar(x, y, 0.8 / len(present), yerr=spread, color=color)
-            panel.set_xticks(range(len(BATCHES[work])), [f"batch {batch}" for batch in BATCHES[work]])
-            panel.set_title(f"{work}, {threads} thread{'s' if threads > 1 else ''}")
-            panel.set_ylabel("images/s")
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=f"C{i}") for i in range(len(names))]
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
-    figure.savefig(folder / "speed.png", dpi=120)
-    print(f"\nwritten: {folder / 'speed.png'}")
+def recorded(network: str, speeds: Iterable[Speed]) -> list[Record]:
+    """What --json keeps of the speeds of a network."""
+    return [
+        {"network": network, **asdict(speed)}
+        for speed in speeds
+        if speed.engine in ENGINES and speed.variant in VARIANTS
+    ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="shorter and fewer measurements")
-    parser.add_argument(
-        "--all", action="store_true", help="other networks too: LeNet-5, VGG, separable, wide MLP"
-    )
-    parser.add_argument(
-        "--only", nargs="+", choices=ENGINES, default=ENGINES, metavar="ENGINE", help=", ".join(ENGINES)
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the speeds as a list of records")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="save a bar chart")
-    options = parser.parse_args(arguments)
-    effort = Effort(3, 0.03) if options.quick else Effort(7, 0.18)
-
+def compare(names: Iterable[str], effort: Effort, other_networks: bool) -> list[Record]:
+    """Measure, print, and give what --json keeps."""
     print("Engines")
-    engines = load(options.only)
-    model = models.seed_net()
+    engines = load(names)
+    model = getattr(models, NETWORK)()
     program = program_of(model, 8)
     entries = [entry for engine in engines for entry in engine.entries(model, program)]
     print("\nDo they compute the same? (the first of each kind is the reference)")
@@ -225,8 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         effort,
     )
     ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), BATCHES["integer"][1:], yardsticks)
-    if options.all:
-        ratios += other_ratios(engines, effort)
+    records = recorded(NETWORK, speeds)
+    if other_networks:
+        more_ratios, more_records = others(engines, effort)
+        ratios, records = ratios + more_ratios, records + more_records
 
     measured = [
         [text, *("" if np.isnan(ratio) else f"{ratio:.2f}×" for ratio in row)]
@@ -234,12 +210,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not np.isnan(row).all()
     ]
     print(f"\n{aligned([['Ratios', '1 thread', '2 threads'], *measured])}")
+    return records
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter and fewer measurements")
+    parser.add_argument(
+        "--all", action="store_true", help="other networks too: LeNet-5, VGG, separable, wide MLP"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=ENGINES, default=ENGINES, metavar="ENGINE", help=", ".join(ENGINES)
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the speeds as a list of records")
+    parser.add_argument("--from", type=Path, metavar="FILE", dest="kept", help="measure nothing: draw these")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="draw speed.png")
+    options = parser.parse_args(arguments)
+    if options.kept:
+        records = chart.read(options.kept)
+    else:
+        records = compare(options.only, Effort(3, 0.03) if options.quick else Effort(7, 0.18), options.all)
     if options.json:
-        records = [asdict(speed) for speed in speeds if speed.variant in VARIANTS]
-        options.json.write_text(json.dumps(records, indent=1))
-    if options.out:
-        chart(speeds, options.out)
+        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    if options.out and plots.available(("matplotlib",)):
+        options.out.mkdir(parents=True, exist_ok=True)
+        chart.draw(records, options.out / "speed.png")
+        print(f"\nwritten: {options.out / 'speed.png'}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f"speed: {error}")

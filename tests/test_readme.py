@@ -1,30 +1,109 @@
-"""The README's code runs as it stands, and prints what stands below it."""
+"""The front page is short and true: its code runs, its links lead somewhere, its commands exist."""
 
+import os
 import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+import tinyzip
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md"))]
+FRONT = PAGES[0].read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LINK = re.compile(r"!?\[[^\]]+\]\(([^)]+)\)")
+ROOMS = sorted(init.parent.name for init in (ROOT / "tinyzip").glob("*/__init__.py"))
 
 
-def test_there_is_a_tour_and_a_program_by_hand() -> None:
-    assert len(BLOCKS) == 2
+@cache
+def printed_by(*command: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def test_the_tour_runs_and_prints_as_many_lines(
+def test_the_front_page_has_at_most_200_lines() -> None:
+    assert len(FRONT.splitlines()) <= 200
+
+
+def test_the_library_in_ten_lines_runs_and_prints_lines_that_begin_as_those_below_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(README.parent)
-    code, printed = BLOCKS[0]
-    exec(code, {})
-    found, needed = capsys.readouterr().out.splitlines(), printed.splitlines()
-    assert [line.split(":")[0] for line in found] == [line.split(":")[0] for line in needed]
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", FRONT, re.DOTALL)
+    assert "quantize(" in blocks[0][0]
+    assert len([line for line in blocks[0][0].splitlines() if line]) == 10
+    names: dict[str, object] = {}
+    for code, below in blocks:
+        exec(code, names)
+        found, needed = (
+            [re.sub(r"[\d.,]+", "0", line).split()[0] for line in text.splitlines()]
+            for text in (capsys.readouterr().out, below)
+        )
+        assert found == needed
+    assert FRONT.count("```python") == len(blocks)
 
 
-def test_the_program_by_hand_prints_exactly_what_stands_below_it(capsys: pytest.CaptureFixture[str]) -> None:
-    code, printed = BLOCKS[1]
-    exec(code, {})
-    found = capsys.readouterr().out
-    assert [line.rstrip() for line in found.splitlines()] == [line.rstrip() for line in printed.splitlines()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in LINK.findall(text):
+        assert target.startswith(("https:", "#")) or (page.parent / target).exists(), target
+
+
+def test_every_command_exists_with_its_options() -> None:
+    scripts = re.findall(r"(examples/\w+\.py)([^`\n]*)", FRONT)
+    assert len(scripts) > 4
+    for script, words in scripts:
+        for option in re.findall(r"--\w[\w-]*", words):
+            assert option in printed_by(script, "--help"), f"{script} {option}"
+        assert (ROOT / script).exists()
+    for command in re.findall(r"-m tinyzip (\w+)", FRONT):
+        assert command in printed_by("-m", "tinyzip", "--help")
+    extras = {extra for names in re.findall(r"'\.\[(.+?)\]'", FRONT) for extra in names.split(",")}
+    assert extras <= PROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_every_file_in_the_reading_order_exists_and_no_room_is_left_out() -> None:
+    table = FRONT.partition("| read |")[2].partition("## ")[0]
+    names = re.findall(r"`([\w./]+)`", "".join(re.findall(r"^\|(.*?)\|", table, re.MULTILINE)))
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "tinyzip" / name).exists(), name
+    assert sorted({name.split("/")[0] for name in names} - {"tests"}) == ROOMS
+
+
+def test_the_package_names_its_rooms_and_files_as_they_are() -> None:
+    text = tinyzip.__doc__ or ""
+    for name in re.findall(r"\w+(?:/\w+)*(?:\.py|/)", text):
+        assert (ROOT / "tinyzip" / name).exists(), name
+    for room in ROOMS:
+        assert f"{room}/" in text, room
+
+
+def test_a_package_index_is_given_no_picture_and_no_link_that_it_cannot_show() -> None:
+    """It serves no files of the package, so all that is left are absolute addresses."""
+    hook = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert hook["fragments"] == [{"path": "README.md"}]
+    shown = FRONT
+    for step in hook["substitutions"]:
+        shown = re.sub(step["pattern"], step["replacement"], shown)
+    targets = LINK.findall(FRONT)
+    assert targets
+    assert all(target.startswith(("https:", "#")) for target in LINK.findall(shown))
+    assert all(target in shown for target in targets)
+    code = r"```.*?```"
+    assert re.findall(code, shown, re.DOTALL) == re.findall(code, FRONT, re.DOTALL)
+
+
+def test_the_program_by_hand_prints_exactly_what_it_says() -> None:
+    script = ROOT / "examples" / "by_hand.py"
+    below = re.search(r"prints\n\n(.*?)\n\n", script.read_text(encoding="utf-8"), re.DOTALL)
+    assert below
+    needed = [line.removeprefix("    ").rstrip() for line in below[1].splitlines()]
+    assert [line.rstrip() for line in printed_by(str(script)).splitlines()] == needed

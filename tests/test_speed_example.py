@@ -53,6 +53,27 @@ def test_the_entries_answers_are_compared_before_their_speeds(quick) -> None:
     assert "codes differ" not in after
 
 
+@pytest.mark.needs("matplotlib")
+def test_kept_speeds_are_drawn_without_measuring(quick, tmp_path: Path) -> None:
+    kept = tmp_path / "speed.json"
+    own = json.loads(quick[1].read_text())
+    level = {"lowest": 1.0, "highest": 1.0, "images_per_s": 1.0}
+    records = [record | level | {"engine": engine} for record in own for engine in ("tinyzip", "torch")]
+    kept.write_text(json.dumps(records))
+    result = run("--from", str(kept), "--out", str(tmp_path / "figures"))
+    assert result.returncode == 0 and "Ratios" not in result.stdout
+    assert (tmp_path / "figures" / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '[{"engine": "tinyzip"}]'])
+def test_a_file_without_speeds_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    kept = tmp_path / "speed.json"
+    kept.write_text(text)
+    result = run("--from", str(kept), "--out", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith("speed: ") and result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments", [["--only", "tensorflow"], ["--json"], ["--fast"]])
 def test_arguments_that_mean_nothing_are_refused(arguments: list[str]) -> None:
     result = run(*arguments)
