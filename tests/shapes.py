@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 SEEDS = st.integers(0, 2**32 - 1)
-STRIDES = st.integers(1, 5)
+STRIDE = st.just((1, 1)) | st.tuples(st.integers(1, 5), st.integers(1, 5))  # routes ask for the first
+GROUPS = st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 2), (2, 1), (3, 1)])  # groups, channels of each
+DEPTHWISE = st.sampled_from([(2, 1), (3, 1)])
 
 
 def normal(seed, *shape, dtype=np.float64):
@@ -24,10 +26,10 @@ def distinct(seed, *shape, dtype=np.float64):
 
 
 @st.composite
-def windows(draw, pooling=False, largest=7, strides=STRIDES):
+def windows(draw, pooling=False, largest=7, stride=STRIDE):
     """(H, W), kernel, stride, uneven padding: with rests, and with strides beyond the kernel."""
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
-    stride = draw(st.tuples(strides, strides))
+    stride = draw(stride)
     ends = [st.integers(0, min(k - 1, 3) if pooling else 3) for k in kernel]
     padding = tuple(draw(st.tuples(end, end)) for end in ends)
     size = tuple(
@@ -38,10 +40,13 @@ def windows(draw, pooling=False, largest=7, strides=STRIDES):
 
 
 @st.composite
-def convolutions(draw, strides=STRIDES):
-    """(x shape, w shape, stride, padding, groups), from one group to depthwise with a multiplier."""
-    size, kernel, stride, padding = draw(windows(largest=5, strides=strides))
-    groups, inner = draw(st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 2), (2, 1), (3, 1)]))
+def convolutions(draw, stride=STRIDE, groups=GROUPS, pooling=False):
+    """(x shape, w shape, stride, padding, groups), from one group to depthwise with a multiplier.
+
+    pooling  with a padding smaller than the kernel
+    """
+    size, kernel, stride, padding = draw(windows(pooling, 5, stride))
+    groups, inner = draw(groups)
     maps = draw(st.integers(1, 2))
     N = draw(st.integers(1, 3))
     x_shape = (groups * inner, *size, N)

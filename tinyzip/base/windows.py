@@ -157,13 +157,10 @@ def col2im(patches: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any])
     if patches.size != shape[0] * shape[1]:
         refuse("col2im: patches", f"shape {patches.shape}", f"{shape}")
     parts = patches.reshape(C, kernel[0], kernel[1], OH, OW, N)
-    (kh, kw), (sh, sw), (c, h, w, n) = kernel, stride, out.strides
-    # Elements of a window less than a step apart never fall on one pixel: add a step's worth at once.
-    for i in range(0, kh, sh):
-        for j in range(0, kw, sw):
-            part = parts[:, i : i + sh, j : j + sw]
-            there = strided(out, part.shape, (c, h, w, sh * h, sw * w, n), i, j)
-            there += part
+    (kh, kw), (sh, sw) = kernel, stride
+    for i in range(kh):
+        for j in range(kw):
+            out[:, i : i + sh * OH : sh, j : j + sw * OW : sw] += parts[:, i, j]
 
 
 def _outputs(x: NDArray[Any], kernel: Pair, stride: Pair, argument: str, dilation: Pair = (1, 1)) -> Pair:

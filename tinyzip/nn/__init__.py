@@ -1,8 +1,12 @@
 """The float world: a network and its gradients.
 
-    ops/                     the mathematics, forward and backward side by side, as pure functions
+The mathematics comes first, as one would write it on a blackboard; then the same with names and sizes; then
+how it is made fast, each acceleration in a file of its own and proved equal to the blackboard. Whoever wants
+to know what a network computes can leave `fast` out.
+
+    ops/                     each operation and its backward, in NumPy and nothing else
     layer.py, layers.py      the same with names and sizes
-    fuse.py                  convolution, ReLU and pooling in one step, where that is faster
+    fast/                    what runs: one law a file, and on one screen the choice among them
     sequential.py            a network: layers and one flat dict of arrays
     losses.py                what is minimised
     models.py                the networks that examples and tests name

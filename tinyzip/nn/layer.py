@@ -19,41 +19,38 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_lengths
+from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 
 Arrays = dict[str, Array]
-Output = tuple[Array, Any]  # y, cache
-Gradients = tuple[Array | None, Arrays]  # dx, dp
 
 
 class Layer(Protocol):
-    """One function of a network. Layers without arrays take the three defaults."""
+    """One function of a network. Layers without arrays take the defaults below `backward`."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one example after the layer, (C, H, W) or (C,); refuses one that does not fit."""
         ...
 
     def forward(
-        self,
-        p: Arrays,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
-    ) -> Output:
+        self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Any]:
         """y, and the cache for `backward`. train and rng matter to BatchNorm and Dropout only."""
         ...
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> Gradients:
-        """dx (None if not needed and costly), and the gradients of the layer's arrays by name."""
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> tuple[Array, Arrays]:
+        """dx, and the gradients of the layer's arrays by name."""
         ...
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """The layer's arrays: their names and shapes."""
+        return {}
+
+    def running(self) -> tuple[str, ...]:
+        """The arrays that get no gradient, but follow `statistics`."""
+        return ()
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        """What the arrays of `running` become by a training forward, as new arrays; {} by any other."""
         return {}
 
     def initialize(self, rng: np.random.Generator, dtype: Any = np.float32) -> Arrays:

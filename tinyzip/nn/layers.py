@@ -1,7 +1,7 @@
 """The layers: `tinyzip.nn.ops` with names, and with the check that sizes fit.
 
-Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, and `ops` for the
-mathematics.
+Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, `ops` for the mathematics,
+and `fast` for how a network runs the same.
 """
 
 import math
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import is_number, refuse
-from tinyzip.base.windows import padding_of, pair, window_count
-from tinyzip.machine.workspace import Workspace
+from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import ops
-from tinyzip.nn.layer import Arrays, Gradients, Layer, Output, check_image, check_sizes
-from tinyzip.nn.ops import FRESH
-from tinyzip.nn.ops.checks import Array, Shape, check_lengths
-from tinyzip.nn.ops.patches import check_groups
-from tinyzip.nn.ops.pool import pool_windows
+from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
+from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
+from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
+
+Output = tuple[Array, Any]  # y, cache
+Gradients = tuple[Array, Arrays]  # dx, dp
 
 __all__ = [
     "AvgPool2d",
@@ -58,21 +58,21 @@ class Conv2d(Layer):
         return w | ({"b": (self.F,)} if self.bias else {})
 
     def output_shape(self, shape: Shape) -> Shape:
+        return self.F, *self.geometry(shape).outputs
+
+    def geometry(self, shape: Shape) -> Geometry:
+        """Where the windows over an image of shape (C, H, W) lie."""
         check_image(shape, "Conv2d", self.C)
-        return self.F, *window_count((shape[1], shape[2]), self.kernel, self.stride, self.padding, "Conv2d")
+        return geometry_of(shape, self.kernel, self.stride, self.padding, "Conv2d")
 
     def multiplications(self, shape: Shape) -> int:
         return math.prod(self.output_shape(shape)) * math.prod(self.parameter_shapes()["w"][1:])
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        at = self.stride, self.padding, self.groups
-        return ops.conv2d(x, p["w"], p.get("b"), *at, workspace), x
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return ops.conv2d(x, p["w"], p.get("b"), self.stride, self.padding, self.groups), x
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> Gradients:
-        at = self.stride, self.padding, self.groups
-        dx, dw, db = ops.conv2d_backward(dy, cache, p["w"], *at, workspace, need_dx)
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        dx, dw, db = ops.conv2d_backward(dy, cache, p["w"], self.stride, self.padding, self.groups)
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
@@ -98,13 +98,11 @@ class Linear(Layer):
     def multiplications(self, shape: Shape) -> int:
         return self.C * self.F
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        return ops.linear(x, p["w"], p.get("b"), workspace), x
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return ops.linear(x, p["w"], p.get("b")), x
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> Gradients:
-        dx, dw, db = ops.linear_backward(dy, cache, p["w"], workspace, need_dx)
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        dx, dw, db = ops.linear_backward(dy, cache, p["w"])
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
@@ -115,14 +113,12 @@ class ReLU(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return check_lengths(shape, "ReLU: an example's shape")
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        y = ops.relu(x, workspace)
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        y = ops.relu(x)
         return y, y
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
-        return ops.relu_backward(dy, cache, workspace), {}
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.relu_backward(dy, cache), {}
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ class Flatten(Layer):
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         return ops.flatten(x), x.shape
 
-    def backward(self, p: Arrays, dy: Array, cache: Any, **_: Any) -> Gradients:
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
         return ops.flatten_backward(dy, cache), {}
 
 
@@ -155,47 +151,37 @@ class Pool(Layer):
         object.__setattr__(self, "padding", padding_of(self.padding, f"{name}: padding"))
 
     def output_shape(self, shape: Shape) -> Shape:
+        return shape[0], *self.geometry(shape).outputs
+
+    def geometry(self, shape: Shape) -> Geometry:
+        """Where the windows over an image of shape (C, H, W) lie."""
         name = type(self).__name__
         check_image(shape, name)
-        return shape[0], *pool_windows(shape, self.kernel, self.stride, self.padding, name)[4]
+        return pool_geometry(shape, self.kernel, self.stride, self.padding, name)
 
 
 @dataclass(frozen=True)
 class MaxPool2d(Pool):
     """The largest value of each window: `ops.max_pool2d`."""
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
-    ) -> Output:
-        """The winners, which only backward needs, are kept when training and else found there."""
-        at = self.kernel, self.stride, self.padding
-        if not train:
-            return ops.max_pool2d_values(x, *at, workspace), (x, None)
-        y, arg = ops.max_pool2d(x, *at, workspace)
-        return y, (x, arg)
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        y, arg = ops.max_pool2d(x, self.kernel, self.stride, self.padding)
+        return y, (arg, x.shape)
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
-        at = self.kernel, self.stride, self.padding
-        x, arg = cache
-        if arg is None:
-            arg = ops.max_pool2d(x, *at, workspace)[1]
-        return ops.max_pool2d_backward(dy, arg, x.shape, *at, workspace), {}
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        arg, shape = cache
+        return ops.max_pool2d_backward(dy, arg, shape, self.kernel, self.stride, self.padding), {}
 
 
 @dataclass(frozen=True)
 class AvgPool2d(Pool):
     """The average of each window, padding not counted: `ops.avg_pool2d`."""
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        return ops.avg_pool2d(x, self.kernel, self.stride, self.padding, workspace), x.shape
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return ops.avg_pool2d(x, self.kernel, self.stride, self.padding), x.shape
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
-        at = self.kernel, self.stride, self.padding
-        return ops.avg_pool2d_backward(dy, cache, *at, workspace), {}
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.avg_pool2d_backward(dy, cache, self.kernel, self.stride, self.padding), {}
 
 
 @dataclass(frozen=True)
@@ -206,28 +192,24 @@ class GlobalAvgPool(Layer):
         check_image(shape, "GlobalAvgPool")
         return shape[0], 1, 1
 
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> Output:
-        return ops.global_avg_pool(x, workspace), x.shape
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return ops.global_avg_pool(x), x.shape
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
-        return ops.global_avg_pool_backward(dy, cache, workspace), {}
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.global_avg_pool_backward(dy, cache), {}
 
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
     """Batch normalisation of C channels or features. Arrays: gamma, beta; mean, var without gradient.
 
-    In training it uses the batch's statistics and hands them back in its cache; whoever trains blends
-    them into the kept ones, kept ← (1 − momentum)·kept + momentum·batch. Otherwise it uses the kept.
+    In training it uses the batch's statistics, and whoever trains keeps a running average of them
+    (`statistics`). Otherwise it uses the kept.
     """
 
     C: int
     eps: float = 1e-5
     momentum: float = 0.1
-
-    STATISTICS = ("mean", "var")
 
     def __post_init__(self) -> None:
         check_sizes("BatchNorm", C=self.C)
@@ -237,7 +219,10 @@ class BatchNorm(Layer):
             refuse("BatchNorm: momentum", self.momentum, "above 0 and at most 1")
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        return dict.fromkeys(("gamma", "beta", *self.STATISTICS), (self.C,))
+        return dict.fromkeys(("gamma", "beta", *self.running()), (self.C,))
+
+    def running(self) -> tuple[str, ...]:
+        return "mean", "var"
 
     def initialize(self, rng: np.random.Generator, dtype: Any = np.float32) -> Arrays:
         first = {"gamma": 1, "beta": 0, "mean": 0, "var": 1}
@@ -249,23 +234,25 @@ class BatchNorm(Layer):
             refuse("BatchNorm", f"an example of shape {shape}", f"({self.C},) or ({self.C}, H, W)")
         return shape
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, workspace: Workspace = FRESH, **_: Any
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool = False, **_: Any) -> Output:
         if train:
-            return ops.batch_norm_train(x, p["gamma"], p["beta"], self.eps, workspace)
-        return ops.batch_norm(x, **p, eps=self.eps, workspace=workspace), x
+            return ops.batch_norm_train(x, p["gamma"], p["beta"], self.eps)
+        return ops.batch_norm(x, **p, eps=self.eps), x
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
         if isinstance(cache, ops.BatchNormCache):
-            dx, dgamma, dbeta = ops.batch_norm_backward(dy, cache, workspace)
+            dx, dgamma, dbeta = ops.batch_norm_backward(dy, cache)
         else:
-            dx, dgamma, dbeta = ops.batch_norm_inference_backward(
-                dy, cache, p["gamma"], p["mean"], p["var"], self.eps, workspace
-            )
+            kept = p["gamma"], p["mean"], p["var"]
+            dx, dgamma, dbeta = ops.batch_norm_inference_backward(dy, cache, *kept, self.eps)
         return dx, {"gamma": dgamma, "beta": dbeta}
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        """kept ← (1 − momentum)·kept + momentum·batch, (C,) each, after a training forward."""
+        if not isinstance(cache, ops.BatchNormCache):
+            return {}
+        batch = {"mean": cache.mean, "var": cache.var}
+        return {name: (1 - self.momentum) * p[name] + self.momentum * batch[name] for name in batch}
 
 
 @dataclass(frozen=True)
@@ -282,19 +269,11 @@ class Dropout(Layer):
         return check_lengths(shape, "Dropout: an example's shape")
 
     def forward(
-        self,
-        p: Arrays,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
+        self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
     ) -> Output:
         if not train or rng is None:
             return x, None
-        return ops.dropout(x, self.rate, rng, workspace)
+        return ops.dropout(x, self.rate, rng)
 
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
-    ) -> Gradients:
-        return dy if cache is None else ops.dropout_backward(dy, cache, workspace), {}
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return dy if cache is None else ops.dropout_backward(dy, cache), {}

@@ -10,7 +10,7 @@ other arrays. Backward is the chain rule, layer by layer from the end; the gradi
 themselves is not computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -19,12 +19,11 @@ import numpy as np
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.fuse import RectifiedCache, fuse
+from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.fast import choose
+from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.layer import Arrays, Layer
-from tinyzip.nn.layers import BatchNorm
-from tinyzip.nn.ops import BatchNormCache
-from tinyzip.nn.ops.checks import FRESH, Array, Shape, check_activations, check_array, check_lengths
+from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,9 @@ class Sequential:
 
     def with_params(self, params: Arrays) -> Self:
         """The same network on other arrays, which are not copied; refuses other keys or shapes."""
-        return type(self)(self.layers, params, self.shape)
+        network = type(self)(self.layers, params, self.shape)
+        vars(network)["stages"] = self.stages  # in the place of its cached property: they depend on no array
+        return network
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -119,8 +120,8 @@ class Sequential:
         """
         self._check_input(x)
         caches = {}
-        for name, layer in self.stages.items():
-            x, caches[name] = layer.forward(self._parts[name], x, train=train, rng=rng, workspace=workspace)
+        for name, stage in self.stages.items():
+            x, caches[name] = stage.forward(self._parts[name], x, train=train, rng=rng, workspace=workspace)
         return x, caches
 
     def backward(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Arrays:
@@ -132,9 +133,9 @@ class Sequential:
             refuse("backward: caches", type(caches).__name__, "what this network's `forward` gave", TypeError)
         grads: Arrays = {}
         dy: Array | None = dz
-        for name, layer in reversed(self.stages.items()):
+        for name, stage in reversed(self.stages.items()):
             assert dy is not None
-            dy, parts = layer.backward(
+            dy, parts = stage.backward(
                 self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != self._first
             )
             grads |= {f"{name}.{part}": gradient for part, gradient in parts.items()}
@@ -143,26 +144,22 @@ class Sequential:
         return {key: grads[key] for key in self.trainable()}
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:
-        """What the batch norms' kept statistics become by a training forward, as new arrays; {} by another.
+        """What the arrays without gradient become by a training forward, as new arrays; {} by another.
 
-        kept ← (1 − momentum)·kept + momentum·batch: {"bn1.mean": (C,), "bn1.var": (C,), …}
+        Batch norms' kept statistics, see `BatchNorm.statistics`: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
-        kept: Arrays = {}
-        for name, layer in self._norms.items():
-            cache = caches.get(name)
-            measured = cache.inner if isinstance(cache, RectifiedCache) else cache
-            if isinstance(measured, BatchNormCache):
-                for part in BatchNorm.STATISTICS:
-                    old, new = self._parts[name][part], getattr(measured, part)
-                    kept[f"{name}.{part}"] = (1 - layer.momentum) * old + layer.momentum * new
-        return kept
+        return {
+            f"{name}.{part}": value
+            for name, stage in self.stages.items()
+            for part, value in stage.statistics(self._parts[name], caches[name]).items()
+        }
 
     def activations(self, x: Array) -> dict[str, Array]:
         """The output of every layer at inference, by name: for calibration and for looking inside."""
         self._check_input(x)
         outputs = {}
-        for name, layer in self.layers.items():
-            x, _ = layer.forward(self._parts[name], x)
+        for name, stage in self.stages_that_keep(self.layers).items():
+            x, _ = stage.forward(self._parts[name], x, train=False, rng=None, workspace=FRESH)
             outputs[name] = x
         return outputs
 
@@ -181,22 +178,23 @@ class Sequential:
         return aligned(rows, words=(0, 1, 2))
 
     @cached_property
-    def stages(self) -> dict[str, Layer]:
-        """The layers as `forward` runs them: some are fused with those that follow, see `nn.fuse`."""
-        return fuse(self.layers)
+    def stages(self) -> dict[str, Stage]:
+        """The layers as `forward` runs them: some are computed together with those that follow."""
+        return self.stages_that_keep(())
+
+    def stages_that_keep(self, names: Collection[str]) -> dict[str, Stage]:
+        """The same, but each of the named layers ends a stage, so that its output is to be seen."""
+        return choose.stages(self.layers, self.shape, names)
 
     @cached_property
     def _trainable(self) -> tuple[str, ...]:
-        return tuple(key for key in self.params if not self._is_statistic(key))
+        running = {f"{name}.{part}" for name, layer in self.layers.items() for part in layer.running()}
+        return tuple(key for key in self.params if key not in running)
 
     @cached_property
     def _first(self) -> str | None:
-        """The first layer that can learn."""
-        return next((name for name, layer in self.stages.items() if layer.parameter_shapes()), None)
-
-    @cached_property
-    def _norms(self) -> dict[str, BatchNorm]:
-        return {name: layer for name, layer in self.layers.items() if isinstance(layer, BatchNorm)}
+        """The first stage that can learn."""
+        return next((name for name in self.stages if self._parts[name]), None)
 
     @cached_property
     def _parts(self) -> dict[str, Arrays]:
@@ -211,15 +209,26 @@ class Sequential:
     def _last_shape(self) -> Shape:
         return list(self.output_shapes().values())[-1]
 
-    def _is_statistic(self, key: str) -> bool:
-        name, part = key.rsplit(".", 1)
-        return isinstance(self.layers[name], BatchNorm) and part in BatchNorm.STATISTICS
-
     def _check_input(self, x: Array) -> None:
         if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
             refuse("forward: x", getattr(x, "dtype", type(x).__name__), f"a {self.dtype} array", TypeError)
         if x.shape[:-1] != self.shape or x.size == 0:
             refuse("forward: x", f"shape {x.shape}", f"{(*self.shape, 'N')} with N from 1 up")
+
+
+class Textbook(Sequential):
+    """The same network as it is printed: each layer by its own forward and backward, nothing from `fast`.
+
+    It gives the same numbers, but for the rounding of sums in another order, and takes some ten times as
+    long.
+    """
+
+    def stages_that_keep(self, names: Collection[str]) -> dict[str, Stage]:
+        shapes = [self.shape, *self.output_shapes().values()]
+        return {
+            name: AsPrinted(layer, shape)
+            for (name, layer), shape in zip(self.layers.items(), shapes, strict=False)
+        }
 
 
 def _check_layers(layers: dict[str, Layer]) -> None:

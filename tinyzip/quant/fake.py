@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
@@ -47,7 +48,7 @@ Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
-class FakeQuantize(Layer):
+class FakeQuantize(Layer, Stage):
     """Activations to their grid and back, as a layer. Array: step (), in the unit of x.
 
     lo, hi   the first and the last code, counted from the code of zero
@@ -84,7 +85,7 @@ class FakeQuantize(Layer):
 
     def backward(
         self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> tuple[Array | None, Arrays]:
+    ) -> tuple[Array, Arrays]:
         x, y = cache
         dx, dstep = fake_quantize_backward(dy, x, y, p["step"], self.lo, self.hi, self.rule, workspace)
         return dx, {"step": dstep}

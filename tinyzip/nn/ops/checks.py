@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import FRESH as FRESH
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -32,7 +31,7 @@ def check_activations(x: Array, axes: int | None, argument: str) -> None:
         refuse(argument, f"shape {x.shape}", "at least one example, and no empty axis")
 
 
-def check_array(a: Array, shape: Shape, dtype: np.dtype[Any], argument: str) -> None:
+def check_array(a: Array | None, shape: Shape, dtype: np.dtype[Any], argument: str) -> None:
     """a has exactly this shape and dtype."""
     if not isinstance(a, np.ndarray):
         refuse(argument, type(a).__name__, "a NumPy array", TypeError)
@@ -42,9 +41,22 @@ def check_array(a: Array, shape: Shape, dtype: np.dtype[Any], argument: str) -> 
         refuse(argument, f"shape {a.shape}", f"shape {shape}")
 
 
-def check_lengths(shape: Shape, argument: str) -> Shape:
-    """shape, which is a tuple of whole numbers, one or more, each from 1 up."""
+def check_weights(w: Array, axes: str, argument: str) -> None:
+    """w is an array that has as many axes as `axes` names, "(F, C)", none of them of length 0."""
+    if not isinstance(w, np.ndarray) or w.ndim != len(axes.split(",")) or w.size == 0:
+        found = f"shape {w.shape}" if isinstance(w, np.ndarray) else type(w).__name__
+        refuse(argument, found, f"axes {axes}, none empty")
+
+
+def check_lengths(shape: Shape, argument: str, count: int | None = None) -> Shape:
+    """shape, which is a tuple of whole numbers from 1 up: one or more, or exactly `count`."""
     whole = isinstance(shape, tuple) and all(isinstance(length, int | np.integer) for length in shape)
-    if not whole or not shape or min(shape) < 1:
-        refuse(argument, shape, "a tuple of whole numbers from 1 up")
+    if not whole or not shape or min(shape) < 1 or (count is not None and len(shape) != count):
+        refuse(argument, shape, f"a tuple of {count or 'some'} whole numbers from 1 up")
     return shape
+
+
+def check_groups(groups: int, C: int, F: int, operation: str) -> None:
+    """groups shares C and F evenly."""
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or C % groups or F % groups:
+        refuse(f"{operation}: groups", groups, f"a divisor of C = {C} and of F = {F}")

@@ -1,114 +1,55 @@
-"""Where the windows of a convolution lie, and the matrix of what they see.
+"""Where windows lie over an image, and the way from an image to its patches and back.
 
-Patches are large, kh·kw times the image: they are made some rows of the output at a time, so that they
-never leave the cache, and backward makes them again rather than keep them.
+Convolution and pooling see an image in a border of padding, x̄, through windows. `base.windows` writes those
+windows out as the columns of a matrix; here the border is added on the way there, and cut off on the way
+back. The two are adjoint maps, as W3 says, so that each is the backward of the other.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.base.windows import Padding, Pair, pad, padding_of, pair, window_count, windows
-from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.ops.checks import Array, check_activations, check_array
-from tinyzip.nn.ops.shifts import Windows
-
-BLOCK = 2**21  # bytes of patches at a time: measured, one to two times a core's second-level cache
+from tinyzip.base.windows import Padding, Pair, col2im, im2col, pad, padding_of, pair, window_count
+from tinyzip.nn.ops.checks import Array, Shape
 
 
 class Geometry(NamedTuple):
-    """Where the windows of one convolution lie."""
+    """Where the windows over an image lie."""
 
-    channels: int  # C
     size: Pair  # (H, W)
-    kernel: Pair
-    stride: Pair
+    kernel: Pair  # (kh, kw)
+    stride: Pair  # (sh, sw)
     padding: Padding
-    groups: int
     outputs: Pair  # (OH, OW)
 
-    @property
-    def depthwise(self) -> bool:
-        return self.groups == self.channels > 1
 
-    @property
-    def windows(self) -> Windows:
-        """What `shifts` needs to walk over the elements of the kernel."""
-        return self.size, self.kernel, self.stride, self.padding, self.outputs
-
-    @property
-    def pointwise(self) -> bool:
-        """Each window is one pixel and each pixel one window: the padded image is its own patches."""
-        return self.kernel == (1, 1) and self.stride == (1, 1)
-
-
-def geometry(x: Array, w: Array, stride: Any, padding: Any, groups: int, operation: str) -> Geometry:
-    """Check x against w and lay out the windows; refuses in the name of `operation`."""
-    check_activations(x, 4, f"{operation}: x")
-    if not isinstance(w, np.ndarray) or w.ndim != 4 or w.size == 0:
-        found = f"shape {w.shape}" if isinstance(w, np.ndarray) else type(w).__name__
-        refuse(f"{operation}: w", found, "four axes (F, C / groups, kh, kw), none empty")
-    C, F = x.shape[0], w.shape[0]
-    check_groups(groups, C, F, operation)
-    kernel = (w.shape[2], w.shape[3])
-    check_array(w, (F, C // groups, *kernel), x.dtype, f"{operation}: w")
-    stride, padding = pair(stride, f"{operation}: stride"), padding_of(padding, f"{operation}: padding")
-    size = (x.shape[1], x.shape[2])
+def geometry_of(shape: Shape, kernel: Any, stride: Any, padding: Any, operation: str) -> Geometry:
+    """The windows of a convolution over images (C, H, W, …); refuses in the name of `operation`."""
+    kernel, stride = pair(kernel, f"{operation}: kernel"), pair(stride, f"{operation}: stride")
+    padding, size = padding_of(padding, f"{operation}: padding"), (shape[1], shape[2])
     outputs = window_count(size, kernel, stride, padding, f"{operation}: x")
-    return Geometry(C, size, kernel, stride, padding, groups, outputs)
+    return Geometry(size, kernel, stride, padding, outputs)
 
 
-def check_groups(groups: int, C: int, F: int, operation: str) -> None:
-    """Refuse a number of groups that cannot share C and F evenly."""
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or C % groups or F % groups:
-        refuse(f"{operation}: groups", groups, f"a divisor of C = {C} and of F = {F}")
+def pool_geometry(shape: Shape, kernel: Any, stride: Any, padding: Any, operation: str) -> Geometry:
+    """The same for a pooling: stride None is the kernel, and every window must see a pixel of the image."""
+    geometry = geometry_of(shape, kernel, kernel if stride is None else stride, padding, operation)
+    if any(max(ends) >= k for ends, k in zip(geometry.padding, geometry.kernel, strict=True)):
+        needed = f"less than the window {geometry.kernel} on every side"
+        refuse(f"{operation}: padding", geometry.padding, needed)
+    return geometry
 
 
-def padded(x: Array, padding: Padding, workspace: Workspace) -> Array:
-    """x (C, H, W, N) in a border of zeros, in the workspace; x itself where there is no border."""
-    (top, bottom), (left, right) = padding
-    if not (top or bottom or left or right):
-        return x
-    C, H, W, N = x.shape
-    return pad(x, padding, 0, workspace.empty((C, top + H + bottom, left + W + right, N), x.dtype))
+def to_patches(x: Array, geometry: Geometry) -> Array:
+    """x (C, H, W, N) to its patches (C·kh·kw, OH·OW·N), zeros where they hang over its border."""
+    return im2col(pad(x, geometry.padding, 0), geometry.kernel, geometry.stride)
 
 
-def blocks(x: Array, at: Geometry, beside: int = 0) -> Iterator[tuple[slice, slice]]:
-    """Cut the output into runs of rows whose patches fit into the cache: rows, and columns of patches.
-
-    beside  rows of a second matrix that should fit in with the patches, not far from a core
-    """
-    OH, OW = at.outputs
-    row = OW * x.shape[3]
-    K = x.shape[0] * at.kernel[0] * at.kernel[1]
-    size = BLOCK // 2 if beside else BLOCK
-    most = OH if at.pointwise else max(1, size // ((K + beside) * row * x.itemsize))
-    for start in range(0, OH, most):
-        stop = min(start + most, OH)
-        yield slice(start, stop), slice(start * row, stop * row)
-
-
-def patch_blocks(
-    x: Array, at: Geometry, workspace: Workspace, beside: int = 0
-) -> Iterator[tuple[slice, Array]]:
-    """The matrix of patches, block by block: its columns, and the block for each group (G, C/G·kh·kw, …).
-
-    A block is overwritten by the next. Take this inside a `scratch`. beside is for `blocks`.
-    """
-    K = x.shape[0] * at.kernel[0] * at.kernel[1]
-    image = padded(x, at.padding, workspace)
-    view = windows(image, at.kernel, at.stride)
-    memory = None
-    for rows, columns in blocks(x, at, beside):
-        if at.pointwise:
-            block = image.reshape(K, -1)
-        else:
-            size = columns.stop - columns.start
-            if memory is None:
-                memory = workspace.empty((K * size,), x.dtype)
-            block = memory[: K * size].reshape(K, size)
-            seen = view[:, :, :, rows]
-            np.copyto(block.reshape(seen.shape), seen)
-        yield columns, block.reshape(at.groups, K // at.groups, -1)
+def to_image(patches: Array, geometry: Geometry) -> Array:
+    """The adjoint: patches (C·kh·kw, OH·OW·N) added up to (C, H, W, N), but for what falls on the border."""
+    (H, W), kernel, stride, ((top, bottom), (left, right)), (OH, OW) = geometry
+    C, N = patches.shape[0] // (kernel[0] * kernel[1]), patches.shape[1] // (OH * OW)
+    image = np.zeros((C, top + H + bottom, left + W + right, N), patches.dtype)
+    col2im(patches, kernel, stride, image)
+    return image[:, top : top + H, left : left + W]

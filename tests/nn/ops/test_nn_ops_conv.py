@@ -1,15 +1,12 @@
-import math
-
 import numpy as np
 import pytest
 import reference
 from gradcheck import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import SEEDS, convolutions, integral, normal
+from shapes import DEPTHWISE, SEEDS, convolutions, integral, normal
 
-from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.ops import conv, conv2d, conv2d_backward, depthwise, patches
+from tinyzip.nn.ops import conv2d, conv2d_backward
 
 
 @settings(max_examples=200)
@@ -46,70 +43,19 @@ def test_backward_in_whole_numbers_is_the_adjoint_of_forward(case, seed):
     np.testing.assert_array_equal(db, dy.sum(axis=(1, 2, 3)))
 
 
-@settings(max_examples=200)
-@given(convolutions(), SEEDS)
-def test_rows_of_the_kernel_added_up_one_row_apart_are_the_convolution(case, seed):
-    """C4, also for more maps than it is used for."""
-    x_shape, w_shape, _, padding, groups = case
+@given(convolutions(groups=DEPTHWISE), SEEDS)
+def test_a_depthwise_convolution_is_a_sum_of_shifted_images_each_times_its_weight(case, seed):
+    """(C4)"""
+    x_shape, w_shape, stride, padding, _ = case
     x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
-    at = patches.geometry(x, w, (1, 2), padding, groups, "test")
-    y = np.empty((groups, w_shape[0] // groups, math.prod(at.outputs) * x_shape[3]), np.float32)
-    conv.multiply_rows(w.reshape(*y.shape[:2], -1), x, at, y, Workspace())
-    expected = reference.conv2d(x, w, None, (1, 2), padding, groups)
-    np.testing.assert_array_equal(y.reshape(expected.shape), expected)
-
-
-@settings(max_examples=200)
-@given(convolutions(), SEEDS)
-def test_the_size_of_blocks_changes_nothing(case, seed):
-    x_shape, w_shape, *at = case
-    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
-    y = conv2d(x, w, None, *at)
-    dy = integral(seed + 2, *y.shape)
-    gradients = conv2d_backward(dy, x, w, *at)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patches, "BLOCK", 1)
-        patch.setattr(depthwise, "BLOCK", 1)
-        patch.setattr(depthwise, "TILE", 2)
-        np.testing.assert_array_equal(conv2d(x, w, None, *at), y)
-        for small, large in zip(conv2d_backward(dy, x, w, *at), gradients, strict=True):
-            np.testing.assert_array_equal(small, large)
-
-
-@given(convolutions(), SEEDS)
-def test_a_used_workspace_gives_the_same_bits_as_fresh_arrays(case, seed):
-    x_shape, w_shape, *at = case
-    x, w, b = (normal(seed, *shape, dtype=np.float32) for shape in (x_shape, w_shape, w_shape[:1]))
-    workspace = Workspace()
-    for _ in range(3):
-        workspace.reset()
-        workspace.empty((4096,), np.float32)[...] = np.nan
-        y = conv2d(x, w, b, *at, workspace)
-        gradients = conv2d_backward(y, x, w, *at, workspace)
-    np.testing.assert_array_equal(y, conv2d(x, w, b, *at))
-    for kept, fresh in zip(gradients, conv2d_backward(y, x, w, *at), strict=True):
-        np.testing.assert_array_equal(kept, fresh)
-
-
-@settings(max_examples=200)
-@given(convolutions(strides=st.just(1)), SEEDS)
-def test_at_stride_1_dx_is_the_same_gathered_or_scattered(case, seed):
-    x_shape, w_shape, *at = case
-    x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
-    dy = integral(seed + 2, *conv2d(x, w, None, *at).shape)
-    gathered = conv2d_backward(dy, x, w, *at)[0]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "mirrored", lambda at, F: None)
-        np.testing.assert_array_equal(gathered, conv2d_backward(dy, x, w, *at)[0])
-
-
-def test_dx_is_left_out_when_it_is_not_needed():
-    x, w = normal(0, 2, 5, 5, 3), normal(1, 4, 2, 3, 3)
-    with_dx = conv2d_backward(conv2d(x, w), x, w)
-    dx, dw, db = conv2d_backward(conv2d(x, w), x, w, need_dx=False)
-    assert dx is None
-    np.testing.assert_array_equal(dw, with_dx[1])
-    np.testing.assert_array_equal(db, with_dx[2])
+    y = conv2d(x, w, None, *case[2:])
+    bordered = np.pad(x, ((0, 0), *padding, (0, 0)))
+    (_, OH, OW, _), (sh, sw) = y.shape, stride
+    total = np.zeros_like(y)
+    for f, i, j in np.ndindex(w_shape[0], *w_shape[2:]):
+        image = bordered[f * x_shape[0] // w_shape[0], i:, j:]
+        total[f] += w[f, 0, i, j] * image[: sh * OH : sh, : sw * OW : sw]
+    np.testing.assert_array_equal(y, total)
 
 
 def test_an_image_that_is_a_view_gives_the_same_as_its_copy():

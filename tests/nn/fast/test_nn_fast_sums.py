@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from shapes import SEEDS, integral
 
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.ops.sums import dot, total
+from tinyzip.nn.fast.sums import dot, total
 
 SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=3).map(tuple)
 

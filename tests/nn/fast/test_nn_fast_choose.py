@@ -1,0 +1,164 @@
+"""The choice: which layers run as which stage, and that all together are the network as it is printed."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from against import arrays, assert_equal, conv_layers, through
+from hypothesis import given, settings
+from shapes import SEEDS, integral
+
+from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast.aligned import AlignedConvReLUPool
+from tinyzip.nn.fast.bands import FastDepthwise
+from tinyzip.nn.fast.choose import one_stage, stages
+from tinyzip.nn.fast.conv import FastConv2d
+from tinyzip.nn.fast.in_place import FastReLU, Rectified
+from tinyzip.nn.fast.memory import FastDropout, FastLinear
+from tinyzip.nn.fast.norm import FastBatchNorm
+from tinyzip.nn.fast.pool_first import ConvReLUPool
+from tinyzip.nn.fast.pools import FastAvgPool2d, FastGlobalAvgPool, FastMaxPool2d
+from tinyzip.nn.fast.stage import AsPrinted, Stage
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+
+
+def chosen(*layers, shape=(2, 12, 12), keep=()):
+    """The stages of layers that are named by their place."""
+    return stages({str(k): layer for k, layer in enumerate(layers)}, shape, keep)
+
+
+@settings(max_examples=200)
+@given(conv_layers(), SEEDS)
+def test_whatever_route_is_chosen_for_a_convolution_it_is_the_textbook(case, seed):
+    layer, shape, N = case
+    assert_equal(one_stage(layer, shape), [layer], shape, N, seed)
+
+
+def routes(layer, shape=(2, 9, 9)):
+    stage = one_stage(layer, shape)
+    gather = stage.input_gradient
+    through = (gather.func, gather.keywords["multiply"]) if isinstance(gather, partial) else (gather,)
+    return stage.multiply, stage.weight_gradient, *through
+
+
+def test_a_convolution_gets_the_routes_whose_conditions_it_meets():
+    scatter, gather = blocks.input_gradient, turned.input_gradient
+    plain, tall, thin = blocks.multiply, taller.weight_gradient, rows.multiply
+    assert routes(Conv2d(2, 2, 3, padding=1)) == (thin, tall, gather, thin)
+    assert routes(Conv2d(2, 4, 3, padding=2)) == (plain, tall, scatter)  # more maps than channels
+    assert routes(Conv2d(4, 2, 3, padding=1), (4, 9, 9)) == (thin, tall, gather, plain)
+    assert routes(Conv2d(2, 1, 3, 2)) == (plain, tall, scatter)
+    assert routes(Conv2d(2, 4, 1)) == (plain, blocks.weight_gradient, scatter)
+    assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (thin, tall, gather, thin)
+
+
+def test_each_layer_has_its_stage():
+    image = (4, 6, 6)
+    for layer, kind in {
+        Conv2d(4, 4, 3): FastConv2d,
+        Conv2d(4, 8, 3, groups=4): FastDepthwise,
+        MaxPool2d(2): FastMaxPool2d,
+        AvgPool2d(2): FastAvgPool2d,
+        GlobalAvgPool(): FastGlobalAvgPool,
+        BatchNorm(4): FastBatchNorm,
+        ReLU(): FastReLU,
+        Dropout(0.5): FastDropout,
+        Flatten(): AsPrinted,
+    }.items():
+        assert type(one_stage(layer, image)) is kind
+    assert type(one_stage(Linear(4, 2), (4,))) is FastLinear
+    assert type(one_stage(Conv2d(1, 4, 3), (1, 6, 6))) is FastConv2d  # one channel is one group
+
+
+def test_layers_are_joined_where_a_law_says_so():
+    five, three, relu, pool = Conv2d(2, 2, 5), Conv2d(2, 2, 3), ReLU(), MaxPool2d(2)
+    assert chosen(five, relu, pool, Flatten()) == {
+        "0": AlignedConvReLUPool(five, aligned.larger(five, (2, 12, 12)), taller.weight_gradient),
+        "3": AsPrinted(Flatten(), (2, 4, 4)),
+    }
+    for layer in (Conv2d(2, 2, 5, stride=2), Conv2d(2, 2, 5, groups=2), Conv2d(2, 2, 2)):
+        assert chosen(layer, relu, pool).keys() == {"0"}
+        assert isinstance(chosen(layer, relu, pool)["0"], ConvReLUPool)
+    for first, second, *rest in (
+        [five, relu, MaxPool2d(3)],
+        [five, relu, MaxPool2d(2, 1)],
+        [five, relu, MaxPool2d(2, padding=1)],
+        [BatchNorm(2), relu],
+        [three, relu, relu],
+    ):
+        made = chosen(first, second, *rest)
+        assert isinstance(made["0"], Rectified) and list(made) == ["0", *map(str, range(2, 2 + len(rest)))]
+    for apart in ([five, pool, relu], [pool, relu], [relu, five], [five], [Dropout(0.1), relu]):
+        assert list(chosen(*apart)) == [str(k) for k in range(len(apart))]
+
+
+def test_a_stage_ends_with_each_layer_whose_output_is_to_be_seen():
+    layers = [Conv2d(2, 2, 5), ReLU(), MaxPool2d(2), Conv2d(2, 2, 3), ReLU()]
+    assert list(chosen(*layers)) == ["0", "3"]
+    assert list(chosen(*layers, keep=("0",))) == ["0", "1", "2", "3"]
+    assert list(chosen(*layers, keep=("1",))) == ["0", "2", "3"]
+    assert list(chosen(*layers, keep=("2", "4"))) == ["0", "3"]
+    assert list(chosen(*layers, keep="01234")) == list("01234")
+
+
+def test_a_callers_own_layer_runs_as_itself():
+    class Doubled(Linear):
+        def forward(self, p, x, **options):
+            y, cache = super().forward(p, x, **options)
+            return 2 * y, cache
+
+    class Own(Layer, Stage):
+        """Its own stage."""
+
+        def output_shape(self, shape):
+            return shape
+
+        def forward(self, p, x, *, train=False, rng=None, workspace=None):
+            return x, None
+
+        def backward(self, p, dy, cache, *, workspace=None, need_dx=True):
+            return dy, {}
+
+    doubled, own = Doubled(3, 3), Own()
+    assert chosen(doubled, ReLU(), own, shape=(3,)) == {
+        "0": AsPrinted(doubled, (3,)),
+        "1": FastReLU(ReLU(), (3,)),
+        "2": own,
+    }
+
+
+IMAGE = (2, 4, 4)  # sixteen pixels, so that means of whole numbers are exact
+VIEWED = [
+    (Conv2d(2, 4, 3), IMAGE),
+    (Conv2d(2, 4, 1), IMAGE),
+    (Conv2d(2, 4, 1, padding=1), IMAGE),
+    (Conv2d(2, 4, (2, 3), padding=1, groups=2), IMAGE),
+    (MaxPool2d(3, 2, 1), IMAGE),
+    (AvgPool2d(2), IMAGE),
+    (GlobalAvgPool(), IMAGE),
+    (BatchNorm(2), IMAGE),
+    (ReLU(), IMAGE),
+    (Flatten(), IMAGE),
+    (Linear(7, 3), (7,)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), VIEWED, ids=[type(layer).__name__ for layer, _ in VIEWED])
+def test_an_input_and_a_gradient_that_are_views_give_the_same_as_their_copies(layer, shape):
+    p, x, dy = arrays(integral, [layer], shape, 8, 0)
+    p |= {"var": np.abs(p["var"]) + 1} if "var" in p else {}
+    x, dy = x[::-1, ..., ::2], dy[::-1, ..., 1::2]
+    stage = one_stage(layer, shape)
+    for name, array in through(stage, p, x, dy).items():
+        np.testing.assert_array_equal(array, through(stage, p, x.copy(), dy.copy())[name], name)

@@ -1,0 +1,126 @@
+"""The whole list of what makes a network fast, and which layer gets what.
+
+Each law is proved and explained in its file. Here is the list, and below it the choice.
+
+    what                          law       applies to                          pays
+    sums by BLAS                  X1        sums over a long axis               always
+    memory that is there already  X2        everything                          always
+    patches in blocks             X3        every convolution                   always
+    rows of the kernel            X4        vertical stride 1, kh > 1           no more maps than channels
+    the taller factor first       X5        dw of every convolution             more weights than kernels
+    turned kernels                X6        dx, stride 1, padding < kernel      no more patches than scattered
+    shifted images                X7        poolings, dw of depthwise           always
+    band matrices                 X8, X9    depthwise convolutions              always
+    ReLU in place                 X10       behind Conv2d, Linear, BatchNorm    always
+    few passes                    X11, X12  batch norm                          always
+    winners only in training      X13       max pooling                         always
+    disjoint windows              X14       max pooling, stride ≥ kernel        always
+    pooling before the rectifier  X15, X16  Conv2d, ReLU, MaxPool2d(2)          always
+    patches aligned to pooling    X17–X19   the same, stride 1, one group       from 5×5 on
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from itertools import takewhile
+from math import prod
+from typing import Any
+
+from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast.aligned import AlignedConvReLUPool
+from tinyzip.nn.fast.bands import FastDepthwise
+from tinyzip.nn.fast.blocks import Route
+from tinyzip.nn.fast.conv import FastConv2d
+from tinyzip.nn.fast.in_place import FastReLU, Rectified
+from tinyzip.nn.fast.memory import FastDropout, FastLinear
+from tinyzip.nn.fast.norm import FastBatchNorm
+from tinyzip.nn.fast.pool_first import ConvReLUPool
+from tinyzip.nn.fast.pools import FastAvgPool2d, FastGlobalAvgPool, FastMaxPool2d
+from tinyzip.nn.fast.stage import AsPrinted, Stage
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from tinyzip.nn.ops.checks import Shape
+from tinyzip.nn.ops.patches import Geometry
+
+
+def stages(layers: Mapping[str, Layer], shape: Shape, keep: Collection[str] = ()) -> dict[str, Stage]:
+    """A chain of layers as it runs: its stages, each under the name of its first layer.
+
+    shape  of one example before the first layer
+    keep   layers whose output is to be seen: a stage ends with each of them
+    """
+    chosen: dict[str, Stage] = {}
+    names = list(layers)
+    while names:
+        end = next((k for k, name in enumerate(names[:3], 1) if name in keep), 3)
+        count, chosen[names[0]] = first_stage([layers[name] for name in names[:end]], shape)
+        for name in names[:count]:
+            shape = layers[name].output_shape(shape)
+        names = names[count:]
+    return chosen
+
+
+def first_stage(layers: list[Layer], shape: Shape) -> tuple[int, Stage]:
+    """How many of the layers, which follow each other, are computed together, and by what."""
+    match list(takewhile(is_known, layers)):
+        case [Conv2d() as conv, ReLU(), MaxPool2d() as pool] if pool == MaxPool2d(2):
+            if aligned.pays(conv):
+                geometry = aligned.larger(conv, shape)
+                route = weight_route(4 * conv.F, conv.C * prod(geometry.kernel))
+                return 3, AlignedConvReLUPool(conv, geometry, route)
+            return 3, ConvReLUPool(one_stage(conv, shape))
+        case [Conv2d() | Linear() | BatchNorm() as layer, ReLU(), *_]:
+            return 2, Rectified(one_stage(layer, shape))
+    return 1, one_stage(layers[0], shape)
+
+
+def one_stage(layer: Layer, shape: Shape) -> Stage:
+    """What computes a single layer."""
+    return layer if isinstance(layer, Stage) else STAGES.get(type(layer), AsPrinted)(layer, shape)
+
+
+def is_known(layer: Layer) -> bool:
+    """Is it one of these layers, and no subclass, which may mean something else?"""
+    return type(layer) in STAGES
+
+
+def convolution(layer: Conv2d, shape: Shape) -> Stage:
+    if layer.groups == layer.C > 1:
+        return FastDepthwise(layer, shape)
+    F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)
+    weights, inputs = weight_route(F, C * prod(layer.kernel)), input_route(F, C, geometry)
+    return FastConv2d(layer, shape, product_route(F, C, geometry), weights, inputs)
+
+
+def product_route(F: int, C: int, geometry: Geometry) -> Route:
+    return rows.multiply if rows.pays(F, C, geometry) else blocks.multiply
+
+
+def weight_route(F: int, K: int) -> Route:
+    return taller.weight_gradient if taller.pays(F, K) else blocks.weight_gradient
+
+
+def input_route(F: int, C: int, geometry: Geometry) -> Route:
+    if turned.applies(geometry) and turned.pays(F, C, geometry):
+        return partial(turned.input_gradient, multiply=product_route(C, F, turned.turned(geometry)))
+    return blocks.input_gradient
+
+
+STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
+    AvgPool2d: FastAvgPool2d,
+    BatchNorm: FastBatchNorm,
+    Conv2d: convolution,
+    Dropout: FastDropout,
+    GlobalAvgPool: FastGlobalAvgPool,
+    Linear: FastLinear,
+    MaxPool2d: FastMaxPool2d,
+    ReLU: FastReLU,
+}

@@ -1,0 +1,96 @@
+"""What a network runs: stages, which are layers that are told where to write.
+
+A stage is one layer, or some that follow each other and are computed together. Its output is theirs: bit for
+bit on whole numbers, and else within the rounding of another order of summation. Its arrays come from a
+`Workspace` (see `memory` for why): what a stage returns, and what is in its cache, is valid until whoever
+owns the workspace resets it.
+
+Any layer is a stage as it is printed. A layer that is a `Stage` itself runs with the network's workspace.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layers import Conv2d, Pool
+from tinyzip.nn.ops.checks import Array, Shape, check_array
+from tinyzip.nn.ops.patches import Geometry
+
+Output = tuple[Array, Any]  # y, cache
+Gradients = tuple[Array | None, Arrays]  # dx, dp
+
+
+class Stage(ABC):
+    """One function of a network. `p` are the arrays of the layer that it is named after.
+
+    Shapes are those that were checked when the network was made: a stage looks at none again.
+    """
+
+    @abstractmethod
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
+    ) -> Output:
+        """y, and the cache for `backward`. train: is there going to be one?"""
+
+    @abstractmethod
+    def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
+        """dx (None is allowed where it is not needed), and the gradients of the arrays by name."""
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        """As of a layer: what the arrays without gradient become by a training forward."""
+        return {}
+
+
+L = TypeVar("L")
+W = TypeVar("W", bound=Conv2d | Pool)
+
+
+@dataclass(frozen=True)
+class Single(Stage, Generic[L]):
+    """A stage of one layer.
+
+    given  the shape of one example before the layer
+    """
+
+    layer: L
+    given: Shape
+
+
+@dataclass(frozen=True)
+class Windowed(Single[W]):
+    """A stage of one layer that looks at its input through windows."""
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        return self.layer.geometry(self.given)
+
+
+@dataclass(frozen=True)
+class AsPrinted(Single[Layer]):
+    """Any layer, run as itself, in memory of its own. What it returns is held to what it has announced."""
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
+    ) -> Output:
+        y, cache = self.layer.forward(p, x, train=train, rng=rng)
+        shape = *self.layer.output_shape(self.given), x.shape[-1]
+        check_array(y, shape, x.dtype, f"{type(self.layer).__name__}.forward: y")
+        return y, cache
+
+    def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
+        dx: Array | None
+        dx, dp = self.layer.backward(p, dy, cache)
+        name = f"{type(self.layer).__name__}.backward"
+        if need_dx:
+            check_array(dx, (*self.given, dy.shape[-1]), dy.dtype, f"{name}: dx")
+        for part in p.keys() - {*self.layer.running()}:
+            check_array(dp.get(part), p[part].shape, dy.dtype, f"{name}: dp[{part!r}]")
+        return dx, dp
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        return self.layer.statistics(p, cache)
