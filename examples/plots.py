@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.distill.fidelity import Answers
 from tinyzip.train.history import History
 
 BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK = COLOURS = (
@@ -165,3 +166,23 @@ def figure_square(x: float, side: float, color: str) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x, -side / 2), side, side, color=color)
+
+
+def plot_reliability(answers: Mapping[str, Answers], path: Path) -> None:
+    """How often a network is right where it is so and so sure: a dot for each bin of confidence, a curve for
+    each network. Below, how many images lie in the bins, all but a few of them in the last."""
+    figure, axes = new_figure(2, 1, 6, 6, sharex=True, height_ratios=(3, 1))
+    above, below = axes[:, 0]
+    above.plot([0, 1], [0, 1], color=BLACK, linestyle=":", label="calibrated")
+    for (name, answer), marker, color in zip(answers.items(), MARKERS, COLOURS, strict=False):
+        there = answer.count > 0
+        style = {"marker": marker, "color": color}
+        label = f"{name}: off by {answer.ece:.2%} on average"
+        above.plot(answer.confidence[there], answer.accuracy[there], label=label, **style)
+        below.plot(answer.confidence[there], answer.count[there], **style)
+    above.set(ylabel="share of right answers")
+    below.set(xlabel="confidence: probability of the class that is given", ylabel="images", yscale="log")
+    above.legend()
+    for ax in (above, below):
+        ax.grid(alpha=0.3)
+    save(figure, path)
