@@ -6,7 +6,8 @@ relations.py   how a teacher arranges its examples
 teachers.py    several teachers as one
 transfer.py    where the teacher's answers come from: recorded once, or asked again for each new image
 objective.py   the mixture as what a training minimises
-student.py     training with both
+guides.py      layers of the student that follow layers of the teacher
+student.py     training with all of it
 transplant.py  a student that starts from a part of its teacher
 fidelity.py    is the student like its teacher, or only about as good?
 prior.py       mending what a student believes of how often each class occurs

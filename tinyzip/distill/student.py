@@ -19,15 +19,17 @@ teacher's logits come from (see `transfer`). The teacher only ever runs forward 
 to no parameter, so a student may even start from its teacher's own arrays.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
-from tinyzip.nn.model import AnyModel, Model
+from tinyzip.nn.model import AnyModel, Model, Objective
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.fit import fit
@@ -56,6 +58,7 @@ def train(
     loss: str = "kl",
     augment: Augmentation | None = None,
     recorded: bool | None = None,
+    guides: Sequence[Guide] = (),
     threads: int | None = None,
     **options: Any,
 ) -> tuple[AnyModel, History]:
@@ -71,6 +74,7 @@ def train(
     loss         the teacher's part: "kl", "standardized", "logits" or "decoupled", see `losses`
     recorded     True: the teacher's logits on the images as they are, recorded once and looked up by
                  index. False: on each augmented batch anew. None: recorded if there is no augmentation
+    guides       layers of the student that follow layers of the teacher as well, see `guides`
     augment, rng, threads, options   as for `nn.train.fit`: epochs, batch, optimizer, schedule, …
     returns      the trained student, and its history
     raises       as `fit`; ValueError for a teacher that does not fit the images or the student
@@ -85,11 +89,26 @@ def train(
     if recorded is None:
         recorded = augment is None
     asked = callable(soft) or soft != 0
-    transfer = record(teacher, images, threads) if recorded and asked else Live(teacher)
-    objective = Distillation(transfer, soft, temperature, loss)
+    following = _following(guides, student, teacher, images[:1]) if guides else []
+    live = following[0].live if following else Live(teacher)
+    transfer = record(teacher, images, threads) if recorded and asked else live
+    objective: Objective = Distillation(transfer, soft, temperature, loss)
+    if following:
+        objective = Sum((objective, *following))
     return fit(
         student, images, labels, rng=rng, objective=objective, augment=augment, threads=threads, **options
     )
+
+
+def _following(guides: Sequence[Guide], student: Model, teacher: Model, image: Array) -> list[Following]:
+    """The objectives of the guides; one teacher answers for all."""
+    seen, shown = (model.activations(_input(model, image)) for model in (student, teacher))
+    for guide in guides:
+        for name, outputs, who in ((guide.student, seen, "student"), (guide.teacher, shown, "teacher")):
+            if name not in outputs:
+                refuse(f"train: guides: {who}", repr(name), f"a layer among {', '.join(outputs)}")
+    live = Live(teacher, tuple(dict.fromkeys(guide.teacher for guide in guides)))
+    return [follow(guide, live, len(seen[guide.student]), len(shown[guide.teacher])) for guide in guides]
 
 
 def _own_float_model(student: Model) -> Model:
@@ -101,5 +120,10 @@ def _own_float_model(student: Model) -> Model:
 
 def _outputs(model: Model, image: Array) -> int:
     """How many classes a model tells apart."""
-    dtype = next(iter(model.params.values())).dtype
-    return int(model.forward(to_input(image).astype(dtype, copy=False))[0].shape[0])
+    return len(model.forward(_input(model, image))[0])
+
+
+def _input(model: Model, images: Array) -> Array:
+    """Images in the model's dtype."""
+    x: Array = to_input(images).astype(next(iter(model.params.values())).dtype, copy=False)
+    return x

@@ -15,7 +15,7 @@ example from the training set to the loss, `Live` by the pixels themselves.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.model import Batch, Model
+from tinyzip.nn.model import Batch, Model, Probed
 from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
 from tinyzip.train.shards import Augmentation
@@ -54,20 +54,44 @@ class Recorded:
 class Live:
     """The teacher itself, asked about the batch as the student sees it.
 
-    Called from several threads at the same time; each has scratch memory of its own, and the logits
-    are valid until the same thread calls again.
+    Called from several threads at the same time. Each has scratch memory of its own, and what the teacher
+    says is valid until the same thread asks about another batch. About the same batch it is asked once.
+
+    layers  whose outputs are wanted, too
+    raises  ValueError for layers that the teacher does not have or cannot show
     """
 
     teacher: Model = field(repr=False)
+    layers: tuple[str, ...] = ()
     _local: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        if self.layers:
+            if not isinstance(self.teacher, Probed):
+                refuse("Live: teacher", type(self.teacher).__name__, "a model that can show its layers")
+            object.__setattr__(self, "teacher", self.teacher.probed(self.layers))
+
     def __call__(self, batch: Batch) -> Array:
-        if not hasattr(self._local, "workspace"):
-            self._local.workspace = Workspace()
-        workspace: Workspace = self._local.workspace
-        workspace.reset()
-        dtype = next(iter(self.teacher.params.values())).dtype
-        return self.teacher.forward(batch.x.astype(dtype, copy=False), workspace=workspace)[0]
+        """The logits (K, N)."""
+        return self._ask(batch)[0]
+
+    def features(self, batch: Batch) -> Mapping[str, Array]:
+        """The outputs of `layers`, by name."""
+        return self._ask(batch)[1]
+
+    def _ask(self, batch: Batch) -> tuple[Array, Mapping[str, Array]]:
+        local = self._local
+        if getattr(local, "batch", None) is not batch:
+            if not hasattr(local, "workspace"):
+                local.workspace = Workspace()
+            local.workspace.reset()
+            dtype = next(iter(self.teacher.params.values())).dtype
+            z, caches = self.teacher.forward(batch.x.astype(dtype, copy=False), workspace=local.workspace)
+            probes = self.teacher.probes(caches) if isinstance(self.teacher, Probed) else {}
+            local.answer = z, {name: probe.y for name, probe in probes.items()}
+            local.batch = batch
+        answer: tuple[Array, Mapping[str, Array]] = local.answer
+        return answer
 
 
 def views(

@@ -62,8 +62,8 @@ def is_shared(array: NDArray[Any]) -> bool:
 
 def is_ours(part: object) -> bool:
     """Is it, with all that it is made of, of this package, or numbers, text, arrays?"""
-    if isinstance(part, Mapping):
-        return all(map(is_ours, part.values()))
+    if isinstance(part, Mapping | tuple | list):
+        return all(map(is_ours, part.values() if isinstance(part, Mapping) else part))
     home = (getattr(part, "__module__", None) or type(part).__module__).partition(".")[0]
     if is_dataclass(part) and not isinstance(part, type):
         return home == "tinyzip" and all(is_ours(getattr(part, field.name)) for field in fields(part))

@@ -6,6 +6,7 @@ to know what a network computes can leave `fast` out.
 
     ops/                     each operation and its backward, in NumPy and nothing else
     layer.py, layers.py      the same with names and sizes
+    probe.py                 a look at what passes between two layers
     fast/                    what runs: one law a file, and on one screen the choice among them
     sequential.py            a network: layers and one flat dict of arrays
     losses.py                what is minimised

@@ -5,14 +5,15 @@ logits, and the way back. A `Sequential` is such a model; so is a network whose 
 fake-quantized on their way in, and whose gradients go back through that.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.probe import Seen
 
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
 
@@ -64,6 +65,19 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class Probed(Model, Protocol):
+    """A model that can show the outputs of its layers in training, and take derivatives by them."""
+
+    def probed(self, names: Collection[str]) -> Self:
+        """The same function of the same arrays, with a probe behind each of the named layers."""
+        ...
+
+    def probes(self, caches: Any) -> Mapping[str, Seen]:
+        """What the probes keep of a forward, by the names of the layers before them."""
+        ...
+
+
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
@@ -75,13 +89,17 @@ class Batch:
     labels    (N,) whole numbers
     index     (N,) int64, where in the training images these examples stand
     progress  how much of the training is done, in [0, 1]
+    seen      outputs of layers and arrays that the objective has asked for, by name, see `train.watched`;
+              valid until it returns, and not to be written to
     """
 
     x: Array
     labels: Array
     index: Array
     progress: float = 0.0
+    seen: Arrays = field(default_factory=dict)
 
 
-Objective = Callable[[Array, Batch], tuple[float, Array]]
-"""(z (K, N), batch) -> (mean loss, dz (K, N)). Called from several threads at the same time."""
+Objective = Callable[[Array, Batch], tuple[float, Array] | tuple[float, Array, Arrays]]
+"""(z (K, N), batch) -> (mean loss, dz (K, N)), and where it has asked to see more, the gradients by that, see
+`train.watched`. Called from several threads at the same time."""

@@ -24,6 +24,7 @@ from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths
+from tinyzip.nn.probe import Probe, Seen
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,22 @@ class Sequential:
         network = type(self)(self.layers, params, self.shape)
         vars(network)["stages"] = self.stages  # in the place of its cached property: they depend on no array
         return network
+
+    def probed(self, names: Collection[str]) -> Self:
+        """The same function of the same arrays, with a `Probe` behind each of the named layers."""
+        if unknown := sorted(set(names) - self.layers.keys()):
+            refuse("probed: names", unknown, f"layers among {', '.join(self.layers)}")
+        layers: dict[str, Layer] = {}
+        for name, layer in self.layers.items():
+            layers[name] = layer
+            if name in names:
+                layers[f"{name}.probe"] = Probe()
+        return type(self)(layers, self.params, self.shape)
+
+    def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
+        """What the probes keep of a forward, by the names of the layers before them."""
+        probes = (name for name, layer in self.layers.items() if isinstance(layer, Probe))
+        return {name.removesuffix(".probe"): caches[name] for name in probes}
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -25,7 +25,7 @@ What the engine will do is simulated where it will do it:
 How far simulation and engine can part, `agreement` derives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -37,6 +37,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
+from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.grid import Grid
@@ -270,6 +271,14 @@ class FakeQuantized:
         """The output of every layer and rounding by name, and "input", the images as rounded."""
         x = fake_quantize(x, self.step("input"), *_relative(self.start["input"], "input"))
         return {"input": x} | self.network.with_params(self.quantized()).activations(x)
+
+    def probed(self, names: Collection[str]) -> Self:
+        """The same function of the same arrays, with a probe behind each of the named layers."""
+        return replace(self, network=self.network.probed(names))
+
+    def probes(self, caches: Any) -> dict[str, Seen]:
+        """What the probes keep of a forward, by the names of the layers before them."""
+        return self.network.probes(caches[1])
 
     def statistics(self, caches: Any) -> Arrays:
         """Nothing: there are no batch norms here."""

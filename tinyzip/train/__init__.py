@@ -4,6 +4,7 @@ data.py           images and labels: from files, and as a network takes them
 augment.py        each image moved a little whenever it is shown
 optim.py          the step downhill, as printed in the papers; how its length changes
 evaluate.py       a network's answers, and its errors
+watched.py        the door for objectives that look inside a model
 shards.py         the gradient of a batch, on several cores and always with the same bits
 history.py        a line for each epoch
 checkpoint.py     the file that holds a run

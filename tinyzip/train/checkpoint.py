@@ -146,8 +146,10 @@ def describe(part: object, values: bool = True) -> str:
         part = part.item()
     if isinstance(part, partial):
         return f"partial({inner(part.func)}, {inner(part.args)}, {inner(part.keywords)})"
-    if isinstance(part, int | float | str | tuple | None):
+    if isinstance(part, int | float | str | None):
         return repr(part)
+    if isinstance(part, tuple):
+        return f"({', '.join(map(inner, part))})"
     if isinstance(part, np.ndarray) and values:
         return f"{part.dtype} {part.shape}, CRC-32 {crc32(np.ascontiguousarray(part).data):08x}"
     if isinstance(part, Mapping):

@@ -27,6 +27,7 @@ from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import AdamW, Optimizer, one_cycle
 from tinyzip.train.shards import Augmentation
 from tinyzip.train.state import Recipe, TrainingState
+from tinyzip.train.watched import watch
 
 Array = NDArray[Any]
 Callback = Callable[[Epoch], object]
@@ -65,7 +66,8 @@ def fit(
     epochs      passes over the images; the last batch of each has what is left over
     optimizer   any rule with `init` and `step` as in `Optimizer`; AdamW() when None
     schedule    progress in [0, 1] -> learning rate; one_cycle(4e-3) when None
-    objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads
+    objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads; one that asks
+                for more than logits, see `watched`, returns more
     augment     (images, Generator) -> images of the same shape, called likewise; may change those it
                 is given, and must not keep them
     validation  images and labels to be scored after each epoch
@@ -98,7 +100,7 @@ def fit(
         augment,
     )
     with Workers(thread_count(threads)) as workers:
-        state = TrainingState(model, images, labels, recipe, rng, workers)
+        state = TrainingState(watch(model, objective), images, labels, recipe, rng, workers)
         if resume is not None:
             state.load(resume)
         keeper = Keeper(state, checkpoint, checkpoint_seconds)
@@ -115,4 +117,5 @@ def fit(
                 for callback in callbacks:
                     callback(epoch)
                     state.refresh()
-    return state.model, state.history
+    trained = {name: state.model.params[name] for name in model.params}
+    return model.with_params(trained), state.history

@@ -40,6 +40,7 @@ from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
+from tinyzip.train.watched import Watched
 
 Array = NDArray[Any]
 Augmentation = Callable[[Array, np.random.Generator], Array]
@@ -205,7 +206,7 @@ class Shards(Generic[AnyModel]):
         x = self.input(index, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
-            loss, dz = self.objective(z, Batch(x, self.labels[index], index, shard.progress))
+            loss, dz = self._judge(z, caches, x, shard)
             grads = self.model.backward(dz * share, caches, workspace=workspace)
             statistics = self.model.statistics(caches)
         if self._many:
@@ -215,6 +216,18 @@ class Shards(Generic[AnyModel]):
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
         statistics = {name: share * array for name, array in statistics.items()}
         return Measured(float(loss) * share, statistics)
+
+    def _judge(self, z: Array, caches: Any, x: Array, shard: Shard) -> tuple[float, Array]:
+        """The objective's loss and dz; gradients by what else it has seen are left in the caches."""
+        model: Model = self.model
+        seen = model.seen(caches) if isinstance(model, Watched) else {}
+        batch = Batch(x, self.labels[shard.index], shard.index, shard.progress, seen)
+        loss, dz, *given = self.objective(z, batch)
+        for gradients in filter(None, given):
+            if not isinstance(model, Watched):
+                refuse("fit: objective", "gradients beside dz", "layers or arrays that it asks to see")
+            model.give(caches, gradients, len(shard.index) / shard.batch)
+        return loss, dz
 
 
 def shard_size(parameters: int, batch: int) -> int:

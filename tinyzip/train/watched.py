@@ -1,0 +1,135 @@
+"""The door for objectives that look inside: outputs of layers go out, their gradients come in.
+
+A usual objective is a function of the logits, (z, batch) -> (loss, dz). One that compares features wants to
+see more, and says so in two attributes:
+
+    layers   names of layers of the model, whose outputs it wants
+    arrays   arrays of its own by name, such as a regressor, to be trained along with the model
+
+It finds both under their names in `batch.seen`, and returns (loss, dz, gradients), the last by these names,
+too, for all or some of them. `Watched` is the model for such an objective. It has a probe (`nn.probe`) behind
+each layer that is watched, and the objective's arrays among its own: so they are trained, saved and resumed
+like all others. To be asked for logits, which is all that scoring does, it is the model as it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse
+from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.model import Model, Objective, Probed
+from tinyzip.nn.ops.checks import check_array
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """An objective that asks for more than logits."""
+
+    @property
+    def layers(self) -> tuple[str, ...]: ...
+
+    @property
+    def arrays(self) -> Arrays: ...
+
+
+@dataclass(frozen=True)
+class WatchedCaches:
+    """The model's caches of one forward, and the gradients of the objective's arrays that are left there."""
+
+    inner: Any
+    given: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A model that shows an objective what it asks for.
+
+    model   with probes behind the layers
+    arrays  the objective's own
+    """
+
+    model: Probed
+    arrays: Arrays
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.model.shape
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The arrays of the model and of the objective, not copied."""
+        return {**self.model.params, **self.arrays}
+
+    def trainable(self) -> tuple[str, ...]:
+        """The names in `params` that get gradients."""
+        return *self.model.trainable(), *self.arrays
+
+    def with_params(self, params: Arrays) -> Self:
+        """The same on other arrays, which are not copied."""
+        model = self.model.with_params({name: params[name] for name in self.model.params})
+        return type(self)(model, {name: params[name] for name in self.arrays})
+
+    def forward(
+        self,
+        x: Array,
+        *,
+        train: bool = False,
+        rng: np.random.Generator | None = None,
+        workspace: Workspace = FRESH,
+    ) -> tuple[Array, WatchedCaches]:
+        """The model's logits."""
+        z, inner = self.model.forward(x, train=train, rng=rng, workspace=workspace)
+        return z, WatchedCaches(inner)
+
+    def seen(self, caches: WatchedCaches) -> dict[str, Array]:
+        """What the objective has asked for, by name, after a forward."""
+        outputs = {name: probe.y for name, probe in self.model.probes(caches.inner).items()}
+        return {**outputs, **self.arrays}
+
+    def give(self, caches: WatchedCaches, gradients: Arrays, share: float) -> None:
+        """Leave share·gradients, by the names in `seen`, for `backward` to find."""
+        probes, seen = self.model.probes(caches.inner), self.seen(caches)
+        for name, gradient in gradients.items():
+            if name not in seen:
+                refuse("fit: objective", f"a gradient by {name!r}", f"names among {', '.join(seen)}")
+            check_array(gradient, seen[name].shape, seen[name].dtype, f"fit: objective: gradient by {name!r}")
+            part = gradient * gradient.dtype.type(share)
+            if name in probes:
+                probes[name].dy = part
+            else:
+                caches.given[name] = part
+
+    def backward(self, dz: Array, caches: WatchedCaches, *, workspace: Workspace = FRESH) -> dict[str, Array]:
+        """The gradient of every trainable array; zero for an array that the objective gave none for."""
+        own = {name: caches.given.get(name, np.zeros_like(array)) for name, array in self.arrays.items()}
+        return {**self.model.backward(dz, caches.inner, workspace=workspace), **own}
+
+    def statistics(self, caches: WatchedCaches) -> Arrays:
+        """What the model's arrays without gradient become by a training forward."""
+        return self.model.statistics(caches.inner)
+
+    def activations(self, x: Array) -> Arrays:
+        """The output of every layer."""
+        return self.model.activations(x)
+
+
+def watch(model: Model, objective: Objective) -> Model:
+    """The model with what the objective asks for, or as it is where that is nothing."""
+    if not isinstance(objective, Watching) or not (objective.layers or objective.arrays):
+        return model
+    if not isinstance(model, Probed):
+        refuse("fit: objective", f"one that looks into a {type(model).__name__}", "a model with `probed`")
+    probed = model.probed(objective.layers)
+    taken = sorted(objective.arrays.keys() & (probed.params.keys() | set(objective.layers)))
+    if taken:
+        refuse("fit: objective", f"arrays of the names {taken}", "names that the model does not have")
+    dtype = next(iter(model.params.values())).dtype
+    return Watched(probed, {name: array.astype(dtype) for name, array in objective.arrays.items()})
