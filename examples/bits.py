@@ -38,8 +38,9 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import fit_budget, sensitivity, sizes
 from tinyzip.quant.auto import grids_for, post_train
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.equalize import equalize
 from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import equalize, fold_batch_norm
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import step_of

@@ -1,4 +1,4 @@
-"""Random small networks that can be lowered, for the tests of this room."""
+"""Small networks that can be lowered, and images for them: for the tests of this room."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -14,7 +14,9 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.models import student_net
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.grid import by_channel
 
 
 def randomized(layers, shape, rng, dtype=np.float32):
@@ -29,6 +31,43 @@ def randomized(layers, shape, rng, dtype=np.float32):
         else:
             params[name] = value
     return model.with_params(params)
+
+
+def small_network(dtype=np.float32, **more):
+    """A convolution, ReLU, max pool and linear layer for images (1, 8, 8), with `more` layers at the end."""
+    layers = {
+        "conv": Conv2d(1, 4, 3),
+        "relu": ReLU(),
+        "pool": MaxPool2d(2),
+        "flat": Flatten(),
+        "out": Linear(36, 3),
+    }
+    return randomized(layers | more, (1, 8, 8), np.random.default_rng(5), dtype)
+
+
+def random_student(seed=0):
+    """The student's architecture with random biases, for images (1, 28, 28)."""
+    return randomized(student_net().layers, (1, 28, 28), np.random.default_rng(seed))
+
+
+def pictures(count=20, size=8, seed=6):
+    """(count, size, size) uint8: as many bright as dark."""
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size), np.uint8)
+
+
+def squared_errors(x, grid):
+    """Σ (x − dq(q(x)))² of each channel of x (C, …), in float64."""
+    offsets = grid.quantize(x).astype(np.int64) - by_channel(grid.zero, x)
+    return ((x - offsets * by_channel(grid.scale, x)) ** 2).reshape(len(x), -1).sum(axis=1)
+
+
+def squared_error(x, grid):
+    """Σ (x − dq(q(x)))², in float64."""
+    return float(squared_errors(x, grid).sum())
+
+
+def assert_same(logits, others):
+    assert np.abs(logits - others).max() <= 1e-5 * max(np.abs(logits).max(), 1)
 
 
 @st.composite

@@ -41,7 +41,7 @@ def network(layers):
 def test_layers_are_gathered_in_blocks():
     blocks = blocks_of(network(LAYERS))
     assert [name for name, _ in blocks.head] == ["shrink"]
-    found = [(b.name, b.norm, b.relu, b.output, [name for name, _ in b.carriers]) for b in blocks]
+    found = [(b.name, b.norm, b.relu, b.output, [name for name, _ in b.behind]) for b in blocks]
     assert found == [
         ("conv", "norm", True, "norm", ["pool"]),
         ("point", None, True, "relu", ["mean", "flat"]),
@@ -57,16 +57,16 @@ def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
     outputs = model.activations(to_input(images))
     x = to_input(images)
     blocks = blocks_of(model)
-    for _, carrier in blocks.head:
-        x, _ = carrier.forward({}, x)
+    for _, layer in blocks.head:
+        x, _ = layer.forward({}, x)
     for block in blocks:
         p = {part: model.params.get(f"{block.name}.{part}") for part in ("w", "b")}
         before, _ = block.layer.forward(p, x)
         x = np.maximum(outputs[block.output], 0) if block.relu else outputs[block.output]
         if not block.norm:
             assert np.allclose(np.maximum(before, 0) if block.relu else before, x, atol=1e-5)
-        for _, carrier in block.carriers:
-            x, _ = carrier.forward({}, x)
+        for _, layer in block.behind:
+            x, _ = layer.forward({}, x)
     assert (x == outputs[list(model.layers)[-1]]).all()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quant_networks import networks, randomized
+from quant_networks import networks, pictures, randomized, small_network, squared_error
 
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.quant.blocks import blocks_of
@@ -13,25 +13,6 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.ranges import METHODS
 from tinyzip.train.data import to_input
-
-
-def network(**extra):
-    layers = {
-        "conv": Conv2d(1, 4, 3),
-        "relu": ReLU(),
-        "pool": MaxPool2d(2),
-        "flat": Flatten(),
-        "out": Linear(36, 3),
-    }
-    return randomized({**layers, **extra}, (1, 8, 8), np.random.default_rng(5))
-
-
-def pictures(count=20):
-    return np.random.default_rng(6).integers(0, 256, (count, 8, 8), np.uint8)
-
-
-def squared_error(grid, w):
-    return ((w - grid.round_trip(w).astype(np.float64)) ** 2).sum()
 
 
 @settings(max_examples=25)
@@ -54,7 +35,7 @@ def test_min_max_grids_cover_what_each_block_gave(model_and_images, bits):
 
 
 def test_bytes_are_codes_already():
-    grid = calibrate(network(), pictures())["input"]
+    grid = calibrate(small_network(), pictures())["input"]
     everything = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     assert (grid.quantize(to_input(everything))[0, :, :, 0] == everything[0]).all()
     assert grid.scale == 1 / 255 and grid.zero == 0
@@ -62,13 +43,13 @@ def test_bytes_are_codes_already():
 
 def test_images_of_floats_get_their_own_range():
     images = pictures().astype(np.float32) / 255 * 3 - 1
-    grid = calibrate(network(), images)["input"]
+    grid = calibrate(small_network(), images)["input"]
     assert grid.low == pytest.approx(images.min(), abs=grid.scale / 2)
     assert grid.high == pytest.approx(images.max(), abs=grid.scale / 2)
 
 
 def test_a_folded_model_has_the_same_grids():
-    model = network()
+    model = small_network()
     conv, *rest = model.layers.items()
     layers = dict([conv, ("norm", BatchNorm(4)), *rest])
     model = randomized(layers, (1, 8, 8), np.random.default_rng(5))
@@ -77,7 +58,7 @@ def test_a_folded_model_has_the_same_grids():
 
 
 def test_images_are_seen_in_shards_and_none_is_left_out():
-    model, images = network(), pictures(100)
+    model, images = small_network(), pictures(100)
     images[-1] = 255
     images[:-1] //= 2
     whole, last = activation_grids(model, images), activation_grids(model, images[-1:])
@@ -86,7 +67,7 @@ def test_images_are_seen_in_shards_and_none_is_left_out():
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_weights_are_symmetric_and_each_channel_uses_its_last_code(bits):
-    model = network()
+    model = small_network()
     for name, grid in weight_grids(model, bits).items():
         w = model.params[name]
         codes = grid.quantize(w).reshape(len(w), -1).astype(int)
@@ -105,7 +86,7 @@ def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits,
     model = model.with_params({**model.params, "out.w": w})
 
     def error(**options):
-        return squared_error(weight_grids(model, bits, **options)["out.w"], w)
+        return squared_error(w, weight_grids(model, bits, **options)["out.w"])
 
     best = error(method="mse")
     slack = 1 + 1e-9
@@ -116,21 +97,20 @@ def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits,
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_calibrates(method):
-    grids = calibrate(network(), pictures(), weights=4, activations=4, method=method)
-    widest = calibrate(network(), pictures(), activations=4)
+    grids = calibrate(small_network(), pictures(), weights=4, activations=4, method=method)
+    widest = calibrate(small_network(), pictures(), activations=4)
     assert all(grids[name].scale <= widest[name].scale * 1.001 for name in ("conv", "out"))
 
 
 def test_bits_can_differ_by_layer():
-    grids = calibrate(
-        network(), pictures(), weights={"conv": 8, "out": 3}, activations={"input": 8, "conv": 4, "out": 6}
-    )
+    weights, activations = {"conv": 8, "out": 3}, {"input": 8, "conv": 4, "out": 6}
+    grids = calibrate(small_network(), pictures(), weights, activations)
     found = {name: grid.bits for name, grid in grids.items()}
     assert found == {"input": 8, "conv": 4, "out": 6, "conv.w": 8, "out.w": 3}
 
 
 def test_a_channel_with_a_large_bias_and_tiny_or_no_weights_gets_room_for_it():
-    model = network()
+    model = small_network()
     params = {name: value.copy() for name, value in model.params.items()}
     params["conv.w"][0] = 0
     params["conv.w"][1] *= 1e-12
@@ -146,16 +126,19 @@ def test_a_channel_with_a_large_bias_and_tiny_or_no_weights_gets_room_for_it():
 
 
 def test_a_dead_layer_has_a_grid_of_scale_one():
-    model = network()
+    model = small_network()
     params = {name: np.zeros_like(value) for name, value in model.params.items()}
     grids = calibrate(model.with_params(params), pictures())
     assert grids["conv"].scale == 1 and (grids["conv.w"].scale == 1).all()
 
 
 def test_calibration_needs_images():
-    for nothing in (np.zeros((0, 8, 8), np.uint8), None, np.zeros((8, 8), np.uint8)):
-        with pytest.raises(ValueError, match="images: found"):
-            calibrate(network(), nothing)
+    for nothing in (np.zeros((0, 8, 8), np.uint8), np.zeros((8, 8), np.uint8)):
+        with pytest.raises(ValueError, match="images: found shape"):
+            calibrate(small_network(), nothing)
+    for other in (None, np.zeros((3, 8, 8), np.int64)):
+        with pytest.raises(TypeError, match="images: found"):
+            calibrate(small_network(), other)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -163,9 +146,9 @@ def test_nan_and_infinity_are_refused_by_the_name_of_where_they_are(bad):
     images = np.zeros((3, 8, 8), np.float32)
     images[1, 2, 3] = bad
     with pytest.raises(ValueError, match="images: found 1 NaN or infinite of 192"):
-        calibrate(network(), images)
+        calibrate(small_network(), images)
     for name in ("out.w", "out.b"):
-        model = network()
+        model = small_network()
         value = model.params[name].copy()
         value.flat[0] = bad
         with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"out(\.w|\.b)?: found .* NaN"):
@@ -173,13 +156,13 @@ def test_nan_and_infinity_are_refused_by_the_name_of_where_they_are(bad):
 
 
 def test_weights_that_overflow_are_refused_by_the_name_of_their_layer():
-    params = {key: a * np.float32(1e38) for key, a in network().params.items()}
+    params = {key: a * np.float32(1e38) for key, a in small_network().params.items()}
     with pytest.raises(ValueError, match=r"output of out: found .* NaN or infinite"):
-        calibrate(network().with_params(params), pictures())
+        calibrate(small_network().with_params(params), pictures())
 
 
 def test_wrong_settings_are_refused():
-    model, images = network(), pictures()
+    model, images = small_network(), pictures()
     for bits in (1, 9, 2.5, True):
         with pytest.raises(ValueError, match="weights: found"):
             calibrate(model, images, weights=bits)
@@ -212,7 +195,7 @@ def test_a_layer_that_has_no_integer_operator_is_named():
 
 
 def test_fitting_biases_leaves_the_given_grids_alone():
-    model = network()
+    model = small_network()
     grids = {"input": Grid(1 / 255, 0, 0, 255), "conv": Grid(1.0, 0, 0, 255), "out": Grid(1.0, 0, 0, 255)}
     grids |= {"conv.w": Grid(1e-15, 0, -127, 127), "out.w": Grid(1e-3, 0, -127, 127)}
     fitted = fit_biases(model, grids)
@@ -222,5 +205,5 @@ def test_fitting_biases_leaves_the_given_grids_alone():
 
 @pytest.mark.parametrize("bits", [2, 4, 7])
 def test_images_of_bytes_get_as_few_codes_as_asked_for(bits):
-    grid = calibrate(network(), pictures(), activations={"input": bits, "conv": 8, "out": 8})["input"]
+    grid = calibrate(small_network(), pictures(), activations={"input": bits, "conv": 8, "out": 8})["input"]
     assert (grid.lo, grid.hi) == (0, 2**bits - 1)

@@ -50,7 +50,7 @@ def test_at_eight_bits_nothing_is_wrong():
     assert [layer.name for layer in report.layers] == ["conv1", "conv2", "fc1", "fc2"]
     assert all(layer.signal_to_noise > 20 and layer.weights_signal_to_noise > 35 for layer in report.layers)
     assert all(layer.saturated < 0.005 for layer in report.layers)
-    assert report.changed == sum(layer.part for layer in report.layers) <= 3
+    assert report.changed == sum(layer.first_changes for layer in report.layers) <= 3
 
 
 def test_a_bit_less_costs_about_six_decibels():
@@ -58,15 +58,15 @@ def test_a_bit_less_costs_about_six_decibels():
     assert all(abs(high - low - 6) < 1 for high, low in pairwise(ratios))
 
 
-def test_the_ruined_layer_is_where_classes_part_and_what_float_recovers():
+def test_the_ruined_layer_is_where_classes_change_and_what_float_recovers():
     def ruin(grids):
         return {"conv2.w": Grid(grids["conv2.w"].scale * 127, 0, -1, 1)}
 
     report = explained(change=ruin)
     assert report.changed > 10
     by_name = {layer.name: layer for layer in report.layers}
-    assert report.first == next(layer.name for layer in report.layers if layer.part)
-    assert by_name["conv2"].part > 0.6 * report.changed
+    assert report.first == next(layer.name for layer in report.layers if layer.first_changes)
+    assert by_name["conv2"].first_changes > 0.6 * report.changed
     assert by_name["conv2"].recovered > 0.8 * report.changed
     assert max(by_name[name].recovered for name in ("conv1", "fc1", "fc2")) < by_name["conv2"].recovered
     assert by_name["conv2"].weights_signal_to_noise < 10

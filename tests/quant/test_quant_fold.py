@@ -1,45 +1,12 @@
-"""Folding and equalization: the same function, and what they are for."""
+"""Folding batch norms: the same function without them."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
-from quant_networks import networks, randomized
+from quant_networks import assert_same, networks, randomized
 
-from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fold import equalize, fold_batch_norm
-from tinyzip.quant.grid import Grid
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.train.evaluate import logits
-
-
-def separable(seed=0, spread=100.0):
-    """A depthwise-separable network whose channels' ranges differ by `spread`, and some images."""
-    rng = np.random.default_rng(seed)
-    layers = {
-        "conv": Conv2d(1, 8, 3, padding=1),
-        "relu1": ReLU(),
-        "depth": Conv2d(8, 8, 3, groups=8),
-        "relu2": ReLU(),
-        "point": Conv2d(8, 6, 1),
-        "relu3": ReLU(),
-        "pool": MaxPool2d(2),
-        "flat": Flatten(),
-        "out": Linear(6 * 25, 5),
-    }
-    model = randomized(layers, (1, 12, 12), rng)
-    params = dict(model.params)
-    for first, second, axis in (("conv", "depth", 0), ("depth", "point", 1)):
-        s = (spread ** rng.uniform(-0.5, 0.5, 8)).astype(np.float32)
-        params[f"{first}.w"] = params[f"{first}.w"] * s.reshape(-1, 1, 1, 1)
-        params[f"{first}.b"] = params[f"{first}.b"] * s
-        shape = (-1, 1, 1, 1) if axis == 0 else (1, -1, 1, 1)
-        params[f"{second}.w"] = params[f"{second}.w"] / s.reshape(shape)
-    return model.with_params(params), rng.integers(0, 256, (40, 12, 12), np.uint8)
-
-
-def assert_same(logits, others):
-    assert np.abs(logits - others).max() <= 1e-5 * max(np.abs(logits).max(), 1)
 
 
 @settings(max_examples=20)
@@ -51,20 +18,12 @@ def test_folding_leaves_the_logits_the_same(model_and_images):
     assert_same(logits(model, images, threads=1), logits(folded, images, threads=1))
 
 
-@settings(max_examples=20)
-@given(networks())
-def test_equalization_leaves_the_logits_the_same(model_and_images):
-    model, images = model_and_images
-    assert_same(logits(model, images, threads=1), logits(equalize(model), images, threads=1))
-
-
 @settings(max_examples=10)
 @given(networks())
-def test_neither_changes_the_model_it_was_given(model_and_images):
+def test_folding_does_not_change_the_model_it_was_given(model_and_images):
     model, _ = model_and_images
     before = {name: value.copy() for name, value in model.params.items()}
     fold_batch_norm(model)
-    equalize(model)
     assert all((model.params[name] == value).all() for name, value in before.items())
 
 
@@ -88,65 +47,3 @@ def test_a_batch_norm_elsewhere_is_kept_by_folding():
     layers = {"c": Conv2d(1, 2, 2), "r": ReLU(), "n": BatchNorm(2)}
     model = randomized(layers, (1, 4, 4), np.random.default_rng(0))
     assert list(fold_batch_norm(model).layers) == ["c", "r", "n"]
-
-
-def test_equalized_channels_have_the_same_range_on_both_ends():
-    model, _ = separable()
-    params = equalize(model).params
-    conv, depth, point = (params[f"{name}.w"] for name in ("conv", "depth", "point"))
-    largest = [np.abs(w).reshape(8, -1).max(axis=1) for w in (conv, depth, point.swapaxes(0, 1))]
-    assert largest[0] == pytest.approx(largest[1], rel=5e-3)
-    assert largest[1] == pytest.approx(largest[2], rel=5e-3)
-
-
-def test_equalization_reaches_through_pooling_and_flatten():
-    layers = {
-        "c": Conv2d(1, 3, 2),
-        "r": ReLU(),
-        "p": MaxPool2d(2),
-        "a": AvgPool2d(2, 1),
-        "f": Flatten(),
-        "l": Linear(27, 4),
-    }
-    model = randomized(layers, (1, 9, 9), np.random.default_rng(0))
-    params = equalize(model).params
-    reader = np.abs(params["l.w"].reshape(4, 3, 9)).max(axis=(0, 2))
-    assert np.abs(params["c.w"]).reshape(3, -1).max(axis=1) == pytest.approx(reader, rel=5e-3)
-
-
-def test_equalization_leaves_dead_channels_alone():
-    model, images = separable()
-    params = {name: value.copy() for name, value in model.params.items()}
-    params["conv.w"][2] = 0
-    params["point.w"][:, 5] = 0
-    model = model.with_params(params)
-    equal = equalize(model)
-    assert (equal.params["conv.w"][2] == 0).all() and (equal.params["point.w"][:, 5] == 0).all()
-    assert equal.params["conv.b"][2] == params["conv.b"][2]
-    assert_same(logits(model, images), logits(equal, images))
-
-
-def weight_noise(model):
-    """Squared error of 8-bit per-tensor weights, as a share of the weights' energy, the worst channel's."""
-    worst = 0.0
-    for block in blocks_of(model):
-        w = model.params[f"{block.name}.w"]
-        noise = (w - Grid.symmetric(np.abs(w).max(), 8).round_trip(w)) ** 2
-        rows = noise.reshape(len(w), -1).sum(axis=1) / (w**2).reshape(len(w), -1).sum(axis=1)
-        worst = max(worst, rows.max())
-    return worst
-
-
-def test_equalization_makes_one_scale_for_the_tensor_do():
-    model, images = separable(spread=1000.0)
-    assert weight_noise(model) > 50 * weight_noise(equalize(model))
-    exact = logits(model, images)
-
-    def error(network):
-        params = dict(network.params)
-        for name, grid in calibrate(network, images, per_channel=False).items():
-            if name in params:
-                params[name] = grid.round_trip(params[name])
-        return np.abs(logits(network.with_params(params), images) - exact).max()
-
-    assert error(model) > 5 * error(equalize(model))

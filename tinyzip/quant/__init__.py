@@ -1,18 +1,38 @@
 """The bridge from real numbers to small integers.
 
-    grid.py, textbook.py                 what a few bits can stand for, and two formulas that fail
-    histogram.py, ranges.py              where a grid should begin and end, from data
-    blocks.py                            which layers become one integer operator
-    fold.py                              the same network, easier to quantize
-    calibrate.py                         a grid for everything
-    lowbit.py                            one bit, three values, and scales that are a shift
-    lsq.py, pact.py, fake.py             training while the grids are in place
-    agreement.py                         how far the simulation and the engine can part
-    rounding.py                          up or down? Decided with the layer's output in view
-    lower.py                             the one door to the integer world
-    twin.py, explain.py                  where the accuracy went, layer by layer
-    allocate.py                          more bits where they count, within a budget of bytes
-    auto.py                              all of it in one call
+Grids: which real numbers a few bits can stand for.
+
+    grid.py                      evenly spaced numbers, and what rounding to them costs
+    textbook.py                  two formulas from textbooks, and why they fail
+    blocks.py                    which layers share a grid, since they become one integer operator
+
+After training: a grid for everything that a trained network computes.
+
+    fold.py, equalize.py         the same network, easier to quantize
+    histogram.py, ranges.py      where a grid should begin and end, from data
+    calibrate.py                 from a network and images to its grids
+    lowbit.py, powers.py         one bit and three values; scales that are powers of two
+
+During training: a network that learns while its grids are in place.
+
+    lsq.py                       rounding and its gradients
+    fake.py                      a network that computes in float what the integers will compute
+
+After training again, with the layer's output in view, which that simulation gives:
+
+    quadratic.py, rounding.py    which of its two neighbours each weight is rounded to
+
+The door: the only way from the float world to the integer world.
+
+    lower.py                     a network and its grids as an integer program
+    agreement.py                 how far simulation and engine can differ
+    twin.py                      the way back: the network that a program stands for
+
+Choosing: what to spend, and what was lost.
+
+    explain.py                   where the accuracy went, layer by layer
+    allocate.py                  more bits where they count, within a budget of bytes
+    auto.py                      all of it in one call
 
 The grids of a network are one flat dict beside its parameters, `grids["conv1.w"]` and `grids["conv1"]`. Each
 method is a function from a model to a model or from grids to grids, so any of them can be left out.

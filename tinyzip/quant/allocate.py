@@ -4,18 +4,18 @@ Uniform bits treat all layers alike, but they are not. A first layer of 250 weig
 8 bits and ruins every image at 2; a wide linear layer is most of the file and hardly notices. So measure,
 then choose:
 
-    minimise Σ_l cost(l, b_l)   with   Σ_l bytes(l, b_l) ≤ budget                             (1)
+    minimise Σ_l cost(l, b_l)   with   Σ_l bytes(l, b_l) ≤ budget                             (QK1)
 
 cost(l, b) is what the loss on validation images rises by when only layer l is quantized to b bits
 ("sensitivity"). That the rises add up is an assumption: near the float model they are small, and to
-first order small things add. It is the only one. As it stands (1) is a multiple-choice knapsack, and a
+first order small things add. It is the only one. As it stands QK1 is a multiple-choice knapsack, and a
 handful of layers with seven choices each is solved exactly: go through the layers, and keep of all
 choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that
 is beaten now stays beaten whatever follows, so nothing is lost.
 
 A file holds more than weights: tables, biases, multipliers. What they take hardly depends on the bits, but
-only packing tells how much. So a budget can be kept on a scale that weighs whole programs (`fit_budget`):
-solve (1) on estimates, weigh what comes out, take what is too heavy off the budget, solve again.
+only packing tells how much. So a budget can be kept by weighing whole programs (`fit_budget`): solve QK1 on
+estimates, weigh the program, take what is too heavy off the budget, solve again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ CHOICES = (2, 3, 4, 5, 6, 7, 8)
 def knapsack(
     costs: Mapping[str, Mapping[int, float]], sizes: Mapping[str, Mapping[int, int]], budget: int
 ) -> dict[str, int]:
-    """The exact minimum of (1): a number of bits for each layer. Ties go to fewer bytes.
+    """The exact minimum of (QK1): a number of bits for each layer. Ties go to fewer bytes.
 
     costs   layer -> bits -> cost, any unit, any sign
     sizes   layer -> bits -> bytes, for the same layers and bits
@@ -159,7 +159,7 @@ def allocate(
     choices: Sequence[int] = CHOICES,
     weigh: Weigh | None = None,
 ) -> dict[str, int]:
-    """Bits for the weights of each block so that the program takes at most `budget` bytes, by (1).
+    """Bits for the weights of each block so that the program takes at most `budget` bytes, by (QK1).
 
     budget   bytes of whatever `weigh` counts
     weigh    block name -> bits, to bytes: len(archive.pack(lower(…))) for the whole file. None counts

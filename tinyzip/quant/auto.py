@@ -4,16 +4,16 @@
     quantized.program                            # to run or to pack
     print(quantized)                             # what was tried, what was chosen, and why
 
-The methods form a ladder. Each rung costs more time than the one below and repairs more:
+Each method costs more time than the one before and repairs more:
 
     minmax    ranges that clip nothing, nearest rounding: enough where bits abound
     mse       ranges of least squared error: clips the rare for the sake of the many
     bias      and biases shifted so that each block's mean output is right again
     adaround  and weights rounded for the layer's output instead of each for itself
 
-"auto" climbs until nothing is left to repair: until the probabilities of images it was not calibrated on
-move by less than 0.001 nats on average (KL divergence). If no rung gets there, the one that moves them
-least is taken. What then is still missing, only training can give.
+"auto" tries them in this order until nothing is left to repair: until the probabilities of images it was not
+calibrated on move by less than 0.001 nats on average (KL divergence). If no method gets there, the one that
+moves them least is taken. What then is still missing, only training can give.
 
 The logits are not read by any layer, so their grid costs no weight and no multiplication: it has 8 bits
 whatever the other activations have. A block of one or two bits gets the closed-form grids of `lowbit`.
@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
@@ -40,18 +39,18 @@ from tinyzip.quant.grid import Grid, check_bits
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.train.data import to_input
+from tinyzip.train.data import check_images
+from tinyzip.train.evaluate import logits
 
 Array = NDArray[Any]
 Bits = int | Mapping[str, int]
 METHODS = ("minmax", "mse", "bias", "adaround")
-SHARD = 100
 NOTHING_LEFT = 1e-3  # nats
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A rung that was tried: classes changed, and mean KL divergence in nats, on the images held out."""
+    """A method that was tried: classes changed, and mean KL divergence in nats, on the images held out."""
 
     method: str
     changed: int
@@ -60,7 +59,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What `quantize` gives. Printing it tells the story.
+    """What `quantize` gives. Printing it tells what was tried and what was chosen.
 
     program  the integer program
     model    the float network as it was lowered: batch norms folded, arrays as the method left them
@@ -101,20 +100,23 @@ def quantize(
     """
     if method not in (*METHODS, "auto"):
         refuse("quantize: method", repr(method), f"one of {', '.join(METHODS)}, auto")
-    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) < 2:
-        refuse("quantize: images", getattr(images, "shape", type(images).__name__), "(N, …) with N from 2 up")
+    check_images(images, "quantize: images")
+    if len(images) < 2:
+        refuse("quantize: images", "one image", "one to calibrate on and one to judge by, or more")
     model = fold_batch_norm(model)
     with Workers(1):  # threads inside BLAS only get in each other's way on products this small
-        return _climb(model, images, weights, activations, method)
+        return _try_methods(model, images, weights, activations, method)
 
 
-def _climb(model: Sequential, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
+def _try_methods(
+    model: Sequential, images: Array, weights: Bits, activations: Bits, method: str
+) -> Quantized:
     cut = max(1, len(images) * 3 // 4)
     seen, held_out = images[:cut], images[cut:]
     tried: list[tuple[Trial, Sequential, Grids]] = []
-    for rung in METHODS if method == "auto" else (method,):
-        changed_model, grids = post_train(model, seen, weights, activations, rung)
-        trial = _judge(rung, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
+    for name in METHODS if method == "auto" else (method,):
+        changed_model, grids = post_train(model, seen, weights, activations, name)
+        trial = _judge(name, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
         tried.append((trial, changed_model, grids))
         if trial.nats < NOTHING_LEFT:
             break
@@ -169,10 +171,6 @@ def grids_for(
 
 
 def _judge(method: str, model: Sequential, fake: FakeQuantized, images: Array) -> Trial:
-    changed, nats = 0, 0.0
-    for start in range(0, len(images), SHARD):
-        x = to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
-        exact, z = model.forward(x)[0], fake.forward(x)[0]
-        changed += int((exact.argmax(axis=0) != z.argmax(axis=0)).sum())
-        nats += kl_divergence(z, exact, 1.0)[0] * x.shape[-1]
-    return Trial(method, changed, nats / len(images))
+    exact, z = logits(model, images, threads=1), logits(fake, images, threads=1)
+    changed = int((exact.argmax(axis=0) != z.argmax(axis=0)).sum())
+    return Trial(method, changed, kl_divergence(z, exact, 1.0)[0])

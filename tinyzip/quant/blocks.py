@@ -1,17 +1,17 @@
 """Which layers become one integer operator.
 
-An integer engine does not run layers one for one. It runs blocks: an affine map with everything that can
-be melted into it. A batch norm directly behind a convolution is an affine map too, so the two are one
-(`fold`). A ReLU costs nothing, since the codes are clamped anyway: it is a clamp that starts at zero. And as
-max pooling only selects, it commutes with every monotone map,
+An integer engine does not run layers one for one. It runs *blocks*: a convolution or linear layer with all
+that is fused into it. A batch norm directly behind it is an affine map too, so the two are one (`fold`). A
+ReLU costs nothing, since the codes are clamped anyway: it is a clamp that starts at zero. And as max pooling
+only selects, it commutes with every monotone map,
 
-relu(max(x)) = max(relu(x))                                                                (B1)
+relu(max(x)) = max(relu(x))                                                                (QB1)
 
 so a ReLU behind a max pool may be read as one before it, and the same holds behind a flatten. An average
 is not monotone in that sense; there the order is kept, and a ReLU behind it belongs to no operator.
 
-Pools and flatten give codes on the grid that they were given. So the grids of a network are one for its
-input and two for each block: its weights and what comes out of it, after the ReLU.
+Pools and flatten have no grid of their own: they give codes on the grid that they were given. So the grids of
+a network are one for its input and two for each block, for its weights and for its output after the ReLU.
 """
 
 from collections.abc import Iterator
@@ -32,22 +32,21 @@ from tinyzip.nn.layers import (
 )
 from tinyzip.nn.sequential import Sequential
 
-Carrier: TypeAlias = (
-    MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
-)  # gives codes on the grid that it was given
+Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
 
 
 @dataclass(frozen=True)
 class Block:
-    """One affine layer and what is melted into it.
+    """One convolution or linear layer and what is fused into it.
 
-    name      the affine layer's; also the name of its output's grid, and with ".w" of its weights' grid
-    layer     Conv2d or Linear
-    norm      name of the batch norm directly behind it, or None
-    relu      whether the output is clamped at 0
-    output    name of the layer whose output is the block's: the last of affine layer, batch norm, ReLU.
-              Where B1 moved a ReLU it is the layer before the ReLU; clamp its output to get the block's.
-    carriers  pools and flatten behind it, each with its name: they carry codes on the grid they are given
+    name    that layer's; also the name of the grid of the block's output, and with ".w" of its weights' grid
+    layer   Conv2d or Linear
+    norm    name of the batch norm directly behind it, or None
+    relu    whether the output is clamped at 0
+    output  name of the layer whose output is the block's: the last of convolution or linear layer, batch
+            norm, ReLU. Where QB1 moved a ReLU it is the layer before the ReLU; clamp its output to get the
+            block's
+    behind  pools and flatten behind it, each with its name
     """
 
     name: str
@@ -55,7 +54,7 @@ class Block:
     norm: str | None = None
     relu: bool = False
     output: str = ""
-    carriers: tuple[tuple[str, Carrier], ...] = ()
+    behind: tuple[tuple[str, Gridless], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Blocks:
     blocks  at least one, in order
     """
 
-    head: tuple[tuple[str, Carrier], ...]
+    head: tuple[tuple[str, Gridless], ...]
     blocks: tuple[Block, ...]
 
     def __iter__(self) -> Iterator[Block]:
@@ -83,7 +82,7 @@ def blocks_of(model: Sequential) -> Blocks:
             directly follow a convolution or linear layer, a ReLU on the input or behind an average, an
             unknown layer; and for a model without any convolution or linear layer
     """
-    head: list[tuple[str, Carrier]] = []
+    head: list[tuple[str, Gridless]] = []
     blocks: list[Block] = []
     for name, layer in model.layers.items():
         place = f"layer {name!r}"
@@ -94,11 +93,11 @@ def blocks_of(model: Sequential) -> Blocks:
                 pass
             case MaxPool2d() | AvgPool2d() | GlobalAvgPool() | Flatten():
                 if blocks:
-                    blocks[-1] = replace(blocks[-1], carriers=(*blocks[-1].carriers, (name, layer)))
+                    blocks[-1] = replace(blocks[-1], behind=(*blocks[-1].behind, (name, layer)))
                 else:
                     head.append((name, layer))
             case BatchNorm():
-                if not blocks or blocks[-1].norm or blocks[-1].relu or blocks[-1].carriers:
+                if not blocks or blocks[-1].norm or blocks[-1].relu or blocks[-1].behind:
                     refuse(
                         place, "a batch norm elsewhere", "one directly behind a convolution or linear layer"
                     )
@@ -113,12 +112,12 @@ def blocks_of(model: Sequential) -> Blocks:
 
 
 def _with_relu(name: str, block: Block | None) -> Block:
-    """The block with a ReLU at its end, moved before max pools and flatten by (B1)."""
+    """The block with a ReLU at its end, moved before max pools and flatten by (QB1)."""
     if block is None:
         refuse(f"layer {name!r}", "a ReLU on the input", "one behind a convolution or linear layer")
     if block.relu:
         return block
-    for behind, carrier in block.carriers:
-        if isinstance(carrier, AvgPool2d | GlobalAvgPool):
-            refuse(f"layer {name!r}", f"a ReLU behind the average {behind!r}", "a ReLU before the average")
-    return replace(block, relu=True, output=block.output if block.carriers else name)
+    for average, layer in block.behind:
+        if isinstance(layer, AvgPool2d | GlobalAvgPool):
+            refuse(f"layer {name!r}", f"a ReLU behind the average {average!r}", "a ReLU before the average")
+    return replace(block, relu=True, output=block.output if block.behind else name)

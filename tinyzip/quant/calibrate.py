@@ -14,12 +14,12 @@ no calibration at 8 bits: they are codes already, k/255.
 A bias is stored in int32 in units of s_x·s_w. A channel whose weights are tiny beside its bias would have too
 small a unit for that. For such a channel, and for one without any weight, s_w is chosen from the bias:
 
-s_w ≥ |b| / (s_x·2³⁰)                                                                      (C1)
+s_w ≥ |b| / (s_x·2³⁰)                                                                      (QC1)
 
 which still holds the bias to 30 bits, and costs precision only where weights hardly matter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,13 @@ from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
-from tinyzip.train.data import to_input
+from tinyzip.train.data import check_images, to_input
 
 Array = NDArray[Any]
 Bits = int | Mapping[str, int]
 Grids = dict[str, Grid]
 WEIGHT_METHODS = ("minmax", "mse")
-SHARD = 64
+SHARD = 64  # images at a time
 BIAS_MOST = 2.0**30
 
 
@@ -103,11 +103,9 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
     names = ["input", *(block.name for block in blocks)]
     wanted = _bits_by_name(bits, names, "activations")
     watch = {name: observer(method, count) for name, count in wanted.items()}
-    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
-        refuse("images", getattr(images, "shape", type(images).__name__), "(N, H, W) or (N, C, H, W), N ≥ 1")
+    check_images(images, "images")
     check_finite(images, "images")
-    for start in range(0, len(images), SHARD):
-        x = to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
+    for x in inputs(model, images):
         watch["input"].observe(x)
         with np.errstate(over="ignore", invalid="ignore"):  # refused below, by the block's name
             outputs = model.activations(x)
@@ -120,7 +118,7 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
 
 
 def fit_biases(model: Sequential, grids: Grids) -> Grids:
-    """The same grids, with weight scales raised where a bias would not fit otherwise (C1)."""
+    """The same grids, with weight scales raised where a bias would not fit otherwise (QC1)."""
     fitted = dict(grids)
     source = "input"
     for block in blocks_of(model):
@@ -135,6 +133,12 @@ def fit_biases(model: Sequential, grids: Grids) -> Grids:
             fitted[f"{block.name}.w"] = grid.with_scale(scale)
         source = block.name
     return fitted
+
+
+def inputs(model: Sequential, images: Array) -> Iterator[Array]:
+    """The images as the model reads them, (C, H, W, N) in its dtype, a shard at a time."""
+    for start in range(0, len(images), SHARD):
+        yield to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
 
 
 def _finite_output(block: Block, outputs: Mapping[str, Array]) -> Array:

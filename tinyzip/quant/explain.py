@@ -1,4 +1,4 @@
-"""Where did the accuracy go? A quantized network, looked at layer by layer.
+"""Where did the accuracy go? A quantized network, layer by layer.
 
 The integer program and its float network see the same images, and are compared behind every block:
 
@@ -9,7 +9,7 @@ The integer program and its float network see the same images, and are compared 
                     zero). Some is normal; several percent say that the range is too narrow
     unused codes    the share of codes that no image needed. Many say that the range is too wide; half of
                     them unused is a bit paid for and not had
-    classes part    of the images whose class changed: for how many the change began here. With all blocks up
+    first changes   of the images whose class changed: for how many the change began here. With all blocks up
                     to this one on integers and the rest in float, theirs is another class for the first time
     float recovers  of the images whose class changed: how many get it back if this one block computes in
                     float and only its output is rounded. Negative if that made it worse
@@ -17,8 +17,8 @@ The integer program and its float network see the same images, and are compared 
 The last column says which layer deserves another bit, the one before where the trouble begins; they need
 not name the same layer. Where labels are given, errors of both are counted too.
 
-Without a float network there is `float_twin`: the program read back as one, with the weights that its codes
-mean. Against it only the rounding of activations shows.
+Without a float network the program is compared with its `float_twin`: the program read back as a network,
+with the weights that its codes mean. Against it only the rounding of activations shows.
 """
 
 from collections.abc import Iterator
@@ -37,19 +37,20 @@ from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
+from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import by_channel
 from tinyzip.quant.twin import float_twin, named, real, step_of, weight_scales
-from tinyzip.train.data import to_input
+from tinyzip.train.data import check_images
 
 Array = NDArray[Any]
-CHUNK = 200  # images at a time
 HEADER = (
     "layer",
     "signal/noise",
     "of the weights",
     "saturated",
     "unused codes",
-    "classes part",
+    "first changes",
     "float recovers",
 )
 
@@ -63,7 +64,7 @@ class LayerReport:
     weights_signal_to_noise: float
     saturated: float
     unused: float
-    part: int
+    first_changes: int
     recovered: int
 
 
@@ -87,7 +88,7 @@ class Explanation:
     @property
     def first(self) -> str | None:
         """The first layer at which the class of an image changes, None where no class does."""
-        return next((layer.name for layer in self.layers if layer.part), None)
+        return next((layer.name for layer in self.layers if layer.first_changes), None)
 
     def __str__(self) -> str:
         rows = [HEADER] + [
@@ -97,7 +98,7 @@ class Explanation:
                 f"{layer.weights_signal_to_noise:.1f} dB",
                 f"{layer.saturated:.2%}",
                 f"{layer.unused:.0%}",
-                str(layer.part),
+                str(layer.first_changes),
                 f"{layer.recovered:+d}",
             )
             for layer in self.layers
@@ -120,8 +121,8 @@ class Explanation:
         axes[0].legend()
         axes[1].barh(names, [100 * layer.saturated for layer in self.layers], 0.38)
         axes[1].set(title="saturated outputs (%)")
-        axes[2].barh(names, [layer.part for layer in self.layers], 0.38)
-        axes[2].set(title="classes part here (images)")
+        axes[2].barh(names, [layer.first_changes for layer in self.layers], 0.38)
+        axes[2].set(title="first changes (images)")
         axes[0].invert_yaxis()
         figure.tight_layout()
         figure.savefig(path, dpi=120)
@@ -143,12 +144,7 @@ def explain(
         network, program = float_twin(program), named(program)
     else:
         network = fold_batch_norm(model)
-    if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
-        refuse(
-            "explain: images",
-            getattr(images, "shape", type(images).__name__),
-            "(N, H, W) or (N, C, H, W), N ≥ 1",
-        )
+    check_images(images, "explain: images")
     if labels is not None and np.shape(labels) != (len(images),):
         refuse("explain: labels", f"shape {np.shape(labels)}", f"({len(images)},)")
     operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))
@@ -163,8 +159,7 @@ def explain(
         )
     tallies = [_Tally(network, program, block) for block in blocks]
     classes: list[tuple[Array, Array]] = []
-    for start in range(0, len(images), CHUNK):
-        x = to_input(images[start : start + CHUNK]).astype(network.dtype, copy=False)
+    for x in inputs(network, images):
         outputs = network.activations(x)
         codes = [_codes(x, program.input)]
         codes += integer.run(program, codes[0], trace=True)
@@ -199,14 +194,13 @@ class _Tally:
         self.x, self.y = program.codes[self.place], operator.y
         self.w = network.params[f"{block.name}.w"]
         self.b = network.params.get(f"{block.name}.b")
-        scale = weight_scales(operator, self.x).reshape(-1, *[1] * (self.w.ndim - 1))
-        self.weights = _decibels(self.w, operator.w * scale)
+        self.weights = _decibels(self.w, operator.w * by_channel(weight_scales(operator, self.x), self.w))
         self.rest = list(_after(network, block.output))
         behind = program.operators[self.place + 1 :]
         self.behind = Program(behind, program.shapes[self.place + 1], self.y) if behind else None
         self.signal = self.noise = 0.0
         self.seen = np.zeros(256, np.int64)
-        self.part = self.recovered = 0
+        self.first_changes = self.recovered = 0
 
     def see(
         self, outputs: dict[str, Array], codes: list[Array], exact: Array, found: Array, open_cases: Array
@@ -223,7 +217,7 @@ class _Tally:
         for layer, p in self.rest:
             z, _ = layer.forward(p, z)
         changed = open_cases & (z.argmax(axis=0) != exact)
-        self.part += int(changed.sum())
+        self.first_changes += int(changed.sum())
 
         p = {"w": self.w} | ({} if self.b is None else {"b": self.b})
         alone, _ = block.layer.forward(p, real(codes[self.place], self.x).astype(y.dtype))
@@ -242,7 +236,7 @@ class _Tally:
             self.weights,
             float(ends / self.seen.sum()),
             float((self.seen[:width] == 0).mean()),
-            self.part,
+            self.first_changes,
             self.recovered,
         )
 

@@ -10,7 +10,7 @@ one for each output channel. The logarithm keeps every step positive whatever th
 a change of 1 % the same move for a step of 0.001 and one of 10, which is what a per-entry optimizer like
 Adam needs [Jain et al. 2020, section 3.3]. With θ = log s and LSQ's gradient scale g,
 
-    ∂L/∂θ = g·s·∂L/∂s                                                                      (1)
+    ∂L/∂θ = g·s·∂L/∂s                                                                      (QT1)
 
 What the engine will do is simulated where it will do it:
 
@@ -22,7 +22,7 @@ What the engine will do is simulated where it will do it:
                  order makes no difference, and there are four times fewer values to round
     averages     rounded again, to the grid they came on
 
-How far simulation and engine can part, `agreement` derives.
+How far simulation and engine can differ, `agreement` derives.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,7 +40,7 @@ from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPo
 from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.lsq import RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
 
@@ -133,7 +133,7 @@ class FakeQuantized:
     source   the float network, whose arrays are only the start
     start    its grids: "input", and for each block "<name>" and "<name>.w"
     params   the float arrays, and the logarithms of the steps that are learned
-    rule     "lsq", "pact", or "straight-through": what steps learn from. Only "lsq" learns steps of weights
+    rule     "lsq": steps learn; "straight-through": they stay as calibrated
     network  the source's layers with roundings between them
     rounds   for each of these roundings, the grid it uses
     """
@@ -171,7 +171,7 @@ class FakeQuantized:
                     "one step, or one for each channel",
                 )
             _relative(grids[name], name)
-            if name != "input" and (rule == "lsq" or (rule == "pact" and not weights)):
+            if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
         layers, rounds = _inserted(model, grids, rule)
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
@@ -213,7 +213,7 @@ class FakeQuantized:
             w, step, name = self.params[f"{block.name}.w"], self.step(f"{block.name}.w"), f"{block.name}.b"
             grid = self.start[f"{block.name}.w"]
             if isinstance(grid, Signs):
-                arrays[f"{block.name}.w"] = np.where(w < 0, -_along(step, w), _along(step, w))
+                arrays[f"{block.name}.w"] = np.where(w < 0, -by_channel(step, w), by_channel(step, w))
             else:
                 arrays[f"{block.name}.w"] = fake_quantize(w, step, *_relative(grid, block.name))
             if name in self.params:
@@ -265,7 +265,7 @@ class FakeQuantized:
         if not isinstance(grid, Signs):
             return fake_quantize_backward(dy, w, y, step, *_relative(grid, name), self.rule)
         total = np.einsum("fk,fk->f", dy.reshape(len(w), -1), y.reshape(len(w), -1)) / step
-        return dy * (np.abs(w) <= 2 * _along(step, w)), total if step.ndim else np.asarray(total.sum())
+        return dy * (np.abs(w) <= 2 * by_channel(step, w)), total if step.ndim else np.asarray(total.sum())
 
     def activations(self, x: Array) -> Arrays:
         """The output of every layer and rounding by name, and "input", the images as rounded."""
@@ -296,7 +296,3 @@ class FakeQuantized:
     def model(self) -> Sequential:
         """The float network with the weights learned so far, as `lower` wants it."""
         return self.source.with_params({name: self.params[name] for name in self.source.params})
-
-
-def _along(step: Array, w: Array) -> Array:
-    return step.reshape(step.shape + (1,) * (w.ndim - 1)) if step.ndim else step

@@ -68,6 +68,11 @@ def check_finite(x: ArrayLike, argument: str) -> NDArray[Any]:
     return array
 
 
+def by_channel(values: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """`values`, () or one for each channel (C,), in a shape that broadcasts along axis 0 of x (C, …)."""
+    return values.reshape(-1, *[1] * (x.ndim - 1)) if values.ndim else values
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Grid:
     """Evenly spaced real numbers scale·(k − zero), lo ≤ k ≤ hi (G1), of a tensor or of each channel.
@@ -207,7 +212,7 @@ class Grid:
         return np.asarray(values, np.float32)
 
     def round_trip(self, x: ArrayLike) -> NDArray[np.float32]:
-        """dq(q(x)): x as the grid can say it. Idempotent."""
+        """dq(q(x)): x rounded to the grid, float32. Idempotent."""
         return self.dequantize(self.quantize(x))
 
     def __repr__(self) -> str:
@@ -220,12 +225,10 @@ class Grid:
         return f"{type(self).__name__}({meaning}, lo={self.lo}, hi={self.hi}{channels})"
 
     def _along(self, values: NDArray[Any], array: NDArray[Any], argument: str) -> NDArray[Any]:
-        """`values`, one for each channel, in a shape that meets axis 0 of `array`."""
-        if values.ndim == 0:
-            return values
-        if array.ndim == 0 or array.shape[0] != values.size:
+        """`by_channel`, after a check that `array` has as many channels as the grid."""
+        if values.ndim and (array.ndim == 0 or array.shape[0] != values.size):
             refuse(argument, f"shape {array.shape}", f"({values.size}, …), as the grid is per channel")
-        return values.reshape(-1, *[1] * (array.ndim - 1))
+        return by_channel(values, array)
 
 
 def _step(extent: Real, count: int) -> Real:

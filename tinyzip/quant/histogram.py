@@ -6,21 +6,67 @@ extent must be chosen before the data is seen. Here it is not chosen but grown: 
 multiples of a width, and when a value does not fit, neighbours are merged two by two and the width
 doubles, until it does. The bins then stand for exactly what they would have held from the start.
 
-Each bin keeps three sums, of 1, x and x². So the squared distance of its values to any number d is exact,
+Each bin keeps three sums, of 1, x and x². So the squared distance of its values to any number d is exact:
 
 Σ (x − d)² = Σ x² − 2·d·Σ x + d²·Σ 1                                                       (H1)
 
-and only a bin that is cut by a rounding threshold leaves anything to estimate. Exact zeros, half of
-what a ReLU gives, are only counted: every grid holds them without error.
+With d = dq(q(m)), what a grid makes of the bin's mean m, this is what rounding costs the bin if no threshold
+of rounding lies inside it. If one does, some values have a nearer number of the grid than d, and H1 says too
+much, by Σ f(x) with
+
+f(x) = (x − d)² − min_k (x − dq(k))² = max_k ((x − d)² − (x − dq(k))²)
+
+Each term of that maximum is linear in x, so f is convex and lies below its chord from the bin's left end a to
+its right end b. The chord's mean over the bin is its value at m, which bounds how much too much:
+
+0 ≤ Σ f(x) ≤ Σ 1 · ((b − m)·f(a) + (m − a)·f(b)) / (b − a)                                 (H2)
+
+Equality holds if all values lie at the ends. So the error of any grid on all that was seen is known between
+two bounds, without any of it being kept. Exact zeros, half of what a ReLU gives, are only counted: every
+grid holds them without error.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.quant.grid import SMALLEST_SCALE, check_finite
+from tinyzip.quant.grid import SMALLEST_SCALE, Grid, check_finite
+
+Real = NDArray[np.float64]
 
 HALF = 32768  # bins on each side of zero
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins that hold something, B of them.
+
+    left     (B,) their left ends; the right ones are a `width` further
+    counts   (B,) Σ 1 of each, above zero
+    sums     (B,) Σ x
+    squares  (B,) Σ x²
+    """
+
+    left: Real
+    width: float
+    counts: Real
+    sums: Real
+    squares: Real
+
+    def error_at_most(self, grid: Grid) -> float:
+        """By H1, at least Σ (x − dq(q(x)))² over all values, and no more if no threshold cuts a bin."""
+        d = _nearest(grid, self.sums / self.counts)
+        return float((self.squares - 2 * d * self.sums + d**2 * self.counts).sum())
+
+    def error_at_least(self, grid: Grid) -> float:
+        """By H1 and H2, at most Σ (x − dq(q(x)))² over all values."""
+        a, m, b = self.left, self.sums / self.counts, self.left + self.width
+        d = _nearest(grid, m)
+        f_a, f_b = ((x - d) ** 2 - (x - _nearest(grid, x)) ** 2 for x in (a, b))
+        excess = self.counts * ((b - m) * f_a + (m - a) * f_b) / self.width
+        return self.error_at_most(grid) - float(excess.sum())
 
 
 class Histogram:
@@ -58,13 +104,14 @@ class Histogram:
         for sums, weights in zip(self._sums, (None, nonzero, nonzero**2), strict=True):
             sums += np.bincount(bins, weights, sums.size)
 
-    def filled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The bins that hold something: their left edges (B,), and their sums of 1, x and x² (3, B)."""
+    def filled(self) -> Bins:
+        """The bins that hold something; none where all values are 0."""
         self.check()
         index = np.flatnonzero(self._sums[0])
-        return np.asarray((index - HALF) * self.width, np.float64), self._sums[:, index]
+        left = np.asarray((index - HALF) * self.width, np.float64)
+        return Bins(left, self.width, *self._sums[:, index])
 
-    def magnitudes(self) -> NDArray[np.float64]:
+    def magnitudes(self) -> Real:
         """Counts of |x| by bins of `width` from 0 up, (32768,); zeros not counted."""
         self.check()
         counts = self._sums[0]
@@ -81,3 +128,8 @@ class Histogram:
         self._sums[:] = 0
         self._sums[:, HALF // 2 : HALF // 2 + HALF] = merged
         self.width *= 2
+
+
+def _nearest(grid: Grid, x: Real) -> Real:
+    """dq(q(x)) in float64."""
+    return np.asarray(grid.scale * (grid.quantize(x).astype(np.int64) - grid.zero)) if x.size else x

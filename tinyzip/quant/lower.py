@@ -7,21 +7,23 @@ y = Σ w·x + b = s_x·s_w · (Σ q_w·(q_x − z_x) + b/(s_x·s_w))            
 
 so all that is left of the real numbers is where they set integers:
 
-q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit [their eq. 11]    (L1)
-M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.fixedpoint`)     (L2)
-ReLU = clamp from z_y up             since z_y is the code of 0                            (L3)
+q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit [their eq. 11]    (QD1)
+M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.fixedpoint`)     (QD2)
+ReLU = clamp from z_y up             since z_y is the code of 0                            (QD3)
 
 A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
 fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
-so it stays an operator of its own behind the layer and the engine may run it before L2.
+so it stays an operator of its own behind the layer and the engine may run it before QD2.
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
 
-|y − ŷ| ≤ Σ |ŵ|·e_x + Σ |w − ŵ|·|x| + s_x·s_w/2 + s_y·(½ + |acc|·M·2⁻³¹)                    (L4)
+|y − ŷ| ≤ Σ |ŵ|·e_x + Σ |w − ŵ|·|x| + s_x·s_w/2 + s_y·(½ + η + |acc|·M·2⁻³¹)                (QD4)
 
-for y inside the calibrated range: what comes in wrong, the weights' rounding, the bias's, the output's.
-Saturation adds nothing, since the grid's ends are within s_y/2 of the range's. ReLU and max pooling do
-not increase it; an average adds the s_y/2 of its own rounding. A test computes L4 layer by layer.
+for y inside the calibrated range: the error of the input, then the rounding of the weights, of the bias and
+of the output. η is what a second rounding adds: 2⁻ᵉ⁻¹ with e = max(n − 31, 0) where the operator rounds by
+"double", else 0 (F7 of `integer.fixedpoint`). Saturation adds nothing, since the grid's ends are within
+s_y/2 of the range's. ReLU and max pooling do not increase the error; an average adds s_y/2 for its own
+rounding. A test computes QD4 layer by layer.
 """
 
 from fractions import Fraction
@@ -36,7 +38,7 @@ from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import Block, Carrier, blocks_of
+from tinyzip.quant.blocks import Block, Gridless, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
 
@@ -68,7 +70,7 @@ def lower(
     blocks = blocks_of(model)
     source = _scalar_grid(grids, "input")
     start = x = codes_of(source)
-    operators = [_carry(name, layer) for name, layer in blocks.head]
+    operators = [_gridless(name, layer) for name, layer in blocks.head]
     for block in blocks:
         target = _scalar_grid(grids, block.name)
         try:
@@ -78,7 +80,7 @@ def lower(
         bound = int(channel_bounds(operator, x).max())
         if bound > INT32_MOST:
             refuse(f"layer {block.name!r}", f"sums up to {bound}", "sums that int32 holds")
-        operators += [operator, *(_carry(name, layer) for name, layer in block.carriers)]
+        operators += [operator, *(_gridless(name, layer) for name, layer in block.behind)]
         source, x = target, operator.y
     if argmax:
         operators.append(integer.Argmax(name="argmax"))
@@ -86,7 +88,7 @@ def lower(
 
 
 def codes_of(grid: Grid, relu: bool = False) -> Codes:
-    """A grid per tensor as the integer world says it: the scale as an exact fraction, a ReLU by (L3)."""
+    """A grid per tensor as the integer world says it: the scale as an exact fraction, a ReLU by (QD3)."""
     zero = int(grid.zero)
     m, denominator = float(grid.scale).as_integer_ratio()
     twos = (m & -m).bit_length() - 1
@@ -95,12 +97,22 @@ def codes_of(grid: Grid, relu: bool = False) -> Codes:
 
 
 def bias_codes(b: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.int32]:
-    """(L1): biases (F,) in `unit` = s_x·s_w, () or (F,), rounded to int32; refuses those that do not fit."""
+    """(QD1): biases (F,) in `unit` = s_x·s_w, () or (F,), rounded to int32; refuses those that do not fit."""
     codes = np.rint(check_finite(b, "bias") / unit)
     if np.abs(codes).max() > INT32_MOST:
         most = float(np.abs(codes).max())
         refuse("bias", f"{most:.3g} steps of s_x·s_w", f"at most {INT32_MOST}, a larger scale of the weights")
     return codes.astype(np.int32)
+
+
+def multipliers(
+    source: Grid, weights: Grid, target: Grid, F: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(QD2): m0 and n of each of F outputs, (F,) each, for grids of input, weights and output."""
+    ratio = Fraction(float(source.scale)) / Fraction(float(target.scale))
+    pairs = [multiplier(ratio * Fraction(scale)) for scale in np.broadcast_to(weights.scale, F).tolist()]
+    m0, n = np.array(pairs, np.int64).T
+    return m0, n
 
 
 def _affine(
@@ -111,17 +123,13 @@ def _affine(
     target: Grid,
     rounding: integer.Rounding | None,
 ) -> integer.Conv2d | integer.Linear:
-    """The operator of a block, by L1 to L3."""
+    """The operator of a block, by QD1 to QD3."""
     if weights.zero.any():
         refuse("weights' grid", f"zeros {weights.zero.min()} … {weights.zero.max()}", "a symmetric grid")
     w = weights.quantize(check_finite(model.params[f"{block.name}.w"], "w"))
     b = model.params.get(f"{block.name}.b")
     unit = source.scale * weights.scale
-    real = [
-        Fraction(float(source.scale)) * Fraction(scale) / Fraction(float(target.scale))
-        for scale in np.broadcast_to(weights.scale, len(w)).tolist()
-    ]
-    m0, n = (np.array(part, np.int64) for part in zip(*map(multiplier, real), strict=True))
+    m0, n = multipliers(source, weights, target, len(w))
     common: dict[str, Any] = {
         "w": w,
         "bias": None if b is None else bias_codes(b, unit),
@@ -140,7 +148,7 @@ def _affine(
     return integer.Linear(**common).checked("Linear")
 
 
-def _carry(name: str, layer: Carrier) -> Operator:
+def _gridless(name: str, layer: Gridless) -> Operator:
     """The operator of a pool or a flatten."""
     match layer:
         case MaxPool2d(kernel, stride, padding):

@@ -1,29 +1,30 @@
-"""Training through a staircase: fake quantization and its hand-written backward.
+"""Training through a staircase function: fake quantization and its hand-written backward.
 
 A network that shall run on few codes does best when it has trained on them. So in training every weight
 and activation is rounded to its grid and turned back at once, in float ("fake" quantization):
 
-    v = x / s        q = clip(round(v), lo, hi)        y = s·q                                      (1)
+    v = x / s        q = clip(round(v), lo, hi)        y = s·q                                      (QS1)
 
 lo and hi count from the code of zero, so lo ≤ 0 ≤ hi. The true derivative of a staircase is 0 almost
 everywhere, and nothing would ever learn. The *straight-through* estimator takes the derivative of the
 staircase's trend instead [Bengio et al. 2013]: 1 inside the range, 0 where the clip holds,
 
-    ∂y/∂x = 1 where lo < v < hi, else 0                    [Esser et al. 2020, eq. 5]               (2)
+    ∂y/∂x = 1 where lo < v < hi, else 0                    [Esser et al. 2020, eq. 5]               (QS2)
 
-How wide should a stair be? It is a number like any other, so learn it. Differentiate (1) by s, take
-round's own derivative straight through, and three rules come out, by how much of it one believes:
+How wide should a step be? It is a number like any other, so learn it. Differentiate QS1 by s, and take the
+derivative of `round` straight through. This is LSQ, learned step size quantization:
 
-    lsq               ∂y/∂s = q − v inside, q outside      [LSQ: Esser et al. 2020, eq. 3]          (3)
-    pact              ∂y/∂s = 0 inside, q outside          [PACT: Choi et al. 2018, eq. 3, for α = hi·s]  (4)
-    straight-through  ∂y/∂s = 0                            the step stays as calibrated             (5)
+    lsq               ∂y/∂s = q − v inside, q outside      [Esser et al. 2020, eq. 3]               (QS3)
+    straight-through  ∂y/∂s = 0                            the step stays as calibrated             (QS4)
 
-(3) sees both ends of the bargain: values outside pull s up (less clipping), and inside each value votes
-for the s that brings its nearest stair closer. (4) only sees clipping. Since y = s·q and x = s·v, (3) over
-the array is (1/s)·Σ dy·(y − x·inside): no code is ever needed again in backward.
+QS3 sees both kinds of error: values outside pull s up (less clipping), and each value inside pulls s to
+where its nearest multiple comes closer. (PACT [Choi et al. 2018, eq. 3], which came before, has 0 inside and
+so sees clipping only.) Since y = s·q and x = s·v, QS3 summed over the array is (1/s)·Σ dy·(y − x·inside): no
+code is needed again in backward.
 
 A step sums over many elements, so its gradient is far larger than a weight's. LSQ multiplies it by
-    g = 1 / √(count · hi)                                  [Esser et al. 2020, section 2.2]         (6)
+
+    g = 1 / √(count · hi)                                  [Esser et al. 2020, section 2.2]         (QS5)
 """
 
 from typing import Any, Literal
@@ -33,9 +34,10 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.quant.grid import by_channel
 
-Rule = Literal["lsq", "pact", "straight-through"]
-RULES: tuple[Rule, ...] = ("lsq", "pact", "straight-through")
+Rule = Literal["lsq", "straight-through"]
+RULES: tuple[Rule, ...] = ("lsq", "straight-through")
 
 
 def _column(step: Any, x: NDArray[Any], lo: int, hi: int) -> NDArray[Any]:
@@ -51,12 +53,11 @@ def _column(step: Any, x: NDArray[Any], lo: int, hi: int) -> NDArray[Any]:
         refuse("fake_quantize: step", step.min(), "steps above zero")
     if not lo <= 0 <= hi or lo == hi:
         refuse("fake_quantize: lo, hi", (lo, hi), "codes relative to zero, lo ≤ 0 ≤ hi and lo < hi")
-    column: NDArray[Any] = step.reshape(step.shape + (1,) * (x.ndim - 1)) if step.ndim else step
-    return column
+    return by_channel(step, x)
 
 
 def fake_quantize(x: NDArray[Any], step: Any, lo: int, hi: int, workspace: Workspace = FRESH) -> NDArray[Any]:
-    """y = s·clip(round(x/s), lo, hi), eq. (1); halves go to the even code, as in `Grid.quantize`.
+    """y = s·clip(round(x/s), lo, hi) by (QS1); halves go to the even code, as in `Grid.quantize`.
 
     x        (…) float, any shape
     step     one number, or (F,) for x (F, …); above zero
@@ -82,7 +83,7 @@ def fake_quantize_backward(
     rule: Rule = "lsq",
     workspace: Workspace = FRESH,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(dx, dstep) by eq. (2) and one of (3), (4), (5), without the factor (6).
+    """(dx, dstep) by (QS2), and (QS3) or (QS4), without the factor (QS5).
 
     dy, x, y  (…) the gradient, and what `fake_quantize` was given and returned
     returns   dx like x; dstep shaped like step, summed over all that share the step
@@ -103,7 +104,7 @@ def fake_quantize_backward(
         if rule == "straight-through":
             return dx, np.zeros(np.shape(step), x.dtype)
         trend = workspace.empty(x.shape, x.dtype)
-        np.multiply(y if rule == "pact" else x, inside, out=trend)
+        np.multiply(x, inside, out=trend)
         np.subtract(y, trend, out=trend)
         if np.ndim(step):
             rows = trend.reshape(x.shape[0], -1), dy.reshape(x.shape[0], -1)
@@ -114,7 +115,7 @@ def fake_quantize_backward(
 
 
 def gradient_scale(count: int, hi: int) -> float:
-    """g = 1/√(count·hi), eq. (6).
+    """g = 1/√(count·hi) by (QS5).
 
     count  how many numbers share the step: weights of a channel, or activations of one example
     hi     the largest code, counted from the code of zero
@@ -122,19 +123,3 @@ def gradient_scale(count: int, hi: int) -> float:
     if count < 1 or hi < 1:
         refuse("gradient_scale: count, hi", (count, hi), "whole numbers from 1 up")
     return 1.0 / float(np.sqrt(count * hi))
-
-
-def initial_step(x: NDArray[Any], hi: int, per_channel: bool = False) -> NDArray[Any]:
-    """s = 2⟨|x|⟩/√hi, where LSQ starts [Esser et al. 2020, section 2.1].
-
-    x        (F, …) float
-    returns  () or (F,), in x's unit
-    raises   ValueError for an array, or a channel, of zeros only: it has no size to start from
-    """
-    if x.size == 0 or hi < 1:
-        refuse("initial_step: x, hi", f"shape {x.shape}, {hi}", "at least one number, hi from 1 up")
-    axes = tuple(range(1, x.ndim)) if per_channel else None
-    size = np.asarray(2 * np.mean(np.abs(x), axis=axes) / np.sqrt(hi), x.dtype)
-    if not np.all(size > 0):
-        refuse("initial_step: x", "only zeros (in a channel)", "something to measure")
-    return size

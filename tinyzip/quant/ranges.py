@@ -109,10 +109,10 @@ class Binned:
 
 
 def percentile(histogram: Histogram, bits: int, share: float = 0.9999) -> Range:
-    """The range that leaves (1 − share) of all values out at each end, exact to a bin's width."""
-    edges, (counts, _, _) = histogram.filled()
-    place = int(np.searchsorted(edges, 0))
-    edges, counts = np.insert(edges, place, 0), np.insert(counts, place, histogram.zeros)
+    """The range that leaves out less than (1 − share) of all values at each end, exact to a bin's width."""
+    bins = histogram.filled()
+    place = int(np.searchsorted(bins.left, 0))
+    edges, counts = np.insert(bins.left, place, 0), np.insert(bins.counts, place, histogram.zeros)
     below = np.cumsum(counts) / counts.sum()
     low = edges[np.searchsorted(below, 1 - share)]
     high = edges[np.searchsorted(below, share)] + histogram.width
@@ -123,32 +123,25 @@ def least_squares(histogram: Histogram, bits: int, candidates: int = 128) -> Ran
     """The range whose grid has the least Σ (x − dq(q(x)))²; min-max unless it is proved to be worse.
 
     Both ends are cut to one length first, tried at `candidates` fractions of the longer one. Then each is
-    tried at as many fractions of its own extent while the other is held, twice.
-
-    By (H1) with d = dq(q(mean of the bin)) the error of a bin is exact where no threshold cuts it, and
-    too large by at most 2·scale·width a value where one does, since there the two neighbours' errors
-    differ by 2·scale·|x − threshold|. So a candidate's sum is an upper bound of its error; it must stay
-    under a lower bound of min-max's. Hence the range is never worse than min-max, on the data itself.
+    tried at as many fractions of its own extent while the other is held, twice. Candidates are compared by
+    the upper bound of their error (H1), and the best one is taken if that stays under the lower bound of
+    min-max's error (H2). Hence the range is never worse than min-max, on the data itself.
     """
-    edges, (counts, sums, squares) = histogram.filled()
-    means = sums / counts
 
-    def price(ends: Range) -> float:
-        nearest = Grid.affine(*ends, bits=bits).round_trip(means).astype(np.float64)
-        return float((squares - 2 * nearest * sums + nearest**2 * counts).sum())
+    bins = histogram.filled()
+
+    def most(ends: Range) -> float:
+        return bins.error_at_most(Grid.affine(*ends, bits=bits))
 
     low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     fractions = [i / candidates for i in range(1, candidates + 1)]
     lengths = [f * max(-low, high) for f in fractions]
     trials = [(max(low, -length), min(high, length)) for length in lengths]
-    best = min((low, high), *trials, key=price)
+    best = min((low, high), *trials, key=most)
     for _ in range(0 if histogram.one_sided else 2):
-        best = min(best, *((best[0], high * f) for f in fractions), key=price)
-        best = min(best, *((low * f, best[1]) for f in fractions), key=price)
-    widest = Grid.affine(low, high, bits)
-    cut = widest.quantize(edges) != widest.quantize(edges + histogram.width)
-    doubt = 2 * float(widest.scale) * histogram.width * float(counts[cut].sum())
-    return best if price(best) <= price((low, high)) - doubt else (low, high)
+        best = min(best, *((best[0], high * f) for f in fractions), key=most)
+        best = min(best, *((low * f, best[1]) for f in fractions), key=most)
+    return best if most(best) <= bins.error_at_least(Grid.affine(low, high, bits)) else (low, high)
 
 
 def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
@@ -195,11 +188,11 @@ def aciq(histogram: Histogram, bits: int) -> Range:
     Mean deviation over standard deviation is 1/√2 for the first and √(2/π) for the second; the nearer
     decides. One-sided data are taken as half a density around 0 (R1), zeros apart.
     """
-    _, (counts, sums, squares) = histogram.filled()
-    number, total = counts.sum(), sums.sum()
+    bins = histogram.filled()
+    number, total = bins.counts.sum(), bins.sums.sum()
     center = 0.0 if histogram.one_sided else total / number
-    b = float((np.abs(sums / counts - center) * counts).sum() / number)
-    deviation = float(np.sqrt((squares.sum() - 2 * center * total) / number + center**2))
+    b = float((np.abs(bins.sums / bins.counts - center) * bins.counts).sum() / number)
+    deviation = float(np.sqrt((bins.squares.sum() - 2 * center * total) / number + center**2))
     bits += histogram.one_sided
     if b < deviation * (np.sqrt(1 / 2) + np.sqrt(2 / np.pi)) / 2:
         cut = laplace_cut(bits) * b

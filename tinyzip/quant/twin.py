@@ -3,7 +3,7 @@
 A program keeps a scale for each activation, as a fraction, and for each channel the multiplier
 M = s_x·s_w/s_y. That is all that is needed to read it as a float network again:
 
-    s_w = M·s_y/s_x        w = s_w·q_w        b = s_x·s_w·q_b
+    s_w = M·s_y/s_x        w = s_w·q_w        b = s_x·s_w·q_b                                (QI1)
 
 What comes out computes what the program would, if activations were not rounded and clamped.
 """
@@ -20,6 +20,7 @@ from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.grid import by_channel
 
 Array = NDArray[Any]
 
@@ -36,7 +37,7 @@ def step_of(grid: Codes) -> float:
 
 
 def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArray[np.float64]:
-    """s_w (F,) of each channel, from its multiplier: M = s_x·s_w/s_y."""
+    """s_w (F,) of each channel from its multiplier, by (QI1)."""
     return (
         np.ldexp(operator.m0.astype(np.float64), -operator.n.astype(np.int64))
         * step_of(operator.y)
@@ -69,16 +70,14 @@ def float_twin(program: Program) -> Sequential:
         match operator:
             case integer.Conv2d() | integer.Linear():
                 scale = weight_scales(operator, x)
-                params[f"{name}.w"] = (operator.w * scale.reshape(-1, *[1] * (operator.w.ndim - 1))).astype(
-                    np.float32
-                )
+                params[f"{name}.w"] = (operator.w * by_channel(scale, operator.w)).astype(np.float32)
                 params[f"{name}.b"] = (operator.bias * scale * step_of(x)).astype(np.float32)
                 F, C = operator.w.shape[:2]
                 if isinstance(operator, integer.Conv2d):
                     if operator.dilation != (1, 1):
                         refuse(f"float_twin: operator {name!r}", "a dilation", "a convolution without one")
-                    at = operator.kernel, operator.stride, operator.padding, operator.groups
-                    layers[name] = Conv2d(C * operator.groups, F, *at)
+                    geometry = operator.kernel, operator.stride, operator.padding, operator.groups
+                    layers[name] = Conv2d(C * operator.groups, F, *geometry)
                 else:
                     layers[name] = Linear(C, F)
                 if operator.y.lo == operator.y.zero:

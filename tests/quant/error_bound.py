@@ -1,0 +1,68 @@
+"""(QD4), computed layer by layer: how far from the float logits those of a program may be."""
+
+import numpy as np
+
+from tinyzip.integer import Program
+from tinyzip.nn.layers import AvgPool2d, GlobalAvgPool
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.grid import by_channel
+from tinyzip.train.data import to_input
+
+
+def affine(layer, w, b, x):
+    """A convolution or linear layer on other arrays, in float64."""
+    p = {"w": np.ascontiguousarray(w, np.float64)} | ({"b": b} if layer.bias else {})
+    return layer.forward(p, np.ascontiguousarray(x, np.float64))[0]
+
+
+def second_rounding(operator):
+    """η of each output: half a unit of what is left to shift after the first rounding."""
+    left = np.maximum(operator.n - 31, 0)
+    return 2.0 ** (-1 - left) if operator.rounding == "double" else np.zeros(len(left))
+
+
+def logits_and_bound(model, grids, images, program: Program):
+    """The exact logits of a folded model in float64 and, entry by entry, (QD4) for its program.
+
+    Here |acc|·M·2⁻³¹ is taken at |acc|·M ≤ 2⁹, since what is further from the zero point is clamped. (QD4) is
+    for outputs within s_y/2 of the grid's ends; what they are beyond that is added, for that is clipped. 2⁻⁴⁰
+    of the largest number is for the roundings of float64.
+    """
+    blocks, operators = blocks_of(model), {operator.name: operator for operator in program.operators}
+    x = to_input(images).astype(np.float64)
+    grid = grids["input"]
+    step = float(grid.scale)
+    error = np.abs(step * (grid.quantize(x).astype(np.float64) - grid.zero) - x)
+    for _, layer in blocks.head:
+        x, error = through(layer, x, error, step)
+    for block in blocks:
+        w, layer, operator = model.params[f"{block.name}.w"], block.layer, operators[block.name]
+        b = model.params.get(f"{block.name}.b", np.zeros(len(w)))
+        weights, target = grids[f"{block.name}.w"], grids[block.name]
+        rounded = operator.w * by_channel(weights.scale, w)
+        y = affine(layer, w, b, x)
+        error = affine(layer, np.abs(rounded), np.zeros(len(w)), error)
+        error += affine(layer, np.abs(w - rounded), np.zeros(len(w)), np.abs(x))
+        error += by_channel(np.broadcast_to(step * weights.scale / 2, len(w)), y)
+        step = float(target.scale)
+        error += step * (0.5 + by_channel(second_rounding(operator), y) + 2.0**-22)
+        error += 2.0**-40 * np.abs(y).max()
+        x = np.maximum(y, 0) if block.relu else y
+        error += np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
+        for _, layer in block.behind:
+            x, error = through(layer, x, error, step)
+    return x, error
+
+
+def through(layer, x, error, step):
+    """A pool or flatten, which selects errors, or averages them and rounds."""
+    rounding = step / 2 if isinstance(layer, AvgPool2d | GlobalAvgPool) else 0
+    return layer.forward({}, x)[0], layer.forward({}, error)[0] + rounding
+
+
+def assert_within_bound(model, grids, images, program, codes):
+    """The codes that a program gave for images mean logits within (QD4)."""
+    exact, bound = logits_and_bound(model, grids, images, program)
+    last = grids[list(blocks_of(model))[-1].name]
+    found = last.scale * (codes.astype(np.float64) - last.zero)
+    assert (np.abs(found - exact) <= bound).all()

@@ -1,0 +1,183 @@
+"""Codes that minimise a quadratic: AdaRound and the descent, against their definitions and brute force."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from gradcheck import assert_gradients, numerical_gradient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyzip.quant.quadratic import (
+    GAMMA,
+    LAMBDA,
+    ZETA,
+    Rows,
+    adaround_codes,
+    best_codes,
+    descend,
+    penalty,
+    relaxed,
+    soft_start,
+    soft_step,
+)
+
+seeds = st.integers(0, 10**6)
+
+
+def problem(seed, F=4, K=6, hi=7, shifted=False):
+    """Rows with correlated inputs; with `shifted` the float network's inputs are not the quantized one's."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(K, 2)) @ rng.normal(size=(2, 60)) + 0.3 * rng.normal(size=(K, 60))
+    seen = x + (0.2 * rng.normal(size=x.shape) if shifted else 0)
+    both = np.cov(x, seen, bias=True)
+    w, step = rng.normal(size=(F, K)), rng.uniform(0.2, 0.8, F)
+    return Rows(w, step, -hi, hi, both[K:, K:], both[:K, K:]), x, seen
+
+
+@given(seeds)
+def test_the_loss_is_the_squared_error_of_the_centred_output_up_to_a_constant(seed):
+    rows, x, seen = problem(seed, shifted=True)
+    q = rows.nearest()
+    outputs = (q * rows.step[:, None]) @ seen - rows.w @ x
+    centred = outputs - outputs.mean(axis=1, keepdims=True)
+    constant = (rows.w @ np.cov(x, bias=True) * rows.w).sum(axis=1)
+    np.testing.assert_allclose(rows.loss(q)[0] + constant, (centred**2).mean(axis=1), atol=1e-12)
+
+
+@given(seeds)
+def test_the_nearest_codes_are_each_weights_own(seed):
+    rows, *_ = problem(seed, hi=2)
+    everything = np.arange(-2, 3)
+    for f, k in np.ndindex(rows.w.shape):
+        apart = np.abs(everything * rows.step[f] - rows.w[f, k])
+        assert apart[rows.nearest()[f, k].astype(int) + 2] == apart.min()
+
+
+@given(seeds)
+def test_the_slope_of_the_loss_is_its_derivative(seed):
+    rows, *_ = problem(seed, shifted=True)
+    q = rows.nearest()
+    dq = rows.loss(q)[1] * rows.step[:, None]
+    assert_gradients(lambda: rows.loss(q)[0], {"q": q}, {"q": dq}, np.ones(len(q)))
+
+
+def test_soft_steps_reach_0_and_1_and_their_slope_is_the_difference_quotient():
+    V = np.linspace(-4, 4, 81) + 0.01
+    h, slope = soft_step(V)
+    sigmoid = 1 / (1 + np.exp(-V))
+    np.testing.assert_allclose(h, np.clip(sigmoid * (ZETA - GAMMA) + GAMMA, 0, 1), atol=1e-15)
+    assert h.min() == 0 and h.max() == 1
+    inner = V[(h > 0.01) & (h < 0.99)]
+    slopes = {"V": soft_step(inner)[1]}
+    assert_gradients(lambda: soft_step(inner)[0], {"V": inner}, slopes, np.ones(len(inner)))
+    assert not slope[(h == 0) | (h == 1)].any()
+    within = np.linspace(0.001, 0.999, 50)
+    np.testing.assert_allclose(soft_step(soft_start(within))[0], within, atol=1e-14)
+
+
+@pytest.mark.parametrize("beta", [2.0, 7.5, 11.0])
+def test_the_penalty_is_the_printed_one_and_free_at_0_and_1(beta):
+    h = np.linspace(0.05, 0.95, 10)
+    value, dh = penalty(h, beta)
+    assert value == pytest.approx(sum(1 - abs(2 * one - 1) ** beta for one in h.tolist()))
+    assert_gradients(lambda: np.asarray(penalty(h, beta)[0]), {"h": h}, {"h": dh}, np.ones(()))
+    assert penalty(np.array([0.0, 1.0]), beta)[0] == 0
+
+
+@pytest.mark.parametrize("beta", [None, 2.0, 11.0])
+@pytest.mark.parametrize("hi", [1, 7])
+def test_the_gradient_of_the_relaxed_objective_is_the_difference_quotient(beta, hi):
+    """Where weights are clipped (hi = 1) as where they are not; V is kept off the kinks of h."""
+    rows, *_ = problem(3, hi=hi, shifted=True)
+    V = np.random.default_rng(0).uniform(-2, 2, rows.w.shape)
+    floor, h = np.floor(rows.w / rows.step[:, None]), soft_step(V)[0]
+    value, dV = relaxed(rows, V, 0.5, beta)
+    wanted = rows.loss(np.clip(floor + h, -hi, hi))[0].sum() / 0.5
+    assert value == pytest.approx(wanted + (LAMBDA * penalty(h, beta)[0] if beta else 0))
+    expected = numerical_gradient(lambda: relaxed(rows, V, 0.5, beta)[0], V)
+    np.testing.assert_allclose(dV, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@given(seeds, st.sampled_from([1, 3, 7]))
+@settings(max_examples=15)
+def test_the_best_codes_are_never_worse_than_nearest_rounding_and_its_descent(seed, hi):
+    rows, *_ = problem(seed, hi=hi)
+    codes, nearest = best_codes(rows, 100), rows.nearest()
+    assert codes.dtype == np.int64 and np.abs(codes).max() <= hi
+    least = rows.loss(codes)[0]
+    scale = np.abs(rows.loss(nearest)[0]).max()
+    assert (least <= rows.loss(descend(rows, nearest))[0] + 1e-12 * scale).all()
+    assert (rows.loss(descend(rows, nearest))[0] <= rows.loss(nearest)[0] + 1e-12 * scale).all()
+
+
+@given(seeds)
+def test_of_uncorrelated_inputs_the_best_codes_are_the_nearest(seed):
+    rows, *_ = problem(seed)
+    variances = np.diag(np.random.default_rng(seed).uniform(0.1, 2, rows.w.shape[1]))
+    apart = Rows(rows.w, rows.step, rows.lo, rows.hi, variances, variances)
+    np.testing.assert_array_equal(best_codes(apart, 5), apart.nearest())
+
+
+@given(seeds, st.integers(2, 12))
+def test_of_one_input_seen_many_times_only_the_sum_counts_and_half_a_step_of_it_is_lost(seed, K):
+    """Σ = 1: the output is off by |Σ_k (s·q_k − w_k)|, K/2 steps at nearest rounding, half a step at best."""
+    rng = np.random.default_rng(seed)
+    w, step = rng.normal(size=(3, K)), rng.uniform(0.2, 0.8, 3)
+    ones = np.ones((K, K))
+    rows = Rows(w, step, -127, 127, ones, ones)
+    lost = np.abs((best_codes(rows, 5) * step[:, None] - w).sum(axis=1))
+    assert (lost <= step / 2 * (1 + 1e-6)).all()
+
+
+@given(seeds, st.booleans())
+def test_descent_only_goes_down_and_ends_where_no_single_change_helps(seed, shifted):
+    rows, *_ = problem(seed, hi=3, shifted=shifted)
+    q = rows.nearest()
+    end = descend(rows, q)
+    least, scale = rows.loss(end)[0], np.abs(rows.loss(q)[0]).max()
+    assert (least <= rows.loss(q)[0] + 1e-12 * scale).all()
+    threshold = 1e-9 * (rows.step**2 * np.diag(rows.covariance).max()) + 1e-12 * scale
+    for k, change in product(range(rows.w.shape[1]), (-1, 1)):
+        other = end.copy()
+        other[:, k] = np.clip(other[:, k] + change, -3, 3)
+        assert (rows.loss(other)[0] >= least - threshold).all()
+
+
+@given(seeds)
+@settings(max_examples=10)
+def test_each_change_of_the_descent_is_the_best_there_is(seed):
+    """One row, and codes that are one change from where the descent ends: it makes just the best change."""
+    rows, *_ = problem(seed, F=1, hi=3)
+    q = rows.nearest()
+    path = [q]
+    while True:
+        neighbours = [path[-1].copy() for _ in range(2 * rows.w.shape[1])]
+        for (k, change), other in zip(product(range(rows.w.shape[1]), (-1, 1)), neighbours, strict=True):
+            other[0, k] = np.clip(other[0, k] + change, -3, 3)
+        best = min(neighbours, key=lambda other: rows.loss(other)[0][0])
+        if rows.loss(best)[0][0] >= rows.loss(path[-1])[0][0] - 1e-9:
+            break
+        path.append(best)
+    np.testing.assert_array_equal(descend(rows, q), path[-1])
+
+
+def test_adaround_ends_at_codes_beside_each_weight_and_learning_finds_better_ones():
+    rows, *_ = problem(0, F=50, K=40)
+    floor = np.floor(rows.w / rows.step[:, None])
+    learned = {iterations: adaround_codes(rows, iterations) for iterations in (1, 500)}
+    for codes in learned.values():
+        up = codes - np.clip(floor, rows.lo, rows.hi)
+        assert ((up == 0) | (up == 1)).all()
+
+    def loss(codes):
+        return rows.loss(codes)[0].sum()
+
+    assert loss(learned[500]) < loss(learned[1])
+    assert loss(descend(rows, learned[500])) < loss(descend(rows, rows.nearest()))
+
+
+def test_rows_that_do_not_fit_are_refused():
+    for F, K in ((3, 3), (2, 4)):
+        with pytest.raises(ValueError, match="Rows: step, covariance, cross"):
+            Rows(np.ones((2, 3)), np.ones(F), -1, 1, np.eye(K), np.eye(3))
