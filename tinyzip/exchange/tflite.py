@@ -1,0 +1,43 @@
+"""Other people's int8 models, read exactly: a .tflite file becomes a program.
+
+    program = tflite.read("model.tflite")
+
+A .tflite file is what TensorFlow's and PyTorch's converters write for phones and microcontrollers. Its int8
+models mean what programs mean, real = scale·(code − zero). So nothing is converted: weights and biases are
+the file's own, multipliers are computed from its scales as the runtime does, and the program writes, code for
+code, what the runtime writes.
+
+Two sets of kernels are in use, and they round differently. The reference kernels of LiteRT multiply in
+integers; its default kernels, those of XNNPACK, which phones and laptops run, multiply in float32. A program
+is read for one of the two.
+"""
+
+import os
+
+from tinyzip.base.files import PathLike
+from tinyzip.base.refuse import refuse
+from tinyzip.exchange.tflite_arithmetic import KERNELS, Kernels
+from tinyzip.exchange.tflite_file import read_graph
+from tinyzip.exchange.tflite_operators import translate
+from tinyzip.integer.program import Program
+
+
+def read(path: PathLike, kernels: Kernels = "reference") -> Program:
+    """The program in a .tflite file of int8 operators.
+
+    kernels  "reference" rounds as LiteRT's reference kernels do; "xnnpack" as its default ones
+    returns  a program whose input codes are (d₃, d₁, d₂, N) where the file has [1, d₁, d₂, d₃], as a rule
+             (C, H, W, N) for [1, H, W, C]; (d₂, d₁, 1, N) for [1, d₁, d₂] and (d₁, N) for [1, d₁]. A QUANTIZE
+             at the file's entry and a DEQUANTIZE at its end are left out: codes come in, and codes go out
+    Raises ValueError, naming the file, the operator's number in it, its kind and why, for all that cannot be
+    read; ImportError where the package `tflite` is missing.
+    """
+    if kernels not in KERNELS:
+        refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
+    graph = read_graph(path)
+    try:
+        return translate(graph, kernels)[0]
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(graph.source):
+            raise
+        refuse(os.fspath(path), f"a program that is refused ({error})", "one that could have been built")
