@@ -66,7 +66,8 @@ def weighted(draw: Draw, rng: np.random.Generator, shape: tuple[int, ...]) -> di
     }
 
 
-def convolution(draw: Draw, rng: np.random.Generator, C: int) -> Conv2d:
+def convolution(draw: Draw, rng: np.random.Generator, C: int, size: int) -> Conv2d:
+    """For images of C channels, as long as `size` on their shorter side."""
     groups = draw(st.sampled_from([g for g in range(1, C + 1) if C % g == 0]))
     shape = (groups * draw(st.integers(1, 3)), C // groups, draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     ends = st.tuples(st.integers(0, 2), st.integers(0, 2))
@@ -75,7 +76,7 @@ def convolution(draw: Draw, rng: np.random.Generator, C: int) -> Conv2d:
         stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         padding=draw(st.tuples(ends, ends)),
         groups=groups,
-        dilation=draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+        dilation=draw(st.tuples(*[st.integers(1, 2 if size >= 5 else 1)] * 2)),
     )
 
 
@@ -144,7 +145,8 @@ def programs(draw: Draw) -> Program:
         if kind is GlobalAvgPool or min(H, W) < 3:
             operators.append(global_average(draw))
         else:
-            operators.append(convolution(draw, rng, C) if kind is Conv2d else pooling(draw, kind, now))
+            conv = kind is Conv2d
+            operators.append(convolution(draw, rng, C, min(H, W)) if conv else pooling(draw, kind, now))
     operators.append(Flatten(draw(st.sampled_from(["CHW", "HWC"])), name=draw(NAMES)))
     (C,) = Program(tuple(operators), shape, codes).shapes[-1]
     operators.append(Linear(**weighted(draw, rng, (draw(st.integers(1, 12)), C))))

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from integer_programs import BYTE, M0, N, conv, small
 
-from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Operator, Program, run
+from tinyzip.integer import (
+    Add,
+    AvgPool2d,
+    Codes,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Operator,
+    Program,
+    Table,
+    run,
+)
 from tinyzip.machine.workers import Workers
 
 
@@ -104,6 +116,26 @@ def test_memory_grows_neither_with_depth_nor_with_the_image(
     program = Program((operator,) * depth, shape, BYTE)
     codes = np.random.default_rng(4).integers(0, 256, (*shape, images), np.uint8)
     assert peak_of(program, codes) < 64 * 2**20
+
+
+def test_a_wide_image_needs_little_more_memory_than_its_outputs() -> None:
+    """In bands: of a megapixel image three outputs of 16 MB are alive, and 40 MB more at most."""
+    rng = np.random.default_rng(6)
+    w = rng.integers(-128, 128, (16, 16, 3, 3))
+    program = Program(
+        (
+            conv(w=w[:, :3], n=N + 3, padding=1),
+            conv(w=w[:, :1], n=N + 3, padding=1, groups=16),
+            conv(w=w[:, :, 1:2, 1:2]),
+            Add(0, [2**30] * 3, [32, 32, 50], BYTE),
+            AvgPool2d(3, 1, 1),
+            MaxPool2d(3, 1, 1),
+            Table(np.tile(np.arange(256), (16, 1)), BYTE),
+        ),
+        (3, 1024, 1024),
+        BYTE,
+    )
+    assert peak_of(program, rng.integers(0, 256, (3, 1024, 1024, 1), np.uint8)) < (3 * 16 + 40) * 2**20
 
 
 def peak_of(program: Program, images: Any) -> int:

@@ -7,9 +7,9 @@ residuals.py, maps.py, layout.py
                             those that name earlier outputs, map codes one by one, only move them
 bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
 table.py, program.py        a network as data, and as a table
-scaling.py                  requantizing in few passes over memory
+memory.py, scaling.py       requantizing in few passes over memory, band by band
 gemm.py                     exact products, fast
-pools.py, kernels.py, elementwise.py, softmax.py, copies.py
+pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes
 plan.py                     in which order, and where the outputs live
 run.py                      the engine

@@ -38,10 +38,16 @@ INT16_MOST, INT32_MOST = 2**15 - 1, 2**31 - 1
 SOFTMAX_ONE = 19  # e⁰ is 2¹⁹ in a softmax's sum
 
 
+def product_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
+    """(B1) without the bias: Σ |w|·R for each output, (F,) int64."""
+    sums = np.abs(operator.w.astype(np.int64)).reshape(len(operator.w), -1).sum(1)
+    bounds: NDArray[np.int64] = sums * x.reach
+    return bounds
+
+
 def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     """(B1) for each output, (F,) int64."""
-    sums = np.abs(operator.w.astype(np.int64)).reshape(len(operator.w), -1).sum(1)
-    bounds: NDArray[np.int64] = sums * x.reach + np.abs(operator.bias.astype(np.int64))
+    bounds: NDArray[np.int64] = product_bounds(operator, x) + np.abs(operator.bias.astype(np.int64))
     return bounds
 
 

@@ -1,8 +1,8 @@
 """Additions, products with constants, and tables: one code in, one code out, at each place.
 
-An addition by (AD1) or (AD2) adds two terms, and a term is a function of one code. So each is worked out for
-all 256 codes when a program is prepared, and what is left of an addition is two look-ups, a sum, and a
-`Scaling`.
+A function of one code is a look-up. A product with a constant is one; and an addition by (AD1) or (AD2) adds
+two terms, each a function of one code. So they are worked out for all 256 codes when a program is prepared,
+and what is left of an addition is two look-ups, a sum, and a `Scaling`.
 """
 
 from collections.abc import Sequence
@@ -13,21 +13,34 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import term
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fixedpoint import M0_LEAST
+from tinyzip.integer.fixedpoint import M0_LEAST, requantize
 from tinyzip.integer.maps import Multiply
+from tinyzip.integer.memory import bands, take
 from tinyzip.integer.residuals import Add
-from tinyzip.integer.scaling import Scaling, take
+from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
 
 
 def look_up(table: NDArray[Any], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """y = table[x mod 256] (TB1), for codes x of either dtype; table of y's dtype."""
-    bytes_of_x = x.view(np.uint8)
+    byte = x.view(np.uint8)
     if table.ndim == 1:
-        np.take(table, bytes_of_x, out=y, mode="wrap")  # other modes would go through a copy of y
+        np.take(table, byte, out=y, mode="wrap")  # other modes would go through a copy of y
         return
-    for row, channel, out in zip(table, bytes_of_x, y, strict=True):
-        np.take(row, channel, out=out, mode="wrap")
+    rows = 256 * np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))
+    for band in bands(len(x), 8 * x[0].size, workspace):
+        places = take(x, x[band].shape, np.int64, workspace)
+        np.add(byte[band], rows[band], out=places)
+        np.take(table.ravel(), places, out=y[band], mode="wrap")
+
+
+def products_of(operator: Multiply, x: Codes, dtype: Any) -> NDArray[Any]:
+    """(TB2) as a table: (256,) for one constant, else (C, 256)."""
+    every = np.arange(x.lo, x.hi + 1)
+    table = np.zeros((operator.w.size, 256), dtype)
+    products = operator.w.astype(np.int64)[:, None] * (every - x.zero)
+    table[:, every % 256] = requantize(products, operator.m0, operator.n, operator.y, operator.rounding)
+    return table[0] if operator.w.size == 1 else table
 
 
 def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
@@ -60,18 +73,3 @@ def add(
     look_up(terms[1], other, second, workspace)
     np.add(sums, second, out=sums)
     scaling.apply(sums.reshape(1, -1), y.reshape(1, -1), workspace)
-
-
-def multiply_constant(
-    operator: Multiply,
-    scaling: Scaling,
-    x_codes: Codes,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    workspace: Workspace,
-) -> None:
-    """y = w·x a channel, requantized (TB2)."""
-    products = take(x, x.shape, np.int32, workspace)
-    np.subtract(x, np.int32(x_codes.zero), out=products, dtype=np.int32)
-    np.multiply(products, operator.w.astype(np.int32).reshape(-1, *[1] * (x.ndim - 1)), out=products)
-    scaling.apply(products.reshape(1, -1), y.reshape(1, -1), workspace)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import accumulator_of
-from tinyzip.integer.scaling import take
+from tinyzip.integer.memory import take
 from tinyzip.machine.workspace import Workspace
 
 Product = Literal["integer", "blas"]

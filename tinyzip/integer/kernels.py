@@ -4,13 +4,16 @@ The five steps, for a batch x (C, H, W, N) of codes:
 
     centre      x − x.zero, in the dtype of the product, in a border of zeros
     gather      the windows as columns of a matrix, by (W2)
-    multiply    acc (F, OH·OW·N), see `gemm`
+    multiply    acc (F, OH·OW·N), see `gemm`, and `depthwise`
     pool        the maxima of acc, if a max pool comes next
     requantize  to codes, the bias added on the way, see `scaling`
 
 Pooling the accumulators gives the codes that pooling the codes would give: requantizing is monotone within
 a channel (m0 > 0, and rounding and clamping keep order), so the code of the greatest sum is the greatest
 code; and the bias moves all sums of a channel alike. Where the window is 2×2, a quarter of the sums is left.
+
+Since the bias comes last, the sums of products need no room for it: their own bound, Σ |w|·R, picks the
+dtype. And all steps are taken for a band of rows before the next band is begun.
 """
 
 from dataclasses import dataclass
@@ -20,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.windows import Padding, Pair, im2col, reach_of
+from tinyzip.integer.bounds import channel_bounds, product_bounds
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.depthwise import band_matrices, banded, summed
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
+from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import max_pool2d, reduce_parts
-from tinyzip.integer.scaling import Scaling, take
+from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
-
-BAND = 2**22  # bytes of patches at a time, so that large images need no large memory
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,14 @@ class Prepared:
     """A weighted operator with what can be worked out once for a program.
 
     x       the codes that it reads
-    w       of the product's dtype, (rows·F, K), rows those of `window`: see `stacked`
+    w       of the product's dtype: (rows·F, K), rows those of `window`, see `stacked`; for a depthwise
+            convolution (C, F/C, kh, kw), or the matrices of (DW1)
     kernel  what a patch holds, (kh, kw); stride: from patch to patch; dilation: from place to place in it;
-            all (1, 1) for Linear
+            counts: how many patches there are, (OH, OW)
+    row     bytes of scratch memory that an example needs for a row of patches
     window  the pooling that is done band by band, (1, 1) for none
     pool    the max pool that is done on the whole of the accumulators, or None
+    narrow  whether w holds the matrices of (DW1)
     """
 
     operator: Weighted
@@ -49,27 +56,54 @@ class Prepared:
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
+    counts: Pair = (1, 1)
+    row: int = 1
     window: Pair = (1, 1)
     pool: MaxPool2d | None = None
+    narrow: bool = False
 
     @classmethod
     def of(
-        cls, operator: Weighted, x: Codes, bound: int, product: Product, pool: MaxPool2d | None = None
+        cls,
+        operator: Weighted,
+        x: Codes,
+        product: Product,
+        size: Pair = (1, 1),
+        pool: MaxPool2d | None = None,
     ) -> "Prepared":
-        """bound: the operator's on codes x, by (B1); pool: the one behind it, whose clamp is the narrower."""
-        dtype = product_dtype(bound, product)
+        """x: codes read, of images of this size; pool: the one behind, whose clamp is the narrower."""
+        dtype = product_dtype(int(product_bounds(operator, x).max()), product)
         y = operator.y if pool is None or pool.y is None else pool.y
-        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bound)
+        bounds = channel_bounds(operator, x)
+        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bounds)
         w = operator.w.astype(dtype)
         if not isinstance(operator, Conv2d):
             return cls(operator, x, w, scaling)
-        kernel, (sh, sw), window = operator.kernel, operator.stride, (1, 1)
-        if pool is not None and is_cheap(dtype) and stackable(operator, pool):
-            window, pool = pool.kernel, None
-            w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
+        kernel, (sh, sw), dilation, window = operator.kernel, operator.stride, operator.dilation, (1, 1)
+        height, width = size[0] + sum(operator.padding[0]), size[1] + sum(operator.padding[1])
+        narrow = False
+        if is_depthwise(operator):
+            w = w.reshape(operator.groups, -1, *kernel)
+            T = band_matrices(w, width, operator.stride, dilation) if is_cheap(dtype) else None
+            w, narrow = (w, False) if T is None else (T, True)
+        else:
+            if pool is not None and is_cheap(dtype) and stackable(operator, pool):
+                window, pool = pool.kernel, None
+                w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
+            w = w.reshape(len(w), -1)
         stride = (window[0] * sh, sw)
-        w = w.reshape(len(w), -1)
-        return cls(operator, x, w, scaling, kernel, stride, operator.dilation, window, pool)
+        reach = reach_of(kernel, dilation)
+        OH, OW = (height - reach[0]) // stride[0] + 1, (width - reach[1]) // sw + 1
+        C, F = operator.w.shape[1] * operator.groups, len(operator.w)
+        gathered = 0 if is_depthwise(operator) or kernel == stride == (1, 1) else C * kernel[0] * kernel[1]
+        values = C * stride[0] * width + (gathered + F * window[0]) * OW
+        row = values * dtype.itemsize + F * OW // window[1] * (dtype.itemsize + VALUE)
+        return cls(operator, x, w, scaling, kernel, stride, dilation, (OH, OW), row, window, pool, narrow)
+
+
+def is_depthwise(operator: Conv2d) -> bool:
+    """Whether each group has one input channel, and there are several."""
+    return operator.groups > 1 and operator.w.shape[1] == 1
 
 
 def stackable(operator: Conv2d, pool: MaxPool2d) -> bool:
@@ -95,75 +129,65 @@ def stacked(w: NDArray[Any], rows: int, step: int) -> NDArray[Any]:
 
 
 def centre(
-    x: NDArray[Any], codes: Codes, padding: Padding, dtype: np.dtype[Any], workspace: Workspace
+    x: NDArray[Any],
+    codes: Codes,
+    padding: Padding,
+    rows: Pair,
+    dtype: np.dtype[Any],
+    workspace: Workspace,
 ) -> NDArray[Any]:
-    """x (C, H, W, N) minus the zero point, as dtype, with a border of zeros."""
-    (top, bottom), (left, right) = padding
-    C, H, W, N = x.shape
-    out = take(x, (C, top + H + bottom, left + W + right, N), dtype, workspace)
-    if top or bottom or left or right:
-        out[...] = 0
-    inner = out[:, top : top + H, left : left + W]
+    """Rows first … last − 1 of x (C, H, W, N) minus the zero point, as dtype, in a border of zeros.
+
+    rows  (first, last), counted from the top of the border
+    """
+    (top, _), (left, right) = padding
+    (first, last), (C, H, W, N) = rows, x.shape
+    above, below = max(first, top), max(min(last, top + H), top)
+    out = take(x, (C, last - first, left + W + right, N), dtype, workspace)
+    inner, seen = out[:, above - first : below - first], x[:, above - top : below - top]
+    if inner.shape != out.shape:
+        out[:, : above - first] = 0
+        out[:, below - first :] = 0
+    if left or right:
+        inner[:, :, :left] = 0
+        inner[:, :, left + W :] = 0
+        inner = inner[:, :, left : left + W]
     if codes.zero:  # dtype= because NumPy 1 would subtract a small number in int8, and wrap
-        np.subtract(x, dtype.type(codes.zero), out=inner, dtype=dtype)
+        np.subtract(seen, dtype.type(codes.zero), out=inner, dtype=dtype)
     else:
-        np.copyto(inner, x)
+        np.copyto(inner, seen)
     return out
 
 
 def gather(x: NDArray[Any], step: Prepared, workspace: Workspace) -> NDArray[Any]:
-    """The patches of a padded x as a matrix (C·kh·kw, OH·OW·N); where a patch is one place, x itself."""
-    C, H, W, N = x.shape
+    """The patches of padded rows x as a matrix (C·kh·kw, OH·OW·N); where a patch is one place, x itself."""
+    C, H, _, N = x.shape
     if step.kernel == step.stride == (1, 1):
         return x.reshape(C, -1)
-    OH, OW = counted(step, (H, W))
-    out = take(x, (C * step.kernel[0] * step.kernel[1], OH * OW * N), x.dtype, workspace)
-    return im2col(x, step.kernel, step.stride, out, step.dilation)
-
-
-def counted(step: Prepared, size: Pair) -> Pair:
-    """How many patches there are, (OH, OW), by (W1), padding included in the size."""
-    (kh, kw), (sh, sw) = reach_of(step.kernel, step.dilation), step.stride
-    return (size[0] - kh) // sh + 1, (size[1] - kw) // sw + 1
-
-
-def depthwise(x: NDArray[Any], step: Prepared, acc: NDArray[Any], workspace: Workspace) -> None:
-    """One channel a group: every place of the window adds its weight times the image, moved to that place.
-
-    x (C, H, W, N) padded, acc (F, OH, OW, N)
-    """
-    (kh, kw), (sh, sw), (dh, dw) = step.kernel, step.stride, step.dilation
-    C = len(x)
-    F, OH, OW, N = acc.shape
-    sums = acc.reshape(C, F // C, OH, OW, N)
-    w = step.w.reshape(C, F // C, kh, kw, 1, 1, 1)
-    term = take(acc, sums.shape, acc.dtype, workspace)
-    for i in range(kh):
-        rows = slice(i * dh, i * dh + sh * (OH - 1) + 1, sh)
-        for j in range(kw):
-            seen = x[:, None, rows, j * dw : j * dw + sw * (OW - 1) + 1 : sw]
-            np.multiply(seen, w[:, :, i, j], out=term if i or j else sums)
-            if i or j:
-                np.add(sums, term, out=sums)
+    rows = (H - reach_of(step.kernel, step.dilation)[0]) // step.stride[0] + 1
+    patches = C * step.kernel[0] * step.kernel[1], rows * step.counts[1] * N
+    return im2col(x, step.kernel, step.stride, take(x, patches, x.dtype, workspace), step.dilation)
 
 
 def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """Codes x (C, H, W, N) to codes y (F, OH, OW, N), or to what the pool after it leaves of them."""
     dtype, F, N = step.w.dtype, len(operator.w), x.shape[-1]
-    padded = centre(x, step.x, operator.padding, dtype, workspace)
-    (kh, kw), sh = reach_of(step.kernel, step.dilation), step.stride[0]
-    OH, OW = counted(step, padded.shape[1:3])
-    acc = take(x, (F, OH, OW // step.window[1], N), dtype, workspace)
-    band = max(1, BAND // (len(padded) * kh * kw * OW * N * dtype.itemsize))
-    for top in range(0, OH, band):
-        out = acc[:, top : top + band]
-        with workspace.scratch():
-            add_up(step, operator, padded[:, top * sh : (top + out.shape[1] - 1) * sh + kh], out, workspace)
-    if step.pool is not None:
+    OH, OW = step.counts[0], step.counts[1] // step.window[1]
+    sh, reach = step.stride[0], reach_of(step.kernel, step.dilation)[0]
+    acc = None if step.pool is None else take(x, (F, OH, OW, N), dtype, workspace)
+    for band in bands(OH, N * step.row, workspace):
+        rows = band.start * sh, (band.stop - 1) * sh + reach
+        padded = centre(x, step.x, operator.padding, rows, dtype, workspace)
+        if acc is not None:
+            add_up(step, operator, padded, acc[:, band], workspace)
+            continue
+        sums = take(x, (F, band.stop - band.start, OW, N), dtype, workspace)
+        add_up(step, operator, padded, sums, workspace)
+        finish(step, sums.reshape(F, -1), y[:, band].reshape(F, -1), workspace)
+    if acc is not None and step.pool is not None:
         pooled = take(x, y.shape, dtype, workspace)
         max_pool2d(step.pool, least_of(dtype), acc, pooled, workspace)
-        acc = pooled
-    finish(step, acc.reshape(F, -1), y.reshape(F, -1), workspace)
+        finish(step, pooled.reshape(F, -1), y.reshape(F, -1), workspace)
 
 
 def add_up(
@@ -171,8 +195,11 @@ def add_up(
 ) -> None:
     """The sums of some rows of the output, without bias: padded rows x into out (F, rows, OW, N)."""
     G, (rows, columns) = operator.groups, step.window
-    if G > 1 and operator.w.shape[1] == 1:
-        depthwise(x, step, out, workspace)
+    if step.narrow:
+        banded(x, step.w, step.kernel[0], step.stride[0], out, workspace)
+        return
+    if is_depthwise(operator):
+        summed(x, step.w, step.stride, step.dilation, out, workspace)
         return
     F, OH, OW, N = out.shape
     patches = gather(x, step, workspace)
@@ -192,7 +219,7 @@ def add_up(
 def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """Codes x (C, N) to codes y (F, N)."""
     C, N = x.shape
-    centred = centre(x.reshape(C, 1, 1, N), step.x, NO_PADDING, step.w.dtype, workspace)
+    centred = centre(x.reshape(C, 1, 1, N), step.x, NO_PADDING, (0, 1), step.w.dtype, workspace)
     acc = take(x, (len(step.w), N), step.w.dtype, workspace)
     multiply(step.w, centred.reshape(C, N), acc)
     finish(step, acc, y, workspace)

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.copies import concat, pad, reshape_channels_last, transpose
-from tinyzip.integer.elementwise import add, look_up, multiply_constant, scaling_of, terms_of
+from tinyzip.integer.elementwise import add, look_up, products_of, scaling_of, terms_of
 from tinyzip.integer.gemm import Product
 from tinyzip.integer.kernels import Prepared, conv2d, linear
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
+from tinyzip.integer.memory import by_channels
 from tinyzip.integer.operators import (
     NO_PADDING,
     Argmax,
@@ -36,7 +37,6 @@ from tinyzip.integer.operators import (
 from tinyzip.integer.pools import avg_pool2d, global_avg_pool, max_pool2d_codes
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat
-from tinyzip.integer.scaling import Scaling
 from tinyzip.integer.softmax import exponentials, softmax
 from tinyzip.machine.workspace import Workspace
 
@@ -125,22 +125,22 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
     x, y = codes[0], program.codes[i + 1]
     match operator:
         case Conv2d():
-            return partial(conv2d, Prepared.of(operator, x, bound, product, pool), operator)
+            _, H, W = program.inputs(i, program.shapes)[0]
+            return partial(conv2d, Prepared.of(operator, x, product, (H, W), pool), operator)
         case Linear():
-            return partial(linear, Prepared.of(operator, x, bound, product))
+            return partial(linear, Prepared.of(operator, x, product))
         case MaxPool2d():
-            return partial(max_pool2d_codes, operator, x)
+            return partial(by_channels, partial(max_pool2d_codes, operator, x))
         case AvgPool2d():
-            return partial(avg_pool2d, operator, x, bound)
+            return partial(by_channels, partial(avg_pool2d, operator, x, bound))
         case GlobalAvgPool():
-            return partial(global_avg_pool, operator, x, bound)
+            return partial(by_channels, partial(global_avg_pool, operator, x, bound))
         case Add():
-            return partial(add, terms_of(operator, codes), scaling_of(operator, bound))
+            return partial(by_channels, partial(add, terms_of(operator, codes), scaling_of(operator, bound)))
         case Table():
             return partial(look_up, operator.table.astype(y.dtype))
         case Multiply():
-            scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
-            return partial(multiply_constant, operator, scaling, x)
+            return partial(look_up, products_of(operator, x, y.dtype))
         case Softmax():
             return partial(softmax, exponentials(operator))
         case Argmax():

@@ -8,20 +8,24 @@ from numpy.typing import NDArray
 from tinyzip.base.windows import pad, window_count
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.memory import take
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
-from tinyzip.integer.scaling import Scaling, take
+from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
 
 
 def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], workspace: Workspace) -> None:
     """Combine each window of a padded x (C, H, W, N) into y: first along its rows, then along its columns.
 
-    A window of kh·kw values costs kh + kw − 2 passes in this way. Right for any ufunc that is associative and
-    commutative, as maximum and integer addition are.
+    A window of kh·kw values costs kh + kw − 2 passes in this way; a window alone is one reduction. Right for
+    any ufunc that is associative and commutative, as maximum and integer addition are.
     """
     C, _, W, N = x.shape
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
     _, OH, OW, _ = y.shape
+    if OH == OW == 1:
+        combine.reduce(x[:, :kh, :kw], axis=(1, 2), out=y[:, 0, 0], dtype=y.dtype)
+        return
     with workspace.scratch():
         rows = x
         if kh > 1 or sh > 1:

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
+from tinyzip.integer.memory import BAND, take
 from tinyzip.integer.operators import Conv2d
 from tinyzip.integer.plan import Plan, plan, written
 from tinyzip.integer.program import Program, place
-from tinyzip.integer.scaling import take
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
 SHARD = 96  # examples at most
-SCRATCH = 2**23  # bytes that the widest layer of a shard may ask for, unless one example asks for more
+SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example needs more
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
     steps = plan(program, product, trace)
-    rounds = -(-N // (shard_size(program) * workers.threads))
+    rounds = -(-N // (shard_size(program, steps) * workers.threads))
     size = -(-N // (rounds * workers.threads))
     starts = range(0, N, size)
     copies = None
@@ -114,15 +114,15 @@ def check(program: Program, codes: NDArray[Any]) -> None:
             refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
 
 
-def shard_size(program: Program) -> int:
-    """How many examples go together, at most SHARD.
+def shard_size(program: Program, steps: Plan) -> int:
+    """How many examples go together, at most SHARD, one at least.
 
-    As many as keep the widest layer within SCRATCH, and what all layers leave behind, up to three int32
-    copies of a tensor, within twice that: a shard's memory is given back at its end.
+    As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
+    band: longer rows would only push each other out of the cache.
     """
-    widest = 12 * sum(map(prod, program.shapes)) // 2
+    row = 1
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):
-            rows = operator.w[0].size * operator.groups + shape[0]
-            widest = max(widest, rows * shape[1] * shape[2] * 4)
-    return max(1, min(SHARD, SCRATCH // widest))
+            values = operator.w[0].size * operator.groups + operator.w.shape[0]
+            row = max(row, 4 * values * shape[2])
+    return max(1, min(SHARD, SCRATCH // max(1, sum(steps.sizes)), BAND // row))

@@ -42,15 +42,10 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_STEP, POWERS, SIGNIFICANT, Rounding, significant
+from tinyzip.integer.memory import take
 from tinyzip.machine.workspace import Workspace
 
 Column = NDArray[np.int64]  # (F, 1)
-
-
-def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Workspace) -> NDArray[Any]:
-    """Scratch memory as the same kind of array as `like`: a subclass that watches sees all that runs."""
-    array = workspace.empty(shape, dtype)
-    return array if type(like) is np.ndarray else array.view(type(like))
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Scaling:
     plus    bias·m + half, or without the half that θ holds
     second  half, sign mask and shift of (M2)
     ties    θ of (M4) for the f that are not clamped, rows of them for each shift, and where a channel's begin
-    bias    added before sums are rounded to 24 bits, where they can be longer
+    long    the channels whose sums can have more than 24 bits, and so are rounded to 24, and their biases
     """
 
     m: Column
@@ -69,13 +64,13 @@ class Scaling:
     y: Codes
     second: tuple[Column, Column, Column] | None = None
     ties: tuple[NDArray[np.int64], Column] | None = None
-    bias: Column | None = None
+    long: tuple[NDArray[np.int64], Column] | None = None
 
     @classmethod
-    def of(cls, bias: Any, m0: Any, n: Any, y: Codes, rounding: Rounding, bound: int) -> "Scaling":
-        """Work out the constants; bias, m0 and n one number or (F,), in the ranges of `fixedpoint`.
+    def of(cls, bias: Any, m0: Any, n: Any, y: Codes, rounding: Rounding, bounds: Any) -> "Scaling":
+        """Work out the constants; all arguments one number or (F,), in the ranges of `fixedpoint`.
 
-        bound  the largest magnitude of acc + bias
+        bounds  the largest magnitude of acc + bias
         """
         one = np.int64(1)
         bias, m0, n = (np.array(value, np.int64).reshape(-1, 1) for value in (bias, m0, n))
@@ -90,9 +85,9 @@ class Scaling:
                 return cls(m, bias * m + ((one << right) >> 1), right, y)
             case "float32":
                 m, shift = (m0 // M0_STEP) << np.maximum(7 - n, 0), np.maximum(n - 7, 0)
-                if bound < 1 << SIGNIFICANT:
-                    return cls(m, bias * m, shift, y, ties=ties_of(shift, y))
-                return cls(m, np.zeros_like(m), shift, y, ties=ties_of(shift, y), bias=bias)
+                far = np.flatnonzero(np.broadcast_to(bounds, m.size) >> SIGNIFICANT)
+                long = (far, np.broadcast_to(bias, m.shape)[far]) if far.size else None
+                return cls(m, bias * m, shift, y, ties=ties_of(shift, y), long=long)
         left, right = np.maximum(31 - n, 0), np.maximum(n - 31, 0)
         m, half = m0 << left, (one << right) >> 1
         plus = bias * m + (1 << 30)
@@ -107,11 +102,11 @@ class Scaling:
         with workspace.scratch():
             wide = take(acc, acc.shape, np.int64, workspace)
             narrow = take(acc, acc.shape, np.int32, workspace)
-            if self.bias is None:
-                np.multiply(acc, self.m, out=wide)
-            else:
-                np.multiply(significant(acc + self.bias), self.m, out=wide)
+            np.multiply(acc, self.m, out=wide)
             np.add(wide, self.plus, out=wide)
+            if self.long is not None:
+                far, bias = self.long
+                wide[far] = significant(acc[far] + bias) * self.m[far]
             shift = self.shift
             if self.second is not None:
                 half, mask, shift = self.second

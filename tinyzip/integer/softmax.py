@@ -28,14 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import SOFTMAX_ONE
+from tinyzip.integer.fixedpoint import POWERS
 from tinyzip.integer.maps import Softmax
-from tinyzip.integer.scaling import take
+from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.machine.workspace import Workspace
 
 ONE = 2**31 - 1  # the greatest of Q0.31, which stands for 1
 E_EIGHTH = 1895147668  # e^−⅛ in Q0.31
 THIRD = 715827883
-POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)  # e^−¼, e^−½, … e^−16
+ROOTS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)  # e^−¼, e^−½, … e^−16
 Z_BITS = 26  # after the point of z
 LINE = 1515870810, -1010580540  # 48/17 and −32/17 in Q2.29
 
@@ -63,16 +64,14 @@ def exponentials(operator: Softmax) -> NDArray[np.int64]:
     t3, t4 = product(t2, t), product(t2, t2)
     series = shifted(product(shifted(t4, 2) + t3, THIRD) + t2, 1)
     e = E_EIGHTH + product(E_EIGHTH, t + series)
-    for k, power in enumerate(POWERS):
-        e = np.where((part - z) >> (Z_BITS - 2 + k) & 1, product(e, power), e)
+    for k, root in enumerate(ROOTS):
+        e = np.where((part - z) >> (Z_BITS - 2 + k) & 1, product(e, root), e)
     return np.where(kept, np.where(z == 0, ONE, e), 0)
 
 
 def reciprocals(sums: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """1 / sum for sums in Q12.19 from 1 up: r in Q0.31 and b with 1 / sum = r·2⁻ᵇ, by (SM3)."""
-    b = np.zeros_like(sums)
-    for k in range(SOFTMAX_ONE + 1, 31):
-        b += sums >> k > 0
+    b = np.searchsorted(POWERS[SOFTMAX_ONE + 1 : 31], sums, "right")
     one_plus_a = sums << (31 - SOFTMAX_ONE - b)
     h = one_plus_a >> 1
     r = LINE[0] + product(h, LINE[1])
@@ -83,6 +82,10 @@ def reciprocals(sums: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def softmax(table: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """Codes x (C, …, N) to codes y, over the channels at each place; table from `exponentials`."""
+    if x.ndim > 2:
+        for band in bands(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
+            softmax(table, x[:, band].reshape(len(x), -1), y[:, band].reshape(len(x), -1), workspace)
+        return
     d, e = (take(x, x.shape, np.int64, workspace) for _ in range(2))
     np.subtract(x, x.max(0), out=d, dtype=np.int64)
     np.add(d, 255, out=d)
