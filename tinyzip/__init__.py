@@ -15,23 +15,25 @@ convolution is one matrix product and no axis is ever moved.
 
 The source is meant to be read, in this order. Each room's `__init__.py` lists its files likewise.
 
-    base/windows.py              how a convolution becomes a matrix product
-    nn/ops/                      each operation and its gradient
-    nn/layers.py, nn/sequential.py   layers without hidden state; a network and its one flat dict of arrays
-    nn/losses.py, train/optim.py     what is minimised, and how
-    train/fit.py                 the loop: all cores, the same bits on every run, never lost
-    distill/                     a teacher's answers as a loss
-    quant/textbook.py            two formulas from textbooks, and why they fail
-    quant/grid.py                the formula that works, and what it guarantees
-    quant/calibrate.py           from images to ranges
-    quant/rounding.py            up or down, decided with the layer's output in view
-    quant/fake.py                training while the grids are in place
-    quant/lower.py               the door
-    integer/fixedpoint.py        a real multiplier without a real number
-    integer/bounds.py            why nothing overflows
+    base/windows.py                      how a convolution becomes a matrix product
+    nn/ops/                              each operation and its gradient
+    nn/layers.py, nn/sequential.py       layers without hidden state; a network, its arrays one flat dict
+    nn/losses.py, train/optim.py         what is minimised, and how
+    train/fit.py                         the loop: all cores, the same bits on every run, never lost
+    distill/                             what a small network can learn from a large one
+    quant/textbook.py                    two formulas from textbooks, and why they fail
+    quant/grid.py                        the formula that works, and what it guarantees
+    quant/calibrate.py                   from images to ranges
+    quant/fake.py                        training while the grids are in place
+    quant/rounding.py                    up or down, decided with the layer's output in view
+    quant/lower.py                       the door
+    integer/fixedpoint.py                a real multiplier without a real number
+    integer/bounds.py                    why nothing overflows
     integer/program.py, integer/run.py   a network as data, and the engine
-    archive/                     a program as one large number
-    machine/                     last: memory, threads, processes. It changes the speed and not one bit
+    archive/                             a program as one large number
+    exchange/                            models in the formats of others
+    nn/fast/choose.py                    last: all that makes it fast, each law proved equal to the textbook
+    machine/                             memory, threads, processes: the speed changes and not one bit
 
 Nothing is imported here, so `import tinyzip` costs nothing: take what you need from where it is written,
 `from tinyzip.train.fit import fit`.

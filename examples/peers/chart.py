@@ -1,6 +1,6 @@
 """One picture of all speeds: how many times as fast as the fastest other engine.
 
-ratio = tinyzip's fastest variant / the fastest variant of all other engines               (P1)
+ratio = tinyzip's fastest variant / the fastest variant of all other engines
 
 each at the same network, work, batch and number of threads. Right of the line at 1× tinyzip is ahead. A
 hollow point is not to be trusted: the turns of one of the two lay so far apart that something else was at
@@ -27,7 +27,7 @@ Place = tuple[str, str, int]
 
 
 class Standing(NamedTuple):
-    """The ratio (P1), the engine that is the fastest other, and whether both were measured steadily."""
+    """The ratio, the engine that is the fastest other, and whether both were measured steadily."""
 
     ratio: float
     engine: str
