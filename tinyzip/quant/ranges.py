@@ -90,22 +90,17 @@ class MovingAverage:
 
 
 class Binned:
-    """A rule (histogram, bits) -> (low, high) as an observer."""
+    """One of `RULES` as an observer: it keeps a histogram of what it sees."""
 
-    def __init__(self, rule: Callable[[Histogram, int], Range], bits: int) -> None:
-        self.bits = check_bits(bits)
-        self._rule = rule
+    def __init__(self, method: str, bits: int) -> None:
+        self.method, self.bits = method, check_bits(bits)
         self._histogram = Histogram()
 
     def observe(self, x: ArrayLike) -> None:
         self._histogram.observe(x)
 
     def range(self) -> Range:
-        self._histogram.check()
-        if self._histogram.low == self._histogram.high == 0:
-            return 0.0, 0.0
-        low, high = self._rule(self._histogram, self.bits)
-        return min(low, 0.0), max(high, 0.0)
+        return range_of(self._histogram, self.method, self.bits)
 
 
 def percentile(histogram: Histogram, bits: int, share: float = 0.9999) -> Range:
@@ -253,6 +248,20 @@ RULES: dict[str, Callable[[Histogram, int], Range]] = {
 METHODS = ("minmax", "average", *RULES)
 
 
+def range_of(histogram: Histogram, method: str, bits: int) -> Range:
+    """The range for codes of `bits` bits of what a histogram has seen. It holds 0; (0, 0) where all is 0.
+
+    method  one of `RULES`
+    """
+    if method not in RULES:
+        refuse("method", repr(method), f"one of {', '.join(RULES)}")
+    histogram.check()
+    if histogram.low == histogram.high == 0:
+        return 0.0, 0.0
+    low, high = RULES[method](histogram, check_bits(bits))
+    return min(low, 0.0), max(high, 0.0)
+
+
 def observer(method: str, bits: int) -> Observer:
     """A new observer by the method's name, for codes of `bits` bits.
 
@@ -264,4 +273,4 @@ def observer(method: str, bits: int) -> Observer:
         return MovingAverage()
     if method not in RULES:
         refuse("method", repr(method), f"one of {', '.join(METHODS)}")
-    return Binned(RULES[method], bits)
+    return Binned(method, bits)
