@@ -62,7 +62,7 @@ def test_they_apply_at_stride_1_to_a_padding_smaller_than_the_kernel(layer, appl
     assert turned.applies(layer.geometry((1, 7, 7))) == applies
 
 
-def test_they_pay_where_they_gather_no_more_than_would_be_scattered():
+def test_they_pay_while_they_gather_no_more_than_twice_what_would_be_scattered():
     inner, same = Conv2d(1, 1, 3).geometry((1, 8, 8)), Conv2d(1, 1, 3, padding=1).geometry((1, 8, 8))
-    assert turned.pays(4, 4, same) and not turned.pays(5, 4, same)
-    assert turned.pays(36, 64, inner) and not turned.pays(37, 64, inner)
+    assert turned.pays(8, 4, same) and not turned.pays(9, 4, same)
+    assert turned.pays(72, 64, inner) and not turned.pays(73, 64, inner)  # 36 windows over 64 pixels

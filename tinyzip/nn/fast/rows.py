@@ -7,7 +7,7 @@ row apart. That takes patches kh times smaller, too:
 z[i, f, h, ow, n] = Σ_{c,j} w[f, c, i, j] · x̄[c, h, ow·sw + j, n],   y[f, oh] = Σ_i z[i, f, oh + i]   (X4)
 
 It is the same sum in another order. It applies at vertical stride 1 to kernels of two rows or more, and pays
-while there are no more maps than channels: more maps are tall enough, and much to add up.
+for no more maps than channels and 16 at most: more maps are tall enough, and much to add up.
 """
 
 import numpy as np
@@ -17,10 +17,12 @@ from tinyzip.nn.fast.blocks import patch_blocks
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.patches import Geometry
 
+THIN = 16  # rows of the left factor that BLAS multiplies at once, or about: measured
+
 
 def pays(maps: int, channels: int, geometry: Geometry) -> bool:
     """Is X4 faster for so many maps and channels a group?"""
-    return geometry.stride[0] == 1 < geometry.kernel[0] and maps <= channels
+    return geometry.stride[0] == 1 < geometry.kernel[0] and maps <= min(channels, THIN)
 
 
 def multiply(w: Array, x: Array, geometry: Geometry, y: Array, workspace: Workspace) -> None:

@@ -2,8 +2,8 @@
 
 dw = dy·patchesᵀ = (patches·dyᵀ)ᵀ                                                               (X5)
 
-The two products have the same terms, but BLAS cuts its work along the left factor, and is faster by a tenth
-when the taller one stands there. So X5 pays where a kernel has more weights than there are kernels, in spite
+The two products have the same terms, but BLAS cuts its work along the left factor, and is faster when the
+taller one stands there. So X5 pays where a kernel has more weights than there are kernels, in spite
 of the small matrix that is turned at the end.
 """
 

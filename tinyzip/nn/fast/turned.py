@@ -1,14 +1,15 @@
 """The input's gradient gathered: a convolution with turned kernels.
 
-At stride 1 the pixels of an image are seen as the windows see them: dx is itself a convolution, of dy, with
+At stride 1 a pixel is seen by kh·kw windows that are neighbours, and dx is itself a convolution: of dy, with
 each kernel turned by 180° and inputs and outputs exchanged,
 
 dx[c, h, w, n] = Σ_{f,i,j} w[f, c, kh − 1 − i, kw − 1 − j] · dȳ[f, h + i, w + j, n]             (X6)
 
 with dȳ the gradient dy in a border of kh − 1 − top zeros above, and so on around. That is the sum of C3 in
-another order: what C3 scatters, window by window, X6 gathers, pixel by pixel, and gathering costs less. It
-applies at stride 1 to a padding smaller than the kernel, and pays where it makes no more patches than C3
-would scatter. A kernel of one pixel needs no turning.
+another order: what C3 scatters, window by window, X6 gathers, pixel by pixel. To gather a number it is read
+and written; to scatter it, two are read and one is written. X6 applies at stride 1 to a padding smaller than
+the kernel, and pays while it gathers no more than twice what C3 would scatter. A kernel of one pixel needs no
+turning.
 """
 
 from math import prod
@@ -26,8 +27,8 @@ def applies(geometry: Geometry) -> bool:
 
 
 def pays(maps: int, channels: int, geometry: Geometry) -> bool:
-    """Does it make no more patches than C3 would scatter, for so many maps and channels?"""
-    return maps * prod(geometry.size) <= channels * prod(geometry.outputs)
+    """Is X6 faster for so many maps and channels?"""
+    return maps * prod(geometry.size) <= 2 * channels * prod(geometry.outputs)
 
 
 def turned(geometry: Geometry) -> Geometry:

@@ -12,7 +12,7 @@ gradients by its inputs. Arrays are batch last, (C, H, W, N) or (C, N), of any f
 returned is new, or a view of what was given, and nothing that was given is changed.
 
 These functions run, and a network of them trains (`sequential.Textbook`). They say what a layer means. How
-the same is computed in a tenth of the time is told in `tinyzip.nn.fast`.
+the same is computed two or three times as fast is told in `tinyzip.nn.fast`.
 """
 
 from tinyzip.nn.ops.conv import conv2d, conv2d_backward
