@@ -41,9 +41,8 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.equalize import equalize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import step_of
+from tinyzip.quant.twin import grid_of
 from tinyzip.train import checkpoint
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, split, to_input
@@ -219,8 +218,7 @@ class Bench:
 
 
 def errors_of(program: Program, test: Dataset) -> int:
-    x = program.input
-    codes = Grid(step_of(x), x.zero, x.lo, x.hi).quantize(to_input(test.images))
+    codes = grid_of(program.input).quantize(to_input(test.images))
     return int((integer.run(program, codes, threads=THREADS).argmax(0) != test.labels).sum())
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quant_networks import pictures, random_student
 
 from tinyzip import archive
-from tinyzip.nn.models import student_net
 from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
 from tinyzip.quant.auto import post_train
 from tinyzip.quant.calibrate import activation_grids
@@ -50,14 +50,8 @@ def test_layers_and_bits_that_do_not_match_are_refused_by_name():
         knapsack({"conv1": {8: float("nan")}}, {"conv1": {8: 1}}, 10)
 
 
-def network():
-    rng = np.random.default_rng(0)
-    model = student_net(rng)
-    return model, rng.integers(0, 256, (40, 28, 28)).astype(np.uint8)
-
-
 def test_sensitivity_falls_with_bits_and_size_grows():
-    model, images = network()
+    model, images = random_student(), pictures(40, 28)
     costs, bytes_of = sensitivity(model, images, (2, 4, 8)), sizes(model, (2, 4, 8))
     assert list(costs) == list(bytes_of) == ["conv1", "conv2", "fc1", "fc2"]
     for name in costs:
@@ -66,7 +60,7 @@ def test_sensitivity_falls_with_bits_and_size_grows():
 
 
 def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measure():
-    model, images = network()
+    model, images = random_student(), pictures(40, 28)
     choices = (2, 3, 4, 8)
     costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
     for uniform in (3, 4):
@@ -77,13 +71,13 @@ def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measu
 
 
 def test_a_budget_below_the_smallest_model_names_the_largest_layer():
-    model, images = network()
+    model, images = random_student(), pictures(40, 28)
     with pytest.raises(ValueError, match="fc1"):
         allocate(model, images, 100, (2, 3))
 
 
 def test_the_packed_program_takes_no_more_bytes_than_that_of_uniform_bits_and_costs_no_more():
-    model, images = network()
+    model, images = random_student(), pictures(40, 28)
     choices = (2, 3, 4, 6)
     costs = sensitivity(model, images, choices)
     activations = activation_grids(model, images)
@@ -99,7 +93,7 @@ def test_the_packed_program_takes_no_more_bytes_than_that_of_uniform_bits_and_co
 
 
 def test_sizes_are_the_entropy_of_the_codes():
-    model, _ = network()
+    model = random_student()
     for bits in (1, 3, 8):
         codes = best_weight_grids(model, bits)["conv2.w"].quantize(model.params["conv2.w"]).ravel().tolist()
         information = sum(math.log2(len(codes) / codes.count(code)) for code in codes)

@@ -1,61 +1,111 @@
+"""Where the accuracy went: every column against its definition."""
+
 import sys
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quant_networks import networks, pictures, random_student
 
 from tinyzip import integer
 from tinyzip.integer import Argmax, Program
-from tinyzip.nn.models import separable_net, student_net
+from tinyzip.nn.models import separable_net
+from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import float_twin
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import logits, predict
+from tinyzip.train.evaluate import predict
 
 
 def images(count=60, seed=0):
-    rng = np.random.default_rng(seed)
-    return (rng.random((count, 28, 28)) ** 3 * 255).astype(np.uint8)
-
-
-def network(seed=0):
-    rng = np.random.default_rng(seed)
-    model = student_net(rng)
-    return model.with_params(
-        {k: p + rng.normal(scale=0.05, size=p.shape).astype(p.dtype) for k, p in model.params.items()}
-    )
+    """Mostly dark, as digits are."""
+    return ((pictures(count, 28, seed) / 255.0) ** 3 * 255).astype(np.uint8)
 
 
 @cache
 def calibrated(weights, activations):
-    return calibrate(network(), images(), weights, activations)
+    return calibrate(random_student(), images(), weights, activations)
 
 
 def explained(weights=8, activations=8, change=None, labels=None):
-    model, x = network(), images()
+    model, x = random_student(), images()
     grids = calibrated(weights, activations)
     if change:
         grids = grids | change(grids)
     return explain(model, lower(model, grids), x, labels)
 
 
-def test_at_eight_bits_nothing_is_wrong():
-    report = explained()
-    assert [layer.name for layer in report.layers] == ["conv1", "conv2", "fc1", "fc2"]
-    assert all(layer.signal_to_noise > 20 and layer.weights_signal_to_noise > 35 for layer in report.layers)
-    assert all(layer.saturated < 0.005 for layer in report.layers)
-    assert report.changed == sum(layer.first_changes for layer in report.layers) <= 3
+@settings(max_examples=25)
+@given(networks(), st.integers(2, 4), st.integers(3, 4))
+def test_every_column_is_what_its_text_says(model_and_images, bits, activations):
+    model, x = fold_batch_norm(model_and_images[0]), model_and_images[1]
+    grids = calibrate(model, x, bits, activations)
+    program = lower(model, grids)
+    report, blocks = explain(model, program, x), list(blocks_of(model))
+    outputs = model.activations(to_input(x))
+    codes = [grids["input"].quantize(to_input(x))]
+    codes += integer.run(program, codes[0], trace=True)
+    exact, found = outputs[list(outputs)[-1]].argmax(axis=0), codes[-1].argmax(axis=0)
+    assert (report.changed, report.images) == ((exact != found).sum(), len(x))
+    assert report.changed == sum(layer.first_changes for layer in report.layers)
+    before = exact == found  # images whose class has changed, or never will
+    for block, layer in zip(blocks, report.layers, strict=True):
+        place = [operator.name for operator in program.operators].index(block.name)
+        operator, given, grid = program.operators[place], codes[place + 1], grids[block.name]
+        y = np.maximum(outputs[block.output], 0) if block.relu else outputs[block.output]
+        lost = grid.dequantize(given) - y
+        assert layer.name == block.name
+        assert min(layer.signal_to_noise, 90) == pytest.approx(in_decibels(y, lost), abs=1e-3)
+        w = model.params[f"{block.name}.w"]
+        rounded = grids[f"{block.name}.w"].round_trip(w)
+        assert min(layer.weights_signal_to_noise, 90) == pytest.approx(in_decibels(w, rounded - w), abs=1e-3)
+        assert layer.saturated == np.isin(given, clipped_at(operator.y)).mean()
+        possible = range(operator.y.lo, operator.y.hi + 1)
+        assert layer.unused == pytest.approx(np.mean([code not in given for code in possible]))
+        after = list(model.layers)[list(model.layers).index(block.output) + 1 :]
+        z = grid.dequantize(given)
+        for name in after:
+            p = {k.rpartition(".")[2]: a for k, a in model.params.items() if k.rpartition(".")[0] == name}
+            z = model.layers[name].forward(p, z)[0]
+        changed = (z.argmax(axis=0) != exact) & ~before
+        assert layer.first_changes == changed.sum()
+        before |= changed
+        p = {k: model.params[f"{block.name}.{k}"] for k in block.layer.parameter_shapes()}
+        source = grids["input" if block is blocks[0] else blocks[blocks.index(block) - 1].name]
+        alone = block.layer.forward(p, source.dequantize(codes[place]))[0]
+        y = grid.quantize(np.maximum(alone, 0) if block.relu else alone)
+        for rest in program.operators[place + 1 :]:
+            y = integer.run(Program((rest,), y.shape[:-1], program.codes[place + 1]), y)
+            place += 1
+        assert layer.recovered == (found != exact).sum() - (y.argmax(axis=0) != exact).sum()
 
 
-def test_a_bit_less_costs_about_six_decibels():
+def in_decibels(signal, noise):
+    """−inf without signal; 90 where there is less noise than that, as float32 rounds it into it."""
+    signal, noise = ((x.astype(np.float64) ** 2).sum() for x in (signal, noise))
+    if noise <= 1e-9 * signal:
+        return 90
+    return 10 * np.log10(signal / noise) if signal else -np.inf
+
+
+def clipped_at(codes):
+    """The last code, and the first unless it means zero."""
+    return [codes.hi] if codes.lo == codes.zero else [codes.lo, codes.hi]
+
+
+def test_a_bit_less_costs_the_ratio_of_the_steps_about_six_decibels():
+    """Squared errors of n weights add up to their expectation ± √(4/5n), here five times that."""
     ratios = [explained(bits).layers[2].weights_signal_to_noise for bits in (8, 7, 6, 5)]
-    assert all(abs(high - low - 6) < 1 for high, low in pairwise(ratios))
+    steps = [20 * np.log10((2 ** (b - 1) - 1) / (2 ** (b - 2) - 1)) for b in (8, 7, 6)]
+    n = random_student().params["fc1.w"].size
+    slack = 5 * 10 / np.log(10) * np.sqrt(2 * 4 / 5 / n)
+    assert -np.diff(ratios) == pytest.approx(steps, abs=slack)
 
 
 def test_the_ruined_layer_is_where_classes_change_and_what_float_recovers():
@@ -63,25 +113,26 @@ def test_the_ruined_layer_is_where_classes_change_and_what_float_recovers():
         return {"conv2.w": Grid(grids["conv2.w"].scale * 127, 0, -1, 1)}
 
     report = explained(change=ruin)
-    assert report.changed > 10
-    by_name = {layer.name: layer for layer in report.layers}
+    assert report.changed > 0
     assert report.first == next(layer.name for layer in report.layers if layer.first_changes)
-    assert by_name["conv2"].first_changes > 0.6 * report.changed
-    assert by_name["conv2"].recovered > 0.8 * report.changed
-    assert max(by_name[name].recovered for name in ("conv1", "fc1", "fc2")) < by_name["conv2"].recovered
-    assert by_name["conv2"].weights_signal_to_noise < 10
+    for most in ("first_changes", "recovered"):
+        assert max(report.layers, key=lambda layer: getattr(layer, most)).name == "conv2"
+    for least in ("signal_to_noise", "weights_signal_to_noise"):
+        assert min(report.layers[:2], key=lambda layer: getattr(layer, least)).name == "conv2"
 
 
 def test_a_narrow_range_saturates_and_a_wide_one_wastes_codes():
-    narrow = explained(change=lambda g: {"conv1": Grid(g["conv1"].scale / 10, 0, 0, 255)}).layers[0]
-    wide = explained(change=lambda g: {"conv1": Grid(g["conv1"].scale * 10, 0, 0, 255)}).layers[0]
-    assert narrow.saturated > 0.05
-    assert wide.saturated == 0
-    assert wide.unused > 0.85
+    """A range ten times as wide leaves 27 of 256 codes for what fitted before, or fewer."""
+    narrow, whole, wide = (
+        explained(change=lambda g, f=factor: {"conv1": Grid(g["conv1"].scale * f, 0, 0, 255)}).layers[0]
+        for factor in (0.1, 1, 10)
+    )
+    assert narrow.saturated > whole.saturated > 0 == wide.saturated
+    assert wide.unused >= 1 - 27 / 256
 
 
 def test_errors_are_counted_where_labels_are_known():
-    model, x = network(), images()
+    model, x = random_student(), images()
     exact = predict(model, x)
     labels = exact.copy()
     labels[:7] = (labels[:7] + 1) % 10
@@ -96,20 +147,8 @@ def test_errors_are_counted_where_labels_are_known():
     assert explain(model, with_argmax, x, labels) == report
 
 
-def test_the_float_twin_computes_what_the_codes_mean():
-    model, x = network(), images()
-    grids = calibrated(8, 8)
-    program = lower(model, grids)
-    twin = float_twin(program)
-    rounded = {k: grids[k].round_trip(p) if k.endswith(".w") else p for k, p in model.params.items()}
-    expected = logits(model.with_params(rounded), x)
-    assert np.abs(logits(twin, x) - expected).max() < 1e-3 * np.abs(expected).max()
-    report = explain(None, program, x)
-    assert all(layer.weights_signal_to_noise > 100 for layer in report.layers)
-
-
 def test_a_program_whose_operators_have_no_name_is_explained_by_kind_and_place():
-    program = lower(network(), calibrated(8, 8))
+    program = lower(random_student(), calibrated(8, 8))
     nameless = Program(
         tuple(replace(operator, name="") for operator in program.operators), program.shape, program.input
     )
@@ -118,15 +157,6 @@ def test_a_program_whose_operators_have_no_name_is_explained_by_kind_and_place()
     assert [replace(layer, name="") for layer in one.layers] == [
         replace(layer, name="") for layer in other.layers
     ]
-
-
-def test_the_float_twin_of_a_separable_network_keeps_groups_strides_and_averages():
-    model, x = fold_batch_norm(separable_net()), images(20)
-    grids = calibrate(model, x)
-    twin = float_twin(lower(model, grids))
-    expected = logits(model, x)
-    assert np.abs(logits(twin, x) - expected).max() < 0.1 * np.abs(expected).max()
-    assert explain(None, lower(model, grids), x).images == 20
 
 
 def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
@@ -152,7 +182,7 @@ def test_without_matplotlib_only_the_plot_fails(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_explained_is_refused():
-    model, x = network(), images(5)
+    model, x = random_student(), images(5)
     program = lower(model, calibrate(model, x))
     with pytest.raises(ValueError, match="images"):
         explain(model, program, x[:0])

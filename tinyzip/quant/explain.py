@@ -33,14 +33,14 @@ from numpy.typing import NDArray
 from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.integer import Codes, Program
+from tinyzip.integer import Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
-from tinyzip.quant.twin import float_twin, named, real, step_of, weight_scales
+from tinyzip.quant.twin import float_twin, grid_of, named, weight_scales
 from tinyzip.train.data import check_images
 
 Array = NDArray[Any]
@@ -161,7 +161,7 @@ def explain(
     classes: list[tuple[Array, Array]] = []
     for x in inputs(network, images):
         outputs = network.activations(x)
-        codes = [_codes(x, program.input)]
+        codes = [grid_of(program.input).quantize(x)]
         codes += integer.run(program, codes[0], trace=True)
         exact, found = outputs[list(outputs)[-1]].argmax(axis=0), codes[-1].argmax(axis=0)
         open_cases = exact != found
@@ -178,12 +178,6 @@ def explain(
     )
 
 
-def _codes(x: Array, grid: Codes) -> Array:
-    """The codes nearest to x."""
-    steps = np.rint(x / step_of(grid)) + grid.zero
-    return np.asarray(np.clip(steps, grid.lo, grid.hi), grid.dtype)
-
-
 class _Tally:
     """What is summed up for one block while images go by."""
 
@@ -191,13 +185,15 @@ class _Tally:
         self.block = block
         self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
         operator: Any = program.operators[self.place]
-        self.x, self.y = program.codes[self.place], operator.y
+        self.x, self.y = grid_of(program.codes[self.place]), grid_of(operator.y)
         self.w = network.params[f"{block.name}.w"]
         self.b = network.params.get(f"{block.name}.b")
-        self.weights = _decibels(self.w, operator.w * by_channel(weight_scales(operator, self.x), self.w))
+        self.weights = _decibels(
+            self.w, operator.w * by_channel(weight_scales(operator, program.codes[self.place]), self.w)
+        )
         self.rest = list(_after(network, block.output))
         behind = program.operators[self.place + 1 :]
-        self.behind = Program(behind, program.shapes[self.place + 1], self.y) if behind else None
+        self.behind = Program(behind, program.shapes[self.place + 1], operator.y) if behind else None
         self.signal = self.noise = 0.0
         self.seen = np.zeros(256, np.int64)
         self.first_changes = self.recovered = 0
@@ -210,18 +206,18 @@ class _Tally:
         y = np.maximum(y, 0) if block.relu else y
         given = codes[self.place + 1]
         self.signal += float(np.vdot(y, y))
-        self.noise += float(((real(given, self.y) - y) ** 2).sum())
+        self.noise += float(((self.y.dequantize(given) - y) ** 2).sum())
         self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)
 
-        z = real(given, self.y).astype(y.dtype)
+        z = self.y.dequantize(given).astype(y.dtype)
         for layer, p in self.rest:
             z, _ = layer.forward(p, z)
         changed = open_cases & (z.argmax(axis=0) != exact)
         self.first_changes += int(changed.sum())
 
         p = {"w": self.w} | ({} if self.b is None else {"b": self.b})
-        alone, _ = block.layer.forward(p, real(codes[self.place], self.x).astype(y.dtype))
-        rounded = _codes(np.maximum(alone, 0) if block.relu else alone, self.y)
+        alone, _ = block.layer.forward(p, self.x.dequantize(codes[self.place]).astype(y.dtype))
+        rounded = self.y.quantize(np.maximum(alone, 0) if block.relu else alone)
         logits = rounded if self.behind is None else integer.run(self.behind, rounded)
         again = logits.argmax(axis=0)
         self.recovered += int((found != exact).sum()) - int((again != exact).sum())

@@ -20,28 +20,23 @@ from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.grid import by_channel
+from tinyzip.quant.grid import Grid, by_channel
 
 Array = NDArray[Any]
 
 
-def real(codes: Array, grid: Codes) -> NDArray[np.float32]:
-    """What codes mean, (Z1) of `integer.codes`, in float32."""
-    return ((codes.astype(np.float64) - grid.zero) * step_of(grid)).astype(np.float32)
-
-
-def step_of(grid: Codes) -> float:
-    """The real number that a step of a grid is worth."""
-    m, n = grid.scale
-    return float(np.ldexp(m, -n))
+def grid_of(codes: Codes) -> Grid:
+    """The grid that a program's codes lie on: (Z1) of `integer.codes` read as (G1)."""
+    m, n = codes.scale
+    return Grid(np.ldexp(float(m), -n), codes.zero, codes.lo, codes.hi)
 
 
 def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArray[np.float64]:
     """s_w (F,) of each channel from its multiplier, by (QI1)."""
     return (
         np.ldexp(operator.m0.astype(np.float64), -operator.n.astype(np.int64))
-        * step_of(operator.y)
-        / step_of(x)
+        * grid_of(operator.y).scale
+        / grid_of(x).scale
     )
 
 
@@ -71,7 +66,7 @@ def float_twin(program: Program) -> Sequential:
             case integer.Conv2d() | integer.Linear():
                 scale = weight_scales(operator, x)
                 params[f"{name}.w"] = (operator.w * by_channel(scale, operator.w)).astype(np.float32)
-                params[f"{name}.b"] = (operator.bias * scale * step_of(x)).astype(np.float32)
+                params[f"{name}.b"] = (operator.bias * scale * grid_of(x).scale).astype(np.float32)
                 F, C = operator.w.shape[:2]
                 if isinstance(operator, integer.Conv2d):
                     if operator.dilation != (1, 1):

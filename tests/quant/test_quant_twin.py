@@ -1,0 +1,75 @@
+"""What a program stands for: the network that it was lowered from, with the numbers that its codes mean."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quant_networks import assert_same, networks, pictures, small_network
+
+from tinyzip.integer import Program
+from tinyzip.nn.layers import Dropout, Linear, ReLU
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.explain import explain
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lower import codes_of, lower
+from tinyzip.quant.twin import float_twin, grid_of
+from tinyzip.train.evaluate import logits
+
+
+@settings(max_examples=30)
+@given(networks(), st.integers(2, 8), st.booleans())
+def test_the_twin_has_the_layers_of_the_network_and_the_numbers_that_codes_mean(case, bits, per_channel):
+    """To the 31 bits of a multiplier and the 24 of float32; and so it computes the same."""
+    model, images = fold_batch_norm(case[0]), case[1]
+    grids = calibrate(model, images, bits, per_channel=per_channel)
+    program = lower(model, grids)
+    twin, names = float_twin(program), [name for name, _ in _kept(model)]
+    assert twin.shape == model.shape and [name for name, _ in _kept(twin)] == names
+    rounded, source = dict(model.params), "input"
+    for (_, one), (_, other) in zip(_kept(twin), _kept(model), strict=True):
+        assert one == (replace(other, bias=True) if hasattr(other, "bias") else other)
+    for block in blocks_of(model):
+        w, unit = f"{block.name}.w", grids[source].scale * grids[f"{block.name}.w"].scale
+        rounded[w] = grids[w].round_trip(model.params[w])
+        np.testing.assert_allclose(twin.params[w], rounded[w], rtol=2.0**-22)
+        b = np.rint(model.params.get(f"{block.name}.b", np.zeros(len(rounded[w]))) / unit) * unit
+        np.testing.assert_allclose(twin.params[f"{block.name}.b"], b, rtol=2.0**-22)
+        if f"{block.name}.b" in rounded:
+            rounded[f"{block.name}.b"] = b.astype(np.float32)
+        clamps = f"{block.name}.relu" in twin.layers
+        assert clamps == (block.relu or int(grids[block.name].zero) == grids[block.name].lo)
+        source = block.name
+        if clamps and not block.relu:
+            return  # a block that gave nothing below zero is read as one that cannot
+    assert_same(logits(twin, images, threads=1), logits(model.with_params(rounded), images, threads=1))
+
+
+def _kept(model):
+    """All layers but ReLUs, which may have been moved, and dropout, which is gone."""
+    return [(n, layer) for n, layer in model.layers.items() if not isinstance(layer, ReLU | Dropout)]
+
+
+@given(st.floats(1e-30, 1e30), st.integers(0, 255))
+def test_a_grid_comes_back_from_its_codes(scale, zero):
+    grid = grid_of(codes_of(Grid(scale, zero, 0, 255)))
+    assert (float(grid.scale), int(grid.zero), grid.lo, grid.hi) == (scale, zero, 0, 255)
+
+
+def test_against_its_own_twin_only_the_rounding_of_activations_shows():
+    model, images = small_network(), pictures()
+    report = explain(None, lower(model, calibrate(model, images, 3)), images)
+    # Float32 rounds by a part of 2⁻²⁴ at most, which lies 144 decibels below.
+    assert all(layer.weights_signal_to_noise > 144 for layer in report.layers)
+
+
+def test_operators_without_a_layer_are_refused():
+    model, images = small_network(), pictures()
+    program = lower(model, calibrate(model, images))
+    dilated = replace(program.operators[0], dilation=(2, 2))
+    with pytest.raises(ValueError, match=r"float_twin: operator .*dilation"):
+        float_twin(Program((dilated,), program.shape, program.input))
+    assert isinstance(float_twin(lower(model, calibrate(model, images), argmax=True)).layers["out"], Linear)
