@@ -222,6 +222,13 @@ def grid(C: int, shape: tuple[int, ...], value: Any) -> Any:
     return [[[value(c, h, w) for w in range(shape[2])] for h in range(shape[1])] for c in range(C)]
 
 
+def float32_mean(values: list[int], zero: int, scale: Fraction, y: Codes) -> int:
+    """XNNPACK's mean: float(Σ x)·scale + z, where z is y.zero − float(count·zero)·scale, all in float32."""
+    f = nearest_float32
+    z = f(y.zero - f(f(Fraction(len(values) * zero)) * scale))
+    return clamp(round(f(f(f(Fraction(sum(values))) * scale) + z)), y)
+
+
 def mapped(function: Any, *values: Any) -> Any:
     """A function of single numbers, at each place of nested lists of one shape."""
     if isinstance(values[0], list):
@@ -332,6 +339,8 @@ def apply(operator: Operator, inputs: list[Any], read: list[Codes], shape: tuple
             if operator.y is None:
                 return [[[half_away(sum(v), len(v))]] for v in values]
             y, m0, n = operator.y, operator.m0, operator.n
+            if operator.rounding == "float32":
+                return [[[float32_mean(v, codes.zero, Fraction(m0, 2**n), y)]] for v in values]
             sums = [sum(code - codes.zero for code in v) for v in values]
             return [[[clamp(y.zero + rescale(s, m0, n, operator.rounding), y)]] for s in sums]
         case Recall():

@@ -109,6 +109,16 @@ def softmax(scale: float, beta: float, classes: int) -> dict[str, Any]:
     return {"x": x, "outputs": model.outputs("SOFTMAX", [a], y, options, [x])}
 
 
+def mean(scales: list[float], zeros: list[int], relu: int, size: int) -> dict[str, Any]:
+    model, shape = Model(), (4, size, size + 1, 32)
+    a, axes = model.input(shape, scales[0], zeros[0]), np.array([1, 2], np.int32)
+    b, y = model.tensor((2,), 1, 0, axes), model.tensor((4, 1, 1, 32), scales[1], zeros[1])
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    x = codes(*shape)
+    return {"x": x, "outputs": model.outputs("MEAN", [a, b], y, options, [x])}
+
+
 def convolution(C: int, F: int, k: int, dilation: int, stride: int, depthwise: bool) -> dict[str, Any]:
     s_x, s_y = np.float32(RNG.uniform(0.01, 0.1, 2))
     inputs = k * k * (1 if depthwise else C)
@@ -194,6 +204,7 @@ def cases() -> dict[str, dict[str, Any]]:
         f"softmax{k}": {"scales": [s], "beta": beta} | softmax(s, beta, n)
         for k, (s, beta, n) in enumerate(grids)
     }
+    made |= {f"mean{k}": drawn(mean, 20, size) for k, size in enumerate([3, 6, 7])}
     shapes = [(3, 8, 3, 2, 1, False), (4, 4, 3, 3, 2, False), (4, 8, 3, 2, 1, True), (64, 8, 1, 1, 2, False)]
     made |= {f"conv{k}": convolution(*shape) for k, shape in enumerate(shapes)}
     return made | {"conv_halves": halves(400)}

@@ -153,8 +153,9 @@ def mean(draw: Draw, shape: tuple[int, ...], x: Codes) -> Operator:
     if draw(st.booleans()):
         return GlobalAvgPool()
     rounding = draw(st.sampled_from(ROUNDINGS))
-    m0, n = scales(draw, np.array([shape[1] * shape[2] * x.reach]), rounding)
-    return GlobalAvgPool(int(np.max(m0)), int(np.max(n)), draw(codes()), rounding=rounding)
+    m0, n = scales(draw, np.array([shape[1] * shape[2] * 256]), rounding)
+    n = min(int(np.max(n)), 60) if rounding == "float32" else int(np.max(n))
+    return GlobalAvgPool(int(np.max(m0)), max(n, 7), draw(codes()), rounding=rounding)
 
 
 def addition(draw: Draw, other: int, x: Codes, o: Codes) -> Operator:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
 
 from tinyzip.integer import AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
+from tinyzip.integer.depthwise import band_matrices
 from tinyzip.integer.gemm import FLOAT_EXACT, multiply, product_dtype
 
 WIDE = Codes(-128, 127, 0)
@@ -133,6 +134,28 @@ def test_both_products_are_exact_below_the_bound(data: Any) -> None:
         out = np.empty((F, P), dtype)
         multiply(w.astype(dtype), patches.astype(dtype), out)
         np.testing.assert_array_equal(out, wanted)
+
+
+def test_each_product_goes_to_the_loops_that_are_fast_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BLAS for floats; einsum, and never `@`, for integers."""
+    w, patches = np.ones((2, 3)), np.ones((3, 4))
+    for kind, banned in (("float32", "einsum"), ("int32", "matmul"), ("int16", "matmul")):
+        with monkeypatch.context() as patch:
+            patch.delattr(np, banned)
+            out = np.empty((2, 4), kind)
+            multiply(w.astype(kind), patches.astype(kind), out)
+            assert (out == 3).all()
+
+
+def test_band_matrices_are_made_where_they_pay() -> None:
+    """(DW1): for narrow images, undilated rows, and as long as all of them are no more than 4 MB."""
+    w = np.ones((8, 1, 3, 3), np.float32)
+    assert band_matrices(w, 30, (1, 1), (1, 1)) is not None and band_matrices(w, 31, (1, 1), (1, 1)) is None
+    assert band_matrices(w, 60, (1, 2), (1, 1)) is not None and band_matrices(w, 61, (1, 2), (1, 1)) is None
+    assert band_matrices(w, 20, (1, 1), (1, 2)) is not None and band_matrices(w, 20, (1, 1), (2, 1)) is None
+    most = 2**20 // (28 * 3 * 30)
+    for C, made in ((most, True), (most + 1, False)):
+        assert (band_matrices(np.ones((C, 1, 3, 3), np.float32), 30, (1, 1), (1, 1)) is not None) == made
 
 
 def test_narrow_accumulators_give_the_codes_of_wide_ones() -> None:

@@ -12,9 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from golden import batch_last, multipliers
+from golden import batch_last, mean_multiplier, multipliers
 
-from tinyzip.integer import Add, Codes, Conv2d, Multiply, Operator, Program, Recall, Softmax, multiplier, run
+from tinyzip.integer import (
+    Add,
+    Codes,
+    Conv2d,
+    GlobalAvgPool,
+    Multiply,
+    Operator,
+    Program,
+    Recall,
+    Softmax,
+    multiplier,
+    run,
+)
 
 FILE = Path(__file__).parent.parent / "data" / "operators.npz"
 with np.load(FILE) as stored:
@@ -75,6 +87,16 @@ def softmax(name: str, case: dict[str, Any], kernel: str) -> tuple[list[Operator
     return [Softmax(int(m0), int(n))], WIDE, batch_last(ARRAYS[f"{name}.x"])
 
 
+def mean(name: str, case: dict[str, Any], kernel: str) -> tuple[list[Operator], Codes, Any]:
+    s, zeros, x = np.float32(case["scales"]), case["zeros"], batch_last(ARRAYS[f"{name}.x"])
+    count, y = x.shape[1] * x.shape[2], grid(s[1], zeros[1])
+    if kernel == "reference":
+        return [GlobalAvgPool(*mean_multiplier(s[:1], s[1:2], count), y)], grid(s[0], zeros[0]), x
+    real = np.float32(s[0] / s[1]) * (np.float32(1) / np.float32(count))
+    operator = GlobalAvgPool(*multiplier(Fraction(float(real))), y, "float32")
+    return [operator], grid(s[0], zeros[0]), x
+
+
 def convolution(name: str, case: dict[str, Any], kernel: str) -> tuple[list[Operator], Codes, Any]:
     w, (s_x, s_y) = ARRAYS[f"{name}.w"], case["scales"]
     w = w.transpose(3, 0, 1, 2) if case["depthwise"] else w.transpose(0, 3, 1, 2)
@@ -91,13 +113,13 @@ def convolution(name: str, case: dict[str, Any], kernel: str) -> tuple[list[Oper
     return [operator], grid(s_x, case["zeros"][0]), x
 
 
-BUILDERS = {"add": addition, "multiply": constant, "softmax": softmax, "conv": convolution}
+BUILDERS = {"add": addition, "multiply": constant, "softmax": softmax, "mean": mean, "conv": convolution}
 
 
 @pytest.mark.parametrize("kernel", ["reference", "default"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_code_differs_from_either_kernel(name: str, kernel: str) -> None:
-    """(AD1), (AD2), (TB2), (SM1) to (SM4), (F3), (F9); dilations; accumulators that are all but a half."""
+    """(AD1), (AD2), (TB2), (SM1) to (SM4), (F3), (F9), (GA2); accumulators that are all but a half."""
     build = next(build for kind, build in BUILDERS.items() if name.startswith(kind))
     operators, x, codes = build(name, CASES[name], kernel)
     program = Program(tuple(operators), codes.shape[:-1], x)

@@ -73,6 +73,10 @@ def test_programs_are_values() -> None:
         operator.w[0] = 0
 
 
+def test_codes_without_a_scale_count_in_ones() -> None:
+    assert Codes(0, 1, 0) == Codes(0, 1, 0, (1, 0))
+
+
 def test_the_given_arrays_are_copied() -> None:
     w = np.ones((2, 1, 3, 3), np.int8)
     program = alone(conv(w=w))

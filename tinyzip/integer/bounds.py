@@ -68,7 +68,7 @@ def bound_of(operator: Operator, codes: Sequence[Codes], shape: tuple[int, ...])
             return mean_bound(operator.kernel[0] * operator.kernel[1], x)
         case GlobalAvgPool():
             count = shape[1] * shape[2]
-            return mean_bound(count, x) if operator.y is None else count * x.reach
+            return mean_bound(count, x) if operator.sums_codes() else count * x.reach
         case Multiply():
             return int(np.abs(operator.w).max()) * x.reach
         case Add():

@@ -256,6 +256,11 @@ class GlobalAvgPool(Operator):
     with all three    y = clamp(y.zero + round(acc·m0·2⁻ⁿ)) with acc = Σ (x − x.zero), onto any grid, as
                       LiteRT's MEAN does; 1 / (H·W) is part of the multiplier. LiteRT divides m0 by H·W
                       without normalising it again, so here m0 may be as small as 2²⁹
+    with "float32"    XNNPACK adds up the codes and puts both zero points into one number. With the names of
+                      `fixedpoint`, M = m0·2⁻⁷, k = n − 7 from 0 to 53, and S = Σ x over H·W places:
+
+                          z = sig(y.zero·2ᵏ − sig(sig(H·W·x.zero)·M))                      (GA1)
+                          y = clamp(even(sig(sig(sig(S)·M) + z)·2⁻ᵏ))                      (GA2)
     """
 
     m0: int | None = None
@@ -273,7 +278,13 @@ class GlobalAvgPool(Operator):
             return self
         check_codes(self.y, where)
         m0, n = check_multiplier(self.m0, self.n, self.rounding, where, M0_LEAST // 2)
+        if self.rounding == "float32":
+            whole(n, f"{where}: n", 7, 60)
         return replace(self, m0=m0, n=n)
+
+    def sums_codes(self) -> bool:
+        """Whether the sum is that of the codes, and not of codes minus their zero point."""
+        return self.y is None or self.rounding == "float32"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tinyzip.base.windows import pad, window_count
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.fixedpoint import M0_STEP, even, significant
 from tinyzip.integer.memory import take
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
 from tinyzip.integer.scaling import Scaling
@@ -114,6 +115,14 @@ def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray
     return seen[0], seen[1]
 
 
+def float32_mean(operator: GlobalAvgPool, S: NDArray[Any], count: int, x_zero: int) -> Any:
+    """(GA1), and (GA2) but for the clamp, of sums S of `count` codes whose zero point is x_zero."""
+    assert operator.m0 is not None and operator.n is not None and operator.y is not None
+    M, k = operator.m0 // M0_STEP, operator.n - 7
+    z = significant((operator.y.zero << k) - significant(significant(count * x_zero) * M))
+    return even(significant(significant(significant(S) * M) + z), k)
+
+
 def divide(total: NDArray[Any], count: Any) -> None:
     """total / count in place, to nearest, half away from zero: ±⌊(|total| + ⌊count/2⌋) / count⌋.
 
@@ -139,12 +148,15 @@ def global_avg_pool(
     C, H, W, N = x.shape
     dtype = accumulator_of(bound)
     wide = take(x, x.shape, dtype, workspace)
-    np.subtract(x, dtype.type(0 if operator.y is None else x_codes.zero), out=wide, dtype=dtype)
+    np.subtract(x, dtype.type(0 if operator.sums_codes() else x_codes.zero), out=wide, dtype=dtype)
     total = take(x, (C, 1, 1, N), dtype, workspace)
     np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
     if operator.y is None:
         divide(total, dtype.type(H * W))
         clamp(total, x_codes, y)
+        return
+    if operator.rounding == "float32":
+        clamp(float32_mean(operator, total, H * W, x_codes.zero), operator.y, y)
         return
     scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)
