@@ -23,7 +23,7 @@ def dense(w: Any, bias: Any, x: Codes, **fields: Any) -> Program:
 @settings(max_examples=60)
 @given(st.data())
 def test_an_input_attains_the_bound(data: Any) -> None:
-    """Each code at the end of its range that is further from zero, each weight of the sign that helps."""
+    """(B1): each code at the end of its range that is further from zero, weights of the sign that helps."""
     x = data.draw(codes())
     far = x.hi if x.hi - x.zero >= x.zero - x.lo else x.lo
     F, C = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 30))
@@ -58,7 +58,7 @@ def test_relu_codes_reach_half_as_far() -> None:
 
 @pytest.mark.parametrize("bias, width", [(1, np.int16), (2, np.int32)])
 def test_int16_up_to_32767_and_int32_beyond(bias: int, width: Any) -> None:
-    """127·2·129 = 32766; on both sides of the edge the sums at both ends come out right."""
+    """(B2): 127·2·129 = 32766; on both sides of the edge the sums at both ends come out right."""
     w = np.full((2, 129), 127) * np.array([[1], [-1]])
     operator = Linear(w, [bias, -bias], 2**30, 38, WIDE)
     program = Program((operator,), (129,), Codes(0, 2, 0))

@@ -115,6 +115,7 @@ def test_rescale_is_as_near_to_the_rational_as_stated(rounding: Any) -> None:
 
 
 def test_single_is_half_up_and_shift_the_same_without_a_multiplier() -> None:
+    """(F2), (F6)"""
     for n in SHIFTS:
         acc = accumulators(n)
         exact = [floor(Fraction(a * 2**30, 2**n) + Fraction(1, 2)) for a in acc]

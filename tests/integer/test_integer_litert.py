@@ -119,7 +119,7 @@ BUILDERS = {"add": addition, "multiply": constant, "softmax": softmax, "mean": m
 @pytest.mark.parametrize("kernel", ["reference", "default"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_code_differs_from_either_kernel(name: str, kernel: str) -> None:
-    """(AD1), (AD2), (TB2), (SM1) to (SM4), (F3), (F9), (GA2); accumulators that are all but a half."""
+    """(AD1), (AD2), (TB2), (SM1) to (SM4), (F3), (F9), (GA1), (GA2); accumulators that are all but a half."""
     build = next(build for kind, build in BUILDERS.items() if name.startswith(kind))
     operators, x, codes = build(name, CASES[name], kernel)
     program = Program(tuple(operators), codes.shape[:-1], x)

@@ -13,8 +13,8 @@ m0 has 31 significant bits, so M is met to a relative error of 2⁻³¹. Four wa
              divide(x, e) = x / 2ᵉ to nearest, half away from zero   (F5)
     shift    ⌊(acc + 2ˢ⁻¹) / 2ˢ⌋, s = n − 30, m0 = 2³⁰               (F6)  no multiplier, half up
     float32  even(sig(sig(acc)·m0)·2⁻ⁿ), m0 a multiple of 2⁷         (F9)
-             sig(x)  = x to nearest among 24 significant bits        (F10) halves to even
-             even(x) = x to the nearest whole number                 (F11) halves to even
+             sig(x)  = x to nearest among 24 significant bits        (F10)  halves to even
+             even(x) = x to the nearest whole number                 (F11)  halves to even
 
 `double` is what gemmlowp and the convolutions of LiteRT's reference kernels compute, two roundings and all;
 `single` is what their fully connected layers compute; `shift` is what hardware without a multiplier

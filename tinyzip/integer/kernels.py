@@ -17,6 +17,7 @@ dtype. And all steps are taken for a band of rows before the next band is begun.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,8 @@ class Prepared:
     x       the codes that it reads
     w       of the product's dtype: (rows·F, K), rows those of `window`, see `stacked`; for a depthwise
             convolution (C, F/C, kh, kw), or the matrices of (DW1)
-    kernel  what a patch holds, (kh, kw); stride: from patch to patch; dilation: from place to place in it;
-            counts: how many patches there are, (OH, OW)
-    row     bytes of scratch memory that an example needs for a row of patches
+    size    of the padded images
+    kernel  what a patch holds, (kh, kw); stride: from patch to patch; dilation: from place to place in it
     window  the pooling that is done band by band, (1, 1) for none
     pool    the max pool that is done on the whole of the accumulators, or None
     narrow  whether w holds the matrices of (DW1)
@@ -53,11 +53,10 @@ class Prepared:
     x: Codes
     w: NDArray[Any]
     scaling: Scaling
+    size: Pair = (1, 1)
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
-    counts: Pair = (1, 1)
-    row: int = 1
     window: Pair = (1, 1)
     pool: MaxPool2d | None = None
     narrow: bool = False
@@ -80,11 +79,10 @@ class Prepared:
         if not isinstance(operator, Conv2d):
             return cls(operator, x, w, scaling)
         kernel, (sh, sw), dilation, window = operator.kernel, operator.stride, operator.dilation, (1, 1)
-        height, width = size[0] + sum(operator.padding[0]), size[1] + sum(operator.padding[1])
-        narrow = False
+        size, narrow = (size[0] + sum(operator.padding[0]), size[1] + sum(operator.padding[1])), False
         if is_depthwise(operator):
             w = w.reshape(operator.groups, -1, *kernel)
-            T = band_matrices(w, width, operator.stride, dilation) if is_cheap(dtype) else None
+            T = band_matrices(w, size[1], operator.stride, dilation) if is_cheap(dtype) else None
             w, narrow = (w, False) if T is None else (T, True)
         else:
             if pool is not None and is_cheap(dtype) and stackable(operator, pool):
@@ -92,13 +90,35 @@ class Prepared:
                 w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
             w = w.reshape(len(w), -1)
         stride = (window[0] * sh, sw)
-        reach = reach_of(kernel, dilation)
-        OH, OW = (height - reach[0]) // stride[0] + 1, (width - reach[1]) // sw + 1
-        C, F = operator.w.shape[1] * operator.groups, len(operator.w)
-        gathered = 0 if is_depthwise(operator) or kernel == stride == (1, 1) else C * kernel[0] * kernel[1]
-        values = C * stride[0] * width + (gathered + F * window[0]) * OW
-        row = values * dtype.itemsize + F * OW // window[1] * (dtype.itemsize + VALUE)
-        return cls(operator, x, w, scaling, kernel, stride, dilation, (OH, OW), row, window, pool, narrow)
+        return cls(operator, x, w, scaling, size, kernel, stride, dilation, window, pool, narrow)
+
+    @cached_property
+    def counts(self) -> Pair:
+        """How many patches there are, (OH, OW), by (W1)."""
+        (H, W), (kh, kw), (sh, sw) = self.size, reach_of(self.kernel, self.dilation), self.stride
+        return (H - kh) // sh + 1, (W - kw) // sw + 1
+
+    @cached_property
+    def row(self) -> int:
+        """The bytes of scratch memory that one example needs for a row of patches.
+
+        The padded rows that are new in it, the patches, the sums, and what requantizing them takes.
+        """
+        operator: Any = self.operator
+        C, F, OW, itemsize = (
+            operator.w.shape[1] * operator.groups,
+            len(operator.w),
+            self.counts[1],
+            self.w.itemsize,
+        )
+        patch = 0 if is_depthwise(operator) or self.gathers_nothing else C * self.kernel[0] * self.kernel[1]
+        values = C * self.stride[0] * self.size[1] + (patch + F * self.window[0]) * OW
+        return int(values * itemsize + F * OW // self.window[1] * (itemsize + VALUE))
+
+    @property
+    def gathers_nothing(self) -> bool:
+        """Whether each patch is one place, so that the image is the matrix of patches."""
+        return self.kernel == self.stride == (1, 1)
 
 
 def is_depthwise(operator: Conv2d) -> bool:
@@ -162,7 +182,7 @@ def centre(
 def gather(x: NDArray[Any], step: Prepared, workspace: Workspace) -> NDArray[Any]:
     """The patches of padded rows x as a matrix (C·kh·kw, OH·OW·N); where a patch is one place, x itself."""
     C, H, _, N = x.shape
-    if step.kernel == step.stride == (1, 1):
+    if step.gathers_nothing:
         return x.reshape(C, -1)
     rows = (H - reach_of(step.kernel, step.dilation)[0]) // step.stride[0] + 1
     patches = C * step.kernel[0] * step.kernel[1], rows * step.counts[1] * N
