@@ -20,6 +20,7 @@ def naive_patches(x, kernel, stride):
 
 @given(drawn_windows(), SEEDS)
 def test_im2col_is_the_naive_loop(case, seed):
+    """(W2)"""
     size, kernel, stride, padding = case
     x = pad(integral(seed, 2, *size, 2), padding, 0)
     expected = naive_patches(x, kernel, stride)
@@ -31,6 +32,7 @@ def test_im2col_is_the_naive_loop(case, seed):
 
 @given(drawn_windows(), SEEDS)
 def test_col2im_is_the_adjoint_of_im2col(case, seed):
+    """(W3)"""
     size, kernel, stride, padding = case
     x = pad(integral(seed, 2, *size, 2), padding, 0)
     patches = im2col(x, kernel, stride)
@@ -53,6 +55,7 @@ def test_col2im_adds_to_what_is_there(case, seed):
 
 @given(drawn_windows())
 def test_window_count_is_the_number_of_places_where_a_window_fits(case):
+    """(W1)"""
     size, kernel, stride, padding = case
     for axis, count in enumerate(window_count(size, kernel, stride, padding, "x")):
         length = size[axis] + sum(padding[axis])

@@ -29,6 +29,7 @@ def assert_slope(dh, loss, h):
 
 @given(maps, SEEDS, st.booleans())
 def test_a_hint_is_the_mean_square_of_what_the_regressor_misses(size, seed, flat):
+    """(K8)"""
     h, g = features(size, seed)
     if flat:
         h, g = h[:, 0, 0], g[:, 0, 0]
@@ -46,6 +47,7 @@ def test_a_hint_is_the_mean_square_of_what_the_regressor_misses(size, seed, flat
 
 @given(maps, SEEDS)
 def test_attention_compares_maps_of_length_one(size, seed):
+    """(K9)"""
     h, g = features(size, seed)
     loss, dh = attention(h, g)
     expected = 0.0
@@ -74,6 +76,7 @@ def test_attention_does_not_see_a_scale(size, seed, one, other):
 @relations
 @given(maps, SEEDS)
 def test_relations_are_their_formula_in_loops(loss, size, seed):
+    """(K10) to (K12)"""
     h, g = features(size, seed)
     N = h.shape[3]
     columns = [x.reshape(-1, N).T for x in (h, g)]

@@ -30,6 +30,7 @@ def draw(size, seed):
 
 @given(sizes, SEEDS)
 def test_each_number_is_its_count_in_a_loop(size, seed):
+    """(K13)"""
     z, t, labels = draw(size, seed)
     K, N = size
     found = compare(z, t, labels)
@@ -107,7 +108,7 @@ def test_networks_are_asked_and_the_table_says_what_they_answered():
 
 @given(st.integers(2, 6), st.integers(1, 8), SEEDS)
 def test_a_bias_turns_the_posteriors_of_one_prior_into_those_of_another(K, X, seed):
-    """In training, image x of X was counted so often in class k, and a network knows P(k | x) exactly."""
+    """(K14): In training, image x of X was counted so often in class k; a network knows P(k | x) exactly."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, 9, (K, X))
     z = np.log(counts / counts.sum(axis=0))

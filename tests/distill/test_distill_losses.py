@@ -80,6 +80,7 @@ def by_formula(name, z, t, label, T):
 @every
 @given(sizes, SEEDS)
 def test_the_loss_is_the_papers_formula(name, size, seed):
+    """(K1) to (K7)"""
     z, t, labels, T, w = draw(size, seed)
     if name == "mixture":
         w = np.ones_like(w)
@@ -93,6 +94,7 @@ def test_the_loss_is_the_papers_formula(name, size, seed):
 @every
 @given(sizes, SEEDS, st.booleans())
 def test_the_derivative_agrees_with_differences_and_sums_to_zero_over_the_classes(name, size, seed, each):
+    """(K2) to (K7)"""
     _, t, labels, T, w = draw(size, seed)
     z = 3 * distinct(seed, *size)  # 0.6 apart: 1/s, hence what differences miss, stays small in (K5)
     if not each:
@@ -161,6 +163,7 @@ def test_huge_logits_stay_finite_and_the_dtype_is_kept(name, dtype):
 
 @given(sizes, SEEDS, st.sampled_from([30.0, 300.0, 3000.0]))
 def test_for_high_temperatures_the_derivative_is_that_of_logit_matching(size, seed, T):
+    """(K4)"""
     z, t, *_ = draw(size, seed)
     difference = kl_divergence(z, t, T)[1] - logit_matching(z, t)[1]
     B = max(np.abs(x - x.mean(axis=0)).max() for x in (z, t))

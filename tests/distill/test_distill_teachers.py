@@ -45,6 +45,7 @@ def softmax(z):
 
 @MEANS
 def test_the_answer_is_the_mean_of_the_members(mean):
+    """(K18), (K19)"""
     net = ensemble(mean, dtype=np.float64)
     z, *others = (logits(model, IMAGES) for model in (net, *net.models.values()))
     if mean == "logits":

@@ -78,6 +78,7 @@ def without(net, kept):
 
 @given(SEEDS, HEADS, st.data())
 def test_sliced_channels_are_the_teacher_with_the_others_at_zero(seed, head, data):
+    """(K15)"""
     teacher = network(4, 5, 6, seed, head)
     kept = {
         name: np.sort(data.draw(st.permutations(range(F)))[: data.draw(st.integers(1, F))])
@@ -129,6 +130,7 @@ def test_the_projects_own_networks_fit_into_each_other(small):
 
 
 def test_the_norm_counts_what_a_batch_norm_makes_of_a_filter():
+    """(K16)"""
     net = network(4, 5, 6, 1)
     scores = by_norm(net)
     p = net.params
@@ -143,7 +145,7 @@ def test_the_norm_counts_what_a_batch_norm_makes_of_a_filter():
 
 @given(st.integers(0, 99))
 def test_a_taylor_score_is_the_squared_slope_of_the_loss_along_a_channels_output(seed):
-    """Scaling γ and β, or w and b where no norm follows, by m scales the channel's output by m."""
+    """(K17): Scaling γ and β, or w and b where no norm follows, by m scales the channel's output by m."""
     net = network(3, 3, 4, seed)
     rng = np.random.default_rng(seed)
     pictures, labels = rng.integers(0, 256, (7, *SHAPE), dtype=np.uint8), rng.integers(0, K, 7)

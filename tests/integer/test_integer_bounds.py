@@ -8,8 +8,10 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
+from shapes import SEEDS
 
-from tinyzip.integer import AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
+from tinyzip.integer import Add, AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
+from tinyzip.integer.bounds import bound_of
 from tinyzip.integer.depthwise import band_matrices
 from tinyzip.integer.gemm import FLOAT_EXACT, multiply, product_dtype
 
@@ -38,6 +40,7 @@ def test_an_input_attains_the_bound(data: Any) -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_no_partial_sum_in_any_order_passes_the_bound(data: Any) -> None:
+    """(B1)"""
     program = data.draw(programs(1, ["conv"]))
     x = batch(data.draw, program.input, (*program.shape, 1))[..., 0].tolist()
     rng = np.random.default_rng(0)
@@ -47,6 +50,25 @@ def test_no_partial_sum_in_any_order_passes_the_bound(data: Any) -> None:
             terms = reference.accumulate(program.operators[0], x, program.input, f, oh, ow)
             for order in (sorted(terms), sorted(terms)[::-1], rng.permutation(terms).tolist()):
                 assert np.abs(np.cumsum(order)).max() <= program.bounds[0]
+
+
+@given(codes(), codes(), st.integers(1, 31), SEEDS, st.sampled_from(["double", "single"]))
+def test_the_terms_of_an_addition_are_largest_at_the_ends_of_their_codes(
+    x: Codes, other: Codes, n: int, seed: int, rounding: Any
+) -> None:
+    """(B3), where each term of (AD1) and (AD2) is taken over all codes."""
+    rng, double = np.random.default_rng(seed), rounding == "double"
+    m0 = (rng.integers(2**30, 2**31, 3) if double else rng.integers(1, 2**20, 2)).tolist()
+    shift = 30 + n if double else n
+
+    def term(k: int, value: int) -> int:
+        return reference.rescale(value * 2**20, m0[k], shift, "double") if double else m0[k] * value
+
+    largest = (
+        max(abs(term(k, code - c.zero)) for code in range(c.lo, c.hi + 1)) for k, c in enumerate((x, other))
+    )
+    operator = Add(-1, m0, shift, WIDE, rounding=rounding).checked("drawn")
+    assert bound_of(operator, (x, other), (1,)) == sum(largest) + (0 if double else 2 ** (n - 1))
 
 
 def test_relu_codes_reach_half_as_far() -> None:
@@ -88,6 +110,7 @@ def test_a_mean_that_requantizes_is_as_wide_as_its_sum(count: int, width: Any) -
 
 
 def test_a_sum_that_could_leave_int32_is_refused_with_index_and_kind() -> None:
+    """(B2)"""
     w = [[127] * 10]
     most = 2**31 - 1 - 127 * 10 * 255
     assert dense(w, [most], Codes(0, 255, 0)).bounds == (2**31 - 1,)

@@ -22,6 +22,7 @@ RESIDUAL = ["conv", "max", "recall", "add", "concat", "flatten", "linear"]
 @settings(max_examples=120)
 @given(data=st.data())
 def test_every_output_is_the_oracles(kinds: list[str] | None, data: Any) -> None:
+    """(TB1), (TB2)"""
     program = data.draw(programs(6, kinds))
     N = data.draw(st.integers(1, 3))
     x = batch(data.draw, program.input, (*program.shape, N))

@@ -41,6 +41,7 @@ def assert_equal_up_to_rounding(found, expected, images):
 
 @given(SHAPES, DTYPES, st.integers(0, 99))
 def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
+    """(AU3)"""
     images = images_of(shape, dtype, seed)
     rng = np.random.default_rng(seed)
     N, H, W = shape[0], *shape[-2:]
@@ -56,6 +57,7 @@ def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
 
 @given(SHAPES, DTYPES, st.integers(0, 99))
 def test_shift_rotation_and_scale_are_scipys_affine_transform(shape, dtype, seed):
+    """(AU1)"""
     images = images_of(shape, dtype, seed)
     rng = np.random.default_rng(seed)
     N = shape[0]
@@ -76,6 +78,7 @@ def test_shift_rotation_and_scale_are_scipys_affine_transform(shape, dtype, seed
 
 @given(st.integers(1, 40), st.floats(0.3, 9))
 def test_the_gaussian_matrix_filters_as_scipy_does(length, sigma):
+    """(AU2)"""
     u = np.random.default_rng(length).uniform(-1, 1, (length, 7))
     expected = ndimage.gaussian_filter1d(u, sigma, axis=0, mode="constant")
     # Each weight is rounded by 2⁻²⁴ of itself; they add up to 1 at most, and |u| ≤ 1.
@@ -83,6 +86,7 @@ def test_the_gaussian_matrix_filters_as_scipy_does(length, sigma):
 
 
 def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
+    """(AU2)"""
     rows, columns = places_of(Augment(elastic=(30, 3)), 2, 12, 15, np.random.default_rng(1))
     rng = np.random.default_rng(1)
     rng.uniform(size=8)  # angles, sizes and shifts of two images, all of no strength

@@ -44,6 +44,7 @@ def test_the_committed_mnist_files_are_the_canonical_ones_as_their_readme_says()
     zipped=st.booleans(),
 )
 def test_every_dtype_and_rank_comes_back_bit_for_bit_in_native_order(array, zipped, tmp_path_factory):
+    """(I1)"""
     path = tmp_path_factory.getbasetemp() / "any.gz"  # the name says gzip whether it is or not
     path.write_bytes(gzip.compress(idx_bytes(array)) if zipped else idx_bytes(array))
     read = read_idx(str(path))

@@ -21,6 +21,7 @@ def decays(name):
 
 @given(SEEDS, RATES, DECAYS, st.sampled_from([0.0, 0.5, 0.9]), st.booleans())
 def test_sgd_is_the_scalar_loop(seed, lr, decay, momentum, nesterov):
+    """(O1)"""
     nesterov = nesterov and momentum > 0
     rule = SGD(momentum, nesterov, decay)
     params, gradients = draw(seed), [draw(seed + t) for t in (1, 2, 3)]
@@ -38,6 +39,7 @@ def test_sgd_is_the_scalar_loop(seed, lr, decay, momentum, nesterov):
 
 @given(SEEDS, RATES, DECAYS, st.sampled_from([0.0, 0.9]), st.sampled_from([0.5, 0.999]))
 def test_adamw_is_the_scalar_loop(seed, lr, decay, beta1, beta2):
+    """(O2)"""
     rule = AdamW(beta1, beta2, 1e-8, decay)
     params, gradients = draw(seed), [draw(seed + t) for t in (1, 2, 3)]
     found = steps(rule, params, gradients, lr)[0]
@@ -55,7 +57,7 @@ def test_adamw_is_the_scalar_loop(seed, lr, decay, beta1, beta2):
 
 
 def test_nesterovs_rule_is_that_of_sutskever_et_al_seen_from_where_it_looks_ahead():
-    """Their equations 3 and 4, v ← μv − η∇f(θ + μv) and θ ← θ + v, on f = Σ a·θ²/2; p = θ + μv."""
+    """(O1): Their equations 3 and 4, v ← μv − η∇f(θ + μv) and θ ← θ + v, on f = Σ a·θ²/2; p = θ + μv."""
     a, lr, mu = np.array([0.1, 1.0, 3.0]), 0.2, 0.9
     theta, v = np.ones(3), np.zeros(3)
     params, rule = {"x": np.ones(3)}, SGD(mu, nesterov=True)
@@ -118,6 +120,7 @@ def test_a_step_keeps_gradients_dtype_and_arrays_in_place(rule):
 
 @given(st.floats(0, 1), st.floats(1e-6, 10), st.floats(0, 0.9), st.floats(0, 1e-2))
 def test_schedules_are_their_equations(t, peak, warmup, end):
+    """(O3)"""
     assert constant(peak)(t) == peak
     fall = 0.5 * (1 + math.cos(math.pi * (t - warmup) / (1 - warmup)))
     expected = peak * t / warmup if t < warmup else end + (peak - end) * fall
@@ -129,6 +132,7 @@ def test_schedules_are_their_equations(t, peak, warmup, end):
 
 
 def test_schedules_begin_peak_and_end_where_they_say():
+    """(O3)"""
     for schedule, start, end in ((cosine(0.5, 0.2, 0.1), 0.0, 0.1), (one_cycle(0.5, 0.2), 0.02, 2e-6)):
         assert [schedule(t) for t in (0.0, 0.2, 1.0)] == pytest.approx([start, 0.5, end], rel=1e-9, abs=1e-12)
 

@@ -33,7 +33,7 @@ def fast_steps(rule, params, gradients, lr, threads=1):
 
 @given(SEEDS, RATES, DECAYS, NAMES, st.sampled_from([0.0, 0.9]), st.booleans(), DTYPES)
 def test_fast_sgd_is_the_textbooks_but_for_rounding(seed, lr, decay, names, momentum, nesterov, dtype):
-    """Rounding is by u = ε/2 of what is rounded; a scalar is rounded too when it meets an array.
+    """(O1): Rounding is by u = ε/2 of what is rounded; a scalar is rounded too when it meets an array.
 
     With the sum of terms G = |g| + λ|p| and B ← μB + G, b differs by E ← μE + λD + 2·6uB, for p that differ
     by D: on each side λ, λp, the sum with g, μ, μb and the sum with that are rounded, 6 times at most. Then
@@ -58,7 +58,7 @@ def test_fast_sgd_is_the_textbooks_but_for_rounding(seed, lr, decay, names, mome
 
 @given(SEEDS, RATES, DECAYS, NAMES, st.sampled_from([0.0, 0.9]), st.sampled_from([0.5, 0.999]), DTYPES)
 def test_fast_adamw_is_the_textbooks_but_for_rounding(seed, lr, decay, names, beta1, beta2, dtype):
-    """Rounding is by u = ε/2 of what is rounded; a scalar is rounded too when it meets an array.
+    """(O4): Rounding is by u = ε/2 of what is rounded; a scalar is rounded too when it meets an array.
 
     m and v, and so M and V, are off by 3t + 3 roundings of the terms' sizes: β, the product and the sum in
     each step, and before that 1 − β, g² and their product. On each side come m̂ (2), the root (half of v's

@@ -20,7 +20,7 @@ def gradient(size, dtype, threads=1, labels=LABELS):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_shards_of_any_size_give_the_same_gradient_within_the_rounding_of_a_sum(dtype):
-    """Off by at most N·ε·Σ|terms| each (see `shards`), with N = 46 images of 16 positions each."""
+    """(SH1): Off by at most N·ε·Σ|terms| each (see `shards`), with N = 46 images of 16 positions each."""
     terms = {name: np.zeros(array.shape) for name, array in network(noisy=False).params.items()}
     for n in range(46):
         with Workers(1) as workers:
@@ -54,6 +54,7 @@ def test_the_gradient_of_a_batch_is_the_slope_of_its_loss():
 
 
 def test_batch_norm_statistics_are_the_shards_averages_by_share():
+    """(SH1)"""
     model = network(np.float64)
     x = to_input(IMAGES).astype(np.float64)
     with Workers(1) as workers:
