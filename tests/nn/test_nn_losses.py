@@ -31,6 +31,7 @@ def differences(loss, z, step=1e-6):
 
 @given(sizes, seeds, spreads, st.sampled_from([0.0, 0.1, 0.5]))
 def test_cross_entropy_is_its_formula(size, seed, spread, smoothing):
+    """(L1), (L2)"""
     K, N = size
     rng = np.random.default_rng(seed)
     z, labels = rng.normal(0, spread, (K, N)), rng.integers(0, K, N)
@@ -44,6 +45,7 @@ def test_cross_entropy_is_its_formula(size, seed, spread, smoothing):
 
 @given(sizes, seeds, st.sampled_from([0.0, 0.1]))
 def test_the_gradient_is_the_slope_of_the_loss(size, seed, smoothing):
+    """(L1)"""
     K, N = size
     rng = np.random.default_rng(seed)
     z, labels = rng.normal(0, 1, size), rng.integers(0, K, N)

@@ -55,7 +55,7 @@ def test_without_a_derivative_left_in_them_probes_change_no_gradient(names, seed
 
 @given(NAMES, st.integers(0, 99))
 def test_a_derivative_that_is_left_is_added_where_it_arises(names, seed):
-    """The loss is Σ dz·z + Σ dy·y over the outputs y that are watched."""
+    """(PR1): the loss is Σ dz·z + Σ dy·y over the outputs y that are watched."""
     net, x, dz = network(seed=seed).probed(names), normal(seed, *SHAPE, 2), normal(seed + 1, 3, 2)
     seen = net.probes(net.forward(x)[1])
     left = {name: normal(seed + 2 + n, *probe.y.shape) for n, (name, probe) in enumerate(seen.items())}

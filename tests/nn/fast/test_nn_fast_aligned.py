@@ -24,7 +24,7 @@ def stage(layer, shape, route=taller.weight_gradient):
 @settings(max_examples=150)
 @given(pooled(), st.booleans(), BLOCKS, ROUTES, SEEDS)
 def test_aligned_patches_give_the_textbook_bit_for_bit_on_whole_numbers(case, train, size, route, seed):
-    """Of few values, so that there are many ties; and for kernels for which it does not pay."""
+    """(X18), (X19): of few values, so that there are many ties; and for kernels for which it does not pay."""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
@@ -52,6 +52,7 @@ def test_their_backward_is_the_gradient(case, seed):
 
 
 def test_the_wide_kernel_is_its_equation():
+    """(X17)"""
     w = integral(0, 2, 3, 2, 4)
     wide = aligned.widened(w, dirty()).reshape(2, 2, 2, 3, 3, 5)
     expected = np.zeros_like(wide)

@@ -18,6 +18,7 @@ PARTS = st.sampled_from([1, 2**19])
 @settings(max_examples=200)
 @given(conv_layers(groups=DEPTHWISE), TILES, PARTS, SEEDS)
 def test_bands_give_the_textbook_bit_for_bit_on_whole_numbers(case, tile, part, seed):
+    """(X9)"""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bands, "TILE", tile)
@@ -42,6 +43,7 @@ def test_a_wide_image_is_cut_into_tiles_of_about_one_width(seed):
 
 
 def test_a_band_is_its_equation():
+    """(X8)"""
     layer = Conv2d(2, 2, (2, 3), (1, 2), (0, 1), groups=2)
     geometry, w = layer.geometry((2, 4, 7)), integral(0, 2, 1, 2, 3)
     band = bands.band_matrices(w, geometry, slice(0, geometry.outputs[1]), slice(0, 7), dirty())

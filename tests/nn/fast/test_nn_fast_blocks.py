@@ -24,6 +24,7 @@ def stage(layer, shape):
 @settings(max_examples=200)
 @given(conv_layers(), BLOCKS, SEEDS)
 def test_products_in_blocks_are_those_of_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed):
+    """(X3)"""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)

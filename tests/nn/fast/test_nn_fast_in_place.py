@@ -24,6 +24,7 @@ RECTIFIED = st.sampled_from(
 @settings(max_examples=60)
 @given(RECTIFIED, st.booleans(), SEEDS)
 def test_a_stage_and_its_relu_are_the_two_one_after_the_other_bit_for_bit(case, train, seed):
+    """(X10)"""
     layer, shape = case
     stage = choose.one_stage(layer, shape)
     p, x, _ = arrays(normal, [layer], shape, 4, seed, dtype=np.float32)

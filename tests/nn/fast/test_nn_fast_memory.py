@@ -14,6 +14,7 @@ LINEAR = st.builds(Linear, st.integers(1, 6), st.integers(1, 6), st.booleans())
 
 @given(LINEAR, st.integers(1, 5), SEEDS)
 def test_a_linear_stage_is_the_textbook_bit_for_bit_on_whole_numbers(layer, N, seed):
+    """(X2)"""
     assert_equal(FastLinear(layer, (layer.C,)), [layer], (layer.C,), N, seed)
 
 

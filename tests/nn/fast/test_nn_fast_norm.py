@@ -33,8 +33,8 @@ def by_channel(a):
 
 @given(POWERS, st.booleans(), SEEDS)
 def test_on_whole_numbers_only_the_last_few_operations_are_rounded(size, train, seed):
-    """For 2ᵏ values a channel, sums, means and variances of whole numbers are exact, and √(σ² + ε) is one
-    number in both. From there on y takes 3 or 4 roundings, dx and dγ at most M + 8, in either order."""
+    """(X11): of 2ᵏ values a channel, sums, means and variances of whole numbers are exact, and √(σ² + ε) is
+    one number in both. From there on y takes 3 or 4 roundings, dx and dγ at most M + 8, in either order."""
     layer, p, x, dy = case(integral, *size, seed)
     y, cache = layer.forward(p, x, train=train)
     dx, dp = layer.backward(p, dy, cache)
@@ -71,6 +71,7 @@ def test_on_real_numbers_mean_and_variance_are_the_same_sums_in_another_order(si
 @settings(max_examples=20)
 @given(SIZES, SEEDS)
 def test_its_backward_is_the_gradient(train, size, seed):
+    """(X12)"""
     layer, p, x, dy = case(normal, *size, seed)
     layer = BatchNorm(layer.C, eps=1e-2)
     x += np.arange(x.shape[-1])  # a variance well above the difference step

@@ -21,7 +21,7 @@ def stage(layer, shape):
 @settings(max_examples=150)
 @given(POOLED, st.booleans(), SEEDS)
 def test_pooling_first_gives_the_textbook_bit_for_bit_on_whole_numbers(case, train, seed):
-    """Of few values, so that there are many ties."""
+    """(X15): of few values, so that there are many ties."""
     layer, shape, N = case
     assert_equal(stage(layer, shape), chain(layer), shape, N, seed, train, largest=1)
 
@@ -34,6 +34,7 @@ def test_on_real_numbers_it_is_the_textbook_within_the_rounding_of_the_convoluti
 
 @given(st.integers(2, 5), st.integers(2, 5), SEEDS)
 def test_a_tournament_of_four_has_the_winners_of_the_pooling(H, W, seed):
+    """(X16)"""
     z = integral(seed, 2, H, W, 3, largest=1)
     expected, (arg, _) = MaxPool2d(2).forward({}, z)
     best, winners = np.empty_like(expected), np.empty((3, *expected.shape), np.bool_)

@@ -28,7 +28,7 @@ WINDOWS = windows(pooling=True) | disjoint()
 @settings(max_examples=150)
 @given(WINDOWS, BATCH, st.booleans(), SEEDS)
 def test_a_running_maximum_is_the_textbook_bit_for_bit_with_many_ties(case, N, train, seed):
-    """In training, where winners are noted, and else, where backward finds them."""
+    """(X7), (X13), (X14): in training, where winners are noted, and else, where backward finds them."""
     size, *rest = case
     layer = MaxPool2d(*rest)
     stage = FastMaxPool2d(layer, (2, *size))
@@ -37,6 +37,7 @@ def test_a_running_maximum_is_the_textbook_bit_for_bit_with_many_ties(case, N, t
 
 @given(WINDOWS, BATCH, SEEDS)
 def test_the_winners_are_those_of_the_textbook(case, N, seed):
+    """(X13)"""
     size, *rest = case
     layer, x = MaxPool2d(*rest), integral(seed, 2, *size, N, largest=1)
     y, arg = pools.largest_and_winners(x, layer.geometry(x.shape[:3]), dirty())
@@ -61,7 +62,7 @@ def test_windows_are_disjoint_where_no_pixel_is_in_two(case, seed):
 
 @given(WINDOWS, BATCH, SEEDS)
 def test_running_sums_are_the_averages_of_the_textbook(case, N, seed):
-    """Sums of whole numbers are exact, so that one division is the only rounding, the same in both."""
+    """(X7): sums of whole numbers are exact, so that one division is the only rounding, the same in both."""
     size, *rest = case
     layer = AvgPool2d(*rest)
     stage = FastAvgPool2d(layer, (2, *size))

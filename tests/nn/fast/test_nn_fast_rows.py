@@ -22,7 +22,7 @@ def stage(layer, shape):
 @settings(max_examples=200)
 @given(conv_layers(stride=STRIDES), BLOCKS, SEEDS)
 def test_rows_of_the_kernel_give_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed):
-    """Also for more maps than it pays for."""
+    """(X4): also for more maps than it pays for."""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)

@@ -11,6 +11,7 @@ SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=3).map(tuple)
 
 @given(SHAPES, SEEDS)
 def test_total_and_dot_are_sums_over_the_last_axis(shape, seed):
+    """(X1)"""
     a, b = integral(seed, *shape), integral(seed + 1, *shape)
     np.testing.assert_array_equal(total(a, Workspace()), a.sum(axis=-1))
     np.testing.assert_array_equal(dot(a, b), (a * b).sum(axis=-1))

@@ -20,7 +20,7 @@ def stage(layer, shape):
 @settings(max_examples=100)
 @given(conv_layers(), BLOCKS, SEEDS)
 def test_the_taller_factor_first_gives_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed):
-    """Whichever is the taller."""
+    """(X5): whichever is the taller."""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)

@@ -25,7 +25,7 @@ def stage(layer, shape, multiply):
 @settings(max_examples=200)
 @given(APPLIES, PRODUCTS, SEEDS)
 def test_turned_kernels_give_the_textbook_bit_for_bit_on_whole_numbers(case, multiply, seed):
-    """Also where they pay nothing, and for a kernel of one pixel."""
+    """(X6): also where they pay nothing, and for a kernel of one pixel."""
     layer, shape, N = case
     assert_equal(stage(layer, shape, multiply), [layer], shape, N, seed)
 

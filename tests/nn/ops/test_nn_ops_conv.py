@@ -12,6 +12,7 @@ from tinyzip.nn.ops import conv2d, conv2d_backward
 @settings(max_examples=200)
 @given(convolutions(), st.booleans(), SEEDS)
 def test_conv2d_is_the_naive_loop_exactly_on_whole_numbers(case, bias, seed):
+    """(C1), (C2)"""
     x_shape, w_shape, *at = case
     x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
     b = integral(seed + 2, w_shape[0]) if bias else None
@@ -23,6 +24,7 @@ def test_conv2d_is_the_naive_loop_exactly_on_whole_numbers(case, bias, seed):
 @settings(max_examples=100)
 @given(convolutions(), SEEDS)
 def test_conv2d_backward_is_the_gradient(case, seed):
+    """(C3)"""
     x_shape, w_shape, *at = case
     arrays = {"x": normal(seed, *x_shape), "w": normal(seed + 1, *w_shape), "b": normal(seed + 2, w_shape[0])}
     dy = normal(seed + 3, *conv2d(**arrays, stride=at[0], padding=at[1], groups=at[2]).shape)
@@ -32,6 +34,7 @@ def test_conv2d_backward_is_the_gradient(case, seed):
 
 @given(convolutions(), SEEDS)
 def test_backward_in_whole_numbers_is_the_adjoint_of_forward(case, seed):
+    """(C3)"""
     x_shape, w_shape, *at = case
     x, w = integral(seed, *x_shape), integral(seed + 1, *w_shape)
     y = conv2d(x, w, None, *at)

@@ -13,6 +13,7 @@ SIZE = st.integers(1, 6)
 
 @given(SIZE, SIZE, SIZE, st.booleans(), SEEDS)
 def test_linear_is_the_naive_loop_exactly_on_whole_numbers(C, F, N, bias, seed):
+    """(D1)"""
     x, w = integral(seed, C, N), integral(seed + 1, F, C)
     b = integral(seed + 2, F) if bias else None
     np.testing.assert_array_equal(linear(x, w, b), reference.linear(x, w, b))
@@ -20,6 +21,7 @@ def test_linear_is_the_naive_loop_exactly_on_whole_numbers(C, F, N, bias, seed):
 
 @given(SIZE, SIZE, SIZE, SEEDS)
 def test_linear_backward_is_the_gradient(C, F, N, seed):
+    """(D1)"""
     arrays = {"x": normal(seed, C, N), "w": normal(seed + 1, F, C), "b": normal(seed + 2, F)}
     dy = normal(seed + 3, F, N)
     gradients = dict(zip("xwb", linear_backward(dy, arrays["x"], arrays["w"]), strict=True))
@@ -29,6 +31,7 @@ def test_linear_backward_is_the_gradient(C, F, N, seed):
 @settings(max_examples=20)
 @given(st.sampled_from([(3, 4), (2, 3, 2, 2)]), SEEDS)
 def test_relu_is_the_naive_loop_and_its_backward_the_gradient(shape, seed):
+    """(D2)"""
     x = distinct(seed, *shape)
     y, dy = relu(x), normal(seed + 1, *shape)
     np.testing.assert_array_equal(y, reference.relu(x))
@@ -37,11 +40,13 @@ def test_relu_is_the_naive_loop_and_its_backward_the_gradient(shape, seed):
 
 
 def test_the_rectifier_has_slope_zero_at_zero():
+    """(D2)"""
     zero = np.zeros((1, 1))
     assert relu_backward(np.ones((1, 1)), relu(zero)) == 0
 
 
 def test_flatten_is_row_major_and_backward_undoes_it():
+    """(D3)"""
     x = normal(0, 2, 3, 4, 5)
     y = flatten(x)
     assert np.shares_memory(x, y)

@@ -33,6 +33,7 @@ def arrays_for(shape, seed):
 
 @given(SHAPES, SEEDS)
 def test_batch_norm_is_the_naive_loop(shape, seed):
+    """(N1)"""
     arrays, kept = arrays_for(shape, seed)
     expected = reference.batch_norm(**arrays, **kept, eps=EPS)
     np.testing.assert_allclose(batch_norm(**arrays, **kept, eps=EPS), expected, rtol=1e-9, atol=1e-9)
@@ -40,6 +41,7 @@ def test_batch_norm_is_the_naive_loop(shape, seed):
 
 @given(SHAPES, SEEDS)
 def test_training_batch_norm_uses_the_statistics_of_the_batch(shape, seed):
+    """(N1)"""
     arrays, _ = arrays_for(shape, seed)
     mean, var = reference.batch_statistics(arrays["x"])
     M = arrays["x"][0].size
@@ -53,6 +55,7 @@ def test_training_batch_norm_uses_the_statistics_of_the_batch(shape, seed):
 @settings(max_examples=30)
 @given(SHAPES, SEEDS)
 def test_training_batch_norm_backward_is_the_gradient(shape, seed):
+    """(N2)"""
     arrays, _ = arrays_for(shape, seed)
     arrays["x"] += np.arange(shape[-1])  # a variance well above the difference step
     dy = normal(seed + 5, *shape)
@@ -64,6 +67,7 @@ def test_training_batch_norm_backward_is_the_gradient(shape, seed):
 @settings(max_examples=30)
 @given(SHAPES, SEEDS)
 def test_inference_batch_norm_backward_is_the_gradient(shape, seed):
+    """(N3)"""
     arrays, kept = arrays_for(shape, seed)
     kept["var"] += 0.1
     dy = normal(seed + 5, *shape)
@@ -75,6 +79,7 @@ def test_inference_batch_norm_backward_is_the_gradient(shape, seed):
 @settings(max_examples=20)
 @given(st.floats(0, 0.95), SEEDS)
 def test_dropout_zeroes_a_share_and_scales_the_rest(rate, seed):
+    """(N4)"""
     x = np.ones((100, 100), np.float32)
     y, mask = dropout(x, rate, np.random.default_rng(seed))
     np.testing.assert_array_equal(np.unique(y[y > 0]), np.float32(1 / (1 - rate)))

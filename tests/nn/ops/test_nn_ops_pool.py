@@ -20,6 +20,7 @@ BATCH = st.integers(1, 3)
 
 @given(windows(pooling=True), BATCH, SEEDS)
 def test_max_pool_and_its_winners_are_the_naive_loop_with_many_ties(case, N, seed):
+    """(P1)"""
     size, *at = case
     x = np.random.default_rng(seed).integers(-2, 1, (2, *size, N)).astype(np.float32)
     y, arg = max_pool2d(x, *at)
@@ -30,6 +31,7 @@ def test_max_pool_and_its_winners_are_the_naive_loop_with_many_ties(case, N, see
 @settings(max_examples=30)
 @given(windows(pooling=True), SEEDS)
 def test_max_pool_backward_is_the_gradient(case, seed):
+    """(P3)"""
     size, *at = case
     x = distinct(seed, 1, *size, 2)
     y, arg = max_pool2d(x, *at)
@@ -50,6 +52,7 @@ def test_max_pool_backward_sends_every_gradient_somewhere(case, seed):
 
 @given(windows(pooling=True), BATCH, SEEDS)
 def test_avg_pool_is_the_naive_loop(case, N, seed):
+    """(P2)"""
     size, *at = case
     x = normal(seed, 2, *size, N)
     np.testing.assert_allclose(avg_pool2d(x, *at), reference.avg_pool2d(x, *at), rtol=1e-13, atol=1e-13)
@@ -58,6 +61,7 @@ def test_avg_pool_is_the_naive_loop(case, N, seed):
 @settings(max_examples=30)
 @given(windows(pooling=True), SEEDS)
 def test_avg_pool_backward_is_the_gradient(case, seed):
+    """(P4)"""
     size, *at = case
     x = normal(seed, 1, *size, 2)
     dy = normal(seed + 1, *avg_pool2d(x, *at).shape)
@@ -75,6 +79,7 @@ def test_the_average_of_a_constant_is_that_constant_up_to_the_border(case, seed)
 @settings(max_examples=20)
 @given(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), BATCH), SEEDS)
 def test_global_avg_pool_is_the_naive_loop_and_its_backward_the_gradient(shape, seed):
+    """(P5)"""
     x = normal(seed, *shape)
     y = global_avg_pool(x)
     np.testing.assert_allclose(y, reference.global_avg_pool(x), rtol=1e-13, atol=1e-13)

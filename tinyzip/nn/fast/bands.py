@@ -77,7 +77,7 @@ def depthwise(x: Array, w: Array, geometry: Geometry, y: Array, workspace: Works
 
 
 def weight_gradient(dy: Array, x: Array, geometry: Geometry, dw: Array) -> None:
-    """dw[f, i, j] = Σ dy[f]·x[c] shifted by (i, j); shapes as in `depthwise`, dw overwritten    (X7)"""
+    """dw[f, i, j] = Σ dy[f]·x[c] shifted by (i, j) as in (X7); shapes as in `depthwise`, dw overwritten."""
     for channels, maps in channel_parts(x, dy):
         image, gradient, dkernels = x[channels], dy[maps], dw[maps]
         for i, j, out, inside in shifts(geometry):

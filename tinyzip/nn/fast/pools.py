@@ -124,7 +124,7 @@ def are_disjoint(geometry: Geometry) -> bool:
 
 
 def average(x: Array, geometry: Geometry, workspace: Workspace) -> Array:
-    """y (C, OH, OW, N) of an average pooling of x (C, H, W, N)                                 (X7)"""
+    """y (C, OH, OW, N) of an average pooling of x (C, H, W, N), by (X7)."""
     y = workspace.empty((x.shape[0], *geometry.outputs, x.shape[3]), x.dtype)
     y[...] = 0
     for _, _, out, inside in shifts(geometry):
@@ -134,7 +134,7 @@ def average(x: Array, geometry: Geometry, workspace: Workspace) -> Array:
 
 
 def shared_out(dy: Array, x_shape: Shape, geometry: Geometry, workspace: Workspace) -> Array:
-    """dx (C, H, W, N): each dy in equal shares to the pixels of its window                     (X7)"""
+    """dx (C, H, W, N): each dy in equal shares to the pixels of its window, shifted as in (X7)."""
     dx = workspace.empty(x_shape, dy.dtype)
     dx[...] = 0
     with workspace.scratch():

@@ -9,6 +9,10 @@ mean. A padding smaller than the window makes sure that every window sees a pixe
 max      dx = col2im of dy at the winner of each window, 0 at the others                        (P3)
 average  dx = col2im of dy / count at each pixel of the window                                  (P4)
 
+and of a whole image
+
+average  y[c, 0, 0, n] = mean of x[c, :, :, n],   dx = dy / (H·W) everywhere                    (P5)
+
 Of equal largest values the first in row-major order wins and takes the whole gradient. As with convolutions,
 rows and columns that no whole window reaches are not read and get no gradient.
 """
@@ -73,7 +77,7 @@ def avg_pool2d_backward(
 
 
 def global_avg_pool(x: Array) -> Array:
-    """y[c, 0, 0, n] = mean over the image of x[c, :, :, n]; (C, H, W, N) to (C, 1, 1, N)        (P5)"""
+    """y[c, 0, 0, n] = mean of x[c, :, :, n]; (C, H, W, N) to (C, 1, 1, N)                       (P5)"""
     check_activations(x, 4, "global_avg_pool: x")
     y: Array = x.mean(axis=(1, 2), keepdims=True)
     return y
