@@ -1,7 +1,9 @@
 """Other people's models in, this library's models out.
 
-tflite_file.py          a .tflite file as plain records, every byte of it distrusted
-tflite_arithmetic.py    how LiteRT computes its multipliers, clamps and tables from scales
-tflite_operators.py     operator by operator, records of the file into operators of a program
+tflite_file.py          a .tflite file as plain records, none of it believed
+tflite_reference.py     what LiteRT's reference kernels compute from scales: multipliers, clamps, tables
+tflite_xnnpack.py       what its default kernels compute otherwise
+tflite_chain.py         a graph of tensors as a chain of operators
+tflite_operators.py     kind by kind, what a node is in a program
 tflite.py               a program from a file
 """

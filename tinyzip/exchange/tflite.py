@@ -13,13 +13,18 @@ is read for one of the two.
 """
 
 import os
+from typing import Literal
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.tflite_arithmetic import KERNELS, Kernels
 from tinyzip.exchange.tflite_file import read_graph
 from tinyzip.exchange.tflite_operators import translate
+from tinyzip.exchange.tflite_reference import Reference
+from tinyzip.exchange.tflite_xnnpack import Xnnpack
 from tinyzip.integer.program import Program
+
+Kernels = Literal["reference", "xnnpack"]
+KERNELS: dict[str, type[Reference]] = {"reference": Reference, "xnnpack": Xnnpack}
 
 
 def read(path: PathLike, kernels: Kernels = "reference") -> Program:
@@ -32,11 +37,11 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
     Raises ValueError, naming the file, the operator's number in it, its kind and why, for all that cannot be
     read; ImportError where the package `tflite` is missing.
     """
-    if kernels not in KERNELS:
+    if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
     graph = read_graph(path)
     try:
-        return translate(graph, kernels)[0]
+        return translate(graph, KERNELS[kernels]()).program()
     except (ValueError, TypeError) as error:
         if str(error).startswith(graph.source):
             raise
