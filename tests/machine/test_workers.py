@@ -44,8 +44,9 @@ def test_an_error_in_any_thread_comes_out_after_all_have_stopped(failing):
         assert len(finished) == many
 
 
+@pytest.mark.needs("threadpoolctl")
 def test_blas_is_held_to_one_thread_until_the_outermost_block_ends():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import threadpoolctl
 
     def found():
         return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}

@@ -167,8 +167,9 @@ def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
     assert "images change their class" in lines[-1] and "errors in float" in lines[-1]
 
 
-def test_the_plot_is_a_picture(tmp_path):
-    pytest.importorskip("matplotlib").use("Agg")
+@pytest.mark.needs("matplotlib")
+def test_the_plot_is_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
     explained(4).plot(tmp_path / "layers.png")
     assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
 
