@@ -9,7 +9,7 @@ The probabilities are worth a look by themselves. Sort the images by confidence,
 class that is given, into M bins of equal width. A calibrated network is right in 90 % of the images of
 which it is 90 % sure; what others are off by is
 
-    expected calibration error = Σ_m (N_m/N)·|accuracy_m − confidence_m|        [Guo et al. 2017, eq. 3] (K13)
+    expected calibration error = Σ_m (N_m/N)·|accuracy_m − confidence_m|      [Guo et al. 2017, eq. 3]  (K13)
 
 with the means over the N_m images of bin m. Drawn bin by bin, that is a reliability diagram.
 """

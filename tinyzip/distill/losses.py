@@ -161,7 +161,7 @@ def distillation(
     temperature: Numbers,
     loss: str = "kl",
 ) -> tuple[float, Array]:
-    """(1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher)  [Hinton et al. 2015, §2] (K7)
+    """(1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher)  [Hinton et al. 2015]  (K7)
 
     z, teacher_z  (K, N) floats, logits of the student and of the teacher on the same images
     labels        (N,) whole numbers in 0 … K − 1

@@ -1,7 +1,6 @@
 """The loss of a student in training: which voice counts how much, when, and for whom.
 
-    L = (1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher, at temperature T)        (K7)
-
+By (K7) that is (1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher, at temperature T).
 `soft` and T are numbers, or functions of progress, the student's logits and the teacher's, asked anew for
 each shard of a batch. That one mechanism is warm-up and annealing, which look at the progress only,
 
