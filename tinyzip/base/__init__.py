@@ -4,4 +4,6 @@ refuse.py   how this library says no: one line with the argument, what was found
 windows.py  windows over images: how a convolution becomes a matrix product
 table.py    rows of text as aligned columns
 files.py    a file that is whole at every moment
+kinds.py    what kind of file it is
+arrays.py   one file for arrays by name
 """

@@ -8,6 +8,7 @@ to know what a network computes can leave `fast` out.
     layer.py, layers.py      the same with names and sizes
     probe.py                 a look at what passes between two layers
     fast/                    what runs: one law a file, and on one screen the choice among them
+    described.py             layers as words and numbers, for a file
     sequential.py            a network: layers and one flat dict of arrays
     losses.py                what is minimised
     models.py                the networks that examples and tests name

@@ -78,6 +78,15 @@ class Probed(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class Structured(Protocol):
+    """A model that can say, in words and numbers, all that it is but its arrays: a file can hold it whole."""
+
+    def structure(self) -> dict[str, Any]:
+        """What JSON can hold, "kind" among it; TypeError where a part is not of this package."""
+        ...
+
+
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 

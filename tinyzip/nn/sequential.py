@@ -20,6 +20,7 @@ import numpy as np
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.described import describe_layers, layers_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.layer import Arrays, Layer
@@ -95,6 +96,15 @@ class Sequential:
         """What the probes keep of a forward, by the names of the layers before them."""
         probes = (name for name, layer in self.layers.items() if isinstance(layer, Probe))
         return {name.removesuffix(".probe"): caches[name] for name in probes}
+
+    def structure(self) -> dict[str, Any]:
+        """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
+        return {"kind": "Sequential", "layers": describe_layers(self.layers), "shape": list(self.shape)}
+
+    @classmethod
+    def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
+        """What `structure` described, on these arrays; ValueError or TypeError for anything else."""
+        return cls(layers_of(structure["layers"]), params, tuple(structure["shape"]))
 
     @property
     def dtype(self) -> np.dtype[Any]:

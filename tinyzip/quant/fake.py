@@ -41,7 +41,7 @@ from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.grid import Grid, by_channel
-from tinyzip.quant.lowbit import Signs
+from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
 from tinyzip.quant.lsq import RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
 
 Array = NDArray[Any]
@@ -177,6 +177,23 @@ class FakeQuantized:
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
         network = Sequential(layers, arrays, model.shape)
         return cls(model, dict(grids), params, rule, network, rounds)
+
+    def structure(self) -> dict[str, Any]:
+        """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
+        source = self.source.structure()
+        return {
+            "kind": "FakeQuantized",
+            "source": source,
+            "grids": describe_grids(self.start),
+            "rule": self.rule,
+        }
+
+    @classmethod
+    def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
+        """What `structure` described, on these arrays; ValueError or TypeError for anything else."""
+        own = {name: array for name, array in params.items() if not name.endswith(".log_step")}
+        source = Sequential.of_structure(structure["source"], own)
+        return cls.create(source, grids_of(structure["grids"]), structure["rule"]).with_params(params)
 
     @property
     def shape(self) -> tuple[int, ...]:

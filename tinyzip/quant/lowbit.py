@@ -59,6 +59,29 @@ class Signs(Grid):
         return np.where(array < 0, -1, 1).astype(np.int8)
 
 
+def describe_grids(grids: Mapping[str, Grid]) -> dict[str, dict[str, Any]]:
+    """Grids by name as JSON can hold them; its numbers come back exactly."""
+    return {
+        name: {
+            "kind": type(grid).__name__,
+            "scale": grid.scale.tolist(),
+            "zero": grid.zero.tolist(),
+            "lo": grid.lo,
+            "hi": grid.hi,
+        }
+        for name, grid in grids.items()
+    }
+
+
+def grids_of(described: Any) -> dict[str, Grid]:
+    """The inverse of `describe_grids`; raises ValueError or TypeError for what it did not write."""
+    kinds = {"Grid": Grid, "Signs": Signs}
+    return {
+        name: kinds[entry["kind"]](entry["scale"], entry["zero"], entry["lo"], entry["hi"])
+        for name, entry in described.items()
+    }
+
+
 def magnitudes(w: NDArray[Any], name: str) -> NDArray[np.float64]:
     """|w| as rows (F, K) in float64; refuses what has no scale."""
     if w.ndim < 2 or w.size == 0:

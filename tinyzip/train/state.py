@@ -23,7 +23,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.model import AnyModel, Model, Objective
+from tinyzip.nn.model import AnyModel, Model, Objective, Structured
 from tinyzip.train import checkpoint
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import score, shards
@@ -188,6 +188,7 @@ class TrainingState(Generic[AnyModel]):
         self._check_finite()
         meta = {
             "setup": self._setup,
+            "structure": self._structure,
             "epoch": self.epoch,
             "step": self.step,
             "loss": self.loss,
@@ -242,6 +243,14 @@ class TrainingState(Generic[AnyModel]):
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return False
+
+    @cached_property
+    def _structure(self) -> dict[str, Any] | None:
+        """What `quant.saved.load` makes the model of; None for a model that cannot say it."""
+        try:
+            return self.model.structure() if isinstance(self.model, Structured) else None
+        except TypeError:
+            return None
 
     @cached_property
     def _setup(self) -> dict[str, str]:

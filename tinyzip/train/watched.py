@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.nn.model import Model, Objective, Probed
+from tinyzip.nn.model import Model, Objective, Probed, Structured
 from tinyzip.nn.ops.checks import check_array
 
 Array = NDArray[Any]
@@ -67,6 +67,14 @@ class Watched:
     def params(self) -> dict[str, Array]:
         """The arrays of the model and of the objective, not copied."""
         return {**self.model.params, **self.arrays}
+
+    def structure(self) -> dict[str, Any]:
+        """That of the model, see `Sequential.structure`; the objective's arrays are no part of it."""
+        if not isinstance(self.model, Structured):
+            refuse(
+                "structure", f"a {type(self.model).__name__}", "a model that can describe itself", TypeError
+            )
+        return self.model.structure()
 
     def trainable(self) -> tuple[str, ...]:
         """The names in `params` that get gradients."""

@@ -1,0 +1,67 @@
+"""Layers as plain words and numbers, so that a file can hold a network whole.
+
+A layer is a frozen dataclass of sizes: its class's name and its fields are all there is to know. Read back,
+a name stands for a class of this package and for nothing else, and the class checks its sizes as always; so
+nothing in a file can be executed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyzip.base.refuse import refuse
+from tinyzip.nn import layers as package
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.probe import Probe
+
+KNOWN: dict[str, type[Layer]] = {
+    name: kind for name in package.__all__ if (kind := getattr(package, name)) is not Layer
+}
+
+
+def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
+    """{name: {"kind": class, field: value, …}}, which JSON can hold; probes, which change nothing, left out.
+
+    raises  TypeError for a layer that is not of this package: a file could not say what it computes
+    """
+    described: dict[str, dict[str, Any]] = {}
+    for name, layer in layers.items():
+        kind = type(layer).__name__
+        if isinstance(layer, Probe):
+            continue
+        if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):
+            refuse(f"layer {name!r}", f"a {kind} of your own", "a layer of tinyzip.nn.layers", TypeError)
+        described[name] = {"kind": kind} | {
+            field.name: _plain(getattr(layer, field.name)) for field in fields(layer)
+        }
+    return described
+
+
+def layers_of(described: Any) -> dict[str, Layer]:
+    """The inverse of `describe_layers`.
+
+    raises  ValueError or TypeError for what it did not write
+    """
+    if not isinstance(described, dict):
+        refuse("layers", type(described).__name__, "layers by name")
+    layers = {}
+    for name, entry in described.items():
+        if not isinstance(entry, dict) or entry.get("kind") not in KNOWN:
+            found = entry.get("kind") if isinstance(entry, dict) else entry
+            refuse(f"layer {name!r}", f"the kind {found!r}", f"one of {', '.join(KNOWN)}")
+        sizes = {field: _tuples(value) for field, value in entry.items() if field != "kind"}
+        layers[name] = KNOWN[entry["kind"]](**sizes)
+    return layers
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy as Python's; tuples, which JSON does not have, as lists."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
