@@ -1,7 +1,7 @@
 """Taking turns with the clock."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -32,12 +32,12 @@ class Speed:
     highest: float
 
 
-def turn(run: Run, seconds: float) -> float:
+def turn(run: Run, seconds: float, clock: Callable[[], float]) -> float:
     """Runs per second, over at least `seconds`, after a warm-up of a quarter of that."""
     with run.around():
         for length in (seconds / 4, seconds):
-            runs, start = 0, time.perf_counter()
-            while (spent := time.perf_counter() - start) < length or not runs:
+            runs, start = 0, clock()
+            while (spent := clock() - start) < length or not runs:
                 run.once()
                 runs += 1
     return runs / spent
@@ -46,9 +46,11 @@ def turn(run: Run, seconds: float) -> float:
 def measure(entries: Sequence[Entry], batch: Batch, threads: int, effort: Effort) -> list[Speed]:
     """Every entry in turn, `effort.turns` times over, so that a slow moment of the machine is everyone's.
 
-    With more than one thread there is a rest before each turn, or an entry would share its cores with the
-    idle threads of the one before.
+    With one thread the processor's time counts: that of the wall where nothing else runs, and hardly more
+    where something does. With more threads it is the wall's, and there is a rest before each turn, or an
+    entry would share its cores with the idle threads of the one before.
     """
+    clock = time.process_time if threads == 1 else time.perf_counter
     N = len(batch.labels)
     runs = [entry.start(batch, threads) for entry in entries]
     rates: list[list[float]] = [[] for _ in entries]
@@ -56,7 +58,7 @@ def measure(entries: Sequence[Entry], batch: Batch, threads: int, effort: Effort
         for run, rate in zip(runs, rates, strict=True):
             if threads > 1:
                 time.sleep(REST)
-            rate.append(N * turn(run, effort.seconds))
+            rate.append(N * turn(run, effort.seconds, clock))
     return [
         Speed(entry.engine, entry.work, entry.variant, N, threads, median(rate), min(rate), max(rate))
         for entry, rate in zip(entries, rates, strict=True)

@@ -1,4 +1,4 @@
-"""The integer world: programs as data, and what runs them. Floats exist in `gemm` and `proved` alone.
+"""The integer world: programs as data, and what runs them. No float exists here but inside `gemm`.
 
 codes.py                    what the small integers between two layers mean
 fixedpoint.py               a real multiplier without a real number
@@ -8,7 +8,7 @@ residuals.py, maps.py, layout.py
 bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
 table.py, program.py        a network as data, and as a table
 memory.py, scaling.py       requantizing in few passes over memory, band by band
-gemm.py, proved.py          exact products, fast; the way from their sums to codes, where floats are exact
+gemm.py                     exact products, fast
 pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes
 plan.py                     in which order, and where the outputs live

@@ -31,7 +31,6 @@ from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply
 from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import max_pool2d, reduce_parts
-from tinyzip.integer.proved import FloatScaling
 from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
 
@@ -53,7 +52,7 @@ class Prepared:
     operator: Weighted
     x: Codes
     w: NDArray[Any]
-    scaling: Scaling | FloatScaling
+    scaling: Scaling
     size: Pair = (1, 1)
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
@@ -72,11 +71,10 @@ class Prepared:
         pool: MaxPool2d | None = None,
     ) -> "Prepared":
         """x: codes read, of images of this size; pool: the one behind, whose clamp is the narrower."""
-        products, bounds = product_bounds(operator, x), channel_bounds(operator, x)
-        dtype = product_dtype(int(products.max()), product)
+        dtype = product_dtype(int(product_bounds(operator, x).max()), product)
         y = operator.y if pool is None or pool.y is None else pool.y
-        exact = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bounds)
-        scaling = (FloatScaling.of(exact, products) if is_cheap(dtype) else None) or exact
+        bounds = channel_bounds(operator, x)
+        scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bounds)
         w = operator.w.astype(dtype)
         if not isinstance(operator, Conv2d):
             return cls(operator, x, w, scaling)
@@ -249,6 +247,4 @@ def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspac
 
 def finish(step: Prepared, acc: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """acc (F, P), without its bias, to codes y (F, P)."""
-    if isinstance(step.scaling, Scaling):
-        acc = integers(acc, workspace)
-    step.scaling.apply(acc, y, workspace)
+    step.scaling.apply(integers(acc, workspace), y, workspace)
