@@ -25,6 +25,7 @@ tables = st.dictionaries(
 
 @given(tables, st.integers(0, 90))
 def test_knapsack_equals_brute_force(table, budget):
+    """(QK1)"""
     costs = {layer: {b: float(cost) for b, (cost, _) in row.items()} for layer, row in table.items()}
     sizes = {layer: {b: size for b, (_, size) in row.items()} for layer, row in table.items()}
     all_choices = [dict(zip(table, bits, strict=True)) for bits in product(*table.values())]
@@ -52,7 +53,8 @@ def test_layers_and_bits_that_do_not_match_are_refused_by_name():
 
 def test_sensitivity_falls_with_bits_and_size_grows():
     model, images = random_student(), pictures(40, 28)
-    costs, bytes_of = sensitivity(model, images, (2, 4, 8)), sizes(model, (2, 4, 8))
+    costs, bytes_of = sensitivity(model, images), sizes(model)
+    assert all(set(costs[name]) == set(bytes_of[name]) == set(range(2, 9)) for name in costs)
     assert list(costs) == list(bytes_of) == ["conv1", "conv2", "fc1", "fc2"]
     for name in costs:
         assert costs[name][2] > costs[name][4] > costs[name][8] >= 0

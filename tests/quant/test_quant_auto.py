@@ -73,6 +73,12 @@ def test_bits_by_name_and_down_to_one_and_logits_at_eight():
     assert grids_for(model, images, 8, by_name)["fc2"].bits == 5
 
 
+def test_two_images_are_enough_one_to_calibrate_on_and_one_to_judge_by():
+    model, images = trained()
+    assert quantize(model, images[:2]).images == 1
+    assert quantize(model, images[:100]).images == 25
+
+
 def test_bits_may_be_numpys_whole_numbers():
     model, images = trained()
     one, other = (quantize(model, images, kind(4), kind(6), "mse") for kind in (int, np.int64))

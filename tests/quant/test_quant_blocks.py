@@ -53,6 +53,7 @@ def test_layers_are_gathered_in_blocks():
 @settings(max_examples=25)
 @given(networks())
 def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
+    """(QB1)"""
     model, images = model_and_images
     outputs = model.activations(to_input(images))
     x = to_input(images)

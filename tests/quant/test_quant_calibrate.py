@@ -110,6 +110,7 @@ def test_bits_can_differ_by_layer():
 
 
 def test_a_channel_with_a_large_bias_and_tiny_or_no_weights_gets_room_for_it():
+    """(QC1)"""
     model = small_network()
     params = {name: value.copy() for name, value in model.params.items()}
     params["conv.w"][0] = 0

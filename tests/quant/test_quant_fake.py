@@ -135,29 +135,39 @@ def test_where_equal_codes_come_in_they_differ_only_where_the_sum_is_near_a_half
         alike[alike] = ~other.reshape(-1, alike.sum()).any(axis=0)
 
 
-def test_the_bound_is_the_printed_one():
-    """(QA1) in plain loops, for one network of each kind."""
-    for layers in (LAYERS, AVERAGING):
-        model, grids, _ = made(0, layers)
-        fake = FakeQuantized.create(model, grids)
-        grids, D, source, wanted = fake.grids(), 0, "input", {}
-        operators = {operator.name: operator for operator in lower(fake.model(), grids).operators}
-        for name, layer in layers.items():
-            if isinstance(layer, AvgPool2d | GlobalAvgPool):
-                wanted[name] = D = D + 1
-            elif isinstance(layer, Conv2d | Linear):
-                operator, x, most = operators[name], grids[source], 0.0
-                eta = second_rounding(operator)
-                for f, row in enumerate(operator.w.reshape(len(operator.w), -1).astype(int).tolist()):
-                    M = x.scale * grids[f"{name}.w"].scale[f] / grids[name].scale
-                    total = sum(map(abs, row))
-                    largest = total * max(x.hi - x.zero, x.zero - x.lo) + abs(int(operator.bias[f]))
-                    epsilon = (len(row) + 8) * 2.0**-24 * M * largest
-                    most = max(most, eta[f] + 2 * epsilon + M * total * D)
-                wanted[name] = D = min(int(1 + most), grids[name].hi - grids[name].lo)
-                source = name
-        assert code_bound(fake) == wanted
-        assert wanted["conv1"] == 1
+def wide():
+    """A layer of so many inputs on both sides of zero that 2ε is several codes."""
+    rng = np.random.default_rng(0)
+    layers = {"flatten": Flatten(), "wide": Linear(20_000, 3), "out": Linear(3, 2)}
+    model = randomized(layers, (1, 100, 200), rng)
+    images = rng.uniform(-1, 1, (4, 100, 200)).astype(np.float32)
+    return model, calibrate(model, images), images
+
+
+@pytest.mark.parametrize("make", [lambda: made(0), lambda: made(0, AVERAGING), wide])
+@pytest.mark.parametrize("rounding", ["single", "double", None])
+def test_the_bound_is_the_printed_one(make, rounding):
+    """(QA1) in plain loops."""
+    model, grids, _ = make()
+    fake = FakeQuantized.create(model, grids)
+    grids, D, source, wanted = fake.grids(), 0, "input", {}
+    operators = {operator.name: operator for operator in lower(fake.model(), grids, rounding).operators}
+    for name, layer in model.layers.items():
+        if isinstance(layer, AvgPool2d | GlobalAvgPool):
+            wanted[name] = D = D + 1
+        elif isinstance(layer, Conv2d | Linear):
+            operator, x, most = operators[name], grids[source], 0.0
+            eta = second_rounding(operator)
+            for f, row in enumerate(operator.w.reshape(len(operator.w), -1).astype(int).tolist()):
+                M = x.scale * grids[f"{name}.w"].scale[f] / grids[name].scale
+                total = sum(map(abs, row))
+                largest = total * max(x.hi - x.zero, x.zero - x.lo) + abs(int(operator.bias[f]))
+                epsilon = (len(row) + 8) * 2.0**-24 * M * largest
+                most = max(most, eta[f] + 2 * epsilon + M * total * D)
+            wanted[name] = D = min(int(1 + most), grids[name].hi - grids[name].lo)
+            source = name
+    assert code_bound(fake, rounding) == wanted
+    assert wanted.get("conv1", 1) == 1 and wanted.get("wide", 2) > 1
 
 
 def by_hand(raw, x, step, ends):
@@ -172,6 +182,7 @@ def by_hand(raw, x, step, ends):
 @pytest.mark.parametrize("bits", [4, 2, 1])
 @pytest.mark.parametrize("layers", [LAYERS, AVERAGING])
 def test_gradients_are_those_of_the_quantized_network_pulled_back_by_the_papers_formulas(layers, bits):
+    """(QT1)"""
     model, grids, images = made(1, layers, bits, dtype=np.float64)
     fake = FakeQuantized.create(model, grids)
     fake = fake.with_params({k: p - 0.3 if "w.log_step" in k else p for k, p in fake.params.items()})

@@ -4,14 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from quant_networks import assert_same, networks, randomized
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, ReLU
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.train.evaluate import logits
 
 
 @settings(max_examples=20)
-@given(networks())
+@given(networks(np.float64))
 def test_folding_leaves_the_logits_the_same(model_and_images):
+    """(QF1)"""
     model, images = model_and_images
     folded = fold_batch_norm(model)
     assert not any(isinstance(layer, BatchNorm) for layer in folded.layers.values())
@@ -19,28 +20,12 @@ def test_folding_leaves_the_logits_the_same(model_and_images):
 
 
 @settings(max_examples=10)
-@given(networks())
+@given(networks(np.float64))
 def test_folding_does_not_change_the_model_it_was_given(model_and_images):
     model, _ = model_and_images
     before = {name: value.copy() for name, value in model.params.items()}
     fold_batch_norm(model)
     assert all((model.params[name] == value).all() for name, value in before.items())
-
-
-def test_folding_in_float64_is_exact_to_float64():
-    rng = np.random.default_rng(0)
-    layers = {
-        "c": Conv2d(1, 3, 2, bias=False),
-        "n": BatchNorm(3),
-        "f": Flatten(),
-        "l": Linear(12, 2),
-        "m": BatchNorm(2),
-    }
-    model = randomized(layers, (1, 3, 3), rng, np.float64)
-    images = rng.random((5, 3, 3))
-    np.testing.assert_allclose(
-        logits(fold_batch_norm(model), images), logits(model, images), rtol=1e-12, atol=1e-12
-    )
 
 
 def test_a_batch_norm_elsewhere_is_kept_by_folding():

@@ -1,5 +1,7 @@
 """What a grid promises, for every grid that Hypothesis can think of."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from tinyzip.quant.grid import Grid
 
+TINY = Fraction(1, 2**53)
 SCALES = st.floats(1e-6, 1e6)
 REALS = st.floats(-1e9, 1e9, width=32)
 
@@ -35,9 +38,23 @@ def inside(grid, fractions):
 
 @given(grids(), arrays(np.float64, 50, elements=st.floats(0, 1)))
 def test_round_trip_error_is_at_most_half_a_step_and_the_derived_slack(grid, fractions):
+    """(G4)"""
     x = inside(grid, fractions).astype(np.float64)
     error = np.abs(x - grid.round_trip(x))
     assert (error <= grid.scale / 2 + 2.0**-24 * (np.abs(x) + grid.scale)).all()
+
+
+@given(grids(), arrays(np.float32, 20, elements=REALS))
+def test_codes_and_what_they_mean_are_the_printed_formulas(grid, x):
+    """(G1), (G2), in fractions: clamp(rint(x/scale) + zero) but for the float64 quotient's 2⁻⁵³ at a half."""
+    scale, zero = Fraction(float(grid.scale)), int(grid.zero)
+    for real, code in zip(x.tolist(), grid.quantize(x).tolist(), strict=True):
+        steps = Fraction(real) / scale
+        near = [min(max(round(steps * (1 + e)) + zero, grid.lo), grid.hi) for e in (-TINY, 0, TINY)]
+        assert code in near
+    codes = np.arange(grid.lo, grid.hi + 1)
+    wanted = [np.float32(float(scale * (code - zero))) for code in codes.tolist()]
+    np.testing.assert_array_equal(grid.dequantize(codes), wanted)
 
 
 def test_the_slack_is_needed():
@@ -133,6 +150,7 @@ def test_the_smallest_and_largest_float32_have_a_grid():
 
 @pytest.mark.parametrize("bits", range(4, 9))
 def test_noise_is_a_twelfth_of_the_squared_step(bits):
+    """(G3)"""
     x = np.random.default_rng(0).normal(size=200_000)
     grid = Grid.symmetric(np.abs(x).max(), bits)
     noise = np.mean((x - grid.round_trip(x)) ** 2)

@@ -69,6 +69,7 @@ GRIDS = st.builds(
 
 @given(STREAMS, GRIDS, st.sampled_from([2, 8, 64, 32768]))
 def test_the_error_of_any_grid_lies_between_its_two_bounds(batches, grid, half):
+    """(H1), (H2)"""
     x = np.concatenate(batches).astype(np.float64)
     with mock.patch.object(histogram, "HALF", half):
         found = seen(*batches).filled()
@@ -81,7 +82,7 @@ def test_the_error_of_any_grid_lies_between_its_two_bounds(batches, grid, half):
 
 @pytest.mark.parametrize("left, right", [(7, 7), (3, 9), (9, 3)])
 def test_the_lower_bound_is_attained_by_values_at_the_ends_of_a_bin(left, right):
-    """One bin from 1 to 2, a grid of step 1 and so a threshold in its middle."""
+    """(H2), for one bin from 1 to 2, a grid of step 1 and so a threshold in its middle."""
     grid, tiny = Grid(1.0, 0, 0, 4), 2.0**-40
     x = np.concatenate([[4.0], np.full(left, 1 + tiny), np.full(right, 2 - tiny)])
     with mock.patch.object(histogram, "HALF", 4):

@@ -23,8 +23,11 @@ def weights(seed, F=3, K=12):
 
 @given(seeds, st.sampled_from([Signs, lambda scale: Grid(scale, 0, -1, 1)]))
 def test_scales_in_closed_form_beat_a_brute_force_search(seed, grid):
+    """(QL1), (QL2), (QL3)"""
     w = weights(seed)
     scale = binary_scale(w) if grid is Signs else ternary_scale(w)
+    q = grid(scale).quantize(w).astype(int)
+    assert scale == pytest.approx((w * q).sum(axis=1) / (q * q).sum(axis=1))
     best = squared_errors(w, grid(scale))
     for other in np.linspace(0.01, 1, 200) * np.abs(w).max():
         assert (best <= squared_errors(w, grid(np.full(3, other))) + 1e-12 * (w**2).sum()).all()

@@ -44,6 +44,7 @@ def quantized(draw):
 @settings(max_examples=60)
 @given(quantized())
 def test_logits_are_as_near_to_the_float_model_as_the_derived_bound_says(case):
+    """(QD4)"""
     model, images, grids, rounding = case
     program = lower(model, grids, rounding)
     codes = integer.run(program, grids["input"].quantize(to_input(images)))
@@ -92,6 +93,7 @@ def test_batch_norm_is_folded_on_the_way_and_dropout_vanishes(model_and_images):
 
 
 def test_the_program_is_what_the_grids_say():
+    """(QD1), (QD2)"""
     model = small_network()
     grids = calibrate(model, pictures(), weights=4, activations=6)
     program = lower(model, grids)
@@ -114,6 +116,7 @@ def test_scales_are_kept_exactly(scale):
 
 
 def test_relu_is_a_clamp_at_the_code_of_zero():
+    """(QD3)"""
     assert codes_of(Grid(0.1, 5, 0, 255), relu=True).lo == 5
     assert codes_of(Grid(0.1, 5, 0, 255)).lo == 0
     assert codes_of(Grid(0.1, 0, -8, 7), relu=True).dtype == np.uint8

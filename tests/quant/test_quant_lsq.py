@@ -26,6 +26,7 @@ def paper_gradients(x, step, lo, hi, rule):
 
 @given(seeds, ranges, st.booleans(), st.sampled_from(RULES))
 def test_gradients_are_the_papers_formulas(seed, lo_hi, per_channel, rule):
+    """(QS1) to (QS4)"""
     lo, hi = lo_hi
     x, step, dy = draw(seed, per_channel)
     y = fake_quantize(x, step, lo, hi)
@@ -33,6 +34,7 @@ def test_gradients_are_the_papers_formulas(seed, lo_hi, per_channel, rule):
     steps = np.broadcast_to(step.reshape(-1, 1, 1), x.shape)
     expected_dx, ds = np.empty_like(x), np.empty_like(x)
     for i in np.ndindex(x.shape):
+        assert y[i] == steps[i] * min(max(round(x[i] / steps[i]), lo), hi)
         expected_dx[i], ds[i] = paper_gradients(x[i], steps[i], lo, hi, rule)
     np.testing.assert_array_equal(dx, dy * expected_dx)
     total = (dy * ds).sum(axis=(1, 2) if per_channel else None)
@@ -87,6 +89,7 @@ def test_of_a_squared_error_rounding_lowers_the_step_and_clipping_raises_it(seed
 
 
 def test_gradient_scale_is_the_papers():
+    """(QS5)"""
     assert gradient_scale(100, 4) == 0.05
 
 

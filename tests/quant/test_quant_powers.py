@@ -22,7 +22,7 @@ BITS = {"conv2": 2, "fc1": 8, "fc2": 4}
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 7, 127]), st.integers(1, 2000), st.integers(0, 12))
 def test_the_scale_is_the_best_of_all_powers_of_two(seed, hi, K, apart):
-    """Of many weights and one that is up to 2¹² times as large: to clip it may pay, however far."""
+    """(QP1), of many weights and one that is up to 2¹² times as large: to clip it may pay, however far."""
     rng = np.random.default_rng(seed)
     w = rng.normal(size=(2, K)) * rng.uniform(0.01, 10)
     w[:, 0] *= 2**apart

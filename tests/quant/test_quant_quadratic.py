@@ -37,6 +37,7 @@ def problem(seed, F=4, K=6, hi=7, shifted=False):
 
 @given(seeds)
 def test_the_loss_is_the_squared_error_of_the_centred_output_up_to_a_constant(seed):
+    """(QQ1), (QR1)"""
     rows, x, seen = problem(seed, shifted=True)
     q = rows.nearest()
     outputs = (q * rows.step[:, None]) @ seen - rows.w @ x
@@ -63,6 +64,7 @@ def test_the_slope_of_the_loss_is_its_derivative(seed):
 
 
 def test_soft_steps_reach_0_and_1_and_their_slope_is_the_difference_quotient():
+    """(QQ2)"""
     V = np.linspace(-4, 4, 81) + 0.01
     h, slope = soft_step(V)
     sigmoid = 1 / (1 + np.exp(-V))
@@ -88,7 +90,7 @@ def test_the_penalty_is_the_printed_one_and_free_at_0_and_1(beta):
 @pytest.mark.parametrize("beta", [None, 2.0, 11.0])
 @pytest.mark.parametrize("hi", [1, 7])
 def test_the_gradient_of_the_relaxed_objective_is_the_difference_quotient(beta, hi):
-    """Where weights are clipped (hi = 1) as where they are not; V is kept off the kinks of h."""
+    """(QQ3), where weights are clipped (hi = 1) as where they are not; V is kept off the kinks of h."""
     rows, *_ = problem(3, hi=hi, shifted=True)
     V = np.random.default_rng(0).uniform(-2, 2, rows.w.shape)
     floor, h = np.floor(rows.w / rows.step[:, None]), soft_step(V)[0]
@@ -147,7 +149,7 @@ def test_descent_only_goes_down_and_ends_where_no_single_change_helps(seed, shif
 @given(seeds)
 @settings(max_examples=10)
 def test_each_change_of_the_descent_is_the_best_there_is(seed):
-    """One row, and codes that are one change from where the descent ends: it makes just the best change."""
+    """(QQ4), of one row, against trying all changes by one in each round."""
     rows, *_ = problem(seed, F=1, hi=3)
     q = rows.nearest()
     path = [q]

@@ -134,7 +134,7 @@ def test_rules_for_the_squared_error_beat_min_max_at_few_bits(name, bits, method
     ],
 )
 def test_the_cuts_of_laplace_and_normal_are_where_the_expected_error_is_least(cut, density, bits):
-    """By integrating the density numerically: the error's derivative is zero, to the integral's 1e-9."""
+    """(R2), (R3): by a numerical integral the derivative of the error is zero, to that integral's 1e-9."""
     r = cut(bits)
     clipping = -4 * quad(lambda x: (x - r) * density(x), r, np.inf, epsabs=1e-12)[0]
     assert clipping + 2 * r / (3 * 4**bits) == pytest.approx(0, abs=1e-9)
@@ -168,6 +168,7 @@ def test_aciq_cuts_at_the_optimum_of_the_density_whose_ratio_of_deviations_is_ne
 @pytest.mark.parametrize("bits", [2, 3, 7])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_half_a_density_is_a_whole_one_with_one_bit_more(method, bits, sign):
+    """(R1)"""
     half = sign * np.abs(samples("laplace", 10_000))
     whole = range_of(method, bits + 1, np.concatenate([half, -half]))
     ends = (0, whole[1]) if sign > 0 else (whole[0], 0)
@@ -177,7 +178,7 @@ def test_half_a_density_is_a_whole_one_with_one_bit_more(method, bits, sign):
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("name", ["laplace", "normal"])
 def test_octav_is_a_fixed_point_of_its_recursion(bits, name):
-    """To a bin's width for the size of values, and to the values in the bin of the cut for their number."""
+    """(R4), to a bin's width for the size of values, and for their number to those in the bin of the cut."""
     x = np.abs(samples(name, 20_000))
     both = np.concatenate([x, -x])
     low, cut = range_of("octav", bits, both)

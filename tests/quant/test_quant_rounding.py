@@ -75,7 +75,7 @@ def layer_outputs(model, grids, images):
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bias_correction_gives_each_block_the_mean_of_the_float_network(bits):
-    """To half a unit s_x·s_w, in which a bias is rounded, and what float64 leaves."""
+    """(QR2), to half a unit s_x·s_w, in which a bias is rounded, and what float64 leaves."""
     model, images = network(np.float64)
     grids = calibrate(model, images, max(bits, 2), 8)
     if bits == 1:

@@ -16,6 +16,7 @@ SPREAD = arrays(np.float64, 20, elements=st.floats(-100, 100)).filter(lambda x: 
 
 @given(BITS, SPREAD)
 def test_min_max_is_the_printed_formula(bits, x):
+    """(T1)"""
     y = min_max_encode(x, bits)
     printed = [round((v - min(x)) / (max(x) - min(x)) * (2**bits - 1) + 1) for v in x.tolist()]
     assert y.tolist() == printed
@@ -55,6 +56,7 @@ def test_a_constant_divides_by_zero_and_is_refused_where_a_grid_answers():
 
 @given(arrays(np.float64, 20, elements=st.floats(0, 100)).filter(lambda x: x.max() > 1e-3))
 def test_bytes_are_right_for_positive_values(x):
+    """(T2)"""
     y = byte_encode(x)
     assert y.tolist() == [round(255 * v / max(x)) for v in x.tolist()]
     assert (np.abs(byte_decode(y, x.max()) - x) <= x.max() / 255 * 0.501).all()

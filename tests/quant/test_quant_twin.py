@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quant_networks import assert_same, networks, pictures, small_network
+from quant_networks import networks, pictures, small_network
 
 from tinyzip.integer import Program
 from tinyzip.nn.layers import Dropout, Linear, ReLU
@@ -17,35 +17,29 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import codes_of, lower
 from tinyzip.quant.twin import float_twin, grid_of
-from tinyzip.train.evaluate import logits
 
 
 @settings(max_examples=30)
 @given(networks(), st.integers(2, 8), st.booleans())
 def test_the_twin_has_the_layers_of_the_network_and_the_numbers_that_codes_mean(case, bits, per_channel):
-    """To the 31 bits of a multiplier and the 24 of float32; and so it computes the same."""
+    """(QI1), to the 31 bits of a multiplier and the 24 of float32. A clamp at zero is read as a ReLU."""
     model, images = fold_batch_norm(case[0]), case[1]
     grids = calibrate(model, images, bits, per_channel=per_channel)
     program = lower(model, grids)
     twin, names = float_twin(program), [name for name, _ in _kept(model)]
     assert twin.shape == model.shape and [name for name, _ in _kept(twin)] == names
-    rounded, source = dict(model.params), "input"
+    source = "input"
     for (_, one), (_, other) in zip(_kept(twin), _kept(model), strict=True):
         assert one == (replace(other, bias=True) if hasattr(other, "bias") else other)
     for block in blocks_of(model):
         w, unit = f"{block.name}.w", grids[source].scale * grids[f"{block.name}.w"].scale
-        rounded[w] = grids[w].round_trip(model.params[w])
-        np.testing.assert_allclose(twin.params[w], rounded[w], rtol=2.0**-22)
-        b = np.rint(model.params.get(f"{block.name}.b", np.zeros(len(rounded[w]))) / unit) * unit
+        rounded = grids[w].round_trip(model.params[w])
+        np.testing.assert_allclose(twin.params[w], rounded, rtol=2.0**-22)
+        b = np.rint(model.params.get(f"{block.name}.b", np.zeros(len(rounded))) / unit) * unit
         np.testing.assert_allclose(twin.params[f"{block.name}.b"], b, rtol=2.0**-22)
-        if f"{block.name}.b" in rounded:
-            rounded[f"{block.name}.b"] = b.astype(np.float32)
         clamps = f"{block.name}.relu" in twin.layers
         assert clamps == (block.relu or int(grids[block.name].zero) == grids[block.name].lo)
         source = block.name
-        if clamps and not block.relu:
-            return  # a block that gave nothing below zero is read as one that cannot
-    assert_same(logits(twin, images, threads=1), logits(model.with_params(rounded), images, threads=1))
 
 
 def _kept(model):

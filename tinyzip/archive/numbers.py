@@ -18,7 +18,7 @@ of the counts. With H their entropy in bits and N their sum,
     Σ countₛ·log₂(M/fₛ) ≤ N·H + N·log₂(M / (M − A))                                            (V2)
 
 The table itself goes as the share of its left half, then of the left half's left half, and so on, each in
-as many bits as the half may need: at most (A − 1)·(k + 1) bits, and none at all where a half is empty. (V3)
+as many bits as the half may need: at most (A − 1)·(k + 1) bits, and none at all where a half is empty.  (V3)
 
 A finer table (larger k, larger h) costs more and fits better; the encoder tries them and keeps the cheapest.
 """

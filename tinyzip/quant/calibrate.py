@@ -88,7 +88,7 @@ def weight_grids(
         rows, tensor = w.reshape(len(w), -1), w.reshape(1, -1)
         top = np.abs(rows if per_channel else tensor).max(axis=1)
         if method == "mse":
-            whole = _least_squares(tensor, count, np.abs(tensor).max(axis=1))
+            whole = _least_squares(tensor, count)
             top = _least_squares(rows, count, np.broadcast_to(whole, len(w))) if per_channel else whole
         grids[f"{name}.w"] = Grid.symmetric(top if per_channel else top[0], count)
     return grids
@@ -157,11 +157,11 @@ def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, 
     return {name: check_bits(bits[name], f"{argument} of {name}") for name in names}
 
 
-def _least_squares(rows: Array, bits: int, start: Array) -> Array:
-    """For each row the range with the least squared error: `start`, or i/100 of its own largest |w|."""
-    own = np.abs(rows).max(axis=1)
-    best, least = start, np.full(len(rows), np.inf)
-    for trial in (start, *(own * i / 100 for i in range(100, 0, -1))):
+def _least_squares(rows: Array, bits: int, *others: Array) -> Array:
+    """For each row the range of least squared error: i/100 of its own largest |w|, or one of `others`."""
+    own: Array = np.abs(rows).max(axis=1)
+    best, least = own, np.full(len(rows), np.inf)
+    for trial in (*(own * i / 100 for i in range(100, 0, -1)), *others):
         error = ((rows - Grid.symmetric(trial, bits).round_trip(rows)) ** 2).sum(axis=1)
         best, least = np.where(error < least, trial, best), np.minimum(error, least)
     return best
