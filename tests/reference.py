@@ -269,6 +269,17 @@ def fixed_exponential(z: int) -> int:
     return result
 
 
+def reciprocal(total: int) -> tuple[int, int]:
+    """LiteRT's GetReciprocal of a sum in Q12.19, 1 at least: Q0.31 and the bits to shift it."""
+    high = saturating_rounding_doubling_high_mul
+    bits = total.bit_length()
+    half = (total * 2 ** (32 - bits)) // 2  # (1 + a) / 2 in Q0.31
+    r = 1515870810 + high(half, -1010580540)
+    for _ in range(3):
+        r += high(r, 2**29 - high(half, r)) * 4
+    return min(2 * r, 2**31 - 1), bits - 20
+
+
 def softmax(operator: Softmax, x: list[int]) -> list[int]:
     """LiteRT's reference_ops::Softmax on one place."""
     left = 31 - operator.n
@@ -278,14 +289,7 @@ def softmax(operator: Softmax, x: list[int]) -> list[int]:
         fixed_exponential(high((v - max(x)) * 2**left, operator.m0)) if v - max(x) >= least else None
         for v in x
     ]
-    total = sum(rounding_divide_by_power_of_two(v, 12) for v in e if v is not None)
-    bits = total.bit_length()
-    half = (total * 2 ** (32 - bits)) // 2  # (1 + a) / 2 in Q0.31
-    r = 1515870810 + high(half, -1010580540)
-    for _ in range(3):
-        r += high(r, 2**29 - high(half, r)) * 4
-    r = min(2 * r, 2**31 - 1)
-    over = bits - 20
+    r, over = reciprocal(sum(rounding_divide_by_power_of_two(v, 12) for v in e if v is not None))
     return [
         -128 if v is None else min(127, rounding_divide_by_power_of_two(high(r, v), 23 + over) - 128)
         for v in e

@@ -177,8 +177,13 @@ def test_band_matrices_are_made_where_they_pay() -> None:
     assert band_matrices(w, 60, (1, 2), (1, 1)) is not None and band_matrices(w, 61, (1, 2), (1, 1)) is None
     assert band_matrices(w, 20, (1, 1), (1, 2)) is not None and band_matrices(w, 20, (1, 1), (2, 1)) is None
     most = 2**20 // (28 * 3 * 30)
-    for C, made in ((most, True), (most + 1, False)):
-        assert (band_matrices(np.ones((C, 1, 3, 3), np.float32), 30, (1, 1), (1, 1)) is not None) == made
+    for C, M, made in (
+        (most, 1, True),
+        (most + 1, 1, False),
+        (most // 2, 2, True),
+        (most // 2 + 1, 2, False),
+    ):
+        assert (band_matrices(np.ones((C, M, 3, 3), np.float32), 30, (1, 1), (1, 1)) is not None) == made
 
 
 def test_narrow_accumulators_give_the_codes_of_wide_ones() -> None:
