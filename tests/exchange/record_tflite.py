@@ -7,7 +7,8 @@ import json
 from zlib import crc32
 
 from litert import tensors
-from tflite_models import MODELS, RECORDED, inputs
+from tflite_models import FILES, MODELS, RECORDED, inputs
+from tie_models import tie_models
 
 from tinyzip.exchange.tflite_file import graph_of
 
@@ -24,6 +25,14 @@ def main() -> None:
             for kernels, written in wanted.items()
         }
         lines.append(f"{json.dumps(name)}: {json.dumps(checksums)}")
+    for name, make in FILES.items():
+        ties = {
+            f"{node} {kernels}": crc32(y.tobytes())
+            for node, model, x in tie_models(graph_of(make(), name), name)
+            for kernels in ("reference", "xnnpack")
+            for y in tensors(model, x, graph_of(model, name).outputs, kernels).values()
+        }
+        lines.append(f"{json.dumps(name + ' ties')}: {json.dumps(ties)}")
     RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

@@ -1,6 +1,6 @@
 """The models that the reader is held to, and the codes that go in; LiteRT's answers are recorded.
 
-The same on every machine. `recorded.json` holds, for each model, the CRC-32 of every tensor that an operator
+The same on every machine. `recorded.json` holds, for each model the CRC-32 of every tensor that an operator
 of LiteRT's reference kernels writes for these codes, in the file's layout, examples first; and that of the
 output of its default kernels.
 """
@@ -26,7 +26,7 @@ DRAWN: dict[str, Callable[[], bytes]] = {
 MODELS: dict[str, Callable[[], bytes]] = FILES | WHOLE | DRAWN
 
 
-def recorded() -> dict[str, dict[str, dict[str, int]]]:
+def recorded() -> dict[str, Any]:
     return json.loads(RECORDED.read_text())
 
 

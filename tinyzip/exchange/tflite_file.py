@@ -7,8 +7,10 @@ comes from anywhere, so nothing in it is believed here:
 - an offset that leaves the file is an error of the generated reader, and becomes one line that names it;
 - a count says how often a loop would run, so each is held against a limit before the loop begins;
 - an array is a view of the file's own bytes, and has to have as many of them as its shape asks for;
-- one constant can be read by many nodes, and whoever reads it makes a copy. So the constants that all nodes
-  read, added up, are no more than `SHARED` times the file.
+- many records can point at one and the same vector, so that a small file would be much to read. So the bytes
+of
+  all vectors, each counted as often as it is pointed at, are no more than `SHARED` times the file, and those
+  of constants are counted once more for each node that reads them and so will copy them.
 
 What the records say is judged where they are turned into operators. [schema.fbs of LiteRT, version 3]
 """
@@ -30,7 +32,7 @@ from tinyzip.base.refuse import refuse
 LARGEST = 1 << 26  # bytes of a whole file
 MOST_NODES = 4096
 MOST_TENSORS = 1 << 16
-MOST_READS = 256  # tensors that one node reads or writes
+MOST_READS = 64  # tensors that one node reads or writes
 MOST_AXES = 8
 SHARED = 4
 MARK = b"TFL3"  # bytes 4 to 8 of a file
@@ -131,14 +133,17 @@ def graph_of(data: bytes, source: str) -> Graph:
 
 
 class Reader:
-    """Follows the offsets of one file."""
+    """Follows the offsets of one file.
+
+    left  how many bytes of vectors may still be read
+    """
 
     def __init__(self, data: bytes, source: str) -> None:
         try:
             self.schema: Any = import_module("tflite")
         except ImportError:
-            refuse(source, "no package tflite", "it: pip install tinyzip[tflite]", ImportError)
-        self.data, self.source = data, source
+            refuse(source, "no package tflite", "it: pip install 'tinyzip[tflite]'", ImportError)
+        self.source, self.size, self.left = source, len(data), SHARED * len(data)
         self.model = self.schema.Model.GetRootAs(data, 0)
         self.kinds = names_of(self.schema.BuiltinOperator)
         self.types = names_of(self.schema.TensorType)
@@ -147,10 +152,31 @@ class Reader:
             "FusedActivationFunction": names_of(self.schema.ActivationFunctionType),
         }
 
-    def refuse(self, found: object, needed: str) -> NoReturn:
-        refuse(self.source, found, needed)
+    def refuse(self, found: object, needed: str, where: str = "") -> NoReturn:
+        refuse(f"{self.source}: {where}" if where else self.source, found, needed)
+
+    def spend(self, count: int) -> None:
+        """Refuse a file that points at its bytes more often than a model does."""
+        self.left -= count
+        if self.left < 0:
+            self.refuse(
+                "vectors that many records share", f"at most {SHARED} times {self.size} bytes of them"
+            )
+
+    def vector(self, values: Any) -> NDArray[Any]:
+        """A vector of the file; the generated reader says 0 for one that is absent."""
+        if isinstance(values, int):
+            return np.empty(0, np.uint8)
+        self.spend(values.nbytes)
+        return np.asarray(values)
+
+    def text(self, values: bytes | None) -> str:
+        """A text of the file, for people to read."""
+        self.spend(len(values or b""))
+        return (values or b"").decode(errors="replace")
 
     def graph(self) -> Graph:
+        """The one graph of the model."""
         model = self.model
         if model.Version() != VERSION:
             self.refuse(f"version {model.Version()}", f"version {VERSION}")
@@ -161,55 +187,64 @@ class Reader:
         if count > MOST_NODES or known > MOST_TENSORS:
             self.refuse(f"{count} operators, {known} tensors", f"at most {MOST_NODES} and {MOST_TENSORS}")
         nodes = tuple(self.node(i, graph.Operators(i)) for i in range(count))
-        ends = [self.numbers(ends, "ends") for ends in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())]
-        named = {t for node in nodes for t in (*node.inputs, *node.outputs)} | {*ends[0], *ends[1]}
+        inputs, outputs = (
+            self.numbers(ends, name)
+            for ends, name in ((graph.InputsAsNumpy(), "inputs"), (graph.OutputsAsNumpy(), "outputs"))
+        )
+        named = {t for node in nodes for t in (*node.inputs, *node.outputs)}.union(inputs, outputs)
         if named and not -1 <= min(named) <= max(named) < known:
             self.refuse(f"tensors {min(named)} to {max(named)}", f"numbers below {known}, −1 for none")
-        tensors = {t: self.tensor(graph.Tensors(t), t) for t in sorted(named - {-1})}
-        constants = [tensors[t].data for node in nodes for t in node.inputs if t >= 0]
-        copied = sum(data.nbytes for data in constants if data is not None)
-        if copied > SHARED * len(self.data):
-            self.refuse(f"{copied} bytes of constants read", f"at most {SHARED} times the file's bytes")
-        return Graph(self.source, nodes, tensors, ends[0], ends[1])
+        tensors = {t: self.tensor(t, graph.Tensors(t)) for t in sorted(named - {-1})}
+        for node in nodes:
+            for t in set(node.inputs) - {-1}:
+                constant = tensors[t].data
+                self.spend(0 if constant is None else constant.nbytes)
+        return Graph(self.source, nodes, tensors, inputs, outputs)
 
-    def numbers(self, values: Any, what: str) -> tuple[int, ...]:
-        """A vector of tensor numbers; the generated reader says 0 for one that is absent."""
-        array = vector(values)
-        if array.size > MOST_READS:
-            self.refuse(f"{array.size} {what}", f"at most {MOST_READS}")
-        return tuple(map(int, array))
+    def numbers(self, values: Any, where: str) -> tuple[int, ...]:
+        """A vector of tensor numbers."""
+        vector = self.vector(values)
+        if vector.size > MOST_READS:
+            self.refuse(f"{vector.size} tensors", f"at most {MOST_READS}", where)
+        return tuple(map(int, vector))
 
     def node(self, i: int, operator: Any) -> Node:
-        if not 0 <= operator.OpcodeIndex() < self.model.OperatorCodesLength():
-            self.refuse(f"operator {i} of kind number {operator.OpcodeIndex()}", "a kind that the file lists")
-        code = self.model.OperatorCodes(operator.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        kind = self.kinds.get(number, f"kind {number}")
+        """Operator number i."""
+        number, known = operator.OpcodeIndex(), self.model.OperatorCodesLength()
+        if not 0 <= number < known:
+            self.refuse(f"kind number {number}", f"one of the {known} that the file lists", f"operator {i}")
+        code = self.model.OperatorCodes(number)
+        value = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        kind = self.kinds.get(value, f"kind {value}")
         if kind == "CUSTOM":
-            kind = f"CUSTOM {(code.CustomCode() or b'').decode(errors='replace')[:24]!r}"
-        inputs = self.numbers(operator.InputsAsNumpy(), f"inputs of operator {i} ({kind})")
-        outputs = self.numbers(operator.OutputsAsNumpy(), f"outputs of operator {i} ({kind})")
-        return Node(i, kind, inputs, outputs, self.options(i, kind, operator))
+            kind = f"CUSTOM {self.text(code.CustomCode())[:24]!r}"
+        where = f"operator {i} ({kind})"
+        inputs = self.numbers(operator.InputsAsNumpy(), f"{where}: inputs")
+        outputs = self.numbers(operator.OutputsAsNumpy(), f"{where}: outputs")
+        return Node(i, kind, inputs, outputs, self.options(kind, operator, where))
 
-    def options(self, i: int, kind: str, operator: Any) -> dict[str, Any]:
+    def options(self, kind: str, operator: Any, where: str) -> dict[str, Any]:
+        """The fields of a kind's options that mean something here."""
         if kind not in OPTIONS:
             return {}
         name, fields = OPTIONS[kind]
         table = operator.BuiltinOptions()
         if table is None or operator.BuiltinOptionsType() != getattr(self.schema.BuiltinOptions, name):
-            self.refuse(f"operator {i} ({kind}) without its options", f"a record {name}")
-        made = getattr(self.schema, name)()
-        made.Init(table.Bytes, table.Pos)
-        values = {field: getattr(made, field)() for field in fields}
+            self.refuse("none or other options", name, where)
+        record = getattr(self.schema, name)()
+        record.Init(table.Bytes, table.Pos)
+        values = {field: getattr(record, field)() for field in fields}
         for field, names in self.enumerations.items():
             if field in values:
                 values[field] = names.get(values[field], f"number {values[field]}")
         return values
 
-    def tensor(self, record: Any, t: int) -> Tensor:
-        shape = tuple(map(int, vector(record.ShapeAsNumpy())[: MOST_AXES + 1]))
+    def tensor(self, t: int, record: Any) -> Tensor:
+        """Tensor number t."""
+        where = f"tensor {t}"
+        shape = tuple(self.vector(record.ShapeAsNumpy()).tolist())
         if len(shape) > MOST_AXES or (shape and min(shape) < 1):
-            self.refuse(f"tensor {t} of shape {shape}", f"at most {MOST_AXES} axes, of 1 or more")
+            self.refuse(f"shape {shape[: MOST_AXES + 1]}", f"at most {MOST_AXES} axes, of 1 or more", where)
         kind = self.types.get(record.Type(), f"type {record.Type()}")
         if record.Sparsity() is not None:
             kind = f"sparse {kind}"
@@ -217,37 +252,34 @@ class Reader:
         if quantization is not None:
             if quantization.DetailsType() != 0:
                 kind = f"{kind} quantized by a function"
-            scales, zeros = vector(quantization.ScaleAsNumpy()), vector(quantization.ZeroPointAsNumpy())
+            scales = self.vector(quantization.ScaleAsNumpy())
+            zeros = self.vector(quantization.ZeroPointAsNumpy())
             axis = int(quantization.QuantizedDimension())
-        if zeros.size == 0:
-            zeros = np.broadcast_to(np.int64(0), scales.shape)
+        if zeros.size == 0 or scales.size == 0:
+            zeros = np.zeros(scales.shape)
         if zeros.shape != scales.shape or not (np.isfinite(scales) & (scales >= 0)).all():
-            self.refuse(f"tensor {t} with scales {scales[:4]} and zero points {zeros[:4]}", "a grid")
-        name = (record.Name() or b"").decode(errors="replace")
-        data = self.constant(record.Buffer(), kind, shape, t)
-        return Tensor(name, shape, kind, scales.astype(np.float32), zeros.astype(np.int64), axis, data)
+            found = f"scales {scales[:4].tolist()} and zero points {zeros[:4].tolist()}"
+            self.refuse(found, "one zero point for each scale, and none below 0", where)
+        data = self.constant(record.Buffer(), kind, shape, where)
+        grid = scales.astype(np.float32), zeros.astype(np.int64), axis
+        return Tensor(self.text(record.Name()), shape, kind, *grid, data)
 
-    def constant(self, number: int, kind: str, shape: tuple[int, ...], t: int) -> NDArray[Any] | None:
+    def constant(self, number: int, kind: str, shape: tuple[int, ...], where: str) -> NDArray[Any] | None:
         """The buffer of a tensor as an array of its shape; None where it is empty."""
         if not 0 <= number < self.model.BuffersLength():
-            self.refuse(f"tensor {t} in buffer {number}", f"one of {self.model.BuffersLength()}")
+            self.refuse(f"buffer {number}", f"one of {self.model.BuffersLength()}", where)
         buffer = self.model.Buffers(number)
         if buffer.Offset() > 1:
-            self.refuse(f"tensor {t} behind the end of the FlatBuffer", "data within it")
-        data = vector(buffer.DataAsNumpy())
+            self.refuse("data behind the end of the FlatBuffer", "data within it", where)
+        data = self.vector(buffer.DataAsNumpy())
         if data.size == 0 or kind not in DTYPES:
             return None
         dtype = np.dtype(DTYPES[kind])
         if data.size != prod(shape) * dtype.itemsize:
-            self.refuse(f"tensor {t} of shape {shape} in {data.size} bytes", f"{dtype.itemsize} bytes each")
+            self.refuse(f"{data.size} bytes", f"{dtype.itemsize} for each of {shape}", where)
         return data.view(dtype).reshape(shape)
 
 
 def names_of(enumeration: Any) -> dict[int, str]:
     """The names of an enumeration's values."""
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
-
-
-def vector(values: Any) -> NDArray[Any]:
-    """A vector of the file; the generated reader says 0 for one that is absent."""
-    return np.empty(0, np.uint8) if isinstance(values, int) else np.asarray(values)

@@ -75,8 +75,8 @@ def rounded(value: Any) -> int:
 
 def quantize_multiplier(real: Any) -> tuple[int, int]:
     """(m0, n) of M ≥ 0 by (TL8). From n = 63 on every accumulator gives 0, and so does M = 0."""
-    if not np.isfinite(real) or real < 0:
-        refuse("multiplier", real, "a number that is not negative")
+    if not 0 <= real < 2**30:
+        refuse("multiplier", real, "a number from 0 up, below 2^30")
     q, e = np.frexp(np.float64(real))
     m0, n = floor(float(q) * 2.0**31 + 0.5), 31 - int(e)
     if m0 == 2**31:
