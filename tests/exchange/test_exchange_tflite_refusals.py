@@ -236,7 +236,7 @@ def test_a_small_file_that_would_be_much_to_read_is_refused() -> None:
 
 
 def mutated(data: bytes, dice: Dice) -> bytes:
-    """One to eight bytes changed, or one to eight numbers to ends of their range, or a piece moved, or cut."""
+    """Some bytes changed, or numbers put to an end of their range or moved, or a piece copied; or cut."""
     changed = bytearray(data)
     way = dice.integer(0, 4)
     for _ in range(dice.choice([1, 1, 2, 3, 8])):
