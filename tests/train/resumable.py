@@ -9,7 +9,8 @@ from tiny import IMAGES, LABELS, jitter, network
 
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW, one_cycle
-from tinyzip.train.state import Recipe, TrainingState
+from tinyzip.train.recipe import Recipe
+from tinyzip.train.state import TrainingState
 
 EPOCHS, STEPS = 3, 3
 

@@ -5,8 +5,13 @@ model. So every public function checks what it is handed and refuses in one line
 parts: the argument, what was found, and what was needed. This is the one place that builds the line.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from numbers import Real
-from typing import NoReturn
+from typing import NoReturn, ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def refuse(argument: str, found: object, needed: str, error: type[Exception] = ValueError) -> NoReturn:
@@ -22,3 +27,35 @@ def refuse(argument: str, found: object, needed: str, error: type[Exception] = V
 def is_number(value: object) -> bool:
     """Whether `value` is one real number, of Python or of NumPy: what can be compared with a bound."""
     return isinstance(value, Real)
+
+
+def said(value: object) -> str:
+    """What an error calls a value that is not of the kind that was needed: short, and with what it is."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, str | int | float | None):
+        return repr(value)
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the function {value.__name__}"
+    home = type(value).__module__.partition(".")[0]
+    name = type(value).__name__ if home in ("builtins", "tinyzip") else f"{home}.{type(value).__name__}"
+    shape = getattr(value, "shape", None)
+    return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
+
+
+def write_instead(**hints: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """For arguments that other libraries have and this function has not: what to write instead.
+
+    hints  the argument's name = what was needed, in the words of `refuse`
+    """
+
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @wraps(function)
+        def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+            for name in hints.keys() & options.keys():
+                refuse(f"{name}", repr(options[name]), hints[name], TypeError)
+            return function(*args, **options)
+
+        return checked
+
+    return decorate

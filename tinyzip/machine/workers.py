@@ -80,7 +80,7 @@ class Workers:
 
     def __init__(self, threads: int = 1) -> None:
         if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-            refuse("threads", threads, "a whole number from 1 up")
+            refuse("threads", repr(threads), "a whole number from 1 up")
         self.threads = int(threads)
         self.workspaces = [Workspace() for _ in range(threads)]
         self._pool: ThreadPoolExecutor | None = None

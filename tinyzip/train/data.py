@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.workspace import FRESH, Workspace
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -131,7 +131,12 @@ class Dataset:
 def check_images(images: NDArray[Any], argument: str) -> None:
     """Refuse what is not at least one image (N, H, W) or (N, C, H, W) of uint8 or floats."""
     if not isinstance(images, np.ndarray):
-        refuse(argument, type(images).__name__, "an array", TypeError)
+        needed = "an array"
+        if hasattr(images, "images") and hasattr(images, "labels"):
+            needed += ": dataset.images, and dataset.labels for the labels"
+        elif hasattr(images, "__array__"):
+            needed += " of NumPy: np.asarray(images)"
+        refuse(argument, said(images), needed, TypeError)
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         refuse(argument, images.dtype, "uint8 or floats", TypeError)
     if images.ndim not in (3, 4) or images.size == 0:

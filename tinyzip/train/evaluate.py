@@ -16,13 +16,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
-from tinyzip.train.data import check_images, to_input
+from tinyzip.train.data import Dataset, check_images, to_input
 
 Array = NDArray[Any]
 
@@ -147,20 +147,47 @@ def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)
 
 
-def check_examples(model: Model, images: Array, labels: Array, argument: str) -> None:
-    """Refuse images that the model cannot see or that are not finite, and labels that it cannot give."""
+def check_pair(pair: Any) -> tuple[Array, Array]:
+    """(images, labels) as they are; refuses what is not two things."""
+    if isinstance(pair, Dataset):
+        refuse("fit: validation", "a Dataset", "its arrays: (dataset.images, dataset.labels)", TypeError)
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else said(pair)
+        refuse("fit: validation", found, "two arrays: (images, labels)", TypeError)
+    return pair[0], pair[1]
+
+
+def check_model(model: Any, argument: str) -> None:
+    """Refuse what is no network of floats, with what to write instead."""
+    if isinstance(model, type) or not all(hasattr(model, part) for part in ("params", "shape", "forward")):
+        needed = "a network"
+        if callable(model):
+            needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
+        elif hasattr(model, "operators"):
+            needed += " of floats; a program of integers runs by `integer.run`"
+        refuse(f"{argument}: model", said(model), needed, TypeError)
     if not model.params:
         refuse(f"{argument}: model", "no parameters", "one or more")
+
+
+def check_examples(model: Model, images: Array, labels: Array, argument: str) -> None:
+    """Refuse images that the model cannot see or that are not finite, and labels that it cannot give."""
+    check_model(model, argument)
     check_images(images, f"{argument}: images")
     shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
     if shape != model.shape:
-        refuse(f"{argument}: images", f"examples of shape {shape}", f"{model.shape}")
+        turned = images.ndim == 4 and images.shape[:3] == model.shape
+        hint = ", the examples first: np.moveaxis(images, -1, 0)" if turned else ""
+        refuse(f"{argument}: images", f"examples of shape {shape}", f"{model.shape}{hint}")
     with np.errstate(over="ignore"):
         if not all(np.isfinite(image.astype(np.float32, copy=False)).all() for image in images):
             refuse(f"{argument}: images", "NaN or infinite pixels", "finite ones, also as float32")
     if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        found = getattr(labels, "dtype", type(labels).__name__)
-        refuse(f"{argument}: labels", found, "an array of whole numbers", TypeError)
+        found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
+        hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""
+        refuse(
+            f"{argument}: labels", found, f"an array of whole numbers, one class an image{hint}", TypeError
+        )
     if labels.shape != (len(images),):
         refuse(f"{argument}: labels", f"shape {labels.shape}", f"({len(images)},), one for each image")
     dtype = next(iter(model.params.values())).dtype

@@ -10,27 +10,28 @@ model beside a history. What it adds to the mathematics is care:
 - A loss that is not finite stops everything before it reaches the parameters.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, write_instead
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Objective
-from tinyzip.train.evaluate import check_examples
-from tinyzip.train.history import Bar, Epoch, History
+from tinyzip.train.evaluate import check_examples, check_pair
+from tinyzip.train.history import Bar, History
 from tinyzip.train.keeper import Keeper
-from tinyzip.train.optim import AdamW, Optimizer, one_cycle
+from tinyzip.train.optim import Optimizer
+from tinyzip.train.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.shards import Augmentation
-from tinyzip.train.state import Recipe, TrainingState
+from tinyzip.train.state import TrainingState
 from tinyzip.train.watched import watch
 
 Array = NDArray[Any]
-Callback = Callable[[Epoch], object]
 
 
 def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
@@ -38,6 +39,14 @@ def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
     return cross_entropy(z, batch.labels)
 
 
+@write_instead(
+    lr="schedule=1e-3, or schedule=one_cycle(1e-3)",
+    learning_rate="schedule=1e-3, or schedule=one_cycle(1e-3)",
+    batch_size="batch=128",
+    loss="objective=, a function (z, batch) -> (loss, dz)",
+    verbose="progress=True or progress=False",
+    seed="rng=np.random.default_rng(0)",
+)
 def fit(
     model: AnyModel,
     images: Array,
@@ -47,7 +56,7 @@ def fit(
     epochs: int,
     batch: int = 128,
     optimizer: Optimizer | None = None,
-    schedule: Callable[[float], float] | None = None,
+    schedule: Schedule | float | None = None,
     objective: Objective = hard_labels,
     augment: Augmentation | None = None,
     validation: tuple[Array, Array] | None = None,
@@ -65,7 +74,7 @@ def fit(
     rng         decides order, augmentation and dropout
     epochs      passes over the images; the last batch of each has what is left over
     optimizer   any rule with `init` and `step` as in `Optimizer`; AdamW() when None
-    schedule    progress in [0, 1] -> learning rate; one_cycle(4e-3) when None
+    schedule    progress in [0, 1] -> learning rate, or one that stays; one_cycle(4e-3) when None
     objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads; one that asks
                 for more than logits, see `watched`, returns more
     augment     (images, Generator) -> images of the same shape, called likewise; may change those it
@@ -83,24 +92,16 @@ def fit(
                 FloatingPointError for a loss or a parameter that is not finite; OSError when a
                 checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
     """
-    for name, value in (("epochs", epochs), ("batch", batch)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            refuse(f"fit: {name}", value, "a whole number from 1 up")
     if not isinstance(rng, np.random.Generator):
         refuse("fit: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
     check_examples(model, images, labels, "fit")
     if validation is not None:
-        check_examples(model, *validation, "fit: validation")
-    recipe = Recipe(
-        int(epochs),
-        min(int(batch), len(images)),
-        AdamW() if optimizer is None else optimizer,
-        one_cycle(4e-3) if schedule is None else schedule,
-        objective,
-        augment,
-    )
+        check_examples(model, *check_pair(validation), "fit: validation")
+    told = recipe(epochs, batch, optimizer, schedule, objective, augment)
+    told = replace(told, batch=min(told.batch, len(images)))
+    called = check_callbacks(callbacks)
     with Workers(thread_count(threads)) as workers:
-        state = TrainingState(watch(model, objective), images, labels, recipe, rng, workers)
+        state = TrainingState(watch(model, objective), images, labels, told, rng, workers)
         if resume is not None:
             state.load(resume)
         keeper = Keeper(state, checkpoint, checkpoint_seconds)
@@ -114,7 +115,7 @@ def fit(
                     loss, errors = state.validate(*validation)
                 epoch = state.end_epoch(loss, errors)
                 keeper.save()
-                for callback in callbacks:
+                for callback in called:
                     callback(epoch)
                     state.refresh()
     trained = {name: state.model.params[name] for name in model.params}

@@ -31,7 +31,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import is_ours, is_shared, shared
@@ -222,7 +222,16 @@ class Shards(Generic[AnyModel]):
         model: Model = self.model
         seen = model.seen(caches) if isinstance(model, Watched) else {}
         batch = Batch(x, self.labels[shard.index], shard.index, shard.progress, seen)
-        loss, dz, *given = self.objective(z, batch)
+        answer = self.objective(z, batch)
+        if (
+            not isinstance(answer, tuple | list)
+            or len(answer) < 2
+            or getattr(answer[1], "shape", ()) != z.shape
+        ):
+            refuse(
+                "fit: objective", f"{said(answer)} in return", f"(loss, dz), dz of the shape {z.shape} of z"
+            )
+        loss, dz, *given = answer
         for gradients in filter(None, given):
             if not isinstance(model, Watched):
                 refuse("fit: objective", "gradients beside dz", "layers or arrays that it asks to see")

@@ -8,7 +8,7 @@ same dropout as one that was never interrupted: it ends with equal bits.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property
 from math import isfinite
 from time import perf_counter
@@ -23,28 +23,16 @@ from tinyzip.base.refuse import refuse
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.model import AnyModel, Model, Objective, Structured
+from tinyzip.nn.model import AnyModel, Model, Structured
 from tinyzip.train import checkpoint
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import score, shards
 from tinyzip.train.history import Epoch, History
-from tinyzip.train.optim import Optimizer
 from tinyzip.train.optim_fast import packed_optimizer
-from tinyzip.train.shards import Augmentation, Shards, origin, shard_size
+from tinyzip.train.recipe import Recipe
+from tinyzip.train.shards import Shards, origin, shard_size
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: all that `fit` is told, but for the data and the model."""
-
-    epochs: int
-    batch: int
-    optimizer: Optimizer
-    schedule: Callable[[float], float]
-    objective: Objective
-    augment: Augmentation | None
 
 
 class TrainingState(Generic[AnyModel]):
