@@ -164,6 +164,26 @@ def test_each_change_of_the_descent_is_the_best_there_is(seed):
     np.testing.assert_array_equal(descend(rows, q), path[-1])
 
 
+@pytest.mark.parametrize("iterations", [1, 7, 40, 200])
+def test_adaround_is_adam_on_the_relaxed_objective_with_the_printed_schedule(iterations):
+    """(QQ3) by [Kingma and Ba 2015, algorithm 1]; after a fifth of the way the penalty, β from 20 to 2."""
+    rows, *_ = problem(1, F=12, K=9, shifted=True)
+    step = rows.step[:, None]
+    floor = np.floor(rows.w / step)
+    lost = np.clip(np.rint(rows.w / step), rows.lo, rows.hi) * step - rows.w
+    unit = np.trace(lost @ rows.covariance @ lost.T) / lost.size
+    V = soft_start(np.clip(rows.w / step - floor, 0.001, 0.999))
+    m = v = np.zeros_like(V)
+    for t in range(1, iterations + 1):
+        way = (t / iterations - 0.2) / 0.8
+        beta = 2 + 9 * (1 + np.cos(np.pi * way)) if way > 0 else None
+        g = relaxed(rows, V, unit, beta)[1]
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        V = V - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-12)
+    wanted = np.clip(floor + (soft_step(V)[0] >= 0.5), rows.lo, rows.hi)
+    np.testing.assert_array_equal(adaround_codes(rows, iterations), wanted)
+
+
 def test_adaround_ends_at_codes_beside_each_weight_and_learning_finds_better_ones():
     rows, *_ = problem(0, F=50, K=40)
     floor = np.floor(rows.w / rows.step[:, None])

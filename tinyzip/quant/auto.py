@@ -32,7 +32,7 @@ from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import Grids, activation_grids, fit_biases, weight_grids
+from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases, weight_grids
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits
@@ -43,7 +43,6 @@ from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
 
 Array = NDArray[Any]
-Bits = int | Mapping[str, int]
 METHODS = ("minmax", "mse", "bias", "adaround")
 NOTHING_LEFT = 1e-3  # nats
 

@@ -1,7 +1,7 @@
 """A network that trains as if it were already integers.
 
 `FakeQuantized` wraps a `Sequential` and its grids, and is itself a model: a flat dict of arrays, forward,
-backward. `nn.fit` and distillation train it without knowing. A training step through it is three lines:
+backward. `train.fit` and distillation train it without knowing. A training step through it is three lines:
 fake-quantize the dict, forward and backward as always, pull the gradients back through the rounding.
 
 Its dict holds the float weights and biases under their usual names, and for each step that is learned its
@@ -22,7 +22,8 @@ What the engine will do is simulated where it will do it:
                  order makes no difference, and there are four times fewer values to round
     averages     rounded again, to the grid they came on
 
-How far simulation and engine can differ, `agreement` derives.
+The engine's convolutions round twice by default, as LiteRT's do; the simulation rounds once. How far the two
+can differ, `agreement` derives.
 """
 
 from collections.abc import Collection, Mapping
