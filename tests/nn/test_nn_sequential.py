@@ -94,6 +94,26 @@ def test_with_params_is_the_same_network_on_other_arrays():
     np.testing.assert_array_equal(other.params["fc.w"], 2 * net.params["fc.w"])
 
 
+def test_the_parts_of_a_network_one_after_another_are_the_network():
+    net = everything()
+    x = normal(1, *SHAPE, 2, dtype=np.float32)
+    outputs, names = net.activations(x), list(net.layers)
+    for first, last in ((0, 1), (0, 3), (2, 7), (4, 12), (11, 12)):
+        part = net.part(names[first:last])
+        before = outputs[names[first - 1]] if first else x
+        assert part.shape == before.shape[:-1] and list(part.layers) == names[first:last]
+        np.testing.assert_allclose(part.forward(before)[0], outputs[names[last - 1]], rtol=1e-5, atol=1e-6)
+        assert all(part.params[key] is net.params[key] for key in part.params)
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["fc", "dropout"], ["conv1", "pool1"], ["fc", "fc"], ["none"], ["conv1", "none"]]
+)
+def test_layers_that_do_not_follow_each_other_are_no_part(names):
+    with pytest.raises(ValueError, match=r"part: names: found \[.*\], needed layers that follow each other"):
+        everything().part(names)
+
+
 def test_changing_a_parameter_in_place_changes_the_network():
     net = everything()
     x = normal(1, *SHAPE, 2, dtype=np.float32)

@@ -10,7 +10,7 @@ other arrays. Backward is the chain rule, layer by layer from the end; the gradi
 themselves is not computed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -80,6 +80,16 @@ class Sequential:
         network = type(self)(self.layers, params, self.shape)
         vars(network)["stages"] = self.stages  # in the place of its cached property: they depend on no array
         return network
+
+    def part(self, names: Sequence[str]) -> Self:
+        """These layers, one or more that follow each other, as a network of their own on the same arrays."""
+        chain, names = list(self.layers), list(names)
+        first = chain.index(names[0]) if names and names[0] in chain else 0
+        if not names or chain[first : first + len(names)] != names:
+            refuse("part: names", names, f"layers that follow each other among {', '.join(chain)}")
+        shape = [self.shape, *self.output_shapes().values()][first]
+        params = {f"{name}.{key}": array for name in names for key, array in self._parts[name].items()}
+        return type(self)({name: self.layers[name] for name in names}, params, shape)
 
     def probed(self, names: Collection[str]) -> Self:
         """The same function of the same arrays, with a `Probe` behind each of the named layers."""

@@ -21,7 +21,6 @@ Without a float network the program is compared with its `float_twin`: the progr
 with the weights that its codes mean. Against it only the rounding of activations shows.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +33,6 @@ from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
-from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
@@ -186,12 +184,13 @@ class _Tally:
         self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
         operator: Any = program.operators[self.place]
         self.x, self.y = grid_of(program.codes[self.place]), grid_of(operator.y)
-        self.w = network.params[f"{block.name}.w"]
-        self.b = network.params.get(f"{block.name}.b")
+        w = network.params[f"{block.name}.w"]
         self.weights = _decibels(
-            self.w, operator.w * by_channel(weight_scales(operator, program.codes[self.place]), self.w)
+            w, operator.w * by_channel(weight_scales(operator, program.codes[self.place]), w)
         )
-        self.rest = list(_after(network, block.output))
+        names = list(network.layers)
+        rest = names[names.index(block.output) + 1 :]
+        self.alone, self.rest = network.part([block.name]), network.part(rest) if rest else None
         behind = program.operators[self.place + 1 :]
         self.behind = Program(behind, program.shapes[self.place + 1], operator.y) if behind else None
         self.signal = self.noise = 0.0
@@ -210,13 +209,12 @@ class _Tally:
         self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)
 
         z = self.y.dequantize(given).astype(y.dtype)
-        for layer, p in self.rest:
-            z, _ = layer.forward(p, z)
+        if self.rest is not None:
+            z, _ = self.rest.forward(z)
         changed = open_cases & (z.argmax(axis=0) != exact)
         self.first_changes += int(changed.sum())
 
-        p = {"w": self.w} | ({} if self.b is None else {"b": self.b})
-        alone, _ = block.layer.forward(p, self.x.dequantize(codes[self.place]).astype(y.dtype))
+        alone, _ = self.alone.forward(self.x.dequantize(codes[self.place]).astype(y.dtype))
         rounded = self.y.quantize(np.maximum(alone, 0) if block.relu else alone)
         logits = rounded if self.behind is None else integer.run(self.behind, rounded)
         again = logits.argmax(axis=0)
@@ -235,14 +233,6 @@ class _Tally:
             self.first_changes,
             self.recovered,
         )
-
-
-def _after(network: Sequential, name: str) -> Iterator[tuple[Layer, dict[str, Array]]]:
-    """The layers behind layer `name`, each with its arrays."""
-    names = list(network.layers)
-    for later in names[names.index(name) + 1 :]:
-        layer = network.layers[later]
-        yield layer, {part: network.params[f"{later}.{part}"] for part in layer.parameter_shapes()}
 
 
 def _decibels(signal: Array, other: Array) -> float:
