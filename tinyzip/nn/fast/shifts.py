@@ -1,10 +1,10 @@
 """A sliding window, seen as shifted images.
 
 The element (i, j) of all windows together is one strided slice of the image: shifted by (i, j), a step of one
-stride apart. So what is taken over a window can be taken over whole images, one element of the window at a
-time,
+stride apart. So what is taken over each window can be taken over whole images, one element of the window at a
+time. In NumPy's notation of slices,
 
-max_{i,j} of windows = the running maximum over shifted images; Σ_{i,j} likewise               (X7)
+y = max_{i,j} x̄[:, i : i + sh·OH : sh, j : j + sw·OW : sw],   a mean or a sum of products likewise   (X7)
 
 in kh·kw rounds of a few whole-array operations each. X7 applies to poolings and to gradients of depthwise
 kernels. It needs neither patches nor a padded copy: where the shifted image hangs over the border, the slice

@@ -35,7 +35,7 @@ class Stage(ABC):
     def forward(
         self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
     ) -> Output:
-        """y, and the cache for `backward`. train: is there going to be one?"""
+        """y, and the cache for `backward`. train and rng as for a layer; with train, there will be one."""
 
     @abstractmethod
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
@@ -46,23 +46,23 @@ class Stage(ABC):
         return {}
 
 
-L = TypeVar("L")
-W = TypeVar("W", bound=Conv2d | Pool)
+AnyLayer = TypeVar("AnyLayer")
+AnyWindowed = TypeVar("AnyWindowed", bound=Conv2d | Pool)
 
 
 @dataclass(frozen=True)
-class Single(Stage, Generic[L]):
+class Single(Stage, Generic[AnyLayer]):
     """A stage of one layer.
 
     given  the shape of one example before the layer
     """
 
-    layer: L
+    layer: AnyLayer
     given: Shape
 
 
 @dataclass(frozen=True)
-class Windowed(Single[W]):
+class Windowed(Single[AnyWindowed]):
     """A stage of one layer that looks at its input through windows."""
 
     @cached_property
