@@ -36,12 +36,14 @@ def differing(graph: Graph, name: str, kernels: str, checksums: dict[str, int]) 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_is_that_of_the_reference_kernels(name: str) -> None:
+    """(TL1) to (TL9)"""
     graph = graph_of(MODELS[name](), name)
     assert differing(graph, name, "reference", RECORDED[name]["reference"]) == []
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_output_is_that_of_the_default_kernels(name: str) -> None:
+    """(XN1) to (XN4)"""
     graph = graph_of(MODELS[name](), name)
     assert differing(graph, name, "xnnpack", RECORDED[name]["xnnpack"]) == []
 

@@ -49,6 +49,7 @@ def _kept(model):
 
 @given(st.floats(1e-30, 1e30), st.integers(0, 255))
 def test_a_grid_comes_back_from_its_codes(scale, zero):
+    """(Z1)"""
     grid = grid_of(codes_of(Grid(scale, zero, 0, 255)))
     assert (float(grid.scale), int(grid.zero), grid.lo, grid.hi) == (scale, zero, 0, 255)
 
