@@ -12,7 +12,6 @@ integers; its default kernels, those of XNNPACK, which phones and laptops run, m
 is read for one of the two.
 """
 
-import os
 from typing import Literal
 
 from tinyzip.base.files import PathLike
@@ -39,10 +38,4 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
     """
     if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
-    graph = read_graph(path)
-    try:
-        return translate(graph, KERNELS[kernels]()).program()
-    except (ValueError, TypeError) as error:
-        if str(error).startswith(graph.source):
-            raise
-        refuse(os.fspath(path), f"a program that is refused ({error})", "one that could have been built")
+    return translate(read_graph(path), KERNELS[kernels]()).program()

@@ -155,7 +155,10 @@ class Chain:
             refuse(self.graph.source, f"an output, tensor {self.end}, that nothing writes", "an operator's")
         if self.places[self.end] != len(self.operators) - 1:
             self.operators.append(Recall(self.places[self.end]))
-        return Program(tuple(self.operators), self.shapes[0], self.codes[0])
+        try:
+            return Program(tuple(self.operators), self.shapes[0], self.codes[0])
+        except ValueError as error:
+            refuse(self.graph.source, f"a program that is refused ({error})", "one that can be built")
 
 
 def needed(graph: Graph, end: int) -> list[Node]:

@@ -1,0 +1,259 @@
+"""Other people's int8 models: how small they become, how fast they run, and whether any code differs.
+
+    python examples/mlperf_tiny.py                       the six files in tests/data/tflite: some five minutes
+    python examples/mlperf_tiny.py FILE.tflite ...       others of the same kinds
+    python examples/mlperf_tiny.py --json tiny.json      and keep the numbers
+
+Needs the package tflite. Where ai-edge-litert is installed, LiteRT runs beside: by its reference kernels, and
+by its default ones, those of XNNPACK. A program is read for one of the two and has to write the same codes:
+for the reference kernels those of every tensor, for the default ones, which keep no tensors in between, those
+of the output. The codes that go in are random, all at one end of their range, and smooth.
+
+Speeds are images a second by one thread, the median over the turns that all engines take: the processor's
+time, so that whatever else runs on the machine does not count.
+"""
+
+import argparse
+import json
+import lzma
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from peers import Run
+from peers.clock import turn
+
+from tinyzip import archive
+from tinyzip.base.table import aligned
+from tinyzip.exchange import tflite
+from tinyzip.exchange.tflite_file import Graph, read_graph
+from tinyzip.exchange.tflite_operators import translate
+from tinyzip.exchange.tflite_reference import Reference
+from tinyzip.integer import Program, run
+
+Array = NDArray[Any]
+Work = Callable[[], Any]
+FOLDER = Path(__file__).parent.parent / "tests" / "data" / "tflite"
+BATCHES = (1, 32)
+KERNELS = {"litert reference": "BUILTIN_REF", "litert default": "AUTO"}
+SIMPLIFIED = "simplified"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one engine on one model at one batch; None for what was not measured."""
+
+    model: str
+    bytes: int
+    tz_bytes: int
+    simplified_bytes: int | None
+    macs: int
+    simplified_macs: int | None
+    engine: str
+    batch: int
+    images_per_s: float
+    codes: int
+    differ: int
+
+
+def optional(name: str) -> Any:
+    """A module, or None, saying so, where it is not there."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        print(f"{name}: left out ({error})", file=sys.stderr)
+        return None
+
+
+def codes_for(shape: tuple[int, ...], N: int) -> Array:
+    """N examples of int8 codes, examples first: one at each end, a third smooth, all others random."""
+    x = np.random.default_rng(0).integers(-128, 128, (N, *shape)).astype(np.int8)
+    slopes = np.sum(np.indices(shape), 0)
+    for k in range(2, N, 3):
+        x[k] = slopes * k % 256 - 128
+    x[:2] = np.reshape([-128, 127][: len(x[:2])], (-1, *[1] * len(shape)))
+    return x
+
+
+def batch_last(tensor: Array) -> Array:
+    """A tensor of a file, examples first, as a program has it."""
+    if tensor.ndim == 3:
+        tensor = tensor[:, :, None]
+    return np.ascontiguousarray(tensor.transpose(3, 1, 2, 0) if tensor.ndim == 4 else tensor.T)
+
+
+def interpreter(litert: Any, path: Path, engine: str, N: int, keep: bool = False) -> Any:
+    """LiteRT with this file, ready for N examples at a time."""
+    made = litert.Interpreter(
+        str(path),
+        experimental_op_resolver_type=getattr(litert.OpResolverType, KERNELS[engine]),
+        experimental_preserve_all_tensors=keep,
+        num_threads=1,
+    )
+    (entry,) = made.get_input_details()
+    made.resize_tensor_input(entry["index"], (N, *entry["shape"][1:]))
+    made.allocate_tensors()
+    return made
+
+
+def answers(made: Any, x: Array, wanted: Sequence[int]) -> dict[int, Array]:
+    """What LiteRT's tensors hold for each example, examples first; made for one at a time."""
+    (entry,) = made.get_input_details()
+    found: dict[int, list[Array]] = {t: [] for t in wanted}
+    for example in x:
+        made.set_tensor(entry["index"], example[None])
+        made.invoke()
+        for t, values in found.items():
+            values.append(made.get_tensor(t))
+    return {t: np.concatenate(values) for t, values in found.items()}
+
+
+def compared(litert: Any, path: Path, graph: Graph, x: Array) -> dict[str, tuple[int, int]]:
+    """For each of LiteRT's kernels, how many codes were compared with a program's, and how many differ."""
+    chain = translate(graph, Reference())
+    outputs = run(chain.program(), batch_last(x), trace=True)
+    places = {t: place for t, place in chain.places.items() if place >= 0 and t not in chain.borders}
+    made = interpreter(litert, path, "litert reference", 1, keep=True)
+    pairs = [(outputs[places[t]], y) for t, y in answers(made, x, list(places)).items()]
+    default = interpreter(litert, path, "litert default", 1)
+    last = run(tflite.read(path, "xnnpack"), batch_last(x))
+    found = {"litert reference": pairs}
+    found["litert default"] = [(last, y) for y in answers(default, x, graph.outputs).values()]
+    return {
+        engine: (sum(y.size for _, y in row), sum(int((z != batch_last(y)).sum()) for z, y in row))
+        for engine, row in found.items()
+    }
+
+
+def jobs(
+    litert: Any, path: Path, program: Program, smaller: Program | None, x: Array
+) -> dict[str, Callable[[], Any]]:
+    """Each engine's work on these examples, ready to be done."""
+    codes, N = batch_last(x), len(x)
+    found: dict[str, Work] = {}
+    for engine in KERNELS if litert else ():
+        made = interpreter(litert, path, engine, N)
+        (entry,), (end,) = made.get_input_details(), made.get_output_details()
+
+        def work(made: Any = made, entry: Any = entry, end: Any = end) -> Array:
+            made.set_tensor(entry["index"], x)
+            made.invoke()
+            return batch_last(made.get_tensor(end["index"]))
+
+        found[engine] = work
+    found["integer"] = lambda: run(program, codes)
+    found["blas"] = lambda: run(program, codes, "blas")
+    if smaller is not None:
+        found[SIMPLIFIED] = lambda: run(smaller, codes, "blas")
+    return found
+
+
+def rates(work: dict[str, Work], N: int, turns: int, seconds: float) -> dict[str, float]:
+    """Images a second of each engine, the median over the turns that they take."""
+    found: dict[str, list[float]] = {engine: [] for engine in work}
+    for _ in range(turns):
+        for engine, once in work.items():
+            found[engine].append(N * turn(Run(once), seconds, time.process_time))
+    return {engine: median(values) for engine, values in found.items()}
+
+
+def measured(path: Path, litert: Any, simplify: Any, turns: int, seconds: float) -> list[Row]:
+    """All that is found of one file."""
+    graph, program = read_graph(path), tflite.read(path)
+    smaller = simplify.simplify(program) if simplify else None
+    x = codes_for(graph.tensors[graph.inputs[0]].shape[1:], max(BATCHES))
+    kernels, exact = {}, None
+    if litert:
+        kernels = compared(litert, path, graph, x)
+        made = interpreter(litert, path, "litert reference", 1)
+        exact = batch_last(answers(made, x, graph.outputs)[graph.outputs[0]])
+    rows = []
+    for N in BATCHES:
+        work = jobs(litert, path, program, smaller, x[:N])
+        for engine, speed in rates(work, N, turns, seconds).items():
+            codes, differ = kernels.get(engine, (0, 0))
+            if exact is not None and engine not in KERNELS:
+                codes, differ = exact[..., :N].size, int((work[engine]() != exact[..., :N]).sum())
+            rows.append(
+                Row(
+                    model=path.stem,
+                    bytes=path.stat().st_size,
+                    tz_bytes=len(archive.pack(program)),
+                    simplified_bytes=len(archive.pack(smaller)) if smaller else None,
+                    macs=sum(program.multiplications),
+                    simplified_macs=sum(smaller.multiplications) if smaller else None,
+                    engine=engine,
+                    batch=N,
+                    images_per_s=speed,
+                    codes=codes,
+                    differ=differ,
+                )
+            )
+    return rows
+
+
+def number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def sizes(paths: Sequence[Path], rows: Sequence[Row]) -> str:
+    """Bytes and multiply-accumulates of each model."""
+    head = ("model", ".tflite", "lzma", ".tz", "simplified", "macs", "simplified")
+    table = [head]
+    for path in paths:
+        row = next(row for row in rows if row.model == path.stem)
+        packed = len(lzma.compress(path.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
+        values = (row.bytes, packed, row.tz_bytes, row.simplified_bytes, row.macs, row.simplified_macs)
+        table.append((row.model, *map(number, values)))
+    return aligned(table)
+
+
+def exactness(rows: Sequence[Row]) -> str:
+    """Codes compared and codes that differ, of each model and each of LiteRT's kernels."""
+    table = [("model", "kernels", "codes", "differ")]
+    for row in rows:
+        if row.engine in KERNELS and row.batch == BATCHES[0]:
+            table.append((row.model, row.engine, number(row.codes), number(row.differ)))
+    return aligned(table, words=(0, 1))
+
+
+def speeds(rows: Sequence[Row]) -> str:
+    """Images a second, and how many times those of the reference kernels."""
+    table = [("model", "batch", "engine", "images/s", "÷ reference")]
+    reference = {(row.model, row.batch): row.images_per_s for row in rows if row.engine == "litert reference"}
+    for row in rows:
+        base = reference.get((row.model, row.batch))
+        ratio = f"{row.images_per_s / base:.2f}" if base else ""
+        table.append((row.model, str(row.batch), row.engine, f"{row.images_per_s:,.0f}", ratio))
+    return aligned(table, words=(0, 2))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help=".tflite files (those of the tests)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the rows")
+    parser.add_argument("--turns", type=int, default=5, help="of each engine (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="that a turn lasts (%(default)s)")
+    options = parser.parse_args(arguments)
+    paths = options.files or sorted(FOLDER.glob("*.tflite"))
+    litert, simplify = optional("ai_edge_litert.interpreter"), optional("tinyzip.integer.simplify")
+    rows = [row for path in paths for row in measured(path, litert, simplify, options.turns, options.seconds)]
+    print(sizes(paths, rows))
+    if litert:
+        print(f"\n{exactness(rows)}")
+    print(f"\n{speeds(rows)}")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
