@@ -1,6 +1,6 @@
 """Operators that name earlier outputs, map codes or move them: what they refuse, and how they print."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -76,6 +76,10 @@ def double(other: Any = -1, m0: Any = HALVES, n: Any = 40, y: Any = BYTE) -> Add
         ),
         ([Multiply([[1, 1]], 2**30, 40, BYTE)], r"operator 0 \(Multiply\): w: found shape \(1, 2\)"),
         ([Multiply([1], 2**29, 40, BYTE)], r"operator 0 \(Multiply\): m0: found 536870912"),
+        (
+            [Multiply([1], 2**30, 40, BYTE, cast(Any, "up"))],
+            r"\(Multiply\): rounding: found 'up', needed one",
+        ),
         ([Multiply([255], 2**30, 5, BYTE)], r"operator 0 \(Multiply\): found a multiplier that scales"),
         ([Multiply([1], 2**30 + 1, 40, BYTE, "float32")], r"operator 0 \(Multiply\): m0: .*multiple of 128"),
         ([Softmax(2**30, 32)], r"operator 0 \(Softmax\): n: found 32, needed a whole number from 0 to 31"),
