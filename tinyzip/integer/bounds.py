@@ -40,7 +40,7 @@ SOFTMAX_ONE = 19  # e⁰ is 2¹⁹ in a softmax's sum
 
 def product_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     """(B1) without the bias: Σ |w|·R for each output, (F,) int64."""
-    sums = np.abs(operator.w.astype(np.int64)).reshape(len(operator.w), -1).sum(1)
+    sums = np.abs(operator.w.astype(np.int16)).reshape(len(operator.w), -1).sum(1, dtype=np.int64)
     bounds: NDArray[np.int64] = sums * x.reach
     return bounds
 
