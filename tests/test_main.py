@@ -61,6 +61,12 @@ def test_show_prints_every_operator(net: Path, capsys: pytest.CaptureFixture[str
     assert f"{net.stat().st_size:,} bytes on disk" in out
 
 
+def test_show_prints_where_every_byte_goes(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(net), "--bytes"]) == 0
+    *_, total = capsys.readouterr().out.splitlines()
+    assert total.split()[0] == "total" and total.split()[-1] == f"{net.stat().st_size:,}"
+
+
 def test_explain_prints_a_line_for_every_block(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(net), "--data", str(DIGITS), "--images", "20"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -71,7 +77,7 @@ def test_explain_prints_a_line_for_every_block(net: Path, capsys: pytest.Capture
 @pytest.mark.parametrize("command", ["show", "explain"])
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(None, "No such file"), (b"not a program", "the mark of a .tz file"), (b"\x89tz\x1a\x07", "13 or more")],
+    [(None, "No such file"), (b"not a program", "the mark of a .tz file"), (b"\x89tz\x1a\x07", "version 2")],
 )
 def test_a_bad_file_is_one_line_and_exit_code_2(
     command: str,

@@ -1,6 +1,7 @@
 """python -m tinyzip: look into a program file.
 
-show FILE      what the program computes: operators, shapes, bits, bytes, accumulator bounds
+show FILE      what the program computes: operators, shapes, bits, bytes, accumulator bounds; with --bytes
+               where every byte of the file goes
 explain FILE   layer by layer, what rounding costs it on images
 
 Whatever goes wrong is one line on the error stream, and the exit code is 2.
@@ -26,17 +27,20 @@ def parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="print what rounding costs, layer by layer")
     for command in (show, explain):
         command.add_argument("file", metavar="FILE", help="a program that archive.write wrote")
+    show.add_argument("--bytes", action="store_true", help="print where every byte of the file goes, too")
     explain.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="IDX files (%(default)s)")
     explain.add_argument("--images", type=int, default=1000, help="how many test images (%(default)s)")
     explain.add_argument("--plot", type=Path, metavar="PNG", help="save the picture too; needs matplotlib")
     return root
 
 
-def show(file: str) -> None:
-    """Print the program's table, and how large it is on disk."""
-    program = archive.read(file)
-    print(program)
-    print(f"{Path(file).stat().st_size:,} bytes on disk")
+def show(file: str, every_byte: bool) -> None:
+    """Print the program's table, and how large it is on disk; if asked, where every byte goes."""
+    account = archive.account(file)
+    print(account.program)
+    print(f"{account.size:,} bytes on disk")
+    if every_byte:
+        print(f"\n{account}")
 
 
 def explain(file: str, folder: Path, count: int, picture: Path | None) -> None:
@@ -59,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "show":
-            show(options.file)
+            show(options.file, options.bytes)
         else:
             explain(options.file, options.data, options.images, options.plot)
         sys.stdout.flush()

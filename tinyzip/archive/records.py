@@ -1,238 +1,166 @@
-"""A program as a row of numbers: every leaf of it, in a fixed order.
+"""A program as a row of numbers: every field of it, in a fixed order.
 
-The walk goes over each operator's own fields, so that none can be forgotten: a field that `LEAVES` does not
-know stops it. What can be computed is not written: the shapes and codes between operators and the bounds
-of accumulators follow from the rest, and `Program` proves them anew, so a file cannot claim what does not
-hold.
+What can be computed is not written: shapes between operators and the bounds of accumulators follow from the
+rest, and `Program` proves them anew, so a file cannot claim what does not hold. And what repeats is hardly
+written: most fields are as they were, and decisions that always come out the same soon cost nothing.
 
-Weights and biases go through tables of frequencies. Multipliers m0 are as good as random in their lower
-bits, so they go plainly, but without their first bit, which is always 1, and without the last ones where
-all of them are 0. A vector whose entries are all the same goes as one number.
-"""
+Kinds and fields have numbers, which stay what they are. A new kind goes to the end of `KINDS`. A new field
+has a default, as in Python, and goes to the end of `DEFAULTED`: a record says by number which of these
+fields are not as they were in the operator of this kind before, or, in the first, not as the default. So a
+file that does not know a field stays right, and one that uses what its reader does not know is refused."""
 
-from collections.abc import Callable
 from dataclasses import fields
-from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from tinyzip.archive.coder import Decoder, Encoder, Symbols
-from tinyzip.archive.numbers import get_integers, get_number, put_integers, put_number
-from tinyzip.base.refuse import refuse
+from tinyzip.archive.coder import Coder
+from tinyzip.archive.fields import (
+    Leaf,
+    axes,
+    biases,
+    grid,
+    groups,
+    integers,
+    kernels,
+    matrix,
+    multipliers,
+    naturals,
+    optional,
+    padding,
+    pair,
+    shifts,
+    sizes,
+    source,
+    sources,
+    table,
+    text,
+    weight_bits,
+    word,
+)
+from tinyzip.archive.ledger import PART_OF
+from tinyzip.archive.numbers import natural
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fixedpoint import M0_LEAST, ROUNDINGS
-from tinyzip.integer.layout import ORDERS
-from tinyzip.integer.maps import Multiply, Softmax
-from tinyzip.integer.operators import GlobalAvgPool, Operator
-from tinyzip.integer.program import OPERATORS, Program
-from tinyzip.integer.residuals import Add
+from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
+from tinyzip.integer.maps import Multiply, Softmax, Table
+from tinyzip.integer.operators import (
+    Argmax,
+    AvgPool2d,
+    Conv2d,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Operator,
+    Pool,
+)
+from tinyzip.integer.program import Program
+from tinyzip.integer.residuals import Add, Concat, Recall
 
 MOST_OPERATORS = 4096
-MOST_NAME = 255  # bytes of UTF-8
-LATER = 7  # kinds from here on go as 7 and 8 bits more
-M0_PLACES = M0_LEAST.bit_length() - 1
+
+PER_OUTPUT: dict[str, Leaf] = {
+    "weight_bits": weight_bits,
+    "bias": biases,
+    "m0": multipliers,
+    "n": shifts,
+    "y": grid,
+}
+KINDS: dict[type[Operator], dict[str, Leaf]] = {
+    Conv2d: {"w": kernels} | PER_OUTPUT,
+    Linear: {"w": matrix} | PER_OUTPUT,
+    MaxPool2d: {"kernel": pair},
+    Flatten: {},
+    Argmax: {},
+    GlobalAvgPool: {},
+    AvgPool2d: {"kernel": pair},
+    Add: {"other": source, "m0": naturals, "n": naturals, "y": grid},
+    Recall: {"source": source},
+    Concat: {"sources": sources},
+    Pad: {"padding": padding},
+    Table: {"y": grid, "table": table},
+    Multiply: {"w": integers, "m0": natural, "n": natural, "y": grid},
+    Softmax: {"m0": natural, "n": natural},
+    Reshape: {"shape": sizes},
+    Transpose: {"axes": axes},
+}
+DEFAULTED: dict[str, Leaf] = {
+    "rounding": word("double", "single", "shift", "float32"),
+    "padding": padding,
+    "stride": pair,
+    "groups": groups,
+    "name": text,
+    "dilation": pair,
+    "order": word("CHW", "HWC"),
+    "y": grid,
+    "m0": natural,
+    "n": natural,
+}
 
 
-def put_program(encoder: Encoder, program: Program) -> None:
-    """Write a whole program."""
-    if len(program.operators) > MOST_OPERATORS:
-        refuse("archive: program", f"{len(program.operators)} operators", f"{MOST_OPERATORS} or fewer")
-    put_numbers(encoder, program.shape)
-    put_codes(encoder, program.input)
-    put_number(encoder, len(program.operators))
-    for operator in program.operators:
-        kind = OPERATORS.index(type(operator))
-        encoder.uniform([min(kind, LATER), kind - LATER], [3, 8 if kind >= LATER else 0])
-        for name, leaf in leaves_of(type(operator)).items():
-            leaf.put(encoder, getattr(operator, name))
-
-
-def get_program(decoder: Decoder) -> Program:
-    """Read a whole program; raises ValueError or TypeError where `Program` refuses what was read."""
-    shape, codes, count = get_numbers(decoder), get_codes(decoder), get_number(decoder)
+def walk_program(coder: Coder, program: Program | None) -> Program:
+    """Write a program, or read one; raises ValueError or TypeError where `Program` refuses what was read."""
+    shape = sizes(coder, None if program is None else program.shape, "shape")
+    coder.last |= {"grid": Codes(0, 255, 0), "octave": 0, "outputs": shape[0] if shape else 0}
+    codes = grid(coder, None if program is None else program.input, "y")
+    count = natural(coder, None if program is None else len(program.operators), "operators")
     if not 0 < count <= MOST_OPERATORS:
-        decoder.refuse(f"{count} operators", f"from 1 to {MOST_OPERATORS}")
-    return Program(tuple(get_operator(decoder) for _ in range(count)), shape, codes)
+        coder.refuse(f"{count} operators", f"from 1 to {MOST_OPERATORS}")
+    operators = []
+    for i in range(count):
+        coder.spent("structure")
+        coder.ledger.place = i
+        if program is not None:
+            coder.last["image"] = image_before(program, i)
+        operators.append(walk_operator(coder, None if program is None else program.operators[i]))
+    return Program(tuple(operators), shape, codes) if program is None else program
 
 
-def get_operator(decoder: Decoder) -> Operator:
-    """Read one operator."""
-    kind = int(decoder.uniform(1, 3)[0])
-    if kind == LATER:
-        kind += int(decoder.uniform(1, 8)[0])
-    if kind >= len(OPERATORS):
-        decoder.refuse(f"operator kind {kind}", f"0 to {len(OPERATORS) - 1}")
-    values: dict[str, Any] = {}
-    for name, leaf in leaves_of(OPERATORS[kind]).items():
-        F = len(values["w"]) if "w" in values else 0
-        values[name] = leaf.get(decoder, F)
-    return OPERATORS[kind](**values)
+def image_before(program: Program, i: int) -> tuple[int, ...]:
+    """Rows and columns of the image that was flattened for operator i, channels first; (1, 1) if none was."""
+    before = program.operators[i - 1] if i else None
+    shape = program.shapes[i - 1] if i else ()
+    return shape[1:] if getattr(before, "order", None) == "CHW" and len(shape) == 3 else (1, 1)
 
 
-class Leaf(NamedTuple):
-    """How one field is written, and read back given F, the number of outputs."""
-
-    put: Callable[[Encoder, Any], None]
-    get: Callable[[Decoder, int], Any]
-
-
-def leaves_of(operator: type[Operator]) -> dict[str, Leaf]:
-    """The fields of an operator with their leaves, in the order of the file."""
-    known = LEAVES | OWN.get(operator, {})
-    return {field.name: known[field.name] for field in fields(operator)}
-
-
-def put_name(encoder: Encoder, name: str) -> None:
-    """Write a name: its length in bytes, its bytes."""
-    text = name.encode()
-    if len(text) > MOST_NAME:
-        refuse("archive: name", f"{len(text)} bytes", f"{MOST_NAME} or fewer")
-    encoder.uniform(len(text), 8)
-    encoder.uniform(list(text), 8)
+def walk_operator(coder: Coder, operator: Operator | None) -> Operator:
+    """Write or read one operator: its kind, the fields with a default that have changed, all others."""
+    number = natural(coder, None if operator is None else list(KINDS).index(type(operator)), "kind")
+    if number >= len(KINDS):
+        coder.refuse(f"an operator of kind {number}", f"{len(KINDS) - 1} at most, or a later version")
+    kind, leaves = list(KINDS.items())[number]
+    coder.spent("structure")
+    values = dict(changed_fields(coder, kind, operator))
+    for name, leaf in leaves.items():
+        values[name] = leaf(coder, None if operator is None else getattr(operator, name), name)
+        coder.spent(PART_OF.get(name, "structure"))
+    return kind(**values) if operator is None else operator
 
 
-def get_name(decoder: Decoder, F: int) -> str:
-    """Read a name."""
-    length = int(decoder.uniform(1, 8)[0])
-    return bytes(decoder.uniform(length, 8).tolist()).decode()
+def changed_fields(coder: Coder, kind: type[Operator], operator: Operator | None) -> dict[str, Any]:
+    """All fields that have a default, when those that differ from the last operator of this kind were walked.
+
+    Each goes as its number in `DEFAULTED`, from 1 up and in ascending order, and its value; 0 ends them.
+    """
+    defaults = {field.name: field.default for field in fields(kind) if field.name not in KINDS[kind]}
+    last: dict[str, Any] = coder.last.setdefault(kind.__name__, dict(defaults))
+    given = {} if operator is None else {name: as_given(operator, name) for name in defaults}
+    names = list(DEFAULTED)
+    numbers = [names.index(name) + 1 for name in given if given[name] != last[name]]
+    found = 0
+    for following in [*sorted(numbers), 0] if operator else [None] * (len(names) + 1):
+        number = natural(coder, following, "changed")
+        if number == 0:
+            break
+        if not found < number <= len(names) or names[number - 1] not in defaults:
+            coder.refuse(f"field {number} of a {kind.__name__}", "its fields in order, or a later version")
+        found, name = number, names[number - 1]
+        coder.spent("structure")
+        leaf = DEFAULTED[name] if defaults[name] is not None else optional(DEFAULTED[name])
+        last[name] = leaf(coder, given.get(name), name)
+        coder.spent(PART_OF.get(name, "structure"))
+    coder.spent("structure")
+    return last
 
 
-def put_numbers(encoder: Encoder, values: tuple[int, ...]) -> None:
-    """Write up to 7 whole numbers."""
-    encoder.uniform(len(values), 3)
-    for value in values:
-        put_number(encoder, value)
-
-
-def get_numbers(decoder: Decoder) -> tuple[int, ...]:
-    """Read some whole numbers."""
-    return tuple(get_number(decoder) for _ in range(int(decoder.uniform(1, 3)[0])))
-
-
-def put_weights(encoder: Encoder, w: Symbols) -> None:
-    """Write the shape, then the weights."""
-    put_numbers(encoder, w.shape)
-    put_integers(encoder, w)
-
-
-def get_weights(decoder: Decoder, F: int) -> Symbols:
-    """Read weights; a shape of more numbers than the message has left is refused unread."""
-    shape = get_numbers(decoder)
-    if not shape or min(shape) < 1:
-        decoder.refuse(f"weights of shape {shape}", "at least one in each axis")
-    return get_integers(decoder, prod(shape)).reshape(shape)
-
-
-def put_vector(encoder: Encoder, values: Symbols) -> None:
-    """Write (F,) numbers."""
-    same = bool((values == values[0]).all())
-    encoder.uniform(same, 1)
-    if same:
-        put_number(encoder, int(values[0]))
-    else:
-        put_integers(encoder, values)
-
-
-def get_vector(decoder: Decoder, F: int) -> Symbols:
-    """Read (F,) numbers."""
-    if decoder.uniform(1, 1)[0]:
-        return np.full(F, get_number(decoder))
-    return get_integers(decoder, F)
-
-
-def put_multipliers(encoder: Encoder, m0: Symbols) -> None:
-    """Write (F,) numbers in [2³⁰, 2³¹)."""
-    same = bool((m0 == m0[0]).all())
-    ends = (int(np.bitwise_or.reduce(m0)) & -int(np.bitwise_or.reduce(m0))).bit_length() - 1
-    encoder.uniform([same, ends], [1, 5])
-    encoder.uniform((m0[: 1 if same else None] - M0_LEAST) >> ends, M0_PLACES - ends)
-
-
-def get_multipliers(decoder: Decoder, F: int) -> Symbols:
-    """Read (F,) numbers in [2³⁰, 2³¹)."""
-    same, ends = decoder.uniform(2, [1, 5])
-    if ends > M0_PLACES:
-        decoder.refuse(f"multipliers that end in {ends} zeros", f"{M0_PLACES} or fewer")
-    m0 = decoder.uniform(1 if same else F, M0_PLACES - ends)
-    return np.broadcast_to((m0 << ends) + M0_LEAST, (F,))
-
-
-def put_codes(encoder: Encoder, codes: Codes) -> None:
-    """Write the five numbers of a grid of codes."""
-    put_numbers(encoder, (codes.lo, codes.hi, codes.zero, *codes.scale))
-
-
-def get_codes(decoder: Decoder) -> Codes:
-    """Read a grid of codes."""
-    values = get_numbers(decoder)
-    if len(values) != 5:
-        decoder.refuse(f"codes of {len(values)} numbers", "lo, hi, zero, and m, n of the scale")
-    lo, hi, zero, *scale = values
-    return Codes(lo, hi, zero, (scale[0], scale[1]))
-
-
-def put_padding(encoder: Encoder, padding: tuple[tuple[int, int], tuple[int, int]]) -> None:
-    """Write ((top, bottom), (left, right))."""
-    put_numbers(encoder, (*padding[0], *padding[1]))
-
-
-def get_padding(decoder: Decoder, F: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Read ((top, bottom), (left, right))."""
-    values = get_numbers(decoder)
-    return values[:2], values[2:]
-
-
-def optional(put: Callable[[Encoder, Any], None], get: Callable[[Decoder], Any]) -> Leaf:
-    """The leaf of a value that may be None: one bit says whether it is there."""
-
-    def put_optional(encoder: Encoder, value: Any) -> None:
-        encoder.uniform(value is not None, 1)
-        if value is not None:
-            put(encoder, value)
-
-    return Leaf(put_optional, lambda decoder, F: get(decoder) if decoder.uniform(1, 1)[0] else None)
-
-
-NUMBER = Leaf(put_number, lambda decoder, F: get_number(decoder))
-NUMBERS = Leaf(put_numbers, lambda decoder, F: get_numbers(decoder))
-
-LEAVES = {
-    "name": Leaf(put_name, get_name),
-    "w": Leaf(put_weights, get_weights),
-    "bias": Leaf(put_vector, get_vector),
-    "m0": Leaf(put_multipliers, get_multipliers),
-    "n": Leaf(put_vector, get_vector),
-    "y": optional(put_codes, get_codes),
-    "kernel": NUMBERS,
-    "stride": NUMBERS,
-    "padding": Leaf(put_padding, get_padding),
-    "groups": NUMBER,
-    "dilation": NUMBERS,
-    "source": NUMBER,
-    "other": NUMBER,
-    "sources": Leaf(
-        lambda encoder, value: put_weights(encoder, np.array(value)),
-        lambda decoder, F: tuple(get_weights(decoder, F).tolist()),
-    ),
-    "table": Leaf(put_weights, get_weights),
-    "shape": NUMBERS,
-    "axes": NUMBERS,
-    "order": Leaf(
-        lambda encoder, value: put_number(encoder, ORDERS.index(value)),
-        lambda decoder, F: dict(enumerate(ORDERS)).get(get_number(decoder)),
-    ),
-    "weight_bits": NUMBER,
-    "rounding": Leaf(
-        lambda encoder, value: put_number(encoder, ROUNDINGS.index(value)),
-        lambda decoder, F: dict(enumerate(ROUNDINGS)).get(get_number(decoder)),
-    ),
-}
-ARRAY = Leaf(put_weights, get_weights)
-MAYBE = optional(put_number, get_number)
-OWN: dict[type[Operator], dict[str, Leaf]] = {
-    GlobalAvgPool: {"m0": MAYBE, "n": MAYBE},
-    Multiply: {"m0": NUMBER, "n": NUMBER},
-    Softmax: {"m0": NUMBER, "n": NUMBER},
-    Add: {"m0": ARRAY, "n": ARRAY},
-}
+def as_given(operator: Operator, name: str) -> Any:
+    """A field as it would be given: the stride of a pool only where it is not the kernel."""
+    value = getattr(operator, name)
+    return None if name == "stride" and isinstance(operator, Pool) and value == operator.kernel else value

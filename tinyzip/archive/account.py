@@ -1,0 +1,49 @@
+"""Where every byte of a file goes: to the container, and in each operator to what."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyzip.archive.format import read_bytes, unpack_with_ledger
+from tinyzip.archive.ledger import PARTS, PROGRAM
+from tinyzip.base.files import PathLike
+from tinyzip.base.table import aligned
+from tinyzip.integer.program import Program
+
+
+@dataclass(frozen=True)
+class Account:
+    """The bytes of a file by operator and part; printed, a table.
+
+    program  what the file holds
+    size     of the file
+    parts    (operator's number, part) -> bytes. What belongs to no operator has −1; for parts see `PARTS`.
+             A field costs fractions of a byte; they are rounded so that all parts add up to `size`
+    """
+
+    program: Program
+    size: int
+    parts: Mapping[tuple[int, str], int]
+
+    def total(self, part: str) -> int:
+        """The bytes of a part in all operators, and outside."""
+        return sum(size for (_, name), size in self.parts.items() if name == part)
+
+    def __str__(self) -> str:
+        names = {PROGRAM: ("", "program", "")} | {
+            i: (str(i), operator.kind, operator.name) for i, operator in enumerate(self.program.operators)
+        }
+        rows = [["", "operator", "name", *PARTS, "bytes"]]
+        for i, labels in names.items():
+            sizes = [self.parts.get((i, part), 0) for part in PARTS]
+            rows.append([*labels, *(f"{size:,}" if size else "" for size in sizes), f"{sum(sizes):,}"])
+        totals = [self.total(part) for part in PARTS]
+        rows.append(["", "total", "", *(f"{size:,}" for size in totals), f"{sum(totals):,}"])
+        return aligned(rows, words=(1, 2))
+
+
+def account(path: PathLike) -> Account:
+    """Where the bytes of a file go. Raises ValueError, naming the file, where `read` does."""
+    data = read_bytes(path)
+    program, ledger = unpack_with_ledger(data, os.fspath(path))
+    return Account(program, len(data), ledger.whole_bytes(len(data)))
