@@ -97,6 +97,13 @@ def test_batch_norm_starts_as_the_identity_and_dropout_rests_outside_training():
         assert Dropout(0.5).forward({}, x, **options)[0] is x
 
 
+def test_dropout_in_training_is_the_operation():
+    x = normal(0, *IMAGE, 3, dtype=np.float32)
+    y, mask = Dropout(0.5).forward({}, x, train=True, rng=np.random.default_rng(0))
+    for found, expected in zip((y, mask), ops.dropout(x, 0.5, np.random.default_rng(0)), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_batch_norm_hands_the_statistics_back_in_its_cache():
     x = normal(0, *IMAGE, 3)
     norm = BatchNorm(4)
