@@ -278,3 +278,26 @@ def drawn_model(seed: str, operators: int = 6) -> bytes:
             made.softmax(made.last)
     made.model.outputs = [made.last]
     return made.model.build()
+
+
+def single_model(kind: str, seed: str) -> bytes:
+    """A model of one operator, so that the default kernels show what it writes."""
+    made = Drawn(seed)
+    getattr(made, kind)(made.last)
+    made.model.outputs = [made.last]
+    return made.model.build()
+
+
+def halves_model(seed: str) -> bytes:
+    """A fully connected layer of biases only, one for each code, whose scaled accumulators are near a half.
+
+    The multiplier is small, so that some of them lie between what two ways to compute it make of them.
+    """
+    dice, model = Dice(seed), Model()
+    s_x, s_w, s_y = dice.scale(-6, -4), dice.scale(-10, -8), dice.scale(-3, -1)
+    bias = np.rint((np.arange(-127, 127) + 0.5) * float(s_y) / float(s_x) / float(s_w)).astype(np.int32)
+    x = model.tensor((1, 1), s_x, 0)
+    inputs = [x, model.constant(np.zeros((len(bias), 1), np.int8), s_w), model.constant(bias, s_x * s_w)]
+    model.inputs, model.outputs = [x], [model.tensor((1, len(bias)), s_y, 0)]
+    model.node("FULLY_CONNECTED", inputs, model.outputs[0])
+    return model.build()

@@ -36,7 +36,7 @@ def differing(graph: Graph, name: str, kernels: str, checksums: dict[str, int]) 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_is_that_of_the_reference_kernels(name: str) -> None:
-    """(TL1) to (TL9)"""
+    """(TL1) to (TL8)"""
     graph = graph_of(MODELS[name](), name)
     assert differing(graph, name, "reference", RECORDED[name]["reference"]) == []
 

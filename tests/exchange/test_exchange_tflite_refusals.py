@@ -235,6 +235,14 @@ def test_a_small_file_that_would_be_much_to_read_is_refused() -> None:
         read(shared(20, 256).build())
 
 
+def test_a_constant_of_fewer_bytes_than_its_shape_asks_for_is_refused() -> None:
+    model = Model()
+    x, y = image(model, 8), image(model, 3)
+    w = model.tensor((3, 8), 0.1, data=bytes(23))
+    model.node("FULLY_CONNECTED", [x, w], y)
+    refused(model, x, y, "tensor 2", "23 bytes", "(3, 8)")
+
+
 def mutated(data: bytes, dice: Dice) -> bytes:
     """Some bytes changed, or numbers put to an end of their range or moved, or a piece copied; or cut."""
     changed = bytearray(data)

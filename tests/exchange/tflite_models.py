@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drawn_models import drawn_model
+from drawn_models import drawn_model, halves_model, single_model
 from numpy.typing import NDArray
 from whole_models import WHOLE
 
@@ -23,6 +23,12 @@ FILES = {path.stem: path.read_bytes for path in sorted(FOLDER.glob("*.tflite"))}
 DRAWN: dict[str, Callable[[], bytes]] = {
     f"drawn{k}": lambda k=k: drawn_model(f"recorded {k}") for k in range(60)
 }
+DRAWN |= {
+    f"{kind}{k}": lambda kind=kind, k=k: single_model(kind, f"recorded {kind} {k}")
+    for kind, count in {"elementwise": 30, "add": 10, "mul": 6}.items()
+    for k in range(count)
+}
+DRAWN |= {f"halves{k}": lambda k=k: halves_model(f"recorded {k}") for k in range(6)}
 MODELS: dict[str, Callable[[], bytes]] = FILES | WHOLE | DRAWN
 
 

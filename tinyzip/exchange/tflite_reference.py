@@ -5,21 +5,20 @@ which precision, decides codes: two multipliers that differ in the last of 31 bi
 some accumulators. So each formula stands here as the runtime has it. With fl(·) for rounding to float32, and
 all else in float64:
 
-    convolution, or a weight scale for each output    M = s_x·s_w / s_y                       (TL1)
-    fully connected, one weight scale                 M = fl(s_x·s_w) / s_y                   (TL2)
-    product with a constant                           M = fl(fl(s_x·s_w) / s_y)               (TL3)
-    addition                                          s_x/2s, s_o/2s, 2s/(2²⁰·s_y), s = max(s_x, s_o)   (TL4)
-    mean of n codes, change of grid                   M = s_x / s_y                           (TL5)
-    rectifiers                                        M = fl(s_x / s_y), below 0 fl(fl(s_x·α) / s_y)    (TL6)
-    softmax                                           M = min(β·s_x·2²⁶, 2³¹ − 1)             (TL7)
+    convolution, fully connected                      M = s_x·s_w / s_y                       (TL1)
+    product with a constant                           M = fl(fl(s_x·s_w) / s_y)               (TL2)
+    addition                                          s_x/2s, s_o/2s, 2s/(2²⁰·s_y), s = max(s_x, s_o)   (TL3)
+    mean of n codes, change of grid                   M = s_x / s_y                           (TL4)
+    rectifiers                                        M = fl(s_x / s_y), below 0 fl(fl(s_x·α) / s_y)    (TL5)
+    softmax                                           M = min(β·s_x·2²⁶, 2³¹ − 1)             (TL6)
 
 Each M becomes a pair of integers by its binary fraction and exponent:
 
-    M = q·2ᵉ, ½ ≤ q < 1:    m0 = ⌊q·2³¹ + ½⌋,  n = 31 − e                                     (TL8)
+    M = q·2ᵉ, ½ ≤ q < 1:    m0 = ⌊q·2³¹ + ½⌋,  n = 31 − e                                     (TL7)
 
 A fused activation is a clamp, and its ends are computed in float32:
 
-    lo, hi = zero + round(fl(f / s_y)), halves away from zero                                 (TL9)
+    lo, hi = zero + round(fl(f / s_y)), halves away from zero                                 (TL8)
 
 An activation by itself is a function of one code, and so a table.
 [LiteRT, kernels/kernel_util.cc, add.cc, mul.cc, activations.cc, internal/quantization_util.cc]
@@ -56,7 +55,7 @@ class Grid:
     scale: np.float32
 
     def clamped(self, activation: str) -> Codes:
-        """The codes that a fused activation lets through, by (TL9)."""
+        """The codes that a fused activation lets through, by (TL8)."""
         if activation not in ACTIVATIONS:
             refuse("fused activation", activation, f"one of {', '.join(ACTIVATIONS)}")
         y = self.codes
@@ -74,7 +73,7 @@ def rounded(value: Any) -> int:
 
 
 def quantize_multiplier(real: Any) -> tuple[int, int]:
-    """(m0, n) of M ≥ 0 by (TL8). From n = 63 on every accumulator gives 0, and so does M = 0."""
+    """(m0, n) of M ≥ 0 by (TL7). From n = 63 on every accumulator gives 0, and so does M = 0."""
     if not 0 <= real < 2**30:
         refuse("multiplier", real, "a number from 0 up, below 2^30")
     q, e = np.frexp(np.float64(real))
@@ -104,10 +103,8 @@ class Reference:
 
     def weighted(self, x: Grid, s_w: NDArray[np.float32], y: Grid, linear: bool) -> Numbers:
         """A convolution, or a fully connected layer, whose weights have one scale or (F,)."""
-        product = np.float64(x.scale) * np.float64(s_w)
-        if linear and s_w.size == 1:
-            product = np.float64(x.scale * s_w)
-        return multipliers(product / np.float64(y.scale)) | {"rounding": "single" if linear else "double"}
+        real = np.float64(x.scale) * np.float64(s_w) / np.float64(y.scale)
+        return multipliers(real) | {"rounding": "single" if linear else "double"}
 
     def product(self, x: Grid, o: Grid, y: Grid) -> Numbers:
         """x times a constant on the grid o."""
