@@ -158,7 +158,9 @@ class Bench:
                 model, grids | {name: grid for name, grid in learned.items() if not name.endswith(".w")}
             )
 
-        how = partial(student.train, teacher=self.teacher(), soft=step.soft, temperature=step.temperature)
+        how = partial(
+            student.train, teacher=self.teacher(), soft=step.soft, temperature=step.temperature, loss="kl"
+        )
         name, optimizer = f"qat-w{weights}-a{activations}", AdamW(weight_decay=step.decay)
         trained: FakeQuantized = self.learn(
             name, start, step.epochs, step.lr, LIGHT, how, optimizer=optimizer

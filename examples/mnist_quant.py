@@ -131,7 +131,7 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
     light = Augment(shift=1, rotation=5, scale=0.05)
     student = student_net(first_weights(), shape, dataset.classes)
     learn("student, scratch", student, 0.015, light, fit)
-    with_teacher = partial(distillation.train, soft=SOFT, temperature=TEMPERATURE)
+    with_teacher = partial(distillation.train, soft=SOFT, temperature=TEMPERATURE, loss="kl")
     learn("student, distilled", student, 0.015, light, with_teacher, models["teacher"])
     return models, histories
 

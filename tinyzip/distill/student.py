@@ -14,6 +14,10 @@ Chains of teachers are loops around that line. A network can be taught by its li
 A network that simulates integers (`quant.fake`) is a student like any other. If it is given no teacher, the
 float network that it stands for teaches it, as it was before the training.
 
+The defaults are for trainings of few steps. With 600 images of MNIST and 100 steps, (K3) with soft = 0.9
+and T = 3 made more errors than the labels alone, and (K5), which leaves the size of the logits out, fewer.
+In longer trainings both won, and (K3) was ahead where the teacher had seen many more images than the student.
+
 All of the loop is `nn.train.fit`; what distillation adds is an objective, and a decision about where the
 teacher's logits come from (see `transfer`). The teacher only ever runs forward at inference, which writes
 to no parameter, so a student may even start from its teacher's own arrays.
@@ -53,9 +57,9 @@ def train(
     labels: Array,
     *,
     rng: np.random.Generator,
-    soft: Setting = 0.9,
-    temperature: Setting = 3.0,
-    loss: str = "kl",
+    soft: Setting = 0.5,
+    temperature: Setting = 2.0,
+    loss: str = "standardized",
     augment: Augmentation | None = None,
     recorded: bool | None = None,
     guides: Sequence[Guide] = (),
