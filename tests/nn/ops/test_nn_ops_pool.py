@@ -127,6 +127,7 @@ X = np.zeros((1, 4, 4, 1), np.float32)
         (ValueError, "kernel", (X, 0)),
         (ValueError, "stride", (X, 2, 0)),
         (ValueError, "padding", (X, 2, 2, 2)),
+        (ValueError, "padding", (X, 2, 2, ((0, 0), (0, 2)))),
         (ValueError, "window of 5×5", (X, 5)),
     ],
 )
