@@ -8,6 +8,8 @@ from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import METHODS, grids_for, quantize
+from tinyzip.quant.calibrate import weight_grids
+from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
@@ -71,6 +73,19 @@ def test_bits_by_name_and_down_to_one_and_logits_at_eight():
     assert [quantized.grids[name].bits for name in ("input", "conv1", "fc1", "fc2")] == [4, 4, 4, 8]
     by_name = dict.fromkeys(("input", "conv1", "fc1", "fc2"), 5)
     assert grids_for(model, images, 8, by_name)["fc2"].bits == 5
+
+
+@pytest.mark.parametrize("method", ["minmax", "mse"])
+def test_each_block_has_the_grid_of_its_bits_whatever_those_of_the_others(method):
+    model, images = trained()
+    bits = {"conv1": 8, "fc1": 1, "fc2": 2}
+    grids = quantize(model, images, bits, method=method).grids
+    rest = weight_grids(model, 8, method)
+    for name in bits:
+        w = model.params[f"{name}.w"]
+        wanted = rest[f"{name}.w"] if bits[name] > 2 else lowest_grid(w, bits[name])
+        np.testing.assert_array_equal(grids[f"{name}.w"].scale, wanted.scale)
+        assert (grids[f"{name}.w"].hi, grids[f"{name}.w"].bits) == (wanted.hi, bits[name])
 
 
 def test_two_images_are_enough_one_to_calibrate_on_and_one_to_judge_by():

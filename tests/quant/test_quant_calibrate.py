@@ -83,6 +83,7 @@ def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits,
     rng = np.random.default_rng(seed)
     model = randomized({"flat": Flatten(), "out": Linear(12, 5)}, (1, 3, 4), rng)
     w = (rng.standard_t(2, (5, 12)) * 10 ** rng.uniform(-2, 1, (5, 1))).astype(np.float32)
+    w[0, 0] *= 1000 if seed % 4 == 0 else 1  # so far apart that it is best cut to a hundredth
     model = model.with_params({**model.params, "out.w": w})
 
     def error(**options):
@@ -90,6 +91,10 @@ def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits,
 
     best = error(method="mse")
     slack = 1 + 1e-9
+    shares = np.arange(1, 101) / 100
+    most = np.abs(w.astype(np.float64)).max()
+    tried = [squared_error(w, Grid.symmetric(most * share, bits)) for share in shares]
+    assert error(method="mse", per_channel=False) == pytest.approx(min(tried), rel=1e-6)
     assert best <= error(method="minmax") * slack
     assert best <= error(method="mse", per_channel=False) * slack
     assert error(method="mse", per_channel=False) <= error(method="minmax", per_channel=False) * slack

@@ -144,7 +144,14 @@ def wide():
     return model, calibrate(model, images), images
 
 
-@pytest.mark.parametrize("make", [lambda: made(0), lambda: made(0, AVERAGING), wide])
+def signed():
+    """Codes from −128 up."""
+    model, grids, images = made(0, AVERAGING)
+    lower_half = {k: Grid(g.scale, g.zero - 128, -128, 127) for k, g in grids.items() if k in AVERAGING}
+    return model, grids | lower_half, images
+
+
+@pytest.mark.parametrize("make", [lambda: made(0), lambda: made(0, AVERAGING), wide, signed])
 @pytest.mark.parametrize("rounding", ["single", "double", None])
 def test_the_bound_is_the_printed_one(make, rounding):
     """(QA1) in plain loops."""

@@ -223,6 +223,7 @@ def test_a_grid_is_frozen():
         ((1.0, 0, -1, 200), "lo, hi"),
         ((1.0, 3, 3, 3), "lo, hi"),
         ((1e308, 0, 0, 255), "scale: found 1e"),
+        ((2.5e37, 0, 0, 15), "scale: found 2.5e"),
         ((1.0, 1e300, 0, 255), "zero: found 1e"),
     ],
 )

@@ -102,6 +102,9 @@ def test_what_cannot_be_quantized_is_refused():
             fake_quantize(x, step, 0, 7)
     with pytest.raises(ValueError, match="one for each channel"):
         fake_quantize(x, [1.0, 1.0, 1.0], 0, 7)
+    with pytest.raises(ValueError, match="one for each channel"):
+        fake_quantize(np.ones(()), [1.0], 0, 7)
+    assert fake_quantize(np.ones(3), [1.0, 2.0, 4.0], 0, 7).tolist() == [1, 0, 0]
     with pytest.raises(ValueError, match="relative to zero"):
         fake_quantize(x, 1.0, 1, 7)
     with pytest.raises(ValueError, match="rule"):

@@ -141,5 +141,6 @@ def test_what_cannot_be_rounded_is_refused():
         correct_bias(model, grids, images[:0])
     with pytest.raises(ValueError, match="iterations"):
         adaround(model, grids, images, 0)
+    assert adaround(model, grids, images[:3], 1).shape == model.shape
     with pytest.raises(ValueError, match="pairs"):
         moments(Linear(5, 2), iter([]))

@@ -16,7 +16,7 @@ from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import codes_of, lower
-from tinyzip.quant.twin import float_twin, grid_of
+from tinyzip.quant.twin import float_twin, grid_of, named
 
 
 @settings(max_examples=30)
@@ -45,6 +45,15 @@ def test_the_twin_has_the_layers_of_the_network_and_the_numbers_that_codes_mean(
 def _kept(model):
     """All layers but ReLUs, which may have been moved, and dropout, which is gone."""
     return [(n, layer) for n, layer in model.layers.items() if not isinstance(layer, ReLU | Dropout)]
+
+
+def test_operators_without_a_name_of_their_own_get_one_of_kind_and_place():
+    model, images = small_network(), pictures()
+    program = lower(model, calibrate(model, images))
+    operators = tuple(replace(o, name=name) for o, name in zip(program.operators, "aab", strict=False))
+    operators += (replace(program.operators[3], name=""),)
+    found = named(Program(operators, program.shape, program.input))
+    assert [operator.name for operator in found.operators] == ["conv2d0", "maxpool2d1", "b", "linear3"]
 
 
 @given(st.floats(1e-30, 1e30), st.integers(0, 255))

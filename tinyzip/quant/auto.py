@@ -32,7 +32,7 @@ from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases, weight_grids
+from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits
@@ -162,11 +162,7 @@ def grids_for(
     grids = given or activation_grids(model, images, bits_of, ranges)
     bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
     bits = {name: check_bits(b, f"weights of {name}", 1) for name, b in bits.items()}
-    if ranges == "minmax" and min(bits.values()) > 2:
-        grids |= weight_grids(model, bits)
-    else:
-        grids |= best_weight_grids(model, bits)
-    return fit_biases(model, grids)
+    return fit_biases(model, grids | best_weight_grids(model, bits, ranges))
 
 
 def _judge(method: str, model: Sequential, fake: FakeQuantized, images: Array) -> Trial:

@@ -125,13 +125,16 @@ def lowest_grid(w: NDArray[Any], bits: int) -> Grid:
     return Signs(binary_scale(w)) if bits == 1 else Grid(ternary_scale(w), 0, -1, 1)
 
 
-def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[str, Grid]:
-    """A grid "name.w" for the weights of each block, of least squared error in each channel, 1 to 8 bits.
+def best_weight_grids(
+    model: Sequential, bits: int | Mapping[str, int], method: str = "mse"
+) -> dict[str, Grid]:
+    """A grid "name.w" for the weights of each block, one step a channel, 1 to 8 bits.
 
-    From 3 bits up by the search of `calibrate.weight_grids`, below in closed form by `lowest_grid`.
+    From 3 bits up by `calibrate.weight_grids`, below of least squared error in closed form by `lowest_grid`.
 
-    model  float; batch norms are folded on the way
-    bits   for all blocks, or for each by name
+    model   float; batch norms are folded on the way
+    bits    for all blocks, or for each by name
+    method  from 3 bits up: "mse" for the least squared error, or "minmax"
     """
     model = fold_batch_norm(model)
     names = [block.name for block in blocks_of(model)]
@@ -139,7 +142,7 @@ def best_weight_grids(model: Sequential, bits: int | Mapping[str, int]) -> dict[
     if wanted.keys() != set(names):
         refuse("weights", f"bits for {sorted(wanted)}", f"bits for each of {names}")
     searched = weight_grids(
-        model, {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}, "mse"
+        model, {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}, method
     )
     return {
         f"{name}.w": lowest_grid(model.params[f"{name}.w"], b) if b < 3 else searched[f"{name}.w"]
