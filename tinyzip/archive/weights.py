@@ -4,7 +4,7 @@ Of four codings,
 
 mixed, alone  weights as decisions (`bitwise`)
 tables        weights as symbols (`tables`), which are read more quickly; what would take a file beyond
-              2¹⁸ steps is not coded as decisions
+              2¹⁹ steps is not coded as decisions
 plain         as many bits as their range needs: for what does not compress, or is all the same
 
 and of three forms in which they apply,
@@ -34,7 +34,7 @@ from tinyzip.archive.numbers import integer, natural, small
 
 CODINGS = ("mixed", "alone", "tables", "plain")
 WHOLE, LISTED, PRUNED = range(3)
-DECISIVE_STEPS, RESERVE = 1 << 18, 1 << 16
+DECISIVE_STEPS, RESERVE = 1 << 19, 1 << 16
 MOST_LISTED = 256
 WIDEST, MOST = 8, 255  # bits of a coded range; the greatest magnitude
 SPARSE = 16  # times as many weights as are not zero: then runs are tried
@@ -81,19 +81,34 @@ def put(writer: Writer, values: Symbols, view: View) -> None:
         value_list(writer, listed)
     elif form == PRUNED:
         positions(writer, present, values.size)
-    small(writer, CODINGS.index(chosen.coding), 2, "coding")
-    if chosen.coding == "tables":
-        natural(writer, chosen.parameters[0], "highest")
-    elif chosen.coding == "plain":
-        integer(writer, chosen.parameters[0], "least")
-        natural(writer, chosen.parameters[1], "bits")
-    elif chosen.asked is not None:
-        bitwise.remember(bitwise.cells_of(writer), chosen.asked)
-    writer.steps(chosen.steps)
+    carry_out(writer, chosen)
+
+
+def carry_out(writer: Writer, plan: Plan) -> None:
+    """Write what was planned."""
+    small(writer, CODINGS.index(plan.coding), 2, "coding")
+    if plan.coding == "tables":
+        natural(writer, plan.parameters[0], "highest")
+    elif plan.coding == "plain":
+        integer(writer, plan.parameters[0], "least")
+        natural(writer, plan.parameters[1], "bits")
+    elif plan.asked is not None:
+        bitwise.remember(bitwise.cells_of(writer), plan.asked)
+    writer.steps(plan.steps)
 
 
 def plan(writer: Writer, values: Symbols, view: View) -> Plan:
-    """The shortest coding of values (N,) of magnitudes below 2⁸, after what has been written."""
+    """The shortest coding of values (N,), after what has been written."""
+    allowed = [
+        plan
+        for plan in plans(writer, values, view)
+        if plan.coding == "plain" or writer.left(plan.steps) >= RESERVE
+    ]
+    return min(allowed, key=lambda plan: (plan.cost, plan.steps.k.size))
+
+
+def plans(writer: Writer, values: Symbols, view: View) -> list[Plan]:
+    """All codings of values (N,) of magnitudes below 2⁸ that do not take too many decisions."""
     plans = []
     for coding in ("mixed", "alone"):
         asked = bitwise.decisions_of(values, view, coding == "mixed")
@@ -106,8 +121,7 @@ def plan(writer: Writer, values: Symbols, view: View) -> Plan:
     coded = values[: values.size if bits else 0]
     steps = Steps(coded - least, np.ones_like(coded), np.full_like(coded, bits))
     plans.append(Plan(steps.cost, "plain", (least, bits), steps))
-    plans = [plan for plan in plans if plan.coding == "plain" or writer.left(plan.steps) >= RESERVE]
-    return min(plans, key=lambda plan: (plan.cost, plan.steps.k.size))
+    return plans
 
 
 def get(reader: Reader, view: View) -> Symbols:
