@@ -1,6 +1,8 @@
-"""The package read as text: what each file imports."""
+"""The package read as text: what each file imports, and what its docstrings and comments say."""
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +49,13 @@ def own_imports(path: Path) -> Iterator[tuple[tuple[str, ...], int]]:
             target = file_of(module)
             assert target, f"{path}:{line} imports {module}, which does not exist"
             yield target.relative_to(PACKAGE).parts, line
+
+
+def words(path: Path) -> list[tuple[int, str]]:
+    """The docstrings and comments of a file, each with the line on which it begins."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    return [
+        (token.start[0], token.string)
+        for token in tokens
+        if token.type == tokenize.COMMENT or token.string.startswith('"""')
+    ]
