@@ -5,7 +5,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from drawn_models import drawn_model
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tflite_models import FILES, FOLDER, MODELS, batch_last, examples_first, inputs, recorded
 from tie_models import tie_models
@@ -14,7 +14,8 @@ from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite import KERNELS
 from tinyzip.exchange.tflite_file import Graph, graph_of
 from tinyzip.exchange.tflite_operators import translate
-from tinyzip.integer import run
+from tinyzip.exchange.tflite_reference import Grid, Reference
+from tinyzip.integer import Codes, run
 
 RECORDED = recorded()
 
@@ -66,6 +67,7 @@ def test_no_code_differs_where_accumulators_are_all_but_a_half(name: str) -> Non
 
 @pytest.mark.needs("ai_edge_litert")
 @settings(max_examples=25)
+@example(1513749, "reference")  # a softmax of codes so coarse that its multiplier has 31 bits
 @given(st.integers(0, 2**64), st.sampled_from(sorted(KERNELS)))
 def test_no_code_of_a_drawn_model_differs_from_litert(seed: int, kernels: str) -> None:
     from litert import tensors
@@ -79,6 +81,12 @@ def test_no_code_of_a_drawn_model_differs_from_litert(seed: int, kernels: str) -
     wanted = written if kernels == "reference" else graph.outputs
     for t, y in tensors(model, x, wanted, kernels).items():
         np.testing.assert_array_equal(outputs[chain.places[t]], batch_last(y))
+
+
+def test_a_softmax_of_coarse_codes_has_a_multiplier_of_up_to_31_bits() -> None:
+    """(TL6)"""
+    for scale, m0 in ((20, 20 * 2**26), (40, 2**31 - 1)):
+        assert Reference().softmax(Grid(Codes(-128, 127, 0), np.float32(scale)), 1.0) == {"m0": m0, "n": 0}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fixedpoint import M0_LEAST, N_MOST, divide, rescale
+from tinyzip.integer.fixedpoint import M0_LEAST, N_LEAST, N_MOST, divide, rescale
 from tinyzip.integer.residuals import ADD_SHIFT
 
 ACTIVATIONS: dict[str, tuple[float, float]] = {
@@ -72,10 +72,10 @@ def rounded(value: Any) -> int:
     return magnitude if value > 0 else -magnitude
 
 
-def quantize_multiplier(real: Any) -> tuple[int, int]:
+def quantize_multiplier(real: Any, n_least: int = N_LEAST) -> tuple[int, int]:
     """(m0, n) of M ≥ 0 by (TL7). From n = 63 on every accumulator gives 0, and so does M = 0."""
-    if not 0 <= real < 2**30:
-        refuse("multiplier", real, "a number from 0 up, below 2^30")
+    if not 0 <= real < 2 ** (31 - n_least):
+        refuse("multiplier", real, f"a number from 0 up, below 2^{31 - n_least}")
     q, e = np.frexp(np.float64(real))
     m0, n = floor(float(q) * 2.0**31 + 0.5), 31 - int(e)
     if m0 == 2**31:
@@ -128,7 +128,7 @@ class Reference:
 
     def softmax(self, x: Grid, beta: float) -> Numbers:
         """m0 and n of the exponent; β is a float32 in the file."""
-        m0, n = quantize_multiplier(min(beta * np.float64(x.scale) * 2.0**26, 2.0**31 - 1))
+        m0, n = quantize_multiplier(min(beta * np.float64(x.scale) * 2.0**26, 2.0**31 - 1), n_least=0)
         return {"m0": m0, "n": n}
 
     def change_of_grid(self, x: Grid, y: Grid) -> NDArray[np.int16]:
