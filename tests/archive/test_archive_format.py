@@ -2,6 +2,7 @@
 
 import math
 import os
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
@@ -284,6 +285,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, data: bytes, what: str) -> None:
     with pytest.raises(ValueError, match=what) as error:
         read(path)
     assert str(error.value).startswith(f"{path}: found ")
+
+
+def test_a_small_file_takes_little_memory_whatever_it_asks_for() -> None:
+    """2²² weights in 80 bytes, all the same, or all but a few pruned: the most that it may ask for."""
+    same = np.full((2048, 2048), 3)
+    pruned = np.where(np.arange(2**22).reshape(2048, 2048) % 2**20 == 5, 100, 0)
+    for w in (same, pruned):
+        linear = Linear(w, None, 2**30, 60, Codes(0, 15, 0))
+        data = pack(Program((linear,), (2048,), Codes(0, 15, 0)))
+        assert len(data) < 80
+        tracemalloc.start()
+        try:
+            assert np.array_equal(unpack(data).operators[0].w, w)
+            assert tracemalloc.get_traced_memory()[1] < 50e6
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_file_too_long_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -307,6 +307,10 @@ def coding(name: str) -> Callable[[Writer], object]:
             ],
             "places from 2 to 2 in a list",
         ),
+        (
+            [form(1), lambda w: natural(w, 1, "listed"), lambda w: integer(w, 256, "first")],
+            "values from 256 to",
+        ),
         ([form(2), lambda w: natural(w, 0, "present")], "0 of 6 weights"),
         ([form(2), lambda w: natural(w, 7, "present")], "7 of 6 weights"),
         (
@@ -335,6 +339,20 @@ def test_a_place_before_the_list_is_refused_too() -> None:
     )
     with pytest.raises(ValueError, match="found places from -1 to -1 in a list, needed from 0 to 1"):
         weights.get(reader, (2, 3, 1, 1))
+
+
+@pytest.mark.parametrize("coded", ["mixed", "alone", "tables", "plain"])
+def test_more_weights_than_steps_are_refused_before_there_is_room_for_them(coded: str) -> None:
+    reader = written(
+        form(0),
+        coding(coded),
+        *([lambda w: natural(w, 9, "highest")] if coded == "tables" else []),
+        *([lambda w: integer(w, 0, "least"), lambda w: natural(w, 3, "bits")] if coded == "plain" else []),
+    )
+    with pytest.raises(
+        ValueError, match=r"net\.tz: found 4000000 steps to come, needed \d+ or fewer in a file"
+    ):
+        weights.get(reader, (2000, 2000, 1, 1))
 
 
 @pytest.mark.parametrize("view", [(0, 3, 1, 1), (2**40, 2**40, 1, 1)])

@@ -14,7 +14,8 @@ alone   what describes |w| is counted in one place, whatever stands around: for 
         about neighbours. "Negative?" as before
 
 Layers of one network are alike, but not the same. So places keep their counts from tensor to tensor; but at
-the start of each, counts that add up to more than 8 are scaled down to 8."""
+the start of each, counts that add up to more than 8 are scaled down to 8.
+"""
 
 from array import array
 from typing import Any, NamedTuple
@@ -51,17 +52,19 @@ def node_behind(length: Any) -> Any:
 
 def cells_of(coder: Coder) -> list[Cell]:
     """The places of all decisions, with what they remember of the tensors before."""
-    cells = [coder.cell("weights", place) for place in range(PLACES)]
+    cells: list[Cell] = coder.last.setdefault("places", [[0, 0] for _ in range(PLACES)])
     for cell in cells:
-        total = sum(cell)
+        zeros, ones = cell
+        total = zeros + ones
         if total > REMEMBERED:
-            cell[:] = (count * REMEMBERED // total for count in cell)
+            cell[:] = zeros * REMEMBERED // total, ones * REMEMBERED // total
     return cells
 
 
 def get(reader: Reader, view: View, mixed: bool) -> Symbols:
     """Read a tensor, (N,)."""
     F, C, H, W = view
+    reader.expect(F * C * H * W)
     cells, levels = cells_of(reader), LEVEL.tolist()
     codes = array("h", bytes(2 * (F * C * H * W + 1)))  # and a 0 at the end, for what is beyond the edge
     of_output, of_input = 0, [0] * C

@@ -268,6 +268,11 @@ class Reader(Coder):
             self.refuse(f"{count} weights", f"{self._room} or fewer in a file of this length")
         self._room -= count
 
+    def expect(self, steps: int) -> None:
+        """Refuse now what would take more steps than are left."""
+        if steps > self._steps:
+            self.refuse(f"{steps} steps to come", f"{self._steps} or fewer in a file of this length")
+
     def spent(self, part: str) -> None:
         self.ledger.move(self._position(), part)
 

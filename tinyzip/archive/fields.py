@@ -12,7 +12,8 @@ scale may also go as q, when it is 1/q to d digits:
 m = ⌊2ⁿ/q + ½⌋,   n = d + bits(q) − 1                                                          (E12)
 
 Multipliers are read as digits, too: a number in [2³⁰, 2³¹) as the odd number that is left without the zeros
-at its end, or as the same as the one before."""
+at its end, or as the same as the one before.
+"""
 
 from collections.abc import Callable
 from itertools import repeat

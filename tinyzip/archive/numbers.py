@@ -8,7 +8,8 @@ plain:
 v = 2ᴸ⁻¹ + r:  "longer?" yes for each of 0, 1, … L − 1, no for L;  r in L − 1 bits             (E7)
 
 and v = 0 has the length 0. This is a code of Elias [1975] with decisions that learn. A number met the first
-time costs what it costs there, 2·L bits; where all numbers have one length, soon only L − 1."""
+time costs what it costs there, 2·L bits; where all numbers have one length, soon only L − 1.
+"""
 
 from collections.abc import Hashable
 

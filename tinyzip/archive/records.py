@@ -7,7 +7,8 @@ written: most fields are as they were, and decisions that always come out the sa
 Kinds and fields have numbers, which stay what they are. A new kind goes to the end of `KINDS`. A new field
 has a default, as in Python, and goes to the end of `DEFAULTED`: a record says by number which of these
 fields are not as they were in the operator of this kind before, or, in the first, not as the default. So a
-file that does not know a field stays right, and one that uses what its reader does not know is refused."""
+file that does not know a field stays right, and one that uses what its reader does not know is refused.
+"""
 
 from dataclasses import fields
 from typing import Any

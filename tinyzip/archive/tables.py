@@ -58,6 +58,7 @@ def frequencies(counts: Symbols) -> Symbols:
 def get(reader: Reader, view: View, highest: int) -> Symbols:
     """Read a tensor whose buckets are `highest` or less, (N,)."""
     N, A = prod(view), 2 * highest + 1
+    reader.expect(N)
     codes = array("h", bytes(2 * (N + 1)))  # and a 0 at the end, for what is beyond the edge
     counts = np.zeros((TABLES, A), np.int64)
     around = places(view)

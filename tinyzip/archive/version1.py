@@ -12,7 +12,8 @@ Numbers of one leaf went as buckets that keep h bits behind the first: with a = 
 bucket = sign(v)·(e·2ʰ + ⌊a / 2ᵉ⌋),   e = max(bits(a) − 1 − h, 0)                              (E13)
 
 and the e bits left out followed plain. Their table went as the share of its left half, then of the left
-half's left half, and so on, each in as many bits as the half may need."""
+half's left half, and so on, each in as many bits as the half may need.
+"""
 
 from collections.abc import Callable
 from math import prod

@@ -159,8 +159,9 @@ def coded(reader: Reader, view: View) -> Symbols:
             if abs(least) > MOST or bits > WIDEST:
                 reader.refuse(f"{bits} bits from {least} on", f"{WIDEST} or fewer, from −{MOST} to {MOST} on")
             values = np.full(prod(view), least, np.int16)
-            for i in range(values.size if bits else 0):
-                values[i] += reader.plain(None, bits)
+            if bits:
+                reader.expect(values.size)
+                values += [reader.plain(None, bits) for _ in range(values.size)]
             return values
         case coding:
             return bitwise.get(reader, view, coding == "mixed")
@@ -175,7 +176,9 @@ def value_list(coder: Coder, values: Symbols | None) -> Symbols:
     for k in range(1, count):
         gap = natural(coder, None if values is None else int(values[k] - values[k - 1] - 1), "gap")
         found.append(found[-1] + gap + 1)
-    return np.array(found)
+    if max(-found[0], found[-1]) > MOST:
+        coder.refuse(f"values from {found[0]} to {found[-1]}", f"values from −{MOST} to {MOST}")
+    return np.array(found, np.int16)
 
 
 def positions(coder: Coder, places: Symbols | None, N: int) -> Symbols:
