@@ -21,16 +21,16 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from older_program import older_program, spread
+from known_programs import DATA, every_kind, older_program, spread
 
 from tinyzip.archive import shorten
 from tinyzip.archive.coder import SLOTS, Cell, Steps, Writer
 from tinyzip.archive.format import MARK, unpack
 from tinyzip.archive.records import walk_program
 from tinyzip.archive.version1 import HEAD as HEAD_1
-from tinyzip.integer import Add, Argmax, Codes, Concat, Conv2d, Flatten, Linear, Program, Recall, Table
+from tinyzip.integer import Argmax, Codes, Linear, Program
 
-OLDER = Path(__file__).parents[1] / "data" / "version1.tz"
+OLDER = DATA / "version1.tz"
 MEGABYTE = 1 << 20 if sys.platform == "darwin" else 1 << 10  # in units of ru_maxrss
 EDGES = (0, 1, 127, 128, 254, 255)
 
@@ -105,45 +105,28 @@ def damaged(messages: list[bytes], version: int, rng: np.random.Generator) -> by
     return bytes(data)
 
 
-def programs() -> list[Program]:
-    """Programs that between them use every kind of field, every form and every coding of weights."""
+def few_weights() -> Program:
+    """Weights that are listed, plain, and mostly zero; few, so that many files can be tried."""
     y = Codes(0, 15, 0, (5, 7))
     listed = np.array([-100, -7, 0, 40, 90])[spread(12, 16, most=2) + 2]
-    pruned = np.where(spread(30, 40, most=50) > 48, spread(30, 40, most=9), 0)
-    residual = Program(
-        (
-            Conv2d(
-                spread(4, 2, 3, 3, most=7), spread(4, most=50), 2**30 + 5, 36, y, padding=1, weight_bits=4
-            ),
-            Conv2d(spread(4, 4, 3, 3, most=1), spread(4, most=50), 2**30, 36, y, padding=1, weight_bits=2),
-            Add(0, [2**30, 2**30 + 9, 2**30], [31, 32, 40], y, name="sum"),
-            Recall(0),
-            Concat((2, 3)),
-            Table(np.arange(256) % 16, y),
-            Flatten(),
-            Linear(spread(5, 72, most=60), None, 2**30, 40, y, name="wide"),
-        ),
-        (2, 3, 3),
-        Codes(0, 255, 0, (1, 8)),
-    )
-    dense = Program(
+    sparse = np.where(spread(30, 40, most=50) > 48, spread(30, 40, most=9), 0)
+    return Program(
         (
             Linear(listed, None, 2**30 + 3, 40, y, name="listed"),
             Linear(spread(40, 12, most=127), None, 2**30, 44, y, name="plain"),
-            Linear(pruned, spread(30, most=5), 2**30, 36, y, name="pruned"),
+            Linear(sparse, spread(30, most=5), 2**30, 36, y, name="sparse"),
             Argmax(),
         ),
         (16,),
         Codes(0, 255, 0),
     )
-    return [older_program(), shorten(older_program()), residual, dense]
 
 
 def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     """Damaged files, each with the way in which it was damaged."""
     rng = np.random.default_rng(seed)
     older = [OLDER.read_bytes()[HEAD_1:]]
-    whole = programs()
+    whole = [older_program(), shorten(older_program()), every_kind(), few_weights()]
     newer = []
     for program in whole:
         writer = Writer("hostile")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile import OLDER, sealed
-from older_program import older_program
+from known_programs import older_program
 
 from tinyzip.archive import account, pack, read, unpack
 from tinyzip.archive.format import MARK
