@@ -144,6 +144,9 @@ def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, 
         (0, 15, 16, (1, 0)),
         (0, 15, -1, (1, 0)),
         (0, 15, 0, (0, 0)),
+        (0, 15, 0, (2**63, 0)),
+        (0, 15, 0, (1, 1101)),
+        (0, 15, 0, (1, -1101)),
         (0, 15, 0, (0.5, 0)),
         (0, 15, 0, 0.5),
         (0.0, 15, 0, (1, 0)),
@@ -153,6 +156,12 @@ def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, 
 def test_codes_that_no_byte_holds_are_refused(lo: Any, hi: Any, zero: Any, scale: Any) -> None:
     with pytest.raises(ValueError, match="codes: "):
         Codes(lo, hi, zero, scale)
+
+
+@pytest.mark.parametrize("lo, hi", [(-128, 127), (0, 255), (254, 255), (-128, -127)])
+@pytest.mark.parametrize("scale", [(1, 1100), (2**63 - 1, -1100)])
+def test_codes_that_a_byte_just_holds_are_good(lo: int, hi: int, scale: tuple[int, int]) -> None:
+    assert {Codes(lo, hi, zero, scale).dtype.itemsize for zero in (lo, hi)} == {1}
 
 
 @pytest.mark.parametrize(
