@@ -43,6 +43,12 @@ def test_signs_round_trip_and_their_zero_counts_as_plus():
     assert np.array_equal(grid.quantize(values), codes)
 
 
+@pytest.mark.parametrize("ends", [(1, -1, 1), (0, -2, 1), (0, -1, 2)])
+def test_signs_have_no_other_codes(ends):
+    with pytest.raises(ValueError, match="Signs: zero, lo, hi"):
+        Signs(1.0, *ends)
+
+
 def test_channels_of_zeros_have_a_defined_scale():
     zeros = np.zeros((2, 5))
     assert binary_scale(zeros).tolist() == ternary_scale(zeros).tolist() == [1, 1]

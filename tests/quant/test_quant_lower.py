@@ -20,7 +20,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, by_channel
-from tinyzip.quant.lower import codes_of, lower
+from tinyzip.quant.lower import bias_codes, codes_of, lower
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 
@@ -107,6 +107,14 @@ def test_the_program_is_what_the_grids_say():
     assert np.abs(conv.bias * unit - model.params["conv.b"]).max() <= unit.max() / 2
     exact = unit / grids["conv"].scale
     assert conv.m0 * 2.0**-conv.n == pytest.approx(exact, rel=2**-30)
+
+
+def test_biases_are_rounded_to_their_unit_and_none_may_leave_int32():
+    unit = np.array([0.5, 2.0])
+    assert bias_codes(np.array([-1.3, 7.0]), unit).tolist() == [-3, 4]  # −2.6, and 3.5 to even
+    assert bias_codes(np.array([2.0**31 - 1, 0]), np.ones(2)).tolist() == [2**31 - 1, 0]
+    with pytest.raises(ValueError, match=r"bias: found 2\.15e"):
+        bias_codes(np.array([0, -(2.0**31)]), np.ones(2))
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 0.1, 1.0, 3e7, 2.0**100, 2.0**-120, 1e38 / 255])
