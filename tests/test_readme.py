@@ -64,7 +64,7 @@ def test_every_command_exists_with_its_options() -> None:
         for option in re.findall(r"--\w[\w-]*", words):
             assert option in printed_by(script, "--help"), f"{script} {option}"
         assert (ROOT / script).exists()
-    for command in re.findall(r"-m tinyzip (\w+)", FRONT):
+    for command in re.findall(r"`tinyzip (\w+)", FRONT):
         assert command in printed_by("-m", "tinyzip", "--help")
     extras = {extra for names in re.findall(r"'\.\[(.+?)\]'", FRONT) for extra in names.split(",")}
     assert extras <= PROJECT["project"]["optional-dependencies"].keys()

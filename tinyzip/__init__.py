@@ -32,6 +32,7 @@ The source is meant to be read, in this order. Each room's `__init__.py` lists i
     integer/program.py, integer/run.py   a network as data, and the engine
     archive/                             a program as one large number
     exchange/                            models in the formats of others
+    cli/                                 the command `tinyzip`
     nn/fast/choose.py                    last: all that makes it fast, each law proved equal to the textbook
     machine/                             memory, threads, processes: the speed changes and not one bit
 

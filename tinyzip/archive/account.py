@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from tinyzip.archive.format import read_bytes, unpack_with_ledger
 from tinyzip.archive.ledger import PARTS, PROGRAM
@@ -25,6 +26,12 @@ class Account:
     size: int
     parts: Mapping[tuple[int, str], int]
 
+    @classmethod
+    def of(cls, data: bytes, source: str) -> Self:
+        """Where the bytes of a .tz file go; `source` is what to call them in an error."""
+        program, ledger = unpack_with_ledger(data, source)
+        return cls(program, len(data), ledger.whole_bytes(len(data)))
+
     def total(self, part: str) -> int:
         """The bytes of a part in all operators, and outside."""
         return sum(size for (_, name), size in self.parts.items() if name == part)
@@ -44,6 +51,4 @@ class Account:
 
 def account(path: PathLike) -> Account:
     """Where the bytes of a file go. Raises ValueError, naming the file, where `read` does."""
-    data = read_bytes(path)
-    program, ledger = unpack_with_ledger(data, os.fspath(path))
-    return Account(program, len(data), ledger.whole_bytes(len(data)))
+    return Account.of(read_bytes(path), os.fspath(path))

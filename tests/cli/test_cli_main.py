@@ -1,0 +1,139 @@
+"""The command line: its list of commands, how it says no, where it writes; and what the bare import costs."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyzip
+from tinyzip.cli.main import COMMANDS, main, parser
+from tinyzip.nn.layers import Flatten, Linear
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.saved import save
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A new interpreter that finds the package from wherever the tests run."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_examples_of_a_command_are_lines_that_it_understands(command) -> None:
+    assert command.examples
+    for line in command.examples:
+        *_, words = line.split(" | ")
+        program, *arguments = shlex.split(words)
+        assert program == "tinyzip" and parser().parse_args(arguments).command == command.name
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_shows_the_examples(command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command.name, "--help"])
+    out = capsys.readouterr().out
+    assert all(line in out for line in command.examples)
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(None, "No such file"), (b"not a program", "the mark of a .tz file"), (b"\x89tz\x1a\x07", "version 2")],
+)
+def test_a_bad_file_is_one_line_and_exit_code_2(
+    command: str,
+    content: bytes | None,
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "odd.tz"
+    if content is not None:
+        path.write_bytes(content)
+    assert main([command, str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"tinyzip: {path}: ") and what in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_the_module_runs_as_a_program(net: Path) -> None:
+    good = python("-m", "tinyzip", "show", str(net))
+    assert good.returncode == 0 and "conv" in good.stdout
+    bad = python("-m", "tinyzip", "show", str(net.parent))
+    assert bad.returncode == 2 and "Traceback" not in bad.stderr and bad.stderr.count("\n") == 1
+    assert python("-m", "tinyzip").returncode == 2
+
+
+def test_a_terminal_of_ascii_gets_a_neighbour_of_each_sign_that_it_does_not_have(net: Path) -> None:
+    done = python("-m", "tinyzip", "show", str(net), PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Conv2d 5x5/2" in done.stdout and done.stdout.isascii()
+    bad = python("-m", "tinyzip", "show", str(net.parent / "no×file.tz"), PYTHONIOENCODING="ascii")
+    assert bad.returncode == 2 and "nox" in bad.stderr and bad.stderr.isascii()
+
+
+def test_a_reader_of_the_pipe_may_stop_when_it_has_seen_enough(net: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tinyzip", "show", str(net)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(net: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tinyzip", "show", str(net)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "No space left" in done.stderr
+
+
+def test_a_network_of_floats_is_told_from_a_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Sequential.create({"flatten": Flatten(), "fc": Linear(4, 2)}, (1, 2, 2), np.random.default_rng(0))
+    save(model, tmp_path / "digits.net")
+    assert main(["show", str(tmp_path / "digits.net")]) == 2
+    assert "found a saved network or its grids, needed an integer program (.tz)" in capsys.readouterr().err
+
+
+def test_the_console_script_is_this_command_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["tinyzip"].partition(":")
+    assert getattr(sys.modules[module], name) is main
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    script = "import sys; before = set(sys.modules); import tinyzip; print(set(sys.modules) - before)"
+    assert python("-c", script).stdout.strip() == "{'tinyzip'}"
+
+
+@pytest.mark.parametrize("room", ["nn", "integer", "quant", "distill", "archive"])
+def test_no_room_imports_scipy_or_matplotlib_before_it_needs_them(room: str) -> None:
+    script = f"import sys, tinyzip.{room}; print([m for m in sys.modules if m in ('scipy', 'matplotlib')])"
+    done = python("-c", script)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_version_is_that_of_the_project_file() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert tinyzip.__version__ == project["version"]

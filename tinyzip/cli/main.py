@@ -1,0 +1,78 @@
+"""All commands, and how a mistake is told.
+
+Whatever goes wrong is one line on the error stream, and the exit code is 2. A terminal that knows only ASCII
+gets a neighbour of each sign that it does not have, and whoever reads from a pipe may stop when it has seen
+enough.
+"""
+
+import codecs
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+from tinyzip import __version__
+from tinyzip.cli import explain, show
+from tinyzip.cli.command import Command
+
+COMMANDS: tuple[Command, ...] = (show.COMMAND, explain.COMMAND)
+NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
+
+
+def parser() -> ArgumentParser:
+    """The commands and their options."""
+    root = ArgumentParser("tinyzip", description="Look into programs, and run them.")
+    root.add_argument("--version", action="version", version=__version__)
+    subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        examples = "\n".join(f"  {line}" for line in command.examples)
+        command.options(
+            subparsers.add_parser(
+                command.name,
+                help=command.help,
+                description=f"{command.help[0].upper()}{command.help[1:]}.",
+                epilog=f"examples:\n{examples}",
+                formatter_class=RawDescriptionHelpFormatter,
+            )
+        )
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 2 and one line when it did not."""
+    codecs.register_error("tinyzip.neighbour", neighbour)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="tinyzip.neighbour")
+    options = parser().parse_args(arguments)
+    try:
+        next(command for command in COMMANDS if command.name == options.command).run(options)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:  # whoever read the output has seen enough
+        forget_output()
+        return 0
+    except OSError as error:
+        if error.filename is None and error.strerror:  # a full disk behind the standard output
+            forget_output()
+        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    except (ValueError, TypeError, ImportError) as error:
+        told = str(error)
+    except KeyboardInterrupt:
+        told = "interrupted"
+    print(f"tinyzip: {' '.join(told.split())}", file=sys.stderr)
+    return 2
+
+
+def forget_output() -> None:
+    """Let nothing be written to the standard output any more, also not when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def neighbour(error: UnicodeError) -> tuple[str, int]:
+    """What to write for signs that the encoding does not have; called by `codecs`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(NEIGHBOURS.get(sign, "?") for sign in signs), error.end
