@@ -10,6 +10,7 @@ gemmlowp writes them, with nudges, truncating division, remainders and threshold
 place by place, and a place outside the image is left out.
 """
 
+import math
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -111,6 +112,25 @@ def linear(x, w, b):
 
 def relu(x):
     return np.array([max(float(value), 0.0) for value in x.ravel()]).reshape(x.shape)
+
+
+ACTIVATIONS = {
+    "clip": lambda v: min(max(v, -0.4), 1.2),
+    "clip from below": lambda v: max(v, -0.4),
+    "clip from above": lambda v: min(v, 1.2),
+    "leaky relu": lambda v: v if v > 0 else 0.2 * v,
+    "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
+    "tanh": lambda v: (math.exp(v) - math.exp(-v)) / (math.exp(v) + math.exp(-v)),
+    "silu": lambda v: v / (1 + math.exp(-v)),
+    "hard swish": lambda v: v * min(max(v + 3, 0), 6) / 6,
+    "gelu": lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2,
+    "by points": lambda v: -2.0 if v < -1 else -2 + 1.5 * (v + 1) if v < 1 else 1 - 0.5 * (min(v, 3) - 1),
+}
+"""Functions of one number, with the constants that the tests of activations give them."""
+
+
+def activation(name, x):
+    return np.array([ACTIVATIONS[name](float(value)) for value in x.ravel()]).reshape(x.shape)
 
 
 def batch_statistics(x):

@@ -5,15 +5,23 @@ from shapes import distinct, normal
 
 from tinyzip.nn import ops
 from tinyzip.nn.layers import (
+    GELU,
     AvgPool2d,
     BatchNorm,
+    ByPoints,
+    Clip,
     Conv2d,
     Dropout,
     Flatten,
     GlobalAvgPool,
+    HardSwish,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
 )
 
 IMAGE = (4, 6, 5)
@@ -25,6 +33,15 @@ LAYERS = {
     "linear": (Linear(5, 3), (5,)),
     "linear without bias": (Linear(5, 3, bias=False), (5,)),
     "relu": (ReLU(), IMAGE),
+    "clip": (Clip(-0.4, 1.2), IMAGE),
+    "clip from above": (Clip(high=6.0), (5,)),
+    "leaky relu": (LeakyReLU(0.2), IMAGE),
+    "sigmoid": (Sigmoid(), IMAGE),
+    "tanh": (Tanh(), IMAGE),
+    "silu": (SiLU(), IMAGE),
+    "hard swish": (HardSwish(), (5,)),
+    "gelu": (GELU(), IMAGE),
+    "by points": (ByPoints((-1, 1, 3), (-2, 1, 0)), IMAGE),
     "flatten": (Flatten(), IMAGE),
     "max pool": (MaxPool2d(3, 2, 1), IMAGE),
     "average pool": (AvgPool2d((2, 3), padding=(1, 0)), IMAGE),
@@ -116,6 +133,7 @@ def test_batch_norm_hands_the_statistics_back_in_its_cache():
 def test_layers_that_mean_the_same_are_equal():
     assert MaxPool2d(2) == MaxPool2d((2, 2), 2, ((0, 0), (0, 0)))
     assert Conv2d(1, 2, 3, padding=1) == Conv2d(1, 2, (3, 3), 1, (1, 1))
+    assert Clip(0, np.float32(6)) == Clip(0.0, 6.0) and Clip(0, 6) != Clip(0)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +152,18 @@ def test_layers_that_mean_the_same_are_equal():
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=float("inf"))),
         ("BatchNorm: momentum", lambda: BatchNorm(1, momentum=2)),
         ("Dropout: rate", lambda: Dropout(None)),
+        ("Clip: low, high", lambda: Clip()),
+        ("Clip: low, high", lambda: Clip(6, 0)),
+        ("Clip: low, high", lambda: Clip(1, 1)),
+        ("Clip: low, high", lambda: Clip(0, float("inf"))),
+        ("Clip: low, high", lambda: Clip("0", 6)),
+        ("LeakyReLU: slope", lambda: LeakyReLU(float("nan"))),
+        ("LeakyReLU: slope", lambda: LeakyReLU(True)),
+        ("ByPoints: X", lambda: ByPoints((0, 0), (1, 2))),
+        ("ByPoints: X", lambda: ByPoints([0, 1], (1, 2))),
+        ("ByPoints: Y", lambda: ByPoints((0, 1), (1, None))),
+        ("ByPoints: X, Y", lambda: ByPoints((0, 1), (1, 2, 3))),
+        ("ByPoints: X, Y", lambda: ByPoints((0,), (1,))),
         ("Dropout: rate", lambda: Dropout(1)),
     ],
 )
@@ -160,6 +190,7 @@ def test_layers_with_impossible_sizes_are_refused_when_made(line, make):
         (GlobalAvgPool(), (2, -1, 5)),
         (Flatten(), (2, 0)),
         (ReLU(), None),
+        (GELU(), (0, 3)),
         (Dropout(0.5), [3]),
     ],
 )

@@ -1,7 +1,7 @@
 """The layers: `tinyzip.nn.ops` with names, and with the check that sizes fit.
 
 Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, `ops` for the mathematics,
-and `fast` for how a network runs the same.
+`activations` for those that map every number by itself, and `fast` for how a network runs the same.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import ops
+from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
@@ -21,16 +22,24 @@ Output = tuple[Array, Any]  # y, cache
 Gradients = tuple[Array, Arrays]  # dx, dp
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
     "BatchNorm",
+    "ByPoints",
+    "Clip",
     "Conv2d",
     "Dropout",
     "Flatten",
     "GlobalAvgPool",
+    "HardSwish",
     "Layer",
+    "LeakyReLU",
     "Linear",
     "MaxPool2d",
     "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Tanh",
 ]
 
 

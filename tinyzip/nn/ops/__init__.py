@@ -2,6 +2,8 @@
 
     checks.py    what every operation asks of its arrays
     dense.py     the fully connected layer, the rectifier, flatten
+    activations.py
+                 the other functions of one number
     patches.py   from an image to its patches and back
     conv.py      convolution: im2col, a matrix product, col2im
     pool.py      the largest or the average of each window
@@ -15,6 +17,24 @@ These functions run, and a network of them trains (`sequential.Textbook`). They 
 the same is computed two or three times as fast is told in `tinyzip.nn.fast`.
 """
 
+from tinyzip.nn.ops.activations import (
+    by_points,
+    by_points_backward,
+    clip,
+    clip_backward,
+    gelu,
+    gelu_backward,
+    hard_swish,
+    hard_swish_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    tanh,
+    tanh_backward,
+)
 from tinyzip.nn.ops.conv import conv2d, conv2d_backward
 from tinyzip.nn.ops.dense import (
     flatten,
@@ -50,18 +70,34 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_inference_backward",
     "batch_norm_train",
+    "by_points",
+    "by_points_backward",
+    "clip",
+    "clip_backward",
     "conv2d",
     "conv2d_backward",
     "dropout",
     "dropout_backward",
     "flatten",
     "flatten_backward",
+    "gelu",
+    "gelu_backward",
     "global_avg_pool",
     "global_avg_pool_backward",
+    "hard_swish",
+    "hard_swish_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "linear",
     "linear_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "tanh",
+    "tanh_backward",
 ]

@@ -1,0 +1,165 @@
+"""Layers that map every number by itself: `ops.activations` with names.
+
+They have no arrays and take any shape. A ReLU is one of them too, but stands in `layers`: nearly every
+network has it, and much is known of it alone. To a network of integers all others are alike, a table of 256
+entries. So a new one is a function and its derivative, and everything else follows.
+"""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from tinyzip.base.refuse import refuse
+from tinyzip.nn import ops
+from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.ops.checks import Array, Shape, check_lengths
+
+Gradients = tuple[Array, Arrays]  # dx, dp
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """y = f(x) at each place. The cache is x."""
+
+    def of(self, x: Array) -> Array:
+        """f(x), of x's shape and dtype."""
+        raise NotImplementedError
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return check_lengths(shape, f"{type(self).__name__}: an example's shape")
+
+    def forward(self, p: Arrays, x: Array, **_: Any) -> tuple[Array, Any]:
+        return self.of(x), x
+
+
+@dataclass(frozen=True)
+class Clip(Activation):
+    """min(max(x, low), high): `ops.clip`. None leaves an end open; Clip(0, 6) is ReLU6."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if not ends or not all(map(_is_finite, ends)) or ends != sorted(set(ends)):
+            refuse("Clip: low, high", (self.low, self.high), "low < high, finite, one of which may be None")
+        for name in ("low", "high"):
+            end = getattr(self, name)
+            object.__setattr__(self, name, None if end is None else float(end))
+
+    def of(self, x: Array) -> Array:
+        return ops.clip(x, self.low, self.high)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.clip_backward(dy, cache, self.low, self.high), {}
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """x where x > 0, else slope·x: `ops.leaky_relu`."""
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not _is_finite(self.slope):
+            refuse("LeakyReLU: slope", self.slope, "a finite number")
+        object.__setattr__(self, "slope", float(self.slope))
+
+    def of(self, x: Array) -> Array:
+        return ops.leaky_relu(x, self.slope)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.leaky_relu_backward(dy, cache, self.slope), {}
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """1 / (1 + e⁻ˣ): `ops.sigmoid`."""
+
+    def of(self, x: Array) -> Array:
+        return ops.sigmoid(x)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.sigmoid_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """tanh x: `ops.tanh`. The cache is y."""
+
+    def of(self, x: Array) -> Array:
+        return ops.tanh(x)
+
+    def forward(self, p: Arrays, x: Array, **_: Any) -> tuple[Array, Any]:
+        y = ops.tanh(x)
+        return y, y
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.tanh_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """x·σ(x), which is also called swish: `ops.silu`."""
+
+    def of(self, x: Array) -> Array:
+        return ops.silu(x)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.silu_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class HardSwish(Activation):
+    """x·min(max(x/6 + ½, 0), 1): `ops.hard_swish`."""
+
+    def of(self, x: Array) -> Array:
+        return ops.hard_swish(x)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.hard_swish_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """x·Φ(x), without approximation: `ops.gelu`."""
+
+    def of(self, x: Array) -> Array:
+        return ops.gelu(x)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.gelu_backward(dy, cache), {}
+
+
+@dataclass(frozen=True)
+class ByPoints(Activation):
+    """Straight between points (X, Y), X increasing, and constant beyond the ends: `ops.by_points`.
+
+    What a table of integers means as a function of real numbers, for one.
+    """
+
+    X: tuple[float, ...]
+    Y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name, values in (("X", self.X), ("Y", self.Y)):
+            if not isinstance(values, tuple) or not all(map(_is_finite, values)):
+                refuse(f"ByPoints: {name}", values, "a tuple of finite numbers")
+            object.__setattr__(self, name, tuple(map(float, values)))
+        if len(self.X) < 2 or len(self.X) != len(self.Y):
+            refuse("ByPoints: X, Y", f"{len(self.X)} and {len(self.Y)} numbers", "as many of both, 2 or more")
+        if np.diff(self.X).min() <= 0:
+            refuse("ByPoints: X", "numbers that do not increase", "each larger than the one before")
+
+    def of(self, x: Array) -> Array:
+        return ops.by_points(x, self.X, self.Y)
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return ops.by_points_backward(dy, cache, self.X, self.Y), {}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
