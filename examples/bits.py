@@ -29,6 +29,7 @@ import numpy as np
 import plots
 from bits_parts import Cell, as_table, claim, plot_bits, rescaled
 from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG, recipe
+from runner import Run, add_arguments, run_all
 
 from tinyzip import archive, integer
 from tinyzip.distill import student
@@ -224,12 +225,12 @@ def errors_of(program: Program, test: Dataset) -> int:
     return int((integer.run(program, codes, threads=THREADS).argmax(0) != test.labels).sum())
 
 
-def make_all(benches: list[Bench]) -> list[tuple[Bench, Cell]]:
+def make_all(bench: Bench) -> list[Cell]:
     """Every cell's program on disk, with the time that is left."""
-    everything = [(bench, cell) for bench in benches for cell in bench.cells()]
-    missing = [(bench, cell) for bench, cell in everything if not cell.path(bench.folder).exists()]
-    left, done, start = sum(cell.work for _, cell in missing), 0.0, time.perf_counter()
-    for bench, cell in missing:
+    everything = list(bench.cells())
+    missing = [cell for cell in everything if not cell.path(bench.folder).exists()]
+    left, done, start = sum(cell.work for cell in missing), 0.0, time.perf_counter()
+    for cell in missing:
         archive.write(cell.make(), cell.path(bench.folder))
         left, done = left - cell.work, done + cell.work
         minutes = (time.perf_counter() - start) * left / done / 60
@@ -238,14 +239,12 @@ def make_all(benches: list[Bench]) -> list[tuple[Bench, Cell]]:
     return everything
 
 
-def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str, Any]]:
+def judge(bench: Bench, everything: list[Cell], test: Dataset) -> list[dict[str, Any]]:
     """The only look at the test images: a row for each cell."""
-    benches = {bench.seed: bench for bench, _ in everything}.values()
-    reference: dict[tuple[int, str], int] = {}
-    for bench in benches:
-        for name in ("seed net", "separable", "teacher"):
-            classes = predict(bench.float_model(name), test.images)
-            reference[bench.seed, name] = int((classes != test.labels).sum())
+    reference: dict[str, int] = {}
+    for name in ("seed net", "separable", "teacher"):
+        classes = predict(bench.float_model(name), test.images)
+        reference[name] = int((classes != test.labels).sum())
     rows: list[dict[str, Any]] = [
         {
             "model": cell.model,
@@ -253,19 +252,25 @@ def judge(everything: list[tuple[Bench, Cell]], test: Dataset) -> list[dict[str,
             "activation_bits": cell.activations,
             "method": cell.method,
             "seed": bench.seed,
-            "float_errors": reference[bench.seed, cell.model],
+            "float_errors": reference[cell.model],
             "errors": errors_of(archive.read(cell.path(bench.folder)), test),
             "bytes": cell.path(bench.folder).stat().st_size,
         }
-        for bench, cell in everything
+        for cell in everything
     ]
-    for bench in benches:
-        errors, size = reference[bench.seed, "teacher"], 4 * bench.teacher().parameter_count
-        rows.append(
-            {"model": "teacher", "weight_bits": 32, "activation_bits": 32, "method": "float"}
-            | {"seed": bench.seed, "float_errors": errors, "errors": errors, "bytes": size}
-        )
+    errors, size = reference["teacher"], 4 * bench.teacher().parameter_count
+    rows.append(
+        {"model": "teacher", "weight_bits": 32, "activation_bits": 32, "method": "float"}
+        | {"seed": bench.seed, "float_errors": errors, "errors": errors, "bytes": size}
+    )
     return rows
+
+
+def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[dict[str, Any]]:
+    """All cells of one seed."""
+    train, test = mnist(data)
+    bench = Bench(seed, train, folder, quick)
+    return judge(bench, make_all(bench), test)
 
 
 def main(words: list[str] | None = None) -> None:
@@ -275,13 +280,16 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0 1 2, or 0 with --quick")
     parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
+    add_arguments(parser)
     args = parser.parse_args(words)
     start = time.perf_counter()
     out = args.out or Path("out") / ("bits-quick" if args.quick else "bits")
     drawn = plots.available()
-    train, test = mnist(args.data)
+    train, _ = mnist(args.data)
     seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
-    rows = judge(make_all([Bench(seed, train, out / f"seed{seed}", args.quick) for seed in seeds]), test)
+    told = recipe(train, args.quick)
+    runs = [Run(f"seed{seed}", one_seed, {"seed": seed, "quick": args.quick}, told) for seed in seeds]
+    rows = [row for rows in run_all(runs, out, args.data, args.workers, args.dask).values() for row in rows]
     table = as_table(rows)
     print(table)
     (out / "table.txt").write_text(table + "\n", encoding="utf-8")
@@ -295,7 +303,7 @@ def main(words: list[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         sys.exit(f"bits: {error}")
     except KeyboardInterrupt:
         sys.exit("\nbits: stopped; the same command goes on from what is in --out")
