@@ -2,14 +2,18 @@
 
 import os
 import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from integer_programs import BYTE, M0, N, conv, small
 
+from tinyzip import archive
 from tinyzip.integer import (
     Add,
+    Argmax,
     AvgPool2d,
     Codes,
     Conv2d,
@@ -22,6 +26,41 @@ from tinyzip.integer import (
     run,
 )
 from tinyzip.machine.workers import Workers
+
+
+def test_codes_are_not_compared_with_labels_before_they_are_classes() -> None:
+    program = Program((Flatten(), Linear(np.eye(3, 4, dtype=np.int8), None, M0, 31, BYTE)), (1, 2, 2), BYTE)
+    x = np.random.default_rng(2).integers(0, 256, (1, 2, 2, 5), np.uint8)
+    z, labels = run(program, x), np.arange(5)
+    compare: Any
+    for compare in (np.equal, np.not_equal, lambda a, b: a == b, lambda a, b: b != a):
+        with pytest.raises(
+            ValueError, match=r"found shapes \(3, 5\) and \(5,\), needed classes: .*argmax\(0\)"
+        ):
+            compare(z, labels)
+    with pytest.raises(ValueError, match="needed classes"):
+        assert z == labels.tolist()
+    assert (z.argmax(0) == labels).shape == labels.shape
+    assert type(z.argmax(0)) is np.ndarray and type(z + 0) is np.ndarray
+    assert (z == z).all() and (z != z[:, :1]).any() and not (z == 256).any()
+    assert (run(Program((*program.operators, Argmax()), (1, 2, 2), BYTE), x) == labels).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    "program, words",
+    [
+        ("net.tz", r"found 'net.tz', needed a Program: tinyzip.archive.read\(path\)"),
+        (Path("net.tz"), r"needed a Program: tinyzip.archive.read\(path\)"),
+        (SimpleNamespace(program=Program((conv(),), (1, 8, 8), BYTE)), r"needed a Program: its .program"),
+        (SimpleNamespace(params={}), r"needed a Program, which .* makes of a network"),
+        (Program, r"found the class Program, needed a Program"),
+        (None, r"found None, needed a Program"),
+    ],
+)
+def test_what_is_no_program_is_refused_with_what_to_write_instead(program: Any, words: str) -> None:
+    for call in (lambda: run(program, np.zeros((1, 8, 8, 2), np.uint8)), lambda: archive.pack(program)):
+        with pytest.raises(TypeError, match=f"program: .*{words}"):
+            call()
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ from tinyzip.archive.ledger import Ledger
 from tinyzip.archive.records import walk_program
 from tinyzip.base.files import PathLike, write_atomically
 from tinyzip.base.refuse import refuse
-from tinyzip.integer.program import Program
+from tinyzip.integer.program import Program, check_program
 
 MARK = b"\x89tz\x1a"
 VERSION = 2
@@ -153,8 +153,7 @@ def pack(program: Program, names: bool = True) -> bytes:
 
     names  whether the operators' names go along
     """
-    if not isinstance(program, Program):
-        refuse("pack: program", type(program).__name__, "a Program", TypeError)
+    check_program(program, "pack: program")
     if not names:
         bare = tuple(replace(operator, name="") for operator in program.operators)
         program = Program(bare, program.shape, program.input)

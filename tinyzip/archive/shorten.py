@@ -31,12 +31,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.archive.coder import Symbols
-from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, Rounding, requantize
 from tinyzip.integer.maps import Multiply
 from tinyzip.integer.operators import GlobalAvgPool, Operator, Weighted
-from tinyzip.integer.program import Program
+from tinyzip.integer.program import Program, check_program
 
 TOGETHER = 64  # outputs that are looked at together
 STEPS = 255  # from a code to its zero, at most
@@ -49,8 +48,7 @@ def shorten(program: Program) -> Program:
     The multipliers of convolutions, fully connected layers, means, and products with constants are shortened;
     those of additions and of a softmax stay. Raises TypeError for what is no program.
     """
-    if not isinstance(program, Program):
-        refuse("shorten: program", type(program).__name__, "a Program", TypeError)
+    check_program(program, "shorten: program")
     operators = []
     for i, operator in enumerate(program.operators):
         x, shape = program.inputs(i, program.codes)[0], program.inputs(i, program.shapes)[0]

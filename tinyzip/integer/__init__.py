@@ -12,6 +12,7 @@ gemm.py                     exact products, fast
 pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes
 plan.py                     in which order, and where the outputs live
+scores.py                   codes that are no classes yet
 run.py                      the engine
 """
 

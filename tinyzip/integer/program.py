@@ -5,6 +5,7 @@ every accumulator is proved to fit, and what fails is named by the operator's in
 runs a `Program`, or writes it to disk, or prints it, need not check anything again.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
@@ -124,6 +125,20 @@ class Program:
 
     def __str__(self) -> str:
         return table(self.operators, self.shapes, self.codes, self.bounds)
+
+
+def check_program(program: Any, argument: str) -> None:
+    """Refuse what is no program, with what to write instead."""
+    if isinstance(program, Program):
+        return
+    needed = "a Program"
+    if isinstance(program, str | os.PathLike):
+        needed += ": tinyzip.archive.read(path)"
+    elif isinstance(getattr(program, "program", None), Program):
+        needed += ": its .program"
+    elif hasattr(program, "params"):
+        needed += ", which tinyzip.quant.auto.quantize makes of a network"
+    refuse(argument, said(program), needed, TypeError)
 
 
 def place(i: int, operator: Operator) -> str:

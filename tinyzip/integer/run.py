@@ -17,9 +17,10 @@ from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.memory import BAND, take
-from tinyzip.integer.operators import Conv2d
+from tinyzip.integer.operators import Argmax, Conv2d
 from tinyzip.integer.plan import Plan, plan, written
-from tinyzip.integer.program import Program, place
+from tinyzip.integer.program import Program, check_program, place
+from tinyzip.integer.scores import Scores
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
@@ -35,6 +36,8 @@ def run(
     threads: int | Workers = 1,
 ) -> Any:
     """The output of `program` on a batch: codes (…, N), or classes (N,) int64 where it ends in Argmax.
+
+    Codes are `Scores`, an array that refuses to be compared with labels: `argmax(0)` makes classes of them.
 
     codes    (C, H, W, N) or (C, N), of the dtype and within the range of program.input
     product  "integer", or "blas": float32 matrix products where the bounds prove them exact. The same codes
@@ -57,7 +60,8 @@ def run(
     if len(starts) > 1 and not trace and type(codes) is np.ndarray:
         copies = workers.copies((program, product), partial(answer, steps))
     if copies is not None:
-        return np.concatenate(copies.map([codes[..., start : start + size] for start in starts]), axis=-1)
+        parts = copies.map([codes[..., start : start + size] for start in starts])
+        return scores(program, np.concatenate(parts, axis=-1))
     last = len(program.operators) - 1
     outputs = {
         i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
@@ -73,7 +77,13 @@ def run(
 
     with workers:
         workers.map(shard, starts)
-    return [outputs[i] for i in range(last + 1)] if trace else outputs[last]
+    return [outputs[i] for i in range(last + 1)] if trace else scores(program, outputs[last])
+
+
+def scores(program: Program, y: NDArray[Any]) -> NDArray[Any]:
+    """Codes that are not taken for classes; classes, and arrays of a class of its own, as they are."""
+    classes = isinstance(program.operators[-1], Argmax)
+    return y if classes or type(y) is not np.ndarray else y.view(Scores)
 
 
 def walk(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -102,6 +112,7 @@ def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[An
 
 def check(program: Program, codes: NDArray[Any]) -> None:
     """Refuse codes that are not what program.input says, naming the operator that would read them."""
+    check_program(program, "run: program")
     x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
     if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
         found = codes.dtype if isinstance(codes, np.ndarray) else type(codes).__name__

@@ -27,6 +27,7 @@ The door: the only way from the float world to the integer world.
     lower.py                     a network and its grids as an integer program
     agreement.py                 how far simulation and engine can differ
     twin.py                      the way back: the network that a program stands for
+    classify.py                  a program, asked with images
 
 Choosing: what to spend, and what was lost.
 

@@ -164,7 +164,7 @@ def check_model(model: Any, argument: str) -> None:
         if callable(model):
             needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
         elif hasattr(model, "operators"):
-            needed += " of floats; a program of integers runs by `integer.run`"
+            needed += " of floats; a program's classes are tinyzip.quant.classify.classify(program, images)"
         refuse(f"{argument}: model", said(model), needed, TypeError)
     if not model.params:
         refuse(f"{argument}: model", "no parameters", "one or more")

@@ -1,0 +1,134 @@
+"""A program asked with images: the codes are those of its input's grid, and nothing is guessed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quant_networks import networks, pictures, small_network
+
+from tinyzip import archive, integer
+from tinyzip.integer import Argmax, Codes, Conv2d, Linear, Program
+from tinyzip.quant import classify as asked
+from tinyzip.quant.auto import quantize
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify, outputs
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import grid_of
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import predict
+
+
+def program_of(low=0.0, high=1.0, argmax=False, shape=(1, 8, 8)):
+    """A small program whose input holds numbers from low to high."""
+    model = small_network()
+    images = np.random.default_rng(3).uniform(low, high, (30, 8, 8))
+    return lower(model, calibrate(model, images), argmax=argmax)
+
+
+@settings(max_examples=30)
+@given(networks(), st.integers(2, 8), st.booleans(), st.integers(1, 3), st.integers(1, 9))
+def test_the_classes_are_those_of_the_codes_of_the_images_however_they_are_cut(
+    case, bits, argmax, threads, chunk
+):
+    """(QZ1) lets pass what the grid was calibrated on."""
+    model, images = fold_batch_norm(case[0]), case[1]
+    grids = calibrate(model, images, bits)
+    program = lower(model, grids, argmax=argmax)
+    codes = integer.run(lower(model, grids), grids["input"].quantize(to_input(images)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asked, "CHUNK", chunk)
+        np.testing.assert_array_equal(classify(program, images, threads), codes.argmax(0))
+        real = outputs(program, images, threads)
+    K, N = codes.shape[0], len(images)
+    np.testing.assert_array_equal(real, grid_of(program.output).dequantize(codes).reshape(K, N))
+    np.testing.assert_array_equal(outputs(program, images[:1]), real[:, :1])
+
+
+def test_bytes_and_the_floats_that_they_mean_are_one_and_the_same():
+    program, images = program_of(), pictures(40)
+    as_floats = images.astype(np.float32) / np.float32(255)
+    for these in (as_floats, as_floats[:, None], images[:, None], as_floats.astype(np.float64)):
+        np.testing.assert_array_equal(outputs(program, these), outputs(program, images))
+
+
+def test_a_program_that_was_read_again_answers_as_its_simulation_in_float(tmp_path: Path):
+    model, images = small_network(), pictures(200)
+    quantized = quantize(model, images)
+    archive.write(quantized.program, tmp_path / "small.tz")
+    program = archive.read(tmp_path / "small.tz")
+    fake = FakeQuantized.create(quantized.model, quantized.grids)
+    assert (classify(program, images) != predict(fake, images)).sum() <= 1
+    assert (classify(program, images) == classify(quantized.program, images)).all()
+
+
+def test_a_program_of_vectors_takes_vectors():
+    w = np.eye(3, dtype=np.int8)
+    program = Program((Linear(w, None, 2**30, 30, Codes(-128, 127, 0)),), (3,), Codes(-128, 127, 0, (1, 7)))
+    vectors = np.array([[0.5, -0.1, 0], [0.1, 0.2, 0.9]])
+    assert classify(program, vectors).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "images"),
+    [
+        (0, 255, pictures()),  # made for 0 … 255, given bytes, which mean 0 … 1
+        (0, 1, pictures() * 1.0),
+        (0, 16, pictures() / 4096),
+        (0, 1, (pictures() / 255).astype(np.uint8)),
+        (-1, 1, pictures() * -1.0),
+    ],
+)
+def test_images_of_another_range_are_refused_with_both_ranges(low, high, images):
+    """(QZ1)"""
+    program = program_of(low, high)
+    for ask in (classify, outputs):
+        with pytest.raises(
+            ValueError, match=rf"{ask.__name__}: images: found .* from .* to .*, needed about"
+        ):
+            ask(program, images)
+
+
+def test_an_image_that_is_all_black_is_an_image():
+    assert len(classify(program_of(), np.zeros((2, 8, 8), np.uint8))) == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "images", "line"),
+    [
+        (
+            "small.tz",
+            pictures(),
+            r"program: found 'small.tz', needed a Program: tinyzip.archive.read\(path\)",
+        ),
+        (Path("small.tz"), pictures(), r"program: found a pathlib\.\w+, needed a Program: tinyzip.archive"),
+        (
+            small_network(),
+            pictures(),
+            "program: found a Sequential of shape .*, needed a Program, which tiny",
+        ),
+        (quantize(small_network(), pictures()), pictures(), "program: found a Quantized, .*: its .program"),
+        (None, pictures().tolist(), r"images: found a list, needed an array"),
+        (None, pictures().astype(int), r"images: found int64, needed uint8 or floats"),
+        (None, pictures()[:, 1:], r"images: found shape \(20, 7, 8\), needed \('N', 1, 8, 8\)"),
+        (None, pictures()[:0], r"images: found shape \(0, 8, 8\), needed"),
+        (None, np.moveaxis(pictures()[:, None], 0, -1), r"images: .*: np.moveaxis\(images, -1, 0\)"),
+        (None, np.full((2, 8, 8), np.nan), r"images: found 128 NaN or infinite of 128, needed finite"),
+    ],
+)
+def test_what_cannot_be_classified_is_refused_by_name(program, images, line):
+    with pytest.raises((TypeError, ValueError), match=rf"^classify: {line}"):
+        classify(program or program_of(), images)
+
+
+def test_a_program_that_writes_an_image_or_compares_pixels_has_no_classes():
+    w = np.ones((2, 1, 1, 1), np.int8)
+    y = Codes(0, 255, 0)
+    conv = Conv2d(w, None, 2**30, 30, y)
+    with pytest.raises(ValueError, match=r"program: found an output of shape \(2, 8, 8\), needed one number"):
+        classify(Program((conv,), (1, 8, 8), Codes(0, 255, 0, (1, 8))), pictures())
+    with pytest.raises(ValueError, match=r"program: found nothing but an Argmax"):
+        classify(Program((Argmax(),), (3,), Codes(0, 255, 0)), pictures())
