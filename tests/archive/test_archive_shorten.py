@@ -166,5 +166,5 @@ def test_shortening_saves_what_it_is_for() -> None:
 
 
 def test_only_programs_are_shortened() -> None:
-    with pytest.raises(TypeError, match="shorten: program: found 'net.tz', needed a Program"):
+    with pytest.raises(TypeError, match=r"shorten: program: found 'net.tz', needed a Program"):
         shorten("net.tz")

@@ -17,6 +17,7 @@ During training: a network that learns while its grids are in place.
 
     lsq.py                       rounding and its gradients
     fake.py                      a network that computes in float what the integers will compute
+    rate.py                      what the weights will cost in the file, as a term of the loss
 
 After training again, with the layer's output in view, which that simulation gives:
 

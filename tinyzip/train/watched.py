@@ -3,7 +3,7 @@
 A usual objective is a function of the logits, (z, batch) -> (loss, dz). One that compares features wants to
 see more, and says so in two attributes:
 
-    layers   names of layers of the model, whose outputs it wants
+    layers   names of layers of the model, whose outputs it wants, or of arrays in its dict ("conv1.w")
     arrays   arrays of its own by name, such as a regressor, to be trained along with the model
 
 It finds both under their names in `batch.seen`, and returns (loss, dz, gradients), the last by these names,
@@ -41,7 +41,7 @@ class Watching(Protocol):
 
 @dataclass(frozen=True)
 class WatchedCaches:
-    """The model's caches of one forward, and the gradients of the objective's arrays that are left there."""
+    """The model's caches of one forward, and the gradients by arrays that the objective leaves there."""
 
     inner: Any
     given: dict[str, Array] = field(default_factory=dict)
@@ -53,10 +53,12 @@ class Watched:
 
     model   with probes behind the layers
     arrays  the objective's own
+    shown   names of the model's arrays that the objective wants to see
     """
 
     model: Probed
     arrays: Arrays
+    shown: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,7 +85,7 @@ class Watched:
     def with_params(self, params: Arrays) -> Self:
         """The same on other arrays, which are not copied."""
         model = self.model.with_params({name: params[name] for name in self.model.params})
-        return type(self)(model, {name: params[name] for name in self.arrays})
+        return type(self)(model, {name: params[name] for name in self.arrays}, self.shown)
 
     def forward(
         self,
@@ -100,7 +102,7 @@ class Watched:
     def seen(self, caches: WatchedCaches) -> dict[str, Array]:
         """What the objective has asked for, by name, after a forward."""
         outputs = {name: probe.y for name, probe in self.model.probes(caches.inner).items()}
-        return {**outputs, **self.arrays}
+        return {**outputs, **{name: self.model.params[name] for name in self.shown}, **self.arrays}
 
     def give(self, caches: WatchedCaches, gradients: Arrays, share: float) -> None:
         """Leave share·gradients, by the names in `seen`, for `backward` to find."""
@@ -117,8 +119,12 @@ class Watched:
 
     def backward(self, dz: Array, caches: WatchedCaches, *, workspace: Workspace = FRESH) -> dict[str, Array]:
         """The gradient of every trainable array; zero for an array that the objective gave none for."""
+        grads = dict(self.model.backward(dz, caches.inner, workspace=workspace))
+        for name in self.shown:
+            if name in caches.given:
+                grads[name] = grads[name] + caches.given[name]
         own = {name: caches.given.get(name, np.zeros_like(array)) for name, array in self.arrays.items()}
-        return {**self.model.backward(dz, caches.inner, workspace=workspace), **own}
+        return grads | own
 
     def statistics(self, caches: WatchedCaches) -> Arrays:
         """What the model's arrays without gradient become by a training forward."""
@@ -135,9 +141,15 @@ def watch(model: Model, objective: Objective) -> Model:
         return model
     if not isinstance(model, Probed):
         refuse("fit: objective", f"one that looks into a {type(model).__name__}", "a model with `probed`")
-    probed = model.probed(objective.layers)
+    shown = tuple(name for name in objective.layers if name in model.params)
+    fixed = sorted(set(shown) - set(model.trainable()))
+    if fixed:
+        refuse(
+            "fit: objective", f"arrays that get no gradient, {fixed}", "layers, or arrays that are trained"
+        )
+    probed = model.probed([name for name in objective.layers if name not in shown])
     taken = sorted(objective.arrays.keys() & (probed.params.keys() | set(objective.layers)))
     if taken:
         refuse("fit: objective", f"arrays of the names {taken}", "names that the model does not have")
     dtype = next(iter(model.params.values())).dtype
-    return Watched(probed, {name: array.astype(dtype) for name, array in objective.arrays.items()})
+    return Watched(probed, {name: array.astype(dtype) for name, array in objective.arrays.items()}, shown)

@@ -1,0 +1,131 @@
+"""What weights will cost in the file is a term of the loss, and training makes it small."""
+
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from quant_networks import pictures, small_network
+
+from tinyzip.distill.guides import Sum
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.rate import Price, rate
+from tinyzip.train.fit import fit, hard_labels
+
+IMAGES = pictures(60)
+LABELS = np.arange(60) % 3
+
+seeds = st.integers(0, 2**32 - 1)
+ends = st.sampled_from([(-1, 1), (-3, 3), (-7, 7), (-8, 7), (0, 15)])
+
+
+def draw(seed, lo, hi, per_channel):
+    rng = np.random.default_rng(seed)
+    step = rng.uniform(0.05, 2, 3 if per_channel else ())
+    codes = rng.normal(0, 2, (3, 4, 5))
+    return codes * (step.reshape(-1, 1, 1) if per_channel else step), step
+
+
+def in_words(w, step, lo, hi):
+    """(QN1) and (QN2), weight by weight."""
+    steps = np.broadcast_to(step.reshape(-1, 1, 1) if step.ndim else step, w.shape)
+    counts = {c: 0.0 for c in range(lo, hi + 1)}
+    for i in np.ndindex(w.shape):
+        u = min(max(w[i] / steps[i], lo), hi)
+        for c in counts:
+            counts[c] += max(0.0, 1 - abs(u - c))
+    return -sum(n * np.log2(n / w.size) for n in counts.values() if n > 0)
+
+
+@given(seeds, ends, st.booleans())
+def test_the_rate_is_the_entropy_of_the_counts(seed, lo_hi, per_channel):
+    """(QN1), (QN2)"""
+    w, step = draw(seed, *lo_hi, per_channel)
+    bits, _, _ = rate(w, step, *lo_hi)
+    assert bits == pytest.approx(in_words(w, step, *lo_hi), rel=1e-9, abs=1e-9)
+    assert 0 <= bits <= w.size * np.log2(lo_hi[1] - lo_hi[0] + 1) + 1e-9
+
+
+@given(seeds, ends)
+def test_weights_on_their_codes_cost_the_entropy_of_the_codes(seed, lo_hi):
+    codes = np.random.default_rng(seed).integers(lo_hi[0], lo_hi[1] + 1, (6, 20))
+    _, n = np.unique(codes, return_counts=True)
+    bits, _, _ = rate(codes * 0.5, np.array(0.5), *lo_hi)
+    assert bits == pytest.approx(-np.sum(n * np.log2(n / codes.size)), abs=1e-9)
+
+
+@given(seeds, ends, st.booleans())
+def test_the_gradients_agree_with_differences_and_end_at_the_ends(seed, lo_hi, per_channel):
+    """(QN3)"""
+    lo, hi = lo_hi
+    rng = np.random.default_rng(seed)
+    between = np.resize(np.arange(lo - 2, hi + 2), (3, 20)) + rng.uniform(0.05, 0.95, (3, 20))  # no kinks
+    step = rng.uniform(0.5, 2, 3 if per_channel else ())
+    w = between * (step[:, None] if per_channel else step)
+    outside = (between < lo) | (between > hi)
+    _, dw, dstep = rate(w, step, lo, hi)
+    assert outside.any() and not dw[outside].any()
+    arrays, gradients = {"w": w, "step": step}, {"w": dw, "step": dstep}
+    assert_gradients(lambda: rate(w, step, lo, hi)[0], arrays, gradients, 1.0)
+
+
+def test_a_weight_is_pulled_to_the_more_frequent_of_its_neighbours():
+    w = np.array([[0.0] * 20 + [1.0] * 5 + [0.5, 1.5]])
+    _, dw, _ = rate(w, np.array(1.0), -2, 2)
+    assert dw[0, -2] > 0  # descent goes down, to the zeros
+    assert dw[0, -1] > 0  # and from 1.5 to 1, of which there are more than of 2
+
+
+def test_a_price_makes_the_codes_cheaper_and_nothing_else_trains_differently_without_one():
+    model = small_network()
+    grids = calibrate(model, IMAGES, weights=4, weight_method="mse")
+    fake = FakeQuantized.create(model, grids)
+
+    def trained(objective):
+        return fit(
+            fake, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=60, objective=objective, progress=False
+        )[0]
+
+    def bits(trained):
+        return sum(
+            rate(trained.params[n], trained.step(n), *ends)[0]
+            for n, ends in Price.create(trained, 1.0).ends.items()
+        )
+
+    free = trained(hard_labels)
+    for_nothing = trained(Sum((hard_labels, Price.create(fake, 0.0))))
+    for name, array in free.params.items():
+        np.testing.assert_array_equal(array, for_nothing.params[name])
+    assert bits(trained(Sum((hard_labels, Price.create(fake, 3e-3))))) < 0.9 * bits(free)
+
+
+@pytest.mark.parametrize("rule", ["lsq", "straight-through"])
+def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_trained(rule):
+    model = small_network(np.float64)
+    fake = FakeQuantized.create(model, calibrate(model, IMAGES, weights=3), rule)
+    price = Price.create(fake, 0.25)
+    seen = {n: fake.params[n] * (0.93 if n.endswith(".w") else 1) for n in price.layers}  # off the codes
+    assert (rule == "lsq") == any(name.endswith(".log_step") for name in price.layers)
+    batch = type("Seen", (), {"seen": seen})
+    loss, dz, gradients = price(np.ones((4, 3)), batch)
+    parts = [rate(seen[n], fake.step(n), *ends)[0] for n, ends in price.ends.items()]
+    assert loss == pytest.approx(0.25 * sum(parts)) and not dz.any()
+    steps = {n: a for n, a in seen.items() if n.endswith(".log_step")}
+    assert gradients.keys() == seen.keys()
+    for name in steps:  # the weights' own are held above; a small move of a step crosses no kink
+        found = []
+        for move in (1e-7, -1e-7):
+            moved = {**seen, name: seen[name] + move}
+            found.append(price(np.ones((4, 3)), type("Seen", (), {"seen": moved}))[0])
+        expected = (found[0] - found[1]) / 2e-7
+        assert gradients[name].sum() == pytest.approx(expected, rel=0.05, abs=0.05)
+
+
+def test_bad_prices_and_codes_are_refused():
+    with pytest.raises(ValueError, match=r"Price: price: found -1, needed a finite number, 0 or more"):
+        Price(-1, {}, {})
+    with pytest.raises(ValueError, match="rate: w"):
+        rate(np.zeros((0, 3)), np.array(1.0), -1, 1)
+    with pytest.raises(ValueError, match="rate: lo, hi"):
+        rate(np.zeros((1, 3)), np.array(1.0), 1, 1)
