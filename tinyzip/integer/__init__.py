@@ -14,6 +14,7 @@ pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
 plan.py                     in which order, and where the outputs live
 scores.py                   codes that are no classes yet
 run.py                      the engine
+intervals.py                which codes each channel can write, whatever goes in
 """
 
 from tinyzip.integer.codes import Codes

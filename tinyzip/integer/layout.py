@@ -9,6 +9,8 @@ all channels of a place together.
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+from numpy.typing import NDArray
+
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding, padding_of
 from tinyzip.integer.codes import whole
@@ -79,3 +81,13 @@ class Pad(Operator):
     def checked(self, where: str) -> Self:
         super().checked(where)
         return replace(self, padding=padding_of(self.padding, f"{where}: padding"))
+
+
+def moved(operator: Operator, x: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Where `Flatten`, `Reshape` or `Transpose` puts the values of an example x; the shape that it writes."""
+    if isinstance(operator, Transpose):
+        return x.transpose(operator.axes)
+    if getattr(operator, "order", "CHW") == "CHW":
+        return x.reshape(shape)
+    line = (x.transpose(1, 2, 0) if x.ndim == 3 else x).reshape(-1)
+    return line.reshape(*shape[1:], shape[0]).transpose(2, 0, 1) if len(shape) == 3 else line
