@@ -6,4 +6,7 @@ tflite_xnnpack.py       what its default kernels compute otherwise
 tflite_chain.py         a graph of tensors as a chain of operators
 tflite_operators.py     kind by kind, what a node is in a program
 tflite.py               a program from a file
+onnx_graph.py           nodes and constants on their way into an .onnx file
+onnx_network.py         a float network, layer by layer
+onnx.py                 models to and from .onnx files
 """

@@ -1,0 +1,117 @@
+"""Float networks as .onnx files: onnxruntime's logits beside ours, and what is refused."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx_sessions import batch_first, batch_last, session
+from quant_networks import networks, randomized, small_network
+from shapes import SEEDS, convolutions, normal, windows
+
+from tinyzip.exchange import onnx
+from tinyzip.nn import models
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+
+FILES = pytest.mark.needs("onnx", "onnxruntime")
+
+
+def near(network, x, folder):
+    """Whether onnxruntime's logits are ours, but for 10⁻⁵ of the largest."""
+    onnx.write_network(network, folder / "network.onnx")
+    (found,) = session(folder / "network.onnx").run(["logits"], {"images": batch_first(x)})
+    expected, _ = network.forward(x)
+    assert found.dtype == np.float32 and batch_last(found).shape == expected.shape
+    return np.abs(batch_last(found) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@FILES
+@settings(max_examples=25)
+@given(networks())
+def test_logits_of_drawn_networks_are_ours_but_for_rounding(tmp_path_factory, drawn) -> None:
+    network, images = drawn
+    x = np.moveaxis(images[:5] / np.float32(255), 0, -1)
+    assert near(network, x, tmp_path_factory.mktemp("onnx"))
+
+
+@FILES
+@settings(max_examples=25)
+@given(convolutions(), st.booleans(), SEEDS)
+def test_any_convolution_is_ours(tmp_path_factory, geometry, bias, seed) -> None:
+    """Windows of all shapes, strides, uneven paddings and groups; with a bias and without."""
+    (C, *size, N), (F, _, *kernel), stride, padding, groups = geometry
+    layer = Conv2d(C, F, tuple(kernel), stride, padding, groups, bias)
+    network = randomized({"conv": layer}, (C, *size), np.random.default_rng(seed))
+    x = normal(seed, C, *size, N, dtype=np.float32)
+    assert near(network, x, tmp_path_factory.mktemp("onnx"))
+
+
+@FILES
+@settings(max_examples=25)
+@given(windows(pooling=True), st.sampled_from([MaxPool2d, AvgPool2d]), SEEDS)
+def test_any_pooling_is_ours(tmp_path_factory, window, kind, seed) -> None:
+    size, kernel, stride, padding = window
+    network = Sequential({"pool": kind(kernel, stride, padding)}, {}, (2, *size))
+    x = normal(seed, 2, *size, 3, dtype=np.float32)
+    assert near(network, x, tmp_path_factory.mktemp("onnx"))
+
+
+@FILES
+@pytest.mark.parametrize("make", [models.lenet5, models.separable_net, models.wide_mlp])
+def test_named_networks_are_ours(make, tmp_path) -> None:
+    network = make(np.random.default_rng(0))
+    assert near(network, normal(1, *network.shape, 8, dtype=np.float32), tmp_path)
+
+
+@FILES
+def test_a_network_on_vectors_and_in_float64_is_written_in_float32(tmp_path) -> None:
+    layers = {
+        "drop": Dropout(0.5),
+        "norm": BatchNorm(6),
+        "relu": ReLU(),
+        "flat": Flatten(),
+        "fc": Linear(6, 3),
+    }
+    network = randomized(layers, (6,), np.random.default_rng(0), np.float64)
+    onnx.write_network(network, tmp_path / "network.onnx")
+    x = normal(2, 6, 9)
+    (found,) = session(tmp_path / "network.onnx").run(None, {"images": batch_first(x).astype(np.float32)})
+    assert np.abs(batch_last(found) - network.forward(x)[0]).max()
+
+
+@FILES
+def test_any_name_of_a_layer_can_be_written(tmp_path) -> None:
+    for number, name in enumerate(["", "a/b", "images", "logits", "ß \n\0", "\ud800", "conv1/Conv"]):
+        network = randomized({name: Linear(2, 2), "z": ReLU()}, (2,), np.random.default_rng(0))
+        onnx.write_network(network, tmp_path / f"{number}.onnx")
+        session(tmp_path / f"{number}.onnx")
+
+
+@FILES
+def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path) -> None:
+    class Own(ReLU):
+        """It could compute anything."""
+
+    path = tmp_path / "network.onnx"
+    network = small_network()
+    large = network.with_params(network.params | {"out.b": np.full(3, np.inf, np.float32)})
+    with pytest.raises(ValueError, match=r"out\.b: found values that are not finite in float32"):
+        onnx.write_network(large, path)
+    with pytest.raises(TypeError, match=r"layer 'own': found Own, needed one of AvgPool2d, .*ReLU"):
+        onnx.write_network(Sequential({"own": Own()}, {}, (3,)), path)
+    with pytest.raises(TypeError, match="network: found 'digits', needed a Sequential"):
+        onnx.write_network("digits", path)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        onnx.write_network(network, tmp_path / "none" / "network.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_package_the_words_say_how_to_have_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(
+        ImportError, match=r"n\.onnx: found no package onnx, needed it: pip install 'tinyzip\[onnx\]'"
+    ):
+        onnx.write_network(small_network(), tmp_path / "n.onnx")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,82 @@
+"""A float network as an ONNX graph: layer by layer the operator of the same mathematics.
+
+The graph is that of inference. Batch norm takes its kept statistics, dropout passes on what comes. ONNX's
+examples come first, (N, C, H, W), and each layer's rows and columns are as they were, so that weights stay
+in their order: (F, C, kh, kw) for a convolution, (F, C) for a fully connected layer.
+
+Sums are added in another order by every engine, and so the logits differ in their last digits; within 10⁻⁵
+of the largest of them, which a test holds.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tinyzip.base.files import PathLike
+from tinyzip.base.refuse import refuse, said
+from tinyzip.exchange.onnx_graph import Array, Graph, window
+from tinyzip.nn import layers as nn
+from tinyzip.nn.described import KNOWN
+from tinyzip.nn.sequential import Sequential
+
+Arrays = dict[str, Array]
+
+
+def network_graph(network: Sequential, target: PathLike) -> tuple[Graph, Any]:
+    """The graph of `network`, and the model with its input `images` and its output `logits`."""
+    if not isinstance(network, Sequential):
+        refuse("write_network: network", said(network), "a Sequential", TypeError)
+    graph, x = Graph(target), "images"
+    for name, layer in network.layers.items():
+        graph.scope = name
+        own = {key.removeprefix(f"{name}."): key for key in network.params if key.startswith(f"{name}.")}
+        arrays = {part: in_float32(network.params[key], key) for part, key in own.items()}
+        x = add_layer(graph, name, layer, arrays, x)
+    graph.nodes.append(graph.onnx.helper.make_node("Identity", [x], ["logits"], name="logits"))
+    entry = graph.value("images", np.float32, network.shape, "as the network was trained on them")
+    shape = [*network.output_shapes().values()][-1]
+    end = graph.value("logits", np.float32, shape, "one for each class, not yet probabilities")
+    return graph, graph.model("network", entry, [end], "A network of tinyzip, in float")
+
+
+def in_float32(array: Array, key: str) -> Array:
+    """The array as the runtimes compute; refuses what is not finite there."""
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        refuse(key, "values that are not finite in float32", "finite ones")
+    return single
+
+
+def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> str:
+    """Add one layer that reads tensor x; returns what it writes."""
+
+    def array(*parts: str) -> list[str]:
+        return [graph.constant(arrays[part], np.float32, part) for part in parts if part in arrays]
+
+    match layer:
+        case _ if type(layer) not in KNOWN.values():  # one's own, perhaps derived from those below
+            needed = ", ".join(KNOWN)
+            refuse(f"write_network: layer {name!r}", type(layer).__name__, f"one of {needed}", TypeError)
+        case nn.Conv2d():
+            geometry = window(layer.kernel, layer.stride, layer.padding)
+            return graph.add("Conv", x, *array("w", "b"), group=layer.groups, **geometry)
+        case nn.Linear():
+            return graph.add("Gemm", x, *array("w", "b"), transB=1)
+        case nn.BatchNorm():
+            statistics = array("gamma", "beta", "mean", "var")
+            return graph.add("BatchNormalization", x, *statistics, epsilon=layer.eps)
+        case nn.ReLU():
+            return graph.add("Relu", x)
+        case nn.MaxPool2d():
+            return graph.add("MaxPool", x, **window(layer.kernel, layer.stride, layer.padding))
+        case nn.AvgPool2d():
+            geometry = window(layer.kernel, layer.stride, layer.padding)
+            return graph.add("AveragePool", x, count_include_pad=0, **geometry)
+        case nn.GlobalAvgPool():
+            return graph.add("GlobalAveragePool", x)
+        case nn.Flatten():
+            return graph.add("Flatten", x)
+        case nn.Dropout():
+            return x
+    refuse(f"write_network: layer {name!r}", type(layer).__name__, "a layer that ONNX has an operator for")
