@@ -12,10 +12,45 @@ from shapes import SEEDS, convolutions, normal, windows
 
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
-from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import (
+    GELU,
+    AvgPool2d,
+    BatchNorm,
+    ByPoints,
+    Clip,
+    Conv2d,
+    Dropout,
+    Flatten,
+    HardSwish,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 from tinyzip.nn.sequential import Sequential
 
 FILES = pytest.mark.needs("onnx", "onnxruntime")
+
+
+@st.composite
+def activations(draw):
+    """One of each kind; points up to 64 of any heights."""
+    rng = np.random.default_rng(draw(SEEDS))
+    count = draw(st.integers(2, 64))
+    points = np.cumsum(rng.uniform(0.1, 1, count)) - count / 4, rng.normal(size=count) * 9
+    return draw(
+        st.sampled_from(
+            [
+                *(ReLU(), Sigmoid(), Tanh(), SiLU(), HardSwish(), GELU()),
+                *(LeakyReLU(slope) for slope in (0.01, -0.5, 2.0)),
+                *(Clip(0, 6), Clip(-1.5, None), Clip(None, 0.25)),
+                ByPoints(*map(tuple, points)),
+            ]
+        )
+    )
 
 
 def near(network, x, folder):
@@ -66,6 +101,17 @@ def test_named_networks_are_ours(make, tmp_path) -> None:
 
 
 @FILES
+@settings(max_examples=30)
+@given(activations(), SEEDS)
+def test_any_activation_is_ours(tmp_path_factory, layer, seed) -> None:
+    """(OA1) and the functions that have names, beyond their kinks and far out."""
+    network = Sequential({"f": layer}, {}, (2, 3, 5))
+    x = normal(seed, 2, 3, 5, 4, dtype=np.float32) * np.float32(4)
+    x[0, 0, 0] = [0, -200, 200, 1]
+    assert near(network, x, tmp_path_factory.mktemp("onnx"))
+
+
+@FILES
 def test_a_network_on_vectors_and_in_float64_is_written_in_float32(tmp_path) -> None:
     layers = {
         "drop": Dropout(0.5),
@@ -99,7 +145,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path) -> None:
     large = network.with_params(network.params | {"out.b": np.full(3, np.inf, np.float32)})
     with pytest.raises(ValueError, match=r"out\.b: found values that are not finite in float32"):
         onnx.write_network(large, path)
-    with pytest.raises(TypeError, match=r"layer 'own': found Own, needed one of AvgPool2d, .*ReLU"):
+    with pytest.raises(TypeError, match=r"layer 'own': found Own, needed one of .*AvgPool2d, .*ReLU"):
         onnx.write_network(Sequential({"own": Own()}, {}, (3,)), path)
     with pytest.raises(TypeError, match="network: found 'digits', needed a Sequential"):
         onnx.write_network("digits", path)

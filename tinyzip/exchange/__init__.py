@@ -7,6 +7,7 @@ tflite_chain.py         a graph of tensors as a chain of operators
 tflite_operators.py     kind by kind, what a node is in a program
 tflite.py               a program from a file
 onnx_graph.py           nodes and constants on their way into an .onnx file
+onnx_activations.py     functions of single numbers as nodes
 onnx_network.py         a float network, layer by layer
 onnx.py                 models to and from .onnx files
 """

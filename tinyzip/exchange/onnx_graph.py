@@ -57,8 +57,14 @@ class Graph:
 
     def constant(self, value: Any, dtype: Any, what: str) -> str:
         """The name of a tensor that holds `value`; one that is there already is used again."""
-        array = np.ascontiguousarray(np.array(value, dtype))
-        array = array.reshape(np.shape(value))  # ascontiguousarray makes a scalar a vector
+        with np.errstate(over="ignore"):
+            array = np.array(value, dtype, order="C")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            refuse(
+                f"{self.target}: {self.scope}.{what}",
+                f"values that are not finite in {array.dtype}",
+                "finite ones",
+            )
         key = str(array.dtype), array.shape, array.tobytes()
         if key not in self.known:
             self.size += array.nbytes

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse, said
+from tinyzip.exchange.onnx_activations import add_activation
 from tinyzip.exchange.onnx_graph import Array, Graph, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
@@ -29,23 +30,13 @@ def network_graph(network: Sequential, target: PathLike) -> tuple[Graph, Any]:
     graph, x = Graph(target), "images"
     for name, layer in network.layers.items():
         graph.scope = name
-        own = {key.removeprefix(f"{name}."): key for key in network.params if key.startswith(f"{name}.")}
-        arrays = {part: in_float32(network.params[key], key) for part, key in own.items()}
+        arrays = {part: network.params[f"{name}.{part}"] for part in layer.parameter_shapes()}
         x = add_layer(graph, name, layer, arrays, x)
     graph.nodes.append(graph.onnx.helper.make_node("Identity", [x], ["logits"], name="logits"))
     entry = graph.value("images", np.float32, network.shape, "as the network was trained on them")
     shape = [*network.output_shapes().values()][-1]
     end = graph.value("logits", np.float32, shape, "one for each class, not yet probabilities")
     return graph, graph.model("network", entry, [end], "A network of tinyzip, in float")
-
-
-def in_float32(array: Array, key: str) -> Array:
-    """The array as the runtimes compute; refuses what is not finite there."""
-    with np.errstate(over="ignore"):
-        single = array.astype(np.float32)
-    if not np.isfinite(single).all():
-        refuse(key, "values that are not finite in float32", "finite ones")
-    return single
 
 
 def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> str:
@@ -66,8 +57,6 @@ def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> st
         case nn.BatchNorm():
             statistics = array("gamma", "beta", "mean", "var")
             return graph.add("BatchNormalization", x, *statistics, epsilon=layer.eps)
-        case nn.ReLU():
-            return graph.add("Relu", x)
         case nn.MaxPool2d():
             return graph.add("MaxPool", x, **window(layer.kernel, layer.stride, layer.padding))
         case nn.AvgPool2d():
@@ -79,4 +68,6 @@ def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> st
             return graph.add("Flatten", x)
         case nn.Dropout():
             return x
+    if (y := add_activation(graph, layer, x)) is not None:
+        return y
     refuse(f"write_network: layer {name!r}", type(layer).__name__, "a layer that ONNX has an operator for")
