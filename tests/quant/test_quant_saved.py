@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from tinyzip.base import arrays as files
 from tinyzip.base.kinds import MODEL, kind_of
 from tinyzip.nn import models
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Layer, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import calibrate
@@ -170,6 +179,16 @@ def test_what_could_be_no_network_is_refused_in_one_line(tmp_path_factory, data)
         load(path)
     except ValueError as error:
         assert "\n" not in str(error) and "a.net: found" in str(error)
+
+
+def test_blocks_in_blocks_without_an_end_are_refused(tmp_path):
+    layers = {"conv": {"kind": "ReLU"}}
+    for _ in range(300):
+        layers = {"block": {"kind": "Residual", "body": layers, "shortcut": {}}}
+    structure = {"kind": "Sequential", "layers": layers, "shape": [1, 2, 2]}
+    files.write(tmp_path / "deep.net", MODEL, structure, {})
+    with pytest.raises(ValueError, match=r"deep\.net: found"):
+        load(tmp_path / "deep.net")
 
 
 def test_the_kind_of_a_file_is_known_by_its_first_bytes():

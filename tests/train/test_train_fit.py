@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from tiny import IMAGES, LABELS, bytes_of, network, squared_error, train
+from tiny import IMAGES, LABELS, bytes_of, network, residual_network, squared_error, train
 
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.losses import cross_entropy
@@ -25,6 +25,13 @@ def test_a_network_learns_the_images_by_heart():
     )
     assert history.loss[-1] < 0.05 < 0.9 < history.loss[0]
     assert history.validation_errors[-1] == 0 == evaluate(model, IMAGES, LABELS)
+
+
+def test_a_network_of_residual_blocks_learns_and_keeps_its_statistics():
+    first = residual_network()
+    model, history = train(model=first, epochs=40, schedule=one_cycle(0.02), validation=(IMAGES, LABELS))
+    assert history.validation_errors[-1] == 0 == evaluate(model, IMAGES, LABELS)
+    assert all((array != first.params[key]).any() for key, array in model.params.items())
 
 
 def test_the_model_that_is_passed_in_is_not_changed():

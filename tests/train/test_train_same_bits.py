@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import IMAGES, LABELS, bytes_of, jitter, train
+from tiny import IMAGES, LABELS, bytes_of, jitter, residual_network, train
 
 from tinyzip.train.augment import Augment
 from tinyzip.train.optim import SGD, AdamW
@@ -19,6 +19,12 @@ def test_same_seed_same_bits_for_any_number_of_threads(monkeypatch, optimizer):
         assert bytes_of(model) == bytes_of(runs[0][0])
         assert (history.loss, history.validation_loss) == (runs[0][1].loss, runs[0][1].validation_loss)
     assert bytes_of(train(seed=4, augment=jitter, optimizer=optimizer)[0]) != bytes_of(runs[0][0])
+
+
+def test_residual_blocks_have_the_same_bits_for_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr("tinyzip.train.state.shard_size", lambda parameters, batch: 7)
+    one, two = (bytes_of(train(model=residual_network(), threads=threads)[0]) for threads in (1, 2))
+    assert one == two
 
 
 @pytest.mark.parametrize("size", [7, 20])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
@@ -22,6 +22,29 @@ def network(dtype=np.float32, noisy=True):
     if not noisy:
         del layers["norm"], layers["drop"]
     return Sequential.create(layers, (1, 6, 6), np.random.default_rng(0), dtype)
+
+
+def residual_network():
+    """A convolution and two residual blocks, of which the second has a shortcut with layers."""
+    layers = {
+        "conv": Conv2d(1, 4, 3, padding=1),
+        "block1": Residual({"conv": Conv2d(4, 4, 3, padding=1), "norm": BatchNorm(4), "drop": Dropout(0.1)}),
+        "relu1": ReLU(),
+        "block2": Residual(
+            {
+                "conv1": Conv2d(4, 8, 3, (1, 2), 1),
+                "norm": BatchNorm(8),
+                "relu": ReLU(),
+                "conv2": Conv2d(8, 8, 1),
+            },
+            {"conv": Conv2d(4, 8, 1, (1, 2), bias=False)},
+        ),
+        "relu2": ReLU(),
+        "pool": MaxPool2d((2, 3)),
+        "flatten": Flatten(),
+        "linear": Linear(24, 3),
+    }
+    return Sequential.create(layers, (1, 6, 6), np.random.default_rng(0))
 
 
 def fake_quantized():

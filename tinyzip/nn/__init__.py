@@ -5,8 +5,9 @@ how it is made fast, each acceleration in a file of its own and proved equal to 
 to know what a network computes can leave `fast` out.
 
     ops/                     each operation and its backward, in NumPy and nothing else
-    layer.py, activations.py, layers.py
-                             the same with names and sizes
+    layer.py, residual.py    the same with names and sizes; a layer that holds two chains of them
+    activations.py, layers.py
+                             those that map every number by itself; all of them
     probe.py                 a look at what passes between two layers
     fast/                    what runs: one law a file, and on one screen the choice among them
     described.py             layers as words and numbers, for a file

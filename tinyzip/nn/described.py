@@ -24,6 +24,8 @@ KNOWN: dict[str, type[Layer]] = {
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
     """{name: {"kind": class, field: value, …}}, which JSON can hold; probes, which change nothing, left out.
 
+    Where a field holds layers, as in a residual block, they are described likewise.
+
     raises  TypeError for a layer that is not of this package: a file could not say what it computes
     """
     described: dict[str, dict[str, Any]] = {}
@@ -34,7 +36,7 @@ def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
         if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):
             refuse(f"layer {name!r}", f"a {kind} of your own", "a layer of tinyzip.nn.layers", TypeError)
         described[name] = {"kind": kind} | {
-            field.name: _plain(getattr(layer, field.name)) for field in fields(layer)
+            field.name: described_value(getattr(layer, field.name)) for field in fields(layer)
         }
     return described
 
@@ -51,17 +53,22 @@ def layers_of(described: Any) -> dict[str, Layer]:
         if not isinstance(entry, dict) or entry.get("kind") not in KNOWN:
             found = entry.get("kind") if isinstance(entry, dict) else entry
             refuse(f"layer {name!r}", f"the kind {found!r}", f"one of {', '.join(KNOWN)}")
-        sizes = {field: _tuples(value) for field, value in entry.items() if field != "kind"}
+        sizes = {field: value_of(value) for field, value in entry.items() if field != "kind"}
         layers[name] = KNOWN[entry["kind"]](**sizes)
     return layers
 
 
-def _plain(value: Any) -> Any:
-    """Numbers of NumPy as Python's; tuples, which JSON does not have, as lists."""
+def described_value(value: Any) -> Any:
+    """Numbers of NumPy as Python's; tuples, which JSON does not have, as lists; layers by name described."""
+    if isinstance(value, Mapping):
+        return describe_layers(value)
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [described_value(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def value_of(described: Any) -> Any:
+    """The inverse of `described_value`."""
+    if isinstance(described, dict):
+        return layers_of(described)
+    return tuple(map(value_of, described)) if isinstance(described, list) else described

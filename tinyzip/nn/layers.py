@@ -1,7 +1,8 @@
 """The layers: `tinyzip.nn.ops` with names, and with the check that sizes fit.
 
 Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, `ops` for the mathematics,
-`activations` for those that map every number by itself, and `fast` for how a network runs the same.
+`activations` for those that map every number by itself, `residual` for one that holds others, and `fast` for
+how a network runs the same.
 """
 
 import math
@@ -17,6 +18,7 @@ from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, S
 from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
+from tinyzip.nn.residual import Residual
 
 Output = tuple[Array, Any]  # y, cache
 Gradients = tuple[Array, Arrays]  # dx, dp
@@ -37,6 +39,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "ReLU",
+    "Residual",
     "SiLU",
     "Sigmoid",
     "Tanh",

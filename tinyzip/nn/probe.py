@@ -10,11 +10,13 @@ Caches belong to one forward, and so does what is left in them: shards on thread
 network without probes pays nothing for them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_array, check_lengths
+from tinyzip.nn.residual import Chain, Residual
 
 
 @dataclass
@@ -45,3 +47,32 @@ class Probe(Layer):
             return dy, {}
         check_array(cache.dy, dy.shape, dy.dtype, "Probe: the derivative that was left")
         return dy + cache.dy, {}
+
+
+def probed(layers: Chain, names: Collection[str], way: str = "") -> dict[str, Layer]:
+    """The layers with a probe behind each of those named, also in residual blocks ("block1.body.conv1").
+
+    way  what stands before their names: "block1.body."
+    """
+    chain: dict[str, Layer] = {}
+    for name, layer in layers.items():
+        if isinstance(layer, Residual):
+            body = probed(layer.body, names, f"{way}{name}.body.")
+            shortcut = probed(layer.shortcut, names, f"{way}{name}.shortcut.")
+            layer = replace(layer, body=body, shortcut=shortcut)
+        chain[name] = layer
+        if way + name in names:
+            chain[f"{name}.probe"] = Probe()
+    return chain
+
+
+def probes(layers: Chain, caches: Any) -> dict[str, Seen]:
+    """What the probes among the layers keep of a forward, by the names of the layers before them."""
+    found: dict[str, Seen] = {}
+    for name, layer in layers.items():
+        if isinstance(layer, Probe):
+            found[name.removesuffix(".probe")] = caches[name]
+        elif isinstance(layer, Residual):
+            inside = probes(layer.inner(), caches[name]).items()
+            found |= {f"{name}.{inner}": seen for inner, seen in inside}
+    return found

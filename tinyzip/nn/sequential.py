@@ -4,15 +4,16 @@
     z, caches = net.forward(x, train=True)
     grads = net.backward(dz, caches)                     # keys of net.trainable()
 
-The dict's keys are "layer.array", and all that one does to a network is a function from such a dict
-to another: initialise, step, fold, fake-quantize, average, save. `with_params` is the same network on
-other arrays. Backward is the chain rule, layer by layer from the end; the gradient of the images
-themselves is not computed.
+The dict's keys are "layer.array" ("block1.body.conv1.w" inside a residual block), and all that one does to a
+network is a function from such a dict to another: initialise, step, fold, fake-quantize, average, save.
+`with_params` is the same network on other arrays. Backward is the chain rule, layer by layer from the end;
+the gradient of the images themselves is not computed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -21,11 +22,22 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.described import describe_layers, layers_of
-from tinyzip.nn.fast import choose
+from tinyzip.nn.fast import chain, choose
 from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths
-from tinyzip.nn.probe import Probe, Seen
+from tinyzip.nn.probe import Seen, probed, probes
+from tinyzip.nn.residual import (
+    Placed,
+    Residual,
+    check_chain,
+    every_layer,
+    initial,
+    parts_of,
+    running_of,
+    shapes_along,
+    shapes_of,
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +52,10 @@ class Sequential:
     shape: Shape
 
     def __post_init__(self) -> None:
-        _check_layers(self.layers)
+        check_chain(self.layers, "Sequential: layers")
         check_lengths(self.shape, "Sequential: shape")
         self.output_shapes()
-        needed = {
-            f"{name}.{part}": shape
-            for name, layer in self.layers.items()
-            for part, shape in layer.parameter_shapes().items()
-        }
+        needed = shapes_of(self.layers)
         if not isinstance(self.params, Mapping):
             refuse("Sequential: params", type(self.params).__name__, "arrays by name", TypeError)
         if self.params.keys() != needed.keys():
@@ -67,13 +75,8 @@ class Sequential:
         """A network with initial arrays, drawn from rng in the order of the layers."""
         if not isinstance(rng, np.random.Generator):
             refuse("Sequential.create: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
-        _check_layers(layers)
-        params = {
-            f"{name}.{part}": value
-            for name, layer in layers.items()
-            for part, value in layer.initialize(rng, np.dtype(dtype)).items()
-        }
-        return cls(layers, params, shape)
+        check_chain(layers, "Sequential: layers")
+        return cls(layers, initial(layers, rng, np.dtype(dtype)), shape)
 
     def with_params(self, params: Arrays) -> Self:
         """The same network on other arrays, which are not copied; refuses other keys or shapes."""
@@ -83,29 +86,26 @@ class Sequential:
 
     def part(self, names: Sequence[str]) -> Self:
         """These layers, one or more that follow each other, as a network of their own on the same arrays."""
-        chain, names = list(self.layers), list(names)
-        first = chain.index(names[0]) if names and names[0] in chain else 0
-        if not names or chain[first : first + len(names)] != names:
-            refuse("part: names", names, f"layers that follow each other among {', '.join(chain)}")
-        shape = [self.shape, *self.output_shapes().values()][first]
+        own, names = list(self.layers), list(names)
+        first = own.index(names[0]) if names and names[0] in own else 0
+        if not names or own[first : first + len(names)] != names:
+            refuse("part: names", names, f"layers that follow each other among {', '.join(own)}")
+        shape = self.every_layer[names[0]].given
         params = {f"{name}.{key}": array for name in names for key, array in self._parts[name].items()}
         return type(self)({name: self.layers[name] for name in names}, params, shape)
 
     def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a `Probe` behind each of the named layers."""
-        if unknown := sorted(set(names) - self.layers.keys()):
-            refuse("probed: names", unknown, f"layers among {', '.join(self.layers)}")
-        layers: dict[str, Layer] = {}
-        for name, layer in self.layers.items():
-            layers[name] = layer
-            if name in names:
-                layers[f"{name}.probe"] = Probe()
-        return type(self)(layers, self.params, self.shape)
+        """The same function of the same arrays, with a `Probe` behind each of the named layers.
+
+        A layer in a residual block is named by the way to it: "block1.body.conv1".
+        """
+        if unknown := sorted(set(names) - self.every_layer.keys()):
+            refuse("probed: names", unknown, f"layers among {', '.join(self.every_layer)}")
+        return type(self)(probed(self.layers, names), self.params, self.shape)
 
     def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
         """What the probes keep of a forward, by the names of the layers before them."""
-        probes = (name for name, layer in self.layers.items() if isinstance(layer, Probe))
-        return {name.removesuffix(".probe"): caches[name] for name in probes}
+        return probes(self.layers, caches)
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
@@ -126,16 +126,14 @@ class Sequential:
         """How many numbers the arrays hold, running statistics included."""
         return sum(a.size for a in self.params.values())
 
+    @cached_property
+    def every_layer(self) -> dict[str, Placed]:
+        """All layers, those in residual blocks among them, with an example's shapes: `every_layer`."""
+        return every_layer(self.layers, self.shape)
+
     def output_shapes(self) -> dict[str, Shape]:
         """Each layer's output for one example, by layer name; refuses a chain that does not fit."""
-        shapes, shape = {}, self.shape
-        for name, layer in self.layers.items():
-            try:
-                shape = layer.output_shape(shape)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-            shapes[name] = shape
-        return shapes
+        return {name: placed.output for name, placed in self.every_layer.items()}
 
     def trainable(self) -> tuple[str, ...]:
         """The names in `params` that get gradients: all but running statistics."""
@@ -156,10 +154,7 @@ class Sequential:
         returns  z (K, N) (or the last layer's shape), and a cache a layer; both live in the workspace
         """
         self._check_input(x)
-        caches = {}
-        for name, stage in self.stages.items():
-            x, caches[name] = stage.forward(self._parts[name], x, train=train, rng=rng, workspace=workspace)
-        return x, caches
+        return chain.forward(self.stages, self._parts, x, train=train, rng=rng, workspace=workspace)
 
     def backward(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Arrays:
         """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
@@ -168,16 +163,7 @@ class Sequential:
             refuse("backward: dz", f"shape {dz.shape}", f"{(*self._last_shape, 'N')}")
         if not isinstance(caches, Mapping) or caches.keys() != self.stages.keys():
             refuse("backward: caches", type(caches).__name__, "what this network's `forward` gave", TypeError)
-        grads: Arrays = {}
-        dy: Array | None = dz
-        for name, stage in reversed(self.stages.items()):
-            assert dy is not None
-            dy, parts = stage.backward(
-                self._parts[name], dy, caches[name], workspace=workspace, need_dx=name != self._first
-            )
-            grads |= {f"{name}.{part}": gradient for part, gradient in parts.items()}
-            if name == self._first:  # nothing before it can learn
-                break
+        _, grads = chain.backward(self.stages, self._parts, dz, caches, workspace=workspace, need_dx=False)
         return {key: grads[key] for key in self.trainable()}
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:
@@ -185,62 +171,44 @@ class Sequential:
 
         Batch norms' kept statistics, see `BatchNorm.statistics`: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
-        return {
-            f"{name}.{part}": value
-            for name, stage in self.stages.items()
-            for part, value in stage.statistics(self._parts[name], caches[name]).items()
-        }
+        return chain.statistics(self.stages, self._parts, caches)
 
-    def activations(self, x: Array) -> dict[str, Array]:
-        """The output of every layer at inference, by name: for calibration and for looking inside."""
-        self._check_input(x)
-        outputs = {}
-        for name, stage in self.stages_that_keep(self.layers).items():
-            x, _ = stage.forward(self._parts[name], x, train=False, rng=None, workspace=FRESH)
-            outputs[name] = x
-        return outputs
+    def activations(self, x: Array) -> Arrays:
+        """The output of every layer at inference, by name: for calibration and for looking inside.
+
+        Those of layers in residual blocks are named as in `probed`.
+        """
+        network = self.probed(self.every_layer)
+        _, caches = network.forward(x)
+        return {name: seen.y for name, seen in network.probes(caches).items()}
 
     def summary(self) -> str:
         """A table: each layer's output shape, number of parameters, and multiply-accumulates an example."""
         rows = [("layer", "kind", "output", "parameters", "multiply-accumulates")]
-        parameters = multiplications = 0
-        shape = self.shape
-        for name, layer in self.layers.items():
-            macs = layer.multiplications(shape)
-            shape = layer.output_shape(shape)
-            size = sum(a.size for a in self._parts[name].values())
-            parameters, multiplications = parameters + size, multiplications + macs
-            rows.append((name, type(layer).__name__, "×".join(map(str, shape)), f"{size:,}", f"{macs:,}"))
-        rows.append(("total", "", "", f"{parameters:,}", f"{multiplications:,}"))
+        multiplications = 0
+        for name, (layer, given, output) in self.every_layer.items():
+            size = macs = 0
+            if not isinstance(layer, Residual):  # whose layers have lines of their own
+                size = sum(prod(shape) for shape in layer.parameter_shapes().values())
+                macs = layer.multiplications(given)
+            multiplications += macs
+            rows.append((name, type(layer).__name__, "×".join(map(str, output)), f"{size:,}", f"{macs:,}"))
+        rows.append(("total", "", "", f"{self.parameter_count:,}", f"{multiplications:,}"))
         return aligned(rows, words=(0, 1, 2))
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
         """The layers as `forward` runs them: some are computed together with those that follow."""
-        return self.stages_that_keep(())
-
-    def stages_that_keep(self, names: Collection[str]) -> dict[str, Stage]:
-        """The same, but each of the named layers ends a stage, so that its output is to be seen."""
-        return choose.stages(self.layers, self.shape, names)
+        return choose.stages(self.layers, self.shape)
 
     @cached_property
     def _trainable(self) -> tuple[str, ...]:
-        running = {f"{name}.{part}" for name, layer in self.layers.items() for part in layer.running()}
+        running = set(running_of(self.layers))
         return tuple(key for key in self.params if key not in running)
 
     @cached_property
-    def _first(self) -> str | None:
-        """The first stage that can learn."""
-        return next((name for name in self.stages if self._parts[name]), None)
-
-    @cached_property
     def _parts(self) -> dict[str, Arrays]:
-        """Each layer's own arrays: {"conv1": {"w": …, "b": …}, …}."""
-        parts: dict[str, Arrays] = {name: {} for name in self.layers}
-        for key, value in self.params.items():
-            name, part = key.rsplit(".", 1)
-            parts[name][part] = value
-        return parts
+        return parts_of(self.layers, self.params)
 
     @cached_property
     def _last_shape(self) -> Shape:
@@ -260,17 +228,10 @@ class Textbook(Sequential):
     long. Whoever doubts `fast` can train this one: `fit(Textbook(net.layers, net.params, net.shape), …)`.
     """
 
-    def stages_that_keep(self, names: Collection[str]) -> dict[str, Stage]:
-        shapes = [self.shape, *self.output_shapes().values()]
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        shapes = shapes_along(self.layers, self.shape)
         return {
             name: AsPrinted(layer, shape)
             for (name, layer), shape in zip(self.layers.items(), shapes, strict=False)
         }
-
-
-def _check_layers(layers: dict[str, Layer]) -> None:
-    if not isinstance(layers, Mapping) or not layers:
-        refuse("Sequential: layers", layers or "none", "one layer or more by name")
-    for name, layer in layers.items():
-        if not isinstance(name, str) or isinstance(layer, type) or not hasattr(layer, "output_shape"):
-            refuse(f"Sequential: layers[{name!r}]", layer, "a layer, under a name", TypeError)

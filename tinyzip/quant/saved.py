@@ -56,7 +56,7 @@ def load(path: PathLike) -> Any:
         arrays = params
     try:
         return _made(structure, arrays, magic == CHECKPOINT)
-    except (AttributeError, ArithmeticError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         refuse(f"{path}", f"what is no network or grids ({error})", "what `save` has written")
 
 

@@ -28,13 +28,14 @@ All together, the network as it is printed divided by the network that runs:
 The time of a fully connected network is BLAS's own, printed or fast.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import takewhile
 from math import prod
 from typing import Any
 
 from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast.added import FastResidual
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.blocks import Route
@@ -55,22 +56,21 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
 )
 from tinyzip.nn.ops.checks import Shape
 from tinyzip.nn.ops.patches import Geometry
 
 
-def stages(layers: Mapping[str, Layer], shape: Shape, keep: Collection[str] = ()) -> dict[str, Stage]:
+def stages(layers: Mapping[str, Layer], shape: Shape) -> dict[str, Stage]:
     """A chain of layers as it runs: its stages, each under the name of its first layer.
 
     shape  of one example before the first layer
-    keep   layers whose output is to be seen: a stage ends with each of them
     """
     chosen: dict[str, Stage] = {}
     names = list(layers)
     while names:
-        end = next((k for k, name in enumerate(names[:3], 1) if name in keep), 3)
-        count, chosen[names[0]] = first_stage([layers[name] for name in names[:end]], shape)
+        count, chosen[names[0]] = first_stage([layers[name] for name in names[:3]], shape)
         for name in names[:count]:
             shape = layers[name].output_shape(shape)
         names = names[count:]
@@ -109,6 +109,11 @@ def convolution(layer: Conv2d, shape: Shape) -> Stage:
     return FastConv2d(layer, shape, product_route(F, C, geometry), weights, inputs)
 
 
+def residual(layer: Residual, shape: Shape) -> Stage:
+    body, shortcut = (stages(chain, shape) for chain in layer.branches())
+    return FastResidual(layer, shape, body, shortcut)
+
+
 def product_route(F: int, C: int, geometry: Geometry) -> Route:
     return rows.multiply if rows.pays(F, C, geometry) else blocks.multiply
 
@@ -132,4 +137,5 @@ STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
     Linear: FastLinear,
     MaxPool2d: FastMaxPool2d,
     ReLU: FastReLU,
+    Residual: residual,
 }

@@ -1,0 +1,253 @@
+"""Residual blocks: what they compute, forward and back, printed and fast, alone and inside a network."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from shapes import distinct, normal
+
+from tinyzip.nn.fast.added import FastResidual
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+)
+from tinyzip.nn.sequential import Sequential, Textbook
+
+SHAPE = (2, 6, 6)
+
+
+def branch(draw, C, F, stride):
+    """A few layers from C channels to F, through which gradients are smooth, or have their kinks far away."""
+    layers = {"conv1": Conv2d(C, F, draw(st.sampled_from([1, 3])), stride, 0, bias=draw(st.booleans()))}
+    if layers["conv1"].kernel == (3, 3):
+        layers["conv1"] = Conv2d(C, F, 3, stride, 1)
+    if draw(st.booleans()):
+        layers["norm"] = BatchNorm(F)
+    if draw(st.booleans()):
+        layers["relu"] = ReLU()
+    if draw(st.booleans()):
+        layers["drop"] = Dropout(0.4)
+    if draw(st.booleans()):
+        layers["conv2"] = Conv2d(F, F, 3, padding=1, groups=draw(st.sampled_from([1, F])))
+    return layers
+
+
+@st.composite
+def blocks(draw, C=2, deep=True):
+    """A residual block for images of C channels, 6×6: any shortcut, one more block inside or none."""
+    F, stride = draw(st.sampled_from([(C, 1), (3, 1), (3, 2)]))
+    body = branch(draw, C, F, stride)
+    inner = draw(blocks(F, deep=False)) if deep else None
+    if inner and inner.output_shape((F, 6, 6)) == (F, 6, 6):
+        body["inner"] = inner
+    if (F, stride) == (C, 1) and draw(st.booleans()):
+        return Residual(body)
+    shortcut = branch(draw, C, F, stride)
+    if stride == 2 and draw(st.booleans()):
+        shortcut = {"pool": draw(st.sampled_from([AvgPool2d(2), MaxPool2d(2)])), "conv": Conv2d(C, F, 1)}
+    return Residual(body, shortcut)
+
+
+@st.composite
+def networks(draw, dtype=np.float64):
+    """A network with one residual block or two, first, in the middle, and last before the average."""
+    layers = {} if draw(st.booleans()) else {"conv": Conv2d(2, 2, 3, padding=1), "relu": ReLU()}
+    layers["block1"] = draw(blocks())
+    if draw(st.booleans()):
+        layers["relu1"] = ReLU()
+    F = layers["block1"].output_shape(SHAPE)[0]
+    if draw(st.booleans()):
+        layers["block2"] = Residual({"conv": Conv2d(F, F, 3, padding=1), "norm": BatchNorm(F)})
+    layers |= {"average": GlobalAvgPool(), "flatten": Flatten(), "out": Linear(F, 3)}
+    return randomized(layers, draw(st.integers(0, 2**32)), dtype)
+
+
+def randomized(layers, seed, dtype=np.float64):
+    """All arrays drawn: none is zero or one for all channels."""
+    rng = np.random.default_rng(seed)
+    net = Sequential.create(layers, SHAPE, rng, dtype)
+    return net.with_params(
+        {
+            key: (
+                rng.uniform(0.5, 2, a.shape)
+                if key.endswith(("var", "gamma"))
+                else rng.normal(0.3, 1, a.shape)
+            ).astype(dtype)
+            for key, a in net.params.items()
+        }
+    )
+
+
+def printed(net):
+    return Textbook(net.layers, net.params, net.shape)
+
+
+def test_without_a_shortcut_it_is_x_plus_the_body_by_hand():
+    """(RS1)"""
+    x = np.arange(8.0).reshape(1, 2, 2, 2)
+    block = Residual({"conv": Conv2d(1, 1, 1)})
+    p = {"body.conv.w": np.full((1, 1, 1, 1), 10.0), "body.conv.b": np.array([0.5])}
+    y, _ = block.forward(p, x)
+    np.testing.assert_array_equal(y, 11 * x + 0.5)
+    both = Residual({"conv": Conv2d(1, 1, 1)}, {"conv": Conv2d(1, 1, 1, bias=False)})
+    y, _ = both.forward(p | {"shortcut.conv.w": np.full((1, 1, 1, 1), -3.0)}, x)
+    np.testing.assert_array_equal(y, 7 * x + 0.5)
+
+
+@given(networks(), st.booleans())
+def test_a_network_of_fast_blocks_is_the_printed_one(net, train):
+    """Forward, backward, statistics: within the rounding of sums in another order."""
+    x = normal(1, *SHAPE, 5)
+
+    def run(network):
+        z, caches = network.forward(x, train=train, rng=np.random.default_rng(7))
+        return z, network.backward(np.cos(z), caches), network.statistics(caches)
+
+    assert any(isinstance(stage, FastResidual) for stage in net.stages.values())
+    (z, grads, statistics), (plain, slow_grads, slow_statistics) = run(net), run(printed(net))
+    near = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
+    near(z, plain)
+    assert grads.keys() == slow_grads.keys() == set(net.trainable())
+    assert (
+        statistics.keys() == slow_statistics.keys() == (net.params.keys() - grads.keys() if train else set())
+    )
+    for found, expected in ((grads, slow_grads), (statistics, slow_statistics)):
+        for key, array in found.items():
+            near(array, expected[key], err_msg=key)
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("kind", [Sequential, Textbook])
+def test_backward_is_the_gradient_of_a_network_with_blocks(kind, train):
+    """(RS2)"""
+    inner = Residual({"conv": Conv2d(3, 3, 3, padding=1)})
+    layers = {
+        "first": Residual({"conv": Conv2d(2, 2, 1), "drop": Dropout(0.3)}),
+        "block": Residual(
+            {"conv1": Conv2d(2, 3, 3, 2, 1), "norm": BatchNorm(3), "inner": inner},
+            {"pool": AvgPool2d(2), "conv": Conv2d(2, 3, 1, bias=False)},
+        ),
+        "average": GlobalAvgPool(),
+        "flatten": Flatten(),
+        "out": Linear(3, 2),
+    }
+    net = randomized(layers, 3)
+    net = kind(net.layers, net.params, net.shape)
+    x = distinct(1, *SHAPE, 3) / 50
+
+    def forward():
+        return net.forward(x, train=train, rng=np.random.default_rng(2))
+
+    z, caches = forward()
+    dz = normal(3, *z.shape)
+    grads = net.backward(dz, caches)
+    assert grads.keys() == set(net.trainable())
+    assert_gradients(lambda: forward()[0], {key: net.params[key] for key in grads}, grads, dz)
+
+
+def test_the_printed_block_gives_the_gradient_of_its_input():
+    block = Residual({"conv": Conv2d(2, 2, 3, padding=1)}, {"conv": Conv2d(2, 2, 1)})
+    p = {key: normal(k, *shape) for k, (key, shape) in enumerate(block.parameter_shapes().items())}
+    x = normal(9, 2, 3, 3, 2)
+    y, cache = block.forward(p, x)
+    dy = normal(10, *y.shape)
+    dx, _ = block.backward(p, dy, cache)
+    assert_gradients(lambda: block.forward(p, x)[0], {"x": x}, {"x": dx}, dy)
+
+
+@given(networks(np.float32))
+def test_every_layer_can_be_seen_by_the_way_to_it(net):
+    x = normal(1, *SHAPE, 3).astype(np.float32)
+    seen = net.activations(x)
+    assert list(seen) == list(net.every_layer) == list(net.output_shapes())
+    for name, y in seen.items():
+        assert y.shape == (*net.output_shapes()[name], 3)
+    z, _ = net.forward(x)
+    np.testing.assert_allclose(seen["out"], z, rtol=1e-4, atol=1e-4)
+    block = net.layers["block1"]
+    before = seen.get("relu", x)
+    end = before if not block.shortcut else seen[f"block1.shortcut.{list(block.shortcut)[-1]}"]
+    np.testing.assert_array_equal(seen["block1"], seen[f"block1.body.{list(block.body)[-1]}"] + end)
+
+
+@pytest.mark.parametrize("kind", [Sequential, Textbook])
+def test_a_derivative_left_inside_a_block_reaches_the_layers_before_it(kind):
+    """(PR1)"""
+    layers = {
+        "conv": Conv2d(2, 2, 1),
+        "block": Residual({"conv": Conv2d(2, 2, 1), "relu": ReLU()}, {"conv": Conv2d(2, 2, 1)}),
+        "relu": ReLU(),
+        "average": GlobalAvgPool(),
+    }
+    net = randomized(layers, 5)
+    net = kind(net.layers, net.params, net.shape).probed(["block.body.conv", "block", "conv"])
+    x = normal(4, *SHAPE, 2)
+    z, caches = net.forward(x)
+    seen = net.probes(caches)
+    assert list(seen) == ["conv", "block.body.conv", "block"]
+    weights = {name: normal(6, *probe.y.shape) for name, probe in seen.items()}
+    for name, probe in seen.items():
+        probe.dy = weights[name]
+    dz = normal(5, *z.shape)
+    grads = net.backward(dz, caches)
+
+    def loss():
+        z, caches = net.forward(x)
+        total = float(np.sum(z * dz))
+        return np.array(total + sum(np.sum(s.y * weights[n]) for n, s in net.probes(caches).items()))
+
+    assert_gradients(loss, {key: net.params[key] for key in grads}, grads, np.array(1.0))
+
+
+@given(networks(np.float32))
+def test_a_file_holds_a_block_whole(net):
+    described = net.structure()
+    again = Sequential.of_structure(described, net.params)
+    assert again.layers == net.layers and again.structure() == described
+    assert [*again.every_layer] == [*net.every_layer]
+    assert net.probed(["block1.body.conv1"]).structure() == described
+
+
+def test_a_table_counts_what_is_inside_a_block_once():
+    net = randomized({"block": Residual({"conv": Conv2d(2, 2, 3, padding=1)}), "flat": Flatten()}, 0)
+    lines = net.summary().splitlines()
+    assert [line.split()[0] for line in lines[-4:]] == ["block.body.conv", "block", "flat", "total"]
+    assert lines[-1].split() == ["total", "38", "1,296"]
+
+
+def test_what_is_no_block_is_refused():
+    conv = Conv2d(2, 2, 3)
+    for body, message in (({}, "body: found none"), ([conv], "body: found"), (None, "body: found none")):
+        with pytest.raises(ValueError, match=f"Residual: {message}"):
+            Residual(body)
+    with pytest.raises(TypeError, match=r"Residual: shortcut\['conv'\]: found <class .*, needed a layer"):
+        Residual({"conv": conv}, {"conv": Conv2d})
+    with pytest.raises(
+        ValueError, match=r"block: Residual: shortcut: found .* shape \(2, 6, 6\), needed .*4, 4"
+    ):
+        randomized({"block": Residual({"conv": conv})}, 0)
+    with pytest.raises(ValueError, match=r"^block: body.conv: Conv2d: found an example of shape \(2, 6, 6\)"):
+        randomized({"block": Residual({"conv": Conv2d(3, 2, 1)})}, 0)
+    same = Residual({"conv": Conv2d(2, 2, 1)})
+    for layers in ({"block.body.conv": ReLU(), "block": same}, {"block": same, "block.body.conv": ReLU()}):
+        with pytest.raises(ValueError, match=r"block.body.conv: found two layers"):
+            randomized(layers, 0)
+    with pytest.raises(ValueError, match=r"probed: names: found \['block.conv'\]"):
+        randomized({"block": same}, 0).probed(["block.conv"])
+    with pytest.raises(TypeError, match="layer 'own': found a Mine of your own"):
+        Sequential({"block": Residual({"own": Mine()})}, {}, SHAPE).structure()
+
+
+class Mine(ReLU):
+    """A layer of a caller's own."""

@@ -1,0 +1,66 @@
+"""A residual block of fast chains.
+
+Its law is that of a sum, RS1, and all that is fast about it is inside: both chains run as a network's own
+layers would, and in the network's workspace (X2). Where nothing before the block can learn, each chain goes
+back no further than it has to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.fast import chain
+from tinyzip.nn.fast.stage import Gradients, Output, Single, Stage
+from tinyzip.nn.layer import Arrays
+from tinyzip.nn.ops.checks import Array
+from tinyzip.nn.residual import Residual, parts_of
+
+
+@dataclass(frozen=True)
+class FastResidual(Single[Residual]):
+    """A Residual, whose chains are
+
+    body, shortcut  stages by the names of their first layers, "body.conv1", "shortcut.conv"
+    """
+
+    body: Mapping[str, Stage]
+    shortcut: Mapping[str, Stage]
+
+    def forward(
+        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
+    ) -> Output:
+        parts = self.parts(p)
+        (body, caches), (shortcut, others) = (
+            chain.forward(stages, parts, x, train=train, rng=rng, workspace=workspace)
+            for stages in (self.body, self.shortcut)
+        )
+        y = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype))
+        return y, {**caches, **others}
+
+    def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
+        parts = self.parts(p)
+        (body, grads), (shortcut, others) = (
+            chain.backward(stages, parts, dy, cache, workspace=workspace, need_dx=need_dx)
+            for stages in (self.body, self.shortcut)
+        )
+        dx = None
+        if need_dx:
+            assert body is not None and shortcut is not None
+            dx = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype))
+        return dx, grads | others
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        return chain.statistics({**self.body, **self.shortcut}, self.parts(p), cache)
+
+    def parts(self, p: Arrays) -> dict[str, Arrays]:
+        """Each inner layer's arrays among those of the block."""
+        return parts_of(self.inner, p)
+
+    @cached_property
+    def inner(self) -> dict[str, Any]:
+        """The layers of both chains."""
+        return self.layer.inner()
