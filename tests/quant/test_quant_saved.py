@@ -183,7 +183,7 @@ def test_what_could_be_no_network_is_refused_in_one_line(tmp_path_factory, data)
 
 def test_blocks_in_blocks_without_an_end_are_refused(tmp_path):
     layers = {"conv": {"kind": "ReLU"}}
-    for _ in range(300):
+    for _ in range(400):
         layers = {"block": {"kind": "Residual", "body": layers, "shortcut": {}}}
     structure = {"kind": "Sequential", "layers": layers, "shape": [1, 2, 2]}
     files.write(tmp_path / "deep.net", MODEL, structure, {})
