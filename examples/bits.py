@@ -30,6 +30,7 @@ import plots
 from bits_parts import Cell, as_table, claim, plot_bits, rescaled
 from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG, recipe
 from runner import Run, add_arguments, run_all
+from study import trained
 
 from tinyzip import archive, integer
 from tinyzip.distill import student
@@ -44,7 +45,6 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import grid_of
-from tinyzip.train import checkpoint
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, split, to_input
 from tinyzip.train.evaluate import predict
@@ -97,30 +97,20 @@ class Bench:
         """The trained model `name`: from its checkpoint, or trained now."""
         if name in self.models:
             return self.models[name]
-        path = self.folder / f"{name}.model"
-        model = start()
-        if path.exists():
-            self.models[name] = model.with_params(checkpoint.read(path)[1])
-            return self.models[name]
-        print(f"seed {self.seed}: training {name}", flush=True)
-        saved = self.folder / f"{name}.checkpoint"
-        model, _ = how(
-            model,
+        self.models[name] = trained(
+            self.folder,
+            name,
+            how,
+            start(),
             images=self.train.images,
             labels=self.train.labels,
             rng=np.random.default_rng([self.seed, 1]),
             epochs=self.epochs(epochs),
             schedule=one_cycle(lr),
             augment=augment,
-            threads=THREADS,
-            checkpoint=saved,
-            resume=saved if saved.exists() else None,
             **options,
         )
-        checkpoint.write(path, {}, model.params)
-        saved.unlink()
-        self.models[name] = model
-        return model
+        return self.models[name]
 
     def first_weights(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, 2])
