@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from tinyzip import archive, integer
 from tinyzip.base.table import aligned
+from tinyzip.distill import fidelity
 from tinyzip.distill import student as distillation
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
@@ -38,7 +39,7 @@ from tinyzip.quant.lower import lower
 from tinyzip.quant.textbook import through_bytes
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, split, to_input
-from tinyzip.train.evaluate import predict
+from tinyzip.train.evaluate import logits, predict
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
 from tinyzip.train.optim import one_cycle
@@ -85,6 +86,10 @@ def main(words: list[str] | None = None) -> None:
         plots.plot_pipeline([rows], args.out / "pipeline.png")
         shown = {name: history for name, history in histories.items() if "images" not in name}
         plots.plot_learning(shown, args.out / "learning.png")
+        sure = {
+            name: fidelity.judge(logits(model, test.images), test.labels) for name, model in models.items()
+        }
+        plots.plot_reliability(sure, args.out / "reliability.png")
         w = models["student, distilled"].params["conv1.w"]
         plots.plot_filters(w, program.operators[0].w, args.out / "filters.png")
         float_classes, int8_classes = answers["student, distilled"], answers["student, int8, integers only"]

@@ -116,3 +116,26 @@ def test_few_images_compares_twins_on_the_same_images(script, tmp_path: Path, mo
     rows = run(script("few_images"), tmp_path)
     assert [(row["images"], row["method"]) for row in rows] == [(11, "scratch"), (11, "distilled")]
     assert all(row.keys() == {"images", "method", "seed", "errors"} for row in rows)
+
+
+def test_distill_bits_gives_a_row_for_each_network_way_and_number_of_bits(script, tmp_path: Path) -> None:
+    module = script("distill_bits")
+    rows = run(module, tmp_path)
+    assert [(row["network"], row["weight_bits"], row["method"]) for row in rows] == [
+        (network, bits, method)
+        for network in ("seed net", "student")
+        for bits in (8, 4, 3, 2, 1)
+        for method in ("after training", "trained for it", "trained and distilled")
+    ]
+    for row in rows:
+        assert row.keys() == {"network", "method", "weight_bits", "seed", "float_errors", "errors"}
+
+
+def test_keep_gives_a_row_for_each_part_and_each_way_to_choose_channels(script, tmp_path: Path) -> None:
+    module = script("keep")
+    rows = run(module, tmp_path)
+    ways = [(kept, way) for kept in list(module.KEPT)[1:] for way in ("norm", "Taylor", "drawn")]
+    assert [(row["kept"], row["channels"]) for row in rows] == [("nothing", ""), *ways]
+    assert all(row.keys() == {"kept", "channels", "seed", "before", "errors"} for row in rows)
+    table = module.as_table(rows).splitlines()
+    assert len(table) == 1 + len(module.KEPT) and table[-1].startswith("everything")
