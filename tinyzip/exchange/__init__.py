@@ -10,4 +10,5 @@ onnx_graph.py           nodes and constants on their way into an .onnx file
 onnx_activations.py     functions of single numbers as nodes
 onnx_network.py         a float network, layer by layer
 onnx.py                 models to and from .onnx files
+page.py                 a page that draws, reads and shows, in a browser
 """

@@ -1,0 +1,200 @@
+"""The page decodes and computes what the library does, code for code, in a real browser and offline."""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, bytes_of, load, opened, traced
+from drawn_programs import programs as archived_programs
+from hostile import files
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from integer_programs import EDGES, KINDS, batch, codes, drawn_multipliers, programs
+from known_programs import DATA, KNOWN
+
+from tinyzip.archive import pack, read, unpack
+from tinyzip.exchange import page as pages
+from tinyzip.integer import Codes, Flatten, Linear, Program, run
+from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.nn.models import student_net
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
+from tinyzip.train.data import mnist, to_input
+
+MNIST = Path(__file__).parents[2] / "examples" / "data" / "mnist"
+needs_browser = pytest.mark.needs("playwright", CHROMIUM)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    file = tmp_path_factory.mktemp("page") / "page.html"
+    pages.write([], file)
+    with opened(file) as page:
+        yield page
+
+
+def check(page: Any, program: Program, x: np.ndarray) -> None:
+    assert traced(page, program, x) == bytes_of(run(program, x, trace=True))
+
+
+@needs_browser
+@settings(max_examples=50)
+@given(programs(), st.data())
+def test_every_operator_of_every_program_writes_the_engine_s_codes(page, program, data) -> None:
+    check(page, program, batch(data.draw, program.input, (*program.shape, 2)))
+
+
+@needs_browser
+@pytest.mark.parametrize("kind", ["conv", "linear", "max", "avg", "mean", *sorted(set(KINDS))])
+@settings(max_examples=10)
+@given(data=st.data())
+def test_each_kind_of_operator_writes_the_engine_s_codes(page, kind, data) -> None:
+    kinds = [kind, "flatten"] if kind == "linear" else [kind]
+    program = data.draw(programs(most=3, kinds=kinds))
+    check(page, program, batch(data.draw, program.input, (*program.shape, 2)))
+
+
+@needs_browser
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@settings(max_examples=10)
+@given(data=st.data())
+def test_products_of_62_bits_are_rounded_as_in_int64(page, rounding, data) -> None:
+    """(PG1), for sums at powers of two and beside them, each with multipliers that leave few bits of it."""
+    y = data.draw(codes())
+    bias = np.array([v for v in EDGES if abs(v) < 2**31])
+    m0 = drawn_multipliers(data.draw, rounding, len(bias))
+    bits = np.array([abs(int(v)).bit_length() for v in bias])
+    n = np.maximum(bits + data.draw(st.integers(20, 32)), bits + (bits == 31)).clip(1, 127)
+    w = np.zeros((len(bias), 1), int)
+    program = Program((Linear(w, bias, m0, n, y, rounding=rounding),), (1,), Codes(0, 255, 0))
+    check(page, program, np.zeros((1, 1), np.uint8))
+
+
+@needs_browser
+@settings(max_examples=50)
+@given(archived_programs(), st.data())
+def test_the_page_reads_every_field_of_every_file(page, program, data) -> None:
+    """Grids, multipliers and sums of every size: what the page makes of them shows in the codes."""
+    check(page, program, batch(data.draw, program.input, (*program.shape, 1)))
+
+
+@needs_browser
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "version1.tz"])
+def test_files_that_are_kept_are_read(page, name) -> None:
+    program = read(DATA / name)
+    rng = np.random.default_rng(0)
+    x = rng.integers(program.input.lo, program.input.hi + 1, (*program.shape, 2)).astype(program.input.dtype)
+    check(page, program, x)
+    fields = page.evaluate(
+        "() => tinyzip.program.operators.map(o => [o.kind, o.name, o.codes.lo, o.codes.hi])"
+    )
+    assert fields == [
+        [o.kind, o.name, c.lo, c.hi] for o, c in zip(program.operators, program.codes[1:], strict=True)
+    ]
+    scales = page.evaluate(
+        "() => tinyzip.program.operators.map(o => [`${o.codes.scale.m}`, o.codes.scale.n])"
+    )
+    assert scales == [[str(c.scale[0]), c.scale[1]] for c in program.codes[1:]]
+
+
+@needs_browser
+def test_a_student_gives_the_engine_s_codes_on_test_images(page) -> None:
+    """`examples/drawn.py` counts the same for all test images."""
+    train, test = mnist(MNIST)
+    model = student_net(np.random.default_rng(0))
+    grids = calibrate(model, train.images[:200])
+    program = lower(model, grids)
+    check(page, program, grids["input"].quantize(to_input(test.images[:200])))
+
+
+@needs_browser
+def test_damaged_files_are_refused_by_an_error_or_read_as_the_library_reads_them(page) -> None:
+    outcomes = {"read": 0, "refused": 0}
+    for kind, data in files(240, seed=1):
+        if kind.startswith("version 1"):
+            continue
+        try:
+            program = unpack(data)
+            pages.check_size(program, "program")
+        except ValueError:
+            program = None
+        try:
+            load(page, data)
+        except Exception as error:
+            assert program is None, f"{error}\n{program}"
+            assert "Error: " in str(error)
+            outcomes["refused"] += 1
+            continue
+        outcomes["read"] += 1
+        if program is not None and sum(program.multiplications) < 1 << 20:
+            check(page, program, np.full((*program.shape, 1), program.input.zero, program.input.dtype))
+    assert outcomes["refused"] > 50 and outcomes["read"] > 5
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "the mark of a .tz file"),
+        (b"\x89PNG\r\n\x1a\n", "the mark of a .tz file"),
+        ((DATA / "version1.tz").read_bytes(), "version 1 of the format"),
+        ((DATA / "version2-kinds.tz").read_bytes()[:-1], "checksum"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence_and_the_program_stays(page, data, words) -> None:
+    program = read(DATA / "version2-kinds.tz")
+    load(page, program)
+    with pytest.raises(Exception, match=words):
+        load(page, data)
+    assert page.evaluate("() => tinyzip.program.operators.length") == len(program.operators)
+
+
+@needs_browser
+def test_codes_that_the_program_does_not_take_are_refused(page) -> None:
+    load(page, read(DATA / "version2-kinds.tz"))
+    for x, words in (([0], "84"), ([256] * 84, "a code 256"), ([0.5] * 84, "no whole number")):
+        with pytest.raises(Exception, match=words):
+            page.evaluate("x => tinyzip.run(x)", x)
+
+
+def test_the_source_is_small_and_asks_for_nothing() -> None:
+    text = pages.source()
+    assert len(text.encode()) <= 40_000
+    for word in ("http:", "https:", "import ", "fetch(", "src=", "url(", "eval("):
+        assert word not in text, word
+    assert text.count("</script>") == text.count("<script") == 2
+
+
+def test_the_page_holds_the_bytes_of_the_file(tmp_path) -> None:
+    data = pack(read(DATA / "version2-kinds.tz"))
+    file = tmp_path / "some.tz"
+    file.write_bytes(data)
+    for models in (file, str(file), [file], read(file)):
+        assert b64decode(pages.source(models).partition('"tz": "')[2].partition('"')[0]) == data
+    old = pages.source(DATA / "version1.tz").partition('"tz": "')[2].partition('"')[0]
+    assert unpack(b64decode(old)) == read(DATA / "version1.tz") and b64decode(old)[4] == 2
+
+
+def test_a_name_cannot_end_the_script(tmp_path) -> None:
+    file = tmp_path / "x<!--<script>&'\u2028.tz"
+    file.write_bytes(pack(read(DATA / "version2-kinds.tz")))
+    text = pages.source(file)
+    assert "<!--<" not in text and text.count("<script") == 2
+
+
+def test_what_is_too_large_or_no_model_is_refused_before_a_byte_is_written(tmp_path) -> None:
+    path = tmp_path / "page.html"
+    y = Codes(0, 255, 0)
+    large = Program((Flatten(),), (2**24 + 1,), y)
+    for models, error, line in (
+        (large, ValueError, r"page: models: found a tensor of 16,777,217 values, needed 16,777,216 or fewer"),
+        ([7], TypeError, "page: models: found int, needed programs, or paths of .tz files"),
+        (tmp_path / "none.tz", FileNotFoundError, "none.tz"),
+        (MNIST / "README.md", ValueError, "README.md: found .* needed .* the mark of a .tz file"),
+    ):
+        with pytest.raises(error, match=line):
+            pages.write(models, path)
+    assert not path.exists()
