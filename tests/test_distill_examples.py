@@ -139,3 +139,29 @@ def test_keep_gives_a_row_for_each_part_and_each_way_to_choose_channels(script, 
     assert all(row.keys() == {"kept", "channels", "seed", "before", "errors"} for row in rows)
     table = module.as_table(rows).splitlines()
     assert len(table) == 1 + len(module.KEPT) and table[-1].startswith("everything")
+
+
+def test_no_data_compares_dreams_with_noise_and_digits(script, tmp_path: Path) -> None:
+    module = script("no_data")
+    rows = run(module, tmp_path)
+    assert {(row["inputs"], row["start"]) for row in rows} == module.KINDS
+    assert all(row.keys() == {"inputs", "start", "seed", "errors"} for row in rows)
+    dreams = np.load(tmp_path / "out" / "seed0" / "dreams.npy")
+    assert dreams.shape == (12, 1, 16, 18) and dreams.min() >= 0 and dreams.max() <= 1
+
+
+def test_a_dream_is_an_image_to_which_the_teacher_answers_what_it_was_told_to(script) -> None:
+    module = script("no_data")
+    rng = np.random.default_rng(0)
+    teacher = module.student_net(rng, (2, 16, 18), 5)
+    q = module.wishes(teacher, 40, rng)
+    np.testing.assert_allclose(q.sum(axis=0), 1, rtol=1e-5)
+    dreams = module.dream(teacher, q, rng, steps=30)
+    noise = module.dream(teacher, q, rng, steps=0)
+    far = []
+    for images in (noise, dreams):
+        z, _ = teacher.forward(np.moveaxis(images, 0, -1).copy())
+        told = np.log(np.maximum(q, 1e-6)) * module.DREAM_TEMPERATURE
+        far.append(module.soft_cross_entropy(z, told, module.DREAM_TEMPERATURE)[0])
+    assert far[1] < 0.7 * far[0]
+    assert dreams.min() >= 0 and dreams.max() <= 1

@@ -14,7 +14,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, Textbook
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import SHARD, logits, predict
 
@@ -56,6 +56,32 @@ def test_backward_is_the_gradient_of_the_whole_network(train):
     assert tuple(grads) == net.trainable()
     arrays = {key: net.params[key] for key in grads}
     assert_gradients(lambda: forward()[0], arrays, grads, dz)
+
+
+@pytest.mark.parametrize("kind", [Sequential, Textbook])
+@pytest.mark.parametrize("train", [False, True])
+def test_the_gradient_of_the_images_is_that_of_the_whole_network(train, kind):
+    net = everything(np.float64)
+    for key, array in net.params.items():
+        array += 0.5 * (key == "conv1.b")
+    net = kind(net.layers, net.params, net.shape)
+    x = distinct(1, *SHAPE, 2) / 100
+
+    def forward():
+        return net.forward(x, train=train, rng=np.random.default_rng(2))
+
+    z, caches = forward()
+    dz = normal(3, *z.shape)
+    assert_gradients(lambda: forward()[0], {"x": x}, {"x": net.image_gradient(dz, caches)}, dz)
+
+
+def test_layers_without_arrays_before_the_first_that_learns_pass_the_gradient_on():
+    layers = {"pool": AvgPool2d(2), "relu": ReLU(), "flatten": Flatten(), "fc": Linear(2 * 7 * 6, 3)}
+    net = Sequential.create(layers, SHAPE, np.random.default_rng(0), np.float64)
+    x = normal(1, *SHAPE, 2)
+    z, caches = net.forward(x)
+    dz = normal(3, *z.shape)
+    assert_gradients(lambda: net.forward(x)[0], {"x": x}, {"x": net.image_gradient(dz, caches)}, dz)
 
 
 def test_trainable_are_all_entries_but_running_statistics():
@@ -201,6 +227,8 @@ RNG = np.random.default_rng(0)
         (TypeError, "params", lambda: NET.with_params({key: a.tolist() for key, a in NET.params.items()})),
         (TypeError, "backward: dz", lambda: NET.backward(None, NET.forward(X)[1])),
         (ValueError, "backward: dz", lambda: NET.backward(X, NET.forward(X)[1])),
+        (ValueError, "image_gradient: dz", lambda: NET.image_gradient(X, NET.forward(X)[1])),
+        (TypeError, "image_gradient: caches", lambda: NET.image_gradient(NET.forward(X)[0], {})),
         (TypeError, "backward: caches", lambda: NET.backward(NET.forward(X)[0], {})),
     ],
 )

@@ -7,7 +7,7 @@
 The dict's keys are "layer.array" ("block1.body.conv1.w" inside a residual block), and all that one does to a
 network is a function from such a dict to another: initialise, step, fold, fake-quantize, average, save.
 `with_params` is the same network on other arrays. Backward is the chain rule, layer by layer from the end;
-the gradient of the images themselves is not computed.
+the gradient of the images themselves is a last step, taken where it is asked for (`image_gradient`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -158,13 +158,16 @@ class Sequential:
 
     def backward(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Arrays:
         """The gradient of every trainable array, from dz (the shape of z) and the forward's caches."""
-        check_activations(dz, None, "backward: dz")
-        if dz.shape[:-1] != self._last_shape:
-            refuse("backward: dz", f"shape {dz.shape}", f"{(*self._last_shape, 'N')}")
-        if not isinstance(caches, Mapping) or caches.keys() != self.stages.keys():
-            refuse("backward: caches", type(caches).__name__, "what this network's `forward` gave", TypeError)
+        self._check_gradient(dz, caches, "backward")
         _, grads = chain.backward(self.stages, self._parts, dz, caches, workspace=workspace, need_dx=False)
         return {key: grads[key] for key in self.trainable()}
+
+    def image_gradient(self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH) -> Array:
+        """The gradient dx (*shape, N) of the images themselves; arguments as for `backward`."""
+        self._check_gradient(dz, caches, "image_gradient")
+        dx, _ = chain.backward(self.stages, self._parts, dz, caches, workspace=workspace, need_dx=True)
+        assert dx is not None
+        return dx
 
     def statistics(self, caches: dict[str, Any]) -> Arrays:
         """What the arrays without gradient become by a training forward, as new arrays; {} by another.
@@ -213,6 +216,14 @@ class Sequential:
     @cached_property
     def _last_shape(self) -> Shape:
         return list(self.output_shapes().values())[-1]
+
+    def _check_gradient(self, dz: Array, caches: dict[str, Any], function: str) -> None:
+        check_activations(dz, None, f"{function}: dz")
+        if dz.shape[:-1] != self._last_shape:
+            refuse(f"{function}: dz", f"shape {dz.shape}", f"{(*self._last_shape, 'N')}")
+        if not isinstance(caches, Mapping) or caches.keys() != self.stages.keys():
+            found = type(caches).__name__
+            refuse(f"{function}: caches", found, "what this network's `forward` gave", TypeError)
 
     def _check_input(self, x: Array) -> None:
         if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
