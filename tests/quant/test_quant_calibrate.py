@@ -183,7 +183,7 @@ def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match="weight_method: found 'best'"):
         calibrate(model, images, weight_method="best")
     with pytest.raises(ValueError, match=r"shape"):
-        calibrate(model, np.zeros((3, 9, 9), np.uint8))
+        calibrate(model, pictures(3, 9))
 
 
 def test_a_layer_that_has_no_integer_operator_is_named():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from resumable import train
-from tiny import LABELS, network
+from tiny import IMAGES, LABELS, network
 
 from tinyzip.train.checkpoint import read
 from tinyzip.train.fit import hard_labels
@@ -43,7 +43,7 @@ def test_the_place_is_looked_for_with_the_draws_of_the_shard_in_which_it_arose(m
     train(augment=note)
 
     def poison_second(images, rng):
-        return images * np.float32(np.nan if rng.random() == draws[1] else 1)
+        return images / np.float32(np.nan if rng.random() == draws[1] else 255)
 
     with pytest.raises(FloatingPointError, match=r"epoch 1, step 1 of 3, .*first in the images"):
         train(augment=poison_second)
@@ -64,11 +64,15 @@ def test_the_layer_where_infinity_begins_is_named():
 
 def test_a_validation_loss_that_is_not_finite_stops_too_and_keeps_the_last_good_checkpoint(tmp_path):
     path = tmp_path / "file"
-    huge = np.full((4, 6, 6), 3e38, np.float32)
+    huge = IMAGES * np.float32(1e36)
+
+    def small(images, rng):
+        return images * np.float32(1e-38)
+
     with pytest.raises(
         FloatingPointError, match=r"epoch 1, step 3 of 3, .*validation loss .*, first in the output of conv"
     ):
-        train(checkpoint=path, validation=(huge, LABELS[:4]))
+        train(images=huge, augment=small, checkpoint=path, validation=(huge, LABELS))
     assert (read(path)[0]["epoch"], read(path)[0]["step"]) == (0, 0)
 
 

@@ -3,8 +3,12 @@
 A wrong shape that NumPy happens to broadcast does not crash: it trains for an hour and gives a bad
 model. So every public function checks what it is handed and refuses in one line that has three
 parts: the argument, what was found, and what was needed. This is the one place that builds the line.
+
+Where what was found is strange, but could be meant, the same line is a warning.
 """
 
+import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from numbers import Real
@@ -22,6 +26,14 @@ def refuse(argument: str, found: object, needed: str, error: type[Exception] = V
     needed    what would have been accepted
     """
     raise error(f"{argument}: found {found}, needed {needed}")
+
+
+def warn(argument: str, found: object, needed: str) -> None:
+    """Say the same line as a UserWarning, at the caller's line of code; Python shows it once for each."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "tinyzip":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"{argument}: found {found}, needed {needed}", UserWarning, level)
 
 
 def is_number(value: object) -> bool:

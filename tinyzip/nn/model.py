@@ -87,6 +87,18 @@ class Structured(Protocol):
         ...
 
 
+@runtime_checkable
+class Ranged(Protocol):
+    """A model that remembers between which numbers its inputs lay in training, None where unknown."""
+
+    @property
+    def input_range(self) -> tuple[float, float] | None: ...
+
+    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+        """The same function of the same arrays that remembers this range."""
+        ...
+
+
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 

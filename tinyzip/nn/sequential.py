@@ -11,7 +11,7 @@ the gradient of the images themselves is a last step, taken where it is asked fo
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, Self
@@ -44,12 +44,16 @@ from tinyzip.nn.residual import (
 class Sequential:
     """Layers by name in order, their arrays by "layer.array", and the shape of one example.
 
+    input_range  the smallest and the largest number in the inputs that it was trained on; None: not known.
+                 It changes no answer: whoever asks with numbers of quite another size is told
+
     The layers and arrays are checked against each other when the network is made.
     """
 
     layers: dict[str, Layer]
     params: Arrays
     shape: Shape
+    input_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_chain(self.layers, "Sequential: layers")
@@ -67,6 +71,10 @@ class Sequential:
             refuse("Sequential: params", f"dtype {dtype}", "a floating-point dtype", TypeError)
         for key, shape in needed.items():
             check_array(self.params[key], shape, dtype, f"Sequential: params[{key!r}]")
+        if self.input_range is not None:
+            low, high = self.input_range
+            if not -np.inf < low <= high < np.inf:
+                refuse("Sequential: input_range", self.input_range, "(low, high), finite, low ≤ high")
 
     @classmethod
     def create(
@@ -80,9 +88,13 @@ class Sequential:
 
     def with_params(self, params: Arrays) -> Self:
         """The same network on other arrays, which are not copied; refuses other keys or shapes."""
-        network = type(self)(self.layers, params, self.shape)
+        network = type(self)(self.layers, params, self.shape, self.input_range)
         vars(network)["stages"] = self.stages  # in the place of its cached property: they depend on no array
         return network
+
+    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+        """The same network, which remembers this range of inputs; with None it takes any without a word."""
+        return replace(self, input_range=input_range)
 
     def part(self, names: Sequence[str]) -> Self:
         """These layers, one or more that follow each other, as a network of their own on the same arrays."""
@@ -101,7 +113,7 @@ class Sequential:
         """
         if unknown := sorted(set(names) - self.every_layer.keys()):
             refuse("probed: names", unknown, f"layers among {', '.join(self.every_layer)}")
-        return type(self)(probed(self.layers, names), self.params, self.shape)
+        return type(self)(probed(self.layers, names), self.params, self.shape, self.input_range)
 
     def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
         """What the probes keep of a forward, by the names of the layers before them."""
@@ -109,12 +121,19 @@ class Sequential:
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
-        return {"kind": "Sequential", "layers": describe_layers(self.layers), "shape": list(self.shape)}
+        return {
+            "kind": "Sequential",
+            "layers": describe_layers(self.layers),
+            "shape": list(self.shape),
+            "input_range": self.input_range,
+        }
 
     @classmethod
     def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
         """What `structure` described, on these arrays; ValueError or TypeError for anything else."""
-        return cls(layers_of(structure["layers"]), params, tuple(structure["shape"]))
+        seen = structure.get("input_range")
+        layers, shape = layers_of(structure["layers"]), tuple(structure["shape"])
+        return cls(layers, params, shape, None if seen is None else (float(seen[0]), float(seen[1])))
 
     @property
     def dtype(self) -> np.dtype[Any]:

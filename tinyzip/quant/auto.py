@@ -35,12 +35,13 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid, check_bits
+from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
 from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
+from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
 METHODS = ("minmax", "mse", "bias", "adaround")
@@ -102,7 +103,9 @@ def quantize(
     check_images(images, "quantize: images")
     if len(images) < 2:
         refuse("quantize: images", "one image", "one to calibrate on and one to judge by, or more")
-    model = fold_batch_norm(model)
+    check_finite(images, "quantize: images")
+    seen = check_range(images, model.input_range, "quantize: images")
+    model = fold_batch_norm(model).with_input_range(seen)
     with Workers(1):  # threads inside BLAS only get in each other's way on products this small
         return _try_methods(model, images, weights, activations, method)
 

@@ -32,6 +32,7 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
 from tinyzip.train.data import check_images, to_input
+from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
 Bits = int | Mapping[str, int]
@@ -58,10 +59,13 @@ def calibrate(
     method         how activations' ranges are found: one of `ranges.METHODS`
     weight_method  how weights' ranges are found: "minmax", or "mse" for the least squared error
     per_channel    one scale for each output channel, or one for each weight tensor
-    raises         ValueError that names what is wrong: no images, NaN, bits, a layer without integer operator
+    raises         ValueError that names what is wrong: no images, NaN, numbers that fail (PX1), bits, a layer
+                   without integer operator
     """
     if not isinstance(model, Sequential):
         refuse("calibrate: model", type(model).__name__, "a Sequential", TypeError)
+    check_images(images, "calibrate: images")
+    check_range(images, model.input_range, "calibrate: images")
     model = fold_batch_norm(model)
     grids = activation_grids(model, images, activations, method)
     grids |= weight_grids(model, weights, weight_method, per_channel)

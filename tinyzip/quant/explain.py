@@ -40,6 +40,7 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.twin import float_twin, grid_of, named, weight_scales
 from tinyzip.train.data import check_images
+from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
 HEADER = (
@@ -143,6 +144,8 @@ def explain(
     else:
         network = fold_batch_norm(model)
     check_images(images, "explain: images")
+    grid = grid_of(program.input)
+    check_range(images, (float(grid.low), float(grid.high)), "explain: images")
     if labels is not None and np.shape(labels) != (len(images),):
         refuse("explain: labels", f"shape {np.shape(labels)}", f"({len(images)},)")
     operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))

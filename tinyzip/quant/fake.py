@@ -200,6 +200,16 @@ class FakeQuantized:
     def shape(self) -> tuple[int, ...]:
         return self.source.shape
 
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Between which numbers its inputs lay in training; else the range of the input's grid."""
+        grid = self.start["input"]
+        return self.source.input_range or (float(grid.low), float(grid.high))
+
+    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+        """The same network, which remembers this range; with None, that of the input's grid."""
+        return replace(self, source=self.source.with_input_range(input_range))
+
     @cached_property
     def _blocks(self) -> Blocks:
         return blocks_of(self.source)

@@ -43,4 +43,4 @@ def fold_batch_norm(model: Sequential) -> Sequential:
         else:
             layers[name] = layer
             before = name
-    return Sequential(layers, params, model.shape)
+    return Sequential(layers, params, model.shape, model.input_range)

@@ -89,4 +89,5 @@ def float_twin(program: Program) -> Sequential:
                 pass
             case _:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
-    return Sequential(layers, params, program.shape)
+    grid = grid_of(program.input)
+    return Sequential(layers, params, program.shape, (float(grid.low), float(grid.high)))

@@ -1,6 +1,7 @@
 """How a network learns: data, optimizers, the loop, and what keeps a run from being lost. Read in this order.
 
 data.py           images and labels: from files, and as a network takes them
+pixels.py         the range of numbers that a network has seen, and is asked with
 augment.py        each image moved a little whenever it is shown
 optim.py          the step downhill, as printed in the papers; how its length changes
 evaluate.py       a network's answers, and its errors

@@ -23,6 +23,7 @@ from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.train.data import Dataset, check_images, to_input
+from tinyzip.train.pixels import check_model_range
 
 Array = NDArray[Any]
 
@@ -33,7 +34,7 @@ FEWEST = 8  # examples that are worth waking another thread
 def logits(model: Model, images: Array, threads: int | None = None) -> Array:
     """z (K, N) of images as data sets hold them.
 
-    images   uint8 or floating point, (N, H, W) or (N, C, H, W)
+    images   uint8 or floating point, (N, H, W) or (N, C, H, W), of the range seen in training (PX1)
     threads  None: one for each core, 8 at most; the same bits for any number
     """
     with Inference(model, threads) as inference:
@@ -53,6 +54,7 @@ def evaluate(model: Model, images: Array, labels: Array, threads: int | None = N
     raises                   ValueError or TypeError for data that do not fit
     """
     check_examples(model, images, labels, "evaluate")
+    check_model_range(model, images, "evaluate: images")
     with Workers(thread_count(threads)) as workers:
         return score(model, images, labels, workers)[1]
 
@@ -89,6 +91,7 @@ class Inference:
         """z (K, N) of images, as the function `logits`."""
         if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
             refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
+        check_model_range(self._model, images, "logits: images")
         parts = [images[shard] for shard in shards(len(images))]
         copies: Processes[Array, Array] | None = None
         if self._may_fork and len(parts) > 1:

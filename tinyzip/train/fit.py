@@ -26,6 +26,7 @@ from tinyzip.train.evaluate import check_examples, check_pair
 from tinyzip.train.history import Bar, History
 from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import Optimizer
+from tinyzip.train.pixels import check_model_range, check_range, remembering
 from tinyzip.train.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.shards import Augmentation
 from tinyzip.train.state import TrainingState
@@ -87,7 +88,8 @@ def fit(
     progress    show a bar with the time left, if tqdm is installed
     checkpoint  file to save the run in, after each epoch and each `checkpoint_seconds`
     resume      file to go on from, saved by a run with the same model, recipe and images
-    returns     the trained model, and the history of all its epochs, also those before a resume
+    returns     the trained model, which remembers the range of the images (`pixels`), and the history of all
+                its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
                 FloatingPointError for a loss or a parameter that is not finite; OSError when a
                 checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
@@ -95,8 +97,12 @@ def fit(
     if not isinstance(rng, np.random.Generator):
         refuse("fit: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
     check_examples(model, images, labels, "fit")
+    check_model_range(model, images, "fit: images")
+    seen = check_range(images, None, "fit: images")
     if validation is not None:
         check_examples(model, *check_pair(validation), "fit: validation")
+        check_range(validation[0], seen, "fit: validation")
+    model = remembering(model, seen)
     told = recipe(epochs, batch, optimizer, schedule, objective, augment)
     told = replace(told, batch=min(told.batch, len(images)))
     called = check_callbacks(callbacks)

@@ -26,6 +26,7 @@ of its own, and the gradients stay in them until they are summed.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic
 
 import numpy as np
@@ -40,6 +41,7 @@ from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
+from tinyzip.train.pixels import FACTOR, Range, range_of, reach
 from tinyzip.train.watched import Watched
 
 Array = NDArray[Any]
@@ -189,7 +191,16 @@ class Shards(Generic[AnyModel]):
             found = getattr(images, "shape", type(images).__name__)
             if found != shape:
                 refuse("fit: augment", f"images of shape {found} in return", f"{shape}")
+            if not isinstance(self.augment, Augment) and reach(range_of(images)) > FACTOR * reach(self._seen):
+                found = f"{images.dtype} from {images.min():g} to {images.max():g} in return"
+                low, high = self._seen
+                refuse("fit: augment", found, f"numbers like those it was given, {low:.3g} to {high:.3g}")
         return to_input(images, workspace).astype(self._dtype, copy=False)
+
+    @cached_property
+    def _seen(self) -> Range:
+        """The range of the images before augmentation."""
+        return range_of(self.images)
 
     def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
         """Where NaN or infinity first appears on the way from a batch's images to its loss."""

@@ -1,0 +1,179 @@
+"""A network is asked with numbers like those that it was trained on, or somebody says so."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
+
+from tinyzip.distill.student import train as distil
+from tinyzip.nn.layers import Flatten, Linear
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.auto import quantize
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.explain import explain
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.lower import lower
+from tinyzip.quant.saved import load, save
+from tinyzip.quant.twin import float_twin
+from tinyzip.train.evaluate import evaluate, logits, predict
+from tinyzip.train.pixels import FACTOR, check_range, range_of
+
+FLOATS = IMAGES.astype(np.float32)
+NET = train()[0]
+
+
+def said(call):
+    """(error, warnings) as text."""
+    with warnings.catch_warnings(record=True) as met:
+        warnings.simplefilter("always")
+        try:
+            call()
+        except ValueError as refusal:
+            return str(refusal), [str(warning.message) for warning in met]
+    return None, [str(warning.message) for warning in met]
+
+
+@given(st.floats(0.01, 100), st.floats(0, 1), st.floats(1e-5, 1e5), st.booleans())
+def test_numbers_more_than_ten_times_as_large_are_refused_and_as_small_are_warned_of(R, share, r, negative):
+    """(PX1)"""
+    seen = (-R, share * R) if negative else (-share * R, R)
+    images = np.array([[[r, -r / 2]]])
+    error, warned = said(lambda: check_range(images, seen, "it"))
+    assert (error is not None) == (r > FACTOR * R)
+    assert len(warned) == (r * FACTOR < R)
+    for line in [error or "", *warned]:
+        assert not line or (f"{seen[0]:.3g} to {seen[1]:.3g}" in line and f"{-r / 2:g} to {r:g}" in line)
+
+
+def test_what_a_network_has_seen_goes_wherever_it_goes(tmp_path):
+    seen = range_of(IMAGES)
+    assert seen == (IMAGES.min() / 255, IMAGES.max() / 255)
+    train(checkpoint=tmp_path / "run")
+    grids = calibrate(NET, IMAGES)
+    fake = FakeQuantized.create(fold_batch_norm(NET), grids)
+    save(NET, tmp_path / "net")
+    save(fake, tmp_path / "fake")
+    models = [
+        NET,
+        fold_batch_norm(NET),
+        NET.with_params(NET.params),
+        NET.probed(["conv"]),
+        fake,
+        fake.model(),
+    ]
+    models += [load(tmp_path / name) for name in ("run", "net", "fake")]
+    models += [quantize(NET, IMAGES).model, distil(network(), NET, IMAGES, LABELS, rng=RNG(), epochs=1)[0]]
+    assert [model.input_range for model in models] == [seen] * len(models)
+    untrained = FakeQuantized.create(fold_batch_norm(network()), grids)
+    assert untrained.input_range == float_twin(lower(NET, grids)).input_range == (0, 1)
+    assert network().input_range is None and NET.with_input_range(None).input_range is None
+
+
+def RNG():
+    return np.random.default_rng(0)
+
+
+FAKE = FakeQuantized.create(fold_batch_norm(NET), calibrate(NET, IMAGES))
+PROGRAM = lower(NET, calibrate(NET, IMAGES))
+DOORS = {
+    "predict": lambda images: predict(NET, images),
+    "logits": lambda images: logits(NET, images),
+    "evaluate": lambda images: evaluate(NET, images, LABELS[: len(images)]),
+    "fake-quantized": lambda images: predict(FAKE, images),
+    "fit": lambda images: train(model=NET, images=images),
+    "validation": lambda images: train(validation=(images, LABELS[: len(images)])),
+    "calibrate": lambda images: calibrate(NET, images),
+    "quantize": lambda images: quantize(NET, images),
+    "explain": lambda images: explain(NET, PROGRAM, images),
+    "twin": lambda images: explain(None, PROGRAM, images),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_refuses_0_to_255_for_0_to_1_with_both_ranges(door):
+    """(PX1)"""
+    error, warned = said(lambda: DOORS[door](FLOATS))
+    assert (error and "images" in error) or door == "validation"
+    assert (f"{FLOATS.min():g} to {FLOATS.max():g}" in error and " to 0.9" in error) or " to 1" in error
+    assert not warned
+    assert said(lambda: DOORS[door](FLOATS / 255)) == (None, [])
+    assert said(lambda: DOORS[door](IMAGES)) == (None, [])
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_warns_once_of_bytes_that_were_divided_and_of_black_images(door):
+    """(PX1)"""
+    if door == "fit":
+        return  # which looks at its images alone, too: below
+    for images in ((IMAGES / 255).round().astype(np.uint8), np.zeros_like(IMAGES), FLOATS / 255 / 255):
+        error, warned = said(lambda images=images: DOORS[door](images))
+        assert (
+            error is None and len(warned) == 1 and "needed numbers like those seen in training" in warned[0]
+        )
+
+
+def test_the_reverse_trained_on_floats_and_asked_with_bytes():
+    """(PX1)"""
+    net = train(images=FLOATS)[0]
+    assert net.input_range == (FLOATS.min(), FLOATS.max())
+    error, warned = said(lambda: predict(net, IMAGES))
+    assert error is None and len(warned) == 1
+    assert f"uint8 from {IMAGES.min()} to {IMAGES.max()}, which mean" in warned[0]
+    assert said(lambda: predict(net, FLOATS[:3])) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (
+            (IMAGES / 255).round().astype(np.uint8),
+            "fit: images: found uint8 from 0 to 1, which mean 0 to 0.00392",
+        ),
+        ((IMAGES / 16).astype(np.uint8), "fit: images: found uint8 from 0 to 1"),
+        (np.zeros_like(IMAGES), "fit: images: found nothing but 0"),
+        (np.full_like(FLOATS, 3), "fit: images: found nothing but 3"),
+    ],
+)
+def test_training_warns_of_images_that_show_little(images, words):
+    error, warned = said(lambda: train(images=images))
+    assert error is None and len(warned) == 1 and words in warned[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_augmentation_that_returns_floats_for_bytes_is_refused(threads):
+    def careless(images, rng):
+        return jitter(images, rng).astype(np.float32)
+
+    def careful(images, rng):
+        return jitter(images, rng) / 255
+
+    error, _ = said(lambda: train(augment=careless, threads=threads))
+    assert error.startswith("fit: augment: found float32 from ") and "like those it was given" in error
+    assert said(lambda: train(augment=careful, threads=threads)) == (None, [])
+
+
+def test_who_asks_again_and_again_is_warned_once():
+    with warnings.catch_warnings(record=True) as met:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            predict(NET, FLOATS / 1e4)
+    assert len(met) == 1 and met[0].filename == __file__
+
+
+def test_a_range_changes_no_bit():
+    other = NET.with_input_range((-1e6, 1e6))
+    assert bytes_of(train(model=network())[0]) == bytes_of(train(model=network().with_input_range((0, 1)))[0])
+    with pytest.warns(UserWarning, match="numbers like those seen"):
+        np.testing.assert_array_equal(logits(other, IMAGES), logits(NET, IMAGES))
+    flat = Sequential.create({"f": Flatten(), "l": Linear(36, 3)}, (1, 6, 6), RNG(), np.float64)
+    assert train(model=flat)[0].input_range == NET.input_range
+
+
+@pytest.mark.parametrize("wrong", [(1, 0), (0, np.inf), (np.nan, 1)])
+def test_what_is_no_range_is_refused(wrong):
+    with pytest.raises(ValueError, match="input_range"):
+        NET.with_input_range(wrong)
