@@ -11,4 +11,13 @@ onnx_activations.py     functions of single numbers as nodes
 onnx_network.py         a float network, layer by layer
 onnx.py                 models to and from .onnx files
 page.py                 a page that draws, reads and shows, in a browser
+
+c_text.py               C as lines: names that it can hold, indices, loops, functions
+c_plan.py               which outputs exist as rows only, and what shares memory
+c_weights.py            weights at their bits, and how C reads them
+c_arithmetic.py         rounding in C, as `integer.fixedpoint` rounds
+c_draft.py              tables, and how a function reads and writes codes
+c_windows.py            convolution, pooling, fully connected layers: sums, row by row
+c_operators.py          all other operators
+c.py                    a program as a header and a source file
 """

@@ -1,0 +1,107 @@
+"""Programs as C, compiled and run: several in one executable, since a compiler takes longer to start than to
+compile."""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import Phase
+from numpy.typing import NDArray
+
+from tinyzip.exchange import c
+from tinyzip.integer import Codes, Program, run
+
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror"]
+DRAWN = {"phases": (Phase.explicit, Phase.generate)}  # to shrink eight programs takes minutes
+SANITIZED = ["-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
+MAIN = """\
+static void run{number}(void)
+{{
+    static {prefix}_input_t x[{P}_INPUT_SIZE];
+    static {prefix}_output_t y[{P}_OUTPUT_SIZE];
+    long count = 0;
+    if (fread(&count, 4, 1, stdin) != 1)
+        exit(1);
+    while (count-- > 0) {{
+        if (fread(x, sizeof *x, {P}_INPUT_SIZE, stdin) != {P}_INPUT_SIZE)
+            exit(1);
+        {prefix}_run(x, y);
+        for (int32_t k = 0; k < {P}_OUTPUT_SIZE; k++)
+            put(y[k]);
+        put({prefix}_classify(x));
+    }}
+}}
+"""
+HEAD = """\
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+{includes}
+static void put(int32_t value)
+{{
+    fwrite(&value, 4, 1, stdout);
+}}
+"""
+
+
+def compiled(programs: Sequence[Program], folder: Path, *command: str) -> Path:
+    """An executable of all programs, by a compiler with its options; a warning is a failure."""
+    mains, includes = "", ""
+    for number, program in enumerate(programs):
+        prefix = f"p{number}"
+        c.write(program, folder / prefix, prefix)
+        mains += MAIN.format(number=number, prefix=prefix, P=prefix.upper())
+        includes += f'#include "{prefix}.h"\n'
+    calls = "".join(f"    run{number}();\n" for number in range(len(programs)))
+    main = HEAD.format(includes=includes) + mains + f"int main(void)\n{{\n{calls}    return 0;\n}}\n"
+    (folder / "main.c").write_text(main, encoding="ascii")
+    sources = ["main.c", *(f"p{number}.c" for number in range(len(programs)))]
+    done = subprocess.run(
+        [*command, *STRICT, *sources, "-o", "run"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def answers(
+    executable: Path, programs: Sequence[Program], batches: Sequence[NDArray[Any]]
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """For each program the codes (…, N) that PREFIX_run gives for its batch, and the classes (N,)."""
+    sent = b""
+    for batch in batches:
+        sent += np.int32(batch.shape[-1]).tobytes() + np.moveaxis(batch, -1, 0).tobytes()
+    done = subprocess.run([executable], input=sent, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    values, found = np.frombuffer(done.stdout, np.int32), []
+    for program, batch in zip(programs, batches, strict=True):
+        N, shape = batch.shape[-1], program.shapes[-1]
+        own, values = np.split(values, [N * (prod(shape) + 1)])
+        rows = own.reshape(N, -1)
+        found.append((rows[:, :-1].T.reshape(*shape, N), rows[:, -1]))
+    return found
+
+
+def check_equal(programs: list[Program], batches: list[NDArray[Any]], *command: str) -> None:
+    """Codes and classes of the compiled programs are the engine's."""
+    with tempfile.TemporaryDirectory() as folder:
+        executable = compiled(programs, Path(folder), *command)
+        for program, x, (codes, classes) in zip(
+            programs, batches, answers(executable, programs, batches), strict=True
+        ):
+            expected = run(program, x)
+            np.testing.assert_array_equal(codes, expected, str(program))
+            first = expected if expected.ndim == 1 else expected.reshape(-1, x.shape[-1]).argmax(0)
+            np.testing.assert_array_equal(classes, first)
+
+
+def extremes(x: Codes, shape: tuple[int, ...], count: int = 3) -> NDArray[Any]:
+    """All the least, all the greatest, all zero points, both ends in turn, and random codes."""
+    rng = np.random.default_rng(0)
+    ends = np.where(np.arange(np.prod(shape)) % 2, x.lo, x.hi).reshape(shape)
+    fixed = [np.full(shape, x.lo), np.full(shape, x.hi), np.full(shape, x.zero), ends]
+    drawn = [rng.integers(x.lo, x.hi + 1, shape) for _ in range(count)]
+    return np.stack(fixed + drawn, -1).astype(x.dtype)

@@ -1,0 +1,129 @@
+"""Programs as C: the compiled codes are the engine's, on every compiler at hand."""
+
+from typing import Any
+
+import drawn_programs
+import numpy as np
+import pytest
+from c_compiled import DRAWN, SANITIZED, check_equal, extremes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from integer_programs import batch, programs
+from numpy.typing import NDArray
+
+from tinyzip.integer import (
+    Argmax,
+    AvgPool2d,
+    Codes,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Multiply,
+    Program,
+    Softmax,
+    multiplier,
+)
+from tinyzip.integer.fixedpoint import ROUNDINGS
+
+
+@pytest.mark.needs("gcc")
+@settings(max_examples=10, **DRAWN)
+@given(st.lists(programs(6), min_size=8, max_size=8))
+def test_compiled_codes_are_the_engines(drawn: list[Program]) -> None:
+    """(CP1), (CW1), (CW2), on programs of every operator, every rounding, any number of bits."""
+    check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], "gcc", "-O0")
+
+
+@pytest.mark.needs("gcc")
+@settings(max_examples=5, **DRAWN)
+@given(st.lists(drawn_programs.programs(), min_size=8, max_size=8))
+def test_names_and_scales_of_any_kind_change_no_code(drawn: list[Program]) -> None:
+    check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], "gcc", "-O0")
+
+
+def chain(rounding: str, bits: int, rng: np.random.Generator) -> Program:
+    """Convolutions and pools of tall images, which exist as rows; behind them a flattened layer."""
+
+    def scale(bound: int, F: int) -> tuple[Any, Any]:
+        n = [30 + bound.bit_length() - 6 + int(rng.integers(0, 3)) for _ in range(F)]
+        m0 = rng.integers(2**30, 2**31, F)
+        if rounding == "shift":
+            m0[:] = 2**30
+        return m0 - m0 % 128, n
+
+    def weights(*shape: int) -> NDArray[Any]:
+        if bits == 1:
+            return np.where(rng.random(shape) < 0.5, -1, 1)
+        return rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+
+    def conv(F: int, C: int, k: int, **fields: Any) -> Conv2d:
+        m0, n = scale(C * k * k * 255 << (bits - 1), F)
+        bias = rng.integers(-500, 500, F)
+        y = Codes(*fields.pop("codes", (0, 255, 3)))
+        w = weights(F, C // fields.get("groups", 1), k, k)
+        return Conv2d(w, bias, m0, n, y, rounding=rounding, weight_bits=bits, **fields)
+
+    m0, n = scale(4 * 3 * 3 * 255 << (bits - 1), 7)
+    return Program(
+        (
+            conv(3, 2, 5, padding=((2, 1), (0, 3)), name="in"),
+            MaxPool2d(2),
+            conv(4, 3, 3, padding=1, stride=(1, 2), codes=(-128, 127, -9)),
+            AvgPool2d(3, 1, padding=1),
+            conv(8, 4, 3, groups=4, dilation=(2, 1), padding=(2, 0)),
+            MaxPool2d((3, 2), (2, 1), padding=(1, 0)),
+            conv(4, 8, 1),
+            Flatten("CHW" if bits % 2 else "HWC"),
+            Linear(weights(7, 96), rng.integers(-9, 9, 7), m0, n, Codes(-128, 127, 4), rounding=rounding,
+                   weight_bits=bits),
+            Argmax(),
+        ),
+        (2, 26, 27),
+        Codes(0, 255, 128),
+    )  # fmt: skip
+
+
+@pytest.mark.needs("gcc")
+def test_tall_images_run_row_by_row_in_every_rounding_and_bit_width() -> None:
+    """(CP1), (CW1), (CW2)"""
+    rng = np.random.default_rng(0)
+    drawn = [chain(rounding, bits, rng) for bits in range(1, 9) for rounding in ROUNDINGS[bits % 2 :: 2]]
+    check_equal(drawn, [extremes(p.input, p.shape) for p in drawn], "gcc", "-O1")
+
+
+@pytest.mark.needs("gcc")
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(rounding: str) -> None:
+    """(F2) to (F6), (F9): codes near the halves, multipliers from 2⁻⁹⁷ on, and above 1."""
+    rng = np.random.default_rng(1)
+    drawn: list[Program] = []
+    m0 = 2**30 if rounding == "shift" else 2**31 - 128
+    for n in (16, 23, 29, 30, 31, 32, 38, 45, 61, 62, 63, 64, 100, 127):
+        w = rng.integers(-255, 256, 5)
+        y = Codes(-128, 127, 3)
+        drawn.append(Program((Multiply(w, m0, n, y, rounding),), (5, 1, 9), Codes(-100, 120, -7)))
+    mean = GlobalAvgPool(m0, 40, Codes(0, 255, 9), rounding)
+    drawn.append(Program((mean,), (3, 12, 30), Codes(0, 255, 77)))
+    check_equal(drawn, [extremes(p.input, p.shape, 30) for p in drawn], "gcc", "-O1")
+
+
+@pytest.mark.needs("gcc")
+def test_a_softmax_of_a_thousand_channels_and_more_fits_its_sums() -> None:
+    """(SM1) to (SM4), with the reciprocals of the largest sums."""
+    drawn = [Program((Softmax(2**30 + 5, n),), (C, 1, 2), Codes(-128, 127, 0)) for C, n in
+             ((1, 4), (2, 0), (4000, 31), (1100, 9))]  # fmt: skip
+    check_equal(drawn, [extremes(p.input, p.shape) for p in drawn], "gcc", "-O1", *SANITIZED)
+
+
+@pytest.mark.needs("gcc")
+@settings(max_examples=2, **DRAWN)
+@given(st.data())
+def test_arrays_that_16_bits_cannot_count_give_the_same(data: Any) -> None:
+    m0, n = multiplier((1, 5000))
+    w = np.random.default_rng(0).integers(-8, 8, (2, 3, 3, 3))
+    y = Codes(0, 15, 0)
+    conv = Conv2d(w, None, m0, n, y, weight_bits=4)
+    program = Program((conv, AvgPool2d(2), GlobalAvgPool()), (3, 120, 130), Codes(0, 255, 3))
+    check_equal([program], [batch(data.draw, program.input, (*program.shape, 3))], "gcc", "-O1")
