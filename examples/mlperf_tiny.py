@@ -82,13 +82,6 @@ def codes_for(shape: tuple[int, ...], N: int) -> Array:
     return x
 
 
-def batch_last(tensor: Array) -> Array:
-    """A tensor of a file, examples first, as a program has it."""
-    if tensor.ndim == 3:
-        tensor = tensor[:, :, None]
-    return np.ascontiguousarray(tensor.transpose(3, 1, 2, 0) if tensor.ndim == 4 else tensor.T)
-
-
 def interpreter(litert: Any, path: Path, engine: str, N: int, keep: bool = False) -> Any:
     """LiteRT with this file, ready for N examples at a time."""
     made = litert.Interpreter(
@@ -118,16 +111,16 @@ def answers(made: Any, x: Array, wanted: Sequence[int]) -> dict[int, Array]:
 def compared(litert: Any, path: Path, graph: Graph, x: Array) -> dict[str, tuple[int, int]]:
     """For each of LiteRT's kernels, how many codes were compared with a program's, and how many differ."""
     chain = translate(graph, Reference())
-    outputs = run(chain.program(), batch_last(x), trace=True)
+    outputs = run(chain.program(), tflite.batch_last(x), trace=True)
     places = {t: place for t, place in chain.places.items() if place >= 0 and t not in chain.borders}
     made = interpreter(litert, path, "litert reference", 1, keep=True)
     pairs = [(outputs[places[t]], y) for t, y in answers(made, x, list(places)).items()]
     default = interpreter(litert, path, "litert default", 1)
-    last = run(tflite.read(path, "xnnpack"), batch_last(x))
+    last = run(tflite.read(path, "xnnpack"), tflite.batch_last(x))
     found = {"litert reference": pairs}
     found["litert default"] = [(last, y) for y in answers(default, x, graph.outputs).values()]
     return {
-        engine: (sum(y.size for _, y in row), sum(int((z != batch_last(y)).sum()) for z, y in row))
+        engine: (sum(y.size for _, y in row), sum(int((z != tflite.batch_last(y)).sum()) for z, y in row))
         for engine, row in found.items()
     }
 
@@ -136,7 +129,7 @@ def jobs(
     litert: Any, path: Path, program: Program, smaller: Program | None, x: Array
 ) -> dict[str, Callable[[], Any]]:
     """Each engine's work on these examples, ready to be done."""
-    codes, N = batch_last(x), len(x)
+    codes, N = tflite.batch_last(x), len(x)
     found: dict[str, Work] = {}
     for engine in KERNELS if litert else ():
         made = interpreter(litert, path, engine, N)
@@ -145,7 +138,7 @@ def jobs(
         def work(made: Any = made, entry: Any = entry, end: Any = end) -> Array:
             made.set_tensor(entry["index"], x)
             made.invoke()
-            return batch_last(made.get_tensor(end["index"]))
+            return tflite.batch_last(made.get_tensor(end["index"]))
 
         found[engine] = work
     found["integer"] = lambda: run(program, codes)
@@ -173,7 +166,7 @@ def measured(path: Path, litert: Any, simplify: Any, turns: int, seconds: float)
     if litert:
         kernels = compared(litert, path, graph, x)
         made = interpreter(litert, path, "litert reference", 1)
-        exact = batch_last(answers(made, x, graph.outputs)[graph.outputs[0]])
+        exact = tflite.batch_last(answers(made, x, graph.outputs)[graph.outputs[0]])
     rows = []
     for N in BATCHES:
         work = jobs(litert, path, program, smaller, x[:N])

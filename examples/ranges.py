@@ -101,7 +101,7 @@ def outputs(model: Sequential, blocks: Iterable[Block], images: Array) -> Iterat
     """What each block gives after its ReLU, by its name, a shard of images at a time."""
     for x in inputs(model, images):
         found = model.activations(x)
-        yield {b.name: np.maximum(found[b.output], 0) if b.relu else found[b.output] for b in blocks}
+        yield {b.name: b.clamped(found[b.output]) for b in blocks}
 
 
 def activations(model: Sequential, images: Array, test: Dataset, stream: str) -> Iterator[Row]:

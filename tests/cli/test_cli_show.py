@@ -1,12 +1,14 @@
 """The command `show`."""
 
 import io
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tinyzip import archive
 from tinyzip.cli.main import main
 
 
@@ -44,3 +46,46 @@ def test_several_files_are_shown_under_their_names_or_none_of_them(
     assert main(["show", str(net), "nowhere.tz"]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and "nowhere.tz: No such file" in captured.err
+
+
+def test_show_says_what_a_run_costs_and_where_the_bytes_go(
+    net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(net)]) == 0
+    out = capsys.readouterr().out
+    macs = 4 * 12 * 12 * 25 + 10 * 144
+    assert f"{macs:,} multiply-accumulates" in out
+    # the image, the pooled convolution, the logits, and the class, which is int64, where the pool was
+    assert f"{784 + 144 + 10:,} bytes of codes at once" in out
+    parts = out[out.index("on disk: ") :].partition("\n")[0]
+    sizes = [int(words.split()[1].replace(",", "")) for words in parts.removeprefix("on disk: ").split(", ")]
+    assert sum(sizes) == net.stat().st_size
+
+
+def test_json_says_the_same_a_line_a_file(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "--json", str(net), str(net)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1]
+    found = json.loads(lines[0])
+    program = archive.read(net)
+    assert found["bytes"] == net.stat().st_size == sum(found["parts"].values())
+    assert found["multiply_accumulates"] == sum(program.multiplications)
+    assert found["code_memory"] == 784 + 144 + 10 < found["peak_memory"]
+    assert [(o["kind"], o["name"], tuple(o["shape"])) for o in found["operators"]] == [
+        (o.kind, o.name, shape) for o, shape in zip(program.operators, program.shapes[1:], strict=True)
+    ]
+    m, n = found["input"]["scale"]
+    assert (m, n) == program.input.scale
+
+
+@pytest.mark.needs("tflite")
+def test_show_reads_other_peoples_models_by_what_is_in_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(__file__).parents[1] / "data" / "tflite" / "ad01_int8.tflite"
+    (tmp_path / "unnamed").write_bytes(model.read_bytes())
+    assert main(["show", str(tmp_path / "unnamed")]) == 0
+    out = capsys.readouterr().out
+    assert "Linear" in out and f"{model.stat().st_size:,} bytes on disk\n" in out
+    assert main(["show", "--json", str(model)]) == 0
+    assert json.loads(capsys.readouterr().out)["parts"] == {}

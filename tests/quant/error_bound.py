@@ -47,7 +47,7 @@ def logits_and_bound(model, grids, images, program: Program):
         step = float(target.scale)
         error += step * (0.5 + by_channel(second_rounding(operator), y) + 2.0**-22)
         error += 2.0**-40 * np.abs(y).max()
-        x = np.maximum(y, 0) if block.relu else y
+        x = block.clamped(y)
         error += np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
         for _, layer in block.behind:
             x, error = through(layer, x, error, step)

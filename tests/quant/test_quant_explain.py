@@ -58,7 +58,7 @@ def test_every_column_is_what_its_text_says(model_and_images, bits, activations)
     for block, layer in zip(blocks, report.layers, strict=True):
         place = [operator.name for operator in program.operators].index(block.name)
         operator, given, grid = program.operators[place], codes[place + 1], grids[block.name]
-        y = np.maximum(outputs[block.output], 0) if block.relu else outputs[block.output]
+        y = block.clamped(outputs[block.output])
         lost = grid.dequantize(given) - y
         assert layer.name == block.name
         assert min(layer.signal_to_noise, 90) == pytest.approx(in_decibels(y, lost), abs=1e-3)
@@ -79,7 +79,7 @@ def test_every_column_is_what_its_text_says(model_and_images, bits, activations)
         p = {k: model.params[f"{block.name}.{k}"] for k in block.layer.parameter_shapes()}
         source = grids["input" if block is blocks[0] else blocks[blocks.index(block) - 1].name]
         alone = block.layer.forward(p, source.dequantize(codes[place]))[0]
-        y = grid.quantize(np.maximum(alone, 0) if block.relu else alone)
+        y = grid.quantize(block.clamped(alone))
         for rest in program.operators[place + 1 :]:
             y = integer.run(Program((rest,), y.shape[:-1], program.codes[place + 1]), y)
             place += 1

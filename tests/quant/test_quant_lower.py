@@ -73,7 +73,7 @@ def test_each_layer_gives_the_codes_nearest_to_its_quantized_self(case):
         unit = source.scale * weights.scale
         x = (before.astype(np.float64) - source.zero) * source.scale
         ideal = affine(block.layer, near, np.rint(b / unit) * unit, x) / target.scale + target.zero
-        ideal = np.clip(ideal, max(target.lo, int(target.zero)) if block.relu else target.lo, target.hi)
+        ideal = np.clip(ideal, *(target.quantize(np.clip(end, -1e9, 1e9)) for end in block.clamp))
         # 2⁻²² is |acc|·M·2⁻³¹ for codes that are not clamped, and float64's rounding.
         furthest = 0.5 + by_channel(second_rounding(operator), ideal) + 2.0**-22
         assert (np.abs(after - ideal) <= furthest).all()
@@ -125,9 +125,9 @@ def test_scales_are_kept_exactly(scale):
 
 def test_relu_is_a_clamp_at_the_code_of_zero():
     """(QD3)"""
-    assert codes_of(Grid(0.1, 5, 0, 255), relu=True).lo == 5
+    assert codes_of(Grid(0.1, 5, 0, 255), (0, np.inf)).lo == 5
     assert codes_of(Grid(0.1, 5, 0, 255)).lo == 0
-    assert codes_of(Grid(0.1, 0, -8, 7), relu=True).dtype == np.uint8
+    assert codes_of(Grid(0.1, 0, -8, 7), (0, np.inf)).dtype == np.uint8
 
 
 def test_classes_are_the_largest_code_when_asked_for():

@@ -38,7 +38,7 @@ def test_the_twin_has_the_layers_of_the_network_and_the_numbers_that_codes_mean(
         b = np.rint(model.params.get(f"{block.name}.b", np.zeros(len(rounded))) / unit) * unit
         np.testing.assert_allclose(twin.params[f"{block.name}.b"], b, rtol=2.0**-22)
         clamps = f"{block.name}.relu" in twin.layers
-        assert clamps == (block.relu or int(grids[block.name].zero) == grids[block.name].lo)
+        assert clamps == (block.clamp[0] == 0 or int(grids[block.name].zero) == grids[block.name].lo)
         source = block.name
 
 

@@ -2,7 +2,13 @@
 
 command.py    what a command is
 programs.py   a program from a file, of this library or of another
+networks.py   a network of floats from a file
+npy.py        arrays from files, and back
+pictures.py   images for a command
 show.py       what a program computes, and where its bytes go
 explain.py    layer by layer, what rounding costs
+run.py        classes of images, codes of codes
+compare.py    on which images two programs disagree
+quantize.py   the program of a network
 main.py       all commands, and how a mistake is told
 """

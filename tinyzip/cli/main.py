@@ -13,10 +13,16 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from tinyzip import __version__
-from tinyzip.cli import explain, show
+from tinyzip.cli import compare, explain, quantize, run, show
 from tinyzip.cli.command import Command
 
-COMMANDS: tuple[Command, ...] = (show.COMMAND, explain.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    show.COMMAND,
+    explain.COMMAND,
+    run.COMMAND,
+    compare.COMMAND,
+    quantize.COMMAND,
+)
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 
 

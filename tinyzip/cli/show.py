@@ -1,40 +1,90 @@
-"""tinyzip show: what a program computes, as a table, and where the bytes of its file go."""
+"""tinyzip show: what a program computes, as a table; what it costs, on the disk and in a run."""
 
+import json
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from tinyzip.archive.account import Account
+from tinyzip.archive.ledger import PARTS
 from tinyzip.base.kinds import PROGRAM
 from tinyzip.cli.command import Command
-from tinyzip.cli.programs import FILE_HELP, read_file, read_program
+from tinyzip.cli.programs import FILE_HELP, program_of, read_file
+from tinyzip.integer.codes import Codes
+from tinyzip.integer.program import Program
+from tinyzip.integer.run import memory_of
+from tinyzip.integer.table import stored_bytes
 
 
 def options(parser: ArgumentParser) -> None:
-    """FILE… [--bytes]."""
+    """FILE… [--bytes] [--json]."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--bytes", action="store_true", help="print where every byte of a .tz file goes, too")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a file, a line each")
 
 
 def run(options: Namespace) -> None:
-    """Print each program, and how large it is on disk; all are read before the first is printed."""
-    texts = [text_of(file, options.bytes) for file in options.files]
+    """Print each program, and what it costs; all are read before the first is printed."""
+    texts = [text_of(file, options) for file in options.files]
     for file, text in zip(options.files, texts, strict=True):
-        print(f"{file}\n{text}" if len(texts) > 1 else text)
+        print(text if options.json or len(texts) == 1 else f"{file}\n{text}")
 
 
-def text_of(file: str, every_byte: bool) -> str:
-    """What is said of one file."""
+def text_of(file: str, options: Namespace) -> str:
+    """What is printed of one file."""
     data, source = read_file(file)
-    if not data.startswith(PROGRAM):
-        return f"{read_program(file)}\n{len(data):,} bytes on disk"
-    account = Account.of(data, source)
-    text = f"{account.program}\n{account.size:,} bytes on disk"
-    return f"{text}\n\n{account}" if every_byte else text
+    account = Account.of(data, source) if data.startswith(PROGRAM) else None
+    program = account.program if account else program_of(file, data, source)
+    parts = {part: account.total(part) for part in PARTS} if account else {}
+    if options.json:
+        return json.dumps({"file": file, "bytes": len(data), "parts": parts} | facts(program))
+    codes, peak = memory_of(program)
+    said = ", ".join(f"{part} {size:,}" for part, size in parts.items())
+    lines = [
+        str(program),
+        f"{len(data):,} bytes on disk{': ' if said else ''}{said}",
+        f"{sum(program.multiplications):,} multiply-accumulates for an image",
+        f"{codes:,} bytes of codes at once in a run of one image, {peak:,} with scratch memory",
+    ]
+    if options.bytes and account:
+        lines += ["", str(account)]
+    return "\n".join(lines)
+
+
+def facts(program: Program) -> dict[str, Any]:
+    """All that the table says, as JSON can hold it."""
+    codes, peak = memory_of(program)
+    return {
+        "shape": program.shape,
+        "input": codes_as_words(program.input),
+        "multiply_accumulates": sum(program.multiplications),
+        "code_memory": codes,
+        "peak_memory": peak,
+        "operators": [
+            {
+                "kind": operator.kind,
+                "name": operator.name,
+                "shape": program.shapes[i + 1],
+                "weight_bits": getattr(operator, "weight_bits", None),
+                "codes": codes_as_words(program.codes[i + 1]),
+                "stored_bytes": stored_bytes(operator),
+                "multiply_accumulates": program.multiplications[i],
+                "bound": program.bounds[i],
+                "accumulator": str(program.accumulators[i]) if program.bounds[i] else None,
+            }
+            for i, operator in enumerate(program.operators)
+        ],
+    }
+
+
+def codes_as_words(codes: Codes) -> dict[str, Any]:
+    """Codes by the names of their fields; the scale is the pair (m, n), worth m·2⁻ⁿ."""
+    return {"lo": codes.lo, "hi": codes.hi, "zero": codes.zero, "scale": codes.scale, "bits": codes.bits}
 
 
 COMMAND = Command(
     "show",
-    "print programs as tables: operators, shapes, bits, bytes, bounds of the sums",
-    ("tinyzip show digits.tz", "tinyzip show --bytes digits.tz", "cat digits.tz | tinyzip show -"),
+    "print programs as tables: operators, shapes, bits, bytes, bounds, cost of a run",
+    ("tinyzip show digits.tz", "tinyzip show --bytes digits.tz", "cat digits.tz | tinyzip show --json -"),
     options,
     run,
 )

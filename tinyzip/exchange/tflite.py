@@ -12,7 +12,10 @@ integers; its default kernels, those of XNNPACK, which phones and laptops run, m
 is read for one of the two.
 """
 
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
@@ -22,6 +25,7 @@ from tinyzip.exchange.tflite_reference import Reference
 from tinyzip.exchange.tflite_xnnpack import Xnnpack
 from tinyzip.integer.program import Program
 
+Array = NDArray[Any]
 Kernels = Literal["reference", "xnnpack"]
 KERNELS: dict[str, type[Reference]] = {"reference": Reference, "xnnpack": Xnnpack}
 
@@ -39,3 +43,15 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
     if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
     return translate(read_graph(path), KERNELS[kernels]()).program()
+
+
+def batch_last(tensor: Array) -> Array:
+    """A tensor of a file, of N examples and not one, as a program has it; undone by `examples_first`."""
+    if tensor.ndim == 3:
+        tensor = tensor[:, :, None]
+    return np.ascontiguousarray(tensor.transpose(3, 1, 2, 0) if tensor.ndim == 4 else tensor.T)
+
+
+def examples_first(y: Array) -> Array:
+    """What a program has, (C, H, W, N) or (C, N), as a file has it: (N, H, W, C) or (N, C)."""
+    return np.ascontiguousarray(y.transpose(3, 1, 2, 0) if y.ndim == 4 else y.T)

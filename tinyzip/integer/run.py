@@ -104,6 +104,19 @@ def walk(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tup
         yield step.i, y
 
 
+def memory_of(program: Program) -> tuple[int, int]:
+    """(codes, all): the bytes that a run of one example needs at once.
+
+    codes  the input, and those outputs that are alive together
+    all    these, and what the kernels of this engine take beside them: sums, patches, scaled sums
+    """
+    steps, workspace = plan(program, "integer", False), Workspace()
+    entry = np.full((*program.shape, 1), program.input.zero, program.input.dtype)
+    for _ in walk(steps, entry, workspace):
+        pass
+    return entry.nbytes + sum(steps.sizes), entry.nbytes + workspace.peak
+
+
 def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, as a new array."""
     *_, (_, y) = walk(steps, codes, workspace)

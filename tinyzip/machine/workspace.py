@@ -40,6 +40,11 @@ class Workspace:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._memory, start)
 
+    @property
+    def peak(self) -> int:
+        """The most bytes that were ever taken at once."""
+        return self._peak
+
     def scratch(self) -> "Scratch":
         """What is taken inside the block is given back at its end."""
         return Scratch(self)

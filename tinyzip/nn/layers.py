@@ -14,7 +14,17 @@ import numpy as np
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import ops
-from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.activations import (
+    GELU,
+    Activation,
+    ByPoints,
+    Clip,
+    HardSwish,
+    LeakyReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
@@ -119,11 +129,11 @@ class Linear(Layer):
 
 
 @dataclass(frozen=True)
-class ReLU(Layer):
-    """max(x, 0). Any shape."""
+class ReLU(Activation):
+    """max(x, 0): `ops.relu`. The cache is y."""
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return check_lengths(shape, "ReLU: an example's shape")
+    def of(self, x: Array) -> Array:
+        return ops.relu(x)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         y = ops.relu(x)

@@ -13,7 +13,12 @@ Results are whole numbers, so together
 
     D_next ≤ ⌊1 + η + 2ε + M·Σ|w|·D⌋                                                            (QA1)
 
-Clamping and max pooling do not widen a difference; an average adds at most 1 by its rounding. So where equal
+Clamping and max pooling do not widen a difference; an average adds at most 1 by its rounding. A table t of
+codes maps codes that differ by D to such as differ by
+
+    D_next ≤ 1 + max { |t[i] − t[j]| : |i − j| ≤ D }                                           (QA2)
+
+where 1 is for the simulation, whose float32 may miss a half. So where equal
 codes come in (D = 0), codes differ by at most one, and only where v is within η + 2ε of a half: on a trained
 network a few in a million with one rounding. With two it is one in 2ᵉ⁺¹, and e falls with every bit that is
 left out, for the simulation rounds once. Followed over many layers, QA1 adds up the worst of everything.
@@ -22,17 +27,18 @@ left out, for the simulation rounds once. Followed over many layers, QA1 adds up
 import numpy as np
 
 from tinyzip import integer
+from tinyzip.nn.activations import Activation
 from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.quant.fake import FakeQuantize, FakeQuantized
-from tinyzip.quant.lower import multipliers
+from tinyzip.quant.lower import multipliers, table_of
 
 
 def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) -> dict[str, int]:
     """By how many codes simulation and engine can differ, by (QA1) from equal codes at the input.
 
     rounding  as given to `lower`
-    returns   codes by the name of each block, and of each average behind one, in order; never more than
-              the grid is wide
+    returns   codes by the name of each block, table, and average, in order; never more than the grid is
+              wide
     """
     grids, arrays = fake.grids(), fake.quantized()
     bound: dict[str, int] = {}
@@ -44,6 +50,13 @@ def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) ->
             grid = grids[source]
             D = min(D + 1, grid.hi - grid.lo)
             bound[name] = D
+        elif name in fake.tables:
+            x, y = grids[source], grids[name]
+            assert isinstance(layer, Activation)
+            codes = table_of(layer, x, y)[np.arange(x.lo, x.hi + 1) % 256].astype(int)
+            spread = max((int(np.abs(codes[d:] - codes[:-d]).max()) for d in range(1, D + 1)), default=0)
+            D = min(1 + spread, y.hi - y.lo)
+            bound[name], source = D, name
         elif isinstance(layer, Conv2d | Linear):
             x, w, y = grids[source], grids[f"{name}.w"], grids[name]
             F = len(arrays[f"{name}.w"])

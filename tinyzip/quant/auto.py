@@ -158,11 +158,12 @@ def grids_for(
     ranges       "minmax" or "mse", for weights and activations alike
     """
     names = [block.name for block in blocks_of(model)]
-    if not isinstance(activations, Mapping):
-        activations = dict.fromkeys(["input", *names[:-1]], activations) | {names[-1]: 8}
-    bits_of = {name: value for name, value in activations.items() if not isinstance(value, Grid)}
-    given = {name: value for name, value in activations.items() if isinstance(value, Grid)}
-    grids = given or activation_grids(model, images, bits_of, ranges)
+    if isinstance(activations, Mapping):
+        given = {name: value for name, value in activations.items() if isinstance(value, Grid)}
+        activations = {name: value for name, value in activations.items() if not isinstance(value, Grid)}
+    else:
+        given = {}
+    grids = given or activation_grids(model, images, activations, ranges)
     bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
     bits = {name: check_bits(b, f"weights of {name}", 1) for name, b in bits.items()}
     return fit_biases(model, grids | best_weight_grids(model, bits, ranges))

@@ -4,6 +4,7 @@ The grids of a network are one flat dict, keyed like its parameters:
 
 grids["input"]      the images
 grids["conv1"]      what block conv1 gives, after its ReLU and before its pooling, per tensor
+grids["gelu1"]      what the table of an activation gives (see `blocks`), per tensor
 grids["conv1.w"]    its weights, symmetric, one scale for each output channel or one for all
 
 Weights are at hand and their range is plain. Activations must be seen: the network runs on a few hundred
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import Block, blocks_of
+from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
@@ -51,11 +52,12 @@ def calibrate(
     weight_method: str = "minmax",
     per_channel: bool = True,
 ) -> Grids:
-    """A grid for the input, for the output of each block and for the weights of each block.
+    """A grid for the input, for the output of each block and table, and for the weights of each block.
 
     images         uint8 or float, (N, H, W) or (N, C, H, W), N ≥ 1, finite; a few hundred will do
     weights        bits of all weights, or of each block's by name; 2 … 8
-    activations    bits of all activations, or of "input" and each block's by name; 2 … 8
+    activations    bits of the images and of all that a layer with weights reads, 2 … 8; or of each grid's by
+                   name. One number leaves the logits and what only a table reads at 8: they cost no product
     method         how activations' ranges are found: one of `ranges.METHODS`
     weight_method  how weights' ranges are found: "minmax", or "mse" for the least squared error
     per_channel    one scale for each output channel, or one for each weight tensor
@@ -99,13 +101,12 @@ def weight_grids(
 
 
 def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
-    """An affine grid for the "input" and for the output of each block; arguments as in `calibrate`.
+    """An affine grid for the "input" and for the output of each block and table; arguments as in `calibrate`.
 
-    A block that never gave anything but zeros gets scale 1.
+    What never gave anything but zeros gets scale 1.
     """
-    blocks = list(blocks_of(model))
-    names = ["input", *(block.name for block in blocks)]
-    wanted = _bits_by_name(bits, names, "activations")
+    blocks = blocks_of(model)
+    wanted = activation_bits(blocks, bits)
     watch = {name: observer(method, count) for name, count in wanted.items()}
     check_images(images, "images")
     check_finite(images, "images")
@@ -114,18 +115,31 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
         with np.errstate(over="ignore", invalid="ignore"):  # refused below, by the block's name
             outputs = model.activations(x)
         for block in blocks:
-            watch[block.name].observe(_finite_output(block, outputs))
+            y = check_finite(outputs[block.output], f"output of {block.name}")
+            watch[block.name].observe(block.clamped(y))
+        for name in blocks.tables:
+            watch[name].observe(check_finite(outputs[name], f"output of {name}"))
     grids = {name: Grid.affine(*watch[name].range(), bits=count) for name, count in wanted.items()}
     if images.dtype == np.uint8 and wanted["input"] == 8:
         grids["input"] = Grid(1 / 255, 0, 0, 255)
     return grids
 
 
+def activation_bits(blocks: Blocks, bits: Bits) -> dict[str, int]:
+    """Bits for each grid of activations, from one number or a number for each; as in `calibrate`."""
+    if isinstance(bits, Mapping):
+        return _bits_by_name(bits, blocks.grids, "activations")
+    read = {*blocks.sources.values(), "input"}
+    count = check_bits(bits, "activations")
+    return {name: count if name in read else 8 for name in blocks.grids}
+
+
 def fit_biases(model: Sequential, grids: Grids) -> Grids:
     """The same grids, with weight scales raised where a bias would not fit otherwise (QC1)."""
     fitted = dict(grids)
-    source = "input"
-    for block in blocks_of(model):
+    blocks = blocks_of(model)
+    for block in blocks:
+        source = blocks.sources[block.name]
         w, b = model.params[f"{block.name}.w"], model.params.get(f"{block.name}.b")
         grid = grids[f"{block.name}.w"]
         if b is not None:
@@ -135,7 +149,6 @@ def fit_biases(model: Sequential, grids: Grids) -> Grids:
                 least, dead = least.max(), dead.all()
             scale = np.where(dead & (least > 0), least, np.maximum(grid.scale, least))
             fitted[f"{block.name}.w"] = grid.with_scale(scale)
-        source = block.name
     return fitted
 
 
@@ -143,12 +156,6 @@ def inputs(model: Sequential, images: Array) -> Iterator[Array]:
     """The images as the model reads them, (C, H, W, N) in its dtype, a shard at a time."""
     for start in range(0, len(images), SHARD):
         yield to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
-
-
-def _finite_output(block: Block, outputs: Mapping[str, Array]) -> Array:
-    """What the block gives, from the outputs of all layers; refuses NaN and infinity by its name."""
-    y = check_finite(outputs[block.output], f"output of {block.name}")
-    return np.asarray(np.maximum(y, 0)) if block.relu else y
 
 
 def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, int]:

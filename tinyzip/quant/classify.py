@@ -69,7 +69,7 @@ def _last_codes(program: Program, images: Array, threads: int | None, argument: 
     shape = without.shapes[-1]
     if len(shape) == 3 and shape[1:] != (1, 1):
         refuse(f"{argument}: program", f"an output of shape {shape}", "one number for each class")
-    pixels, grid = _checked(program, images, argument), grid_of(program.input)
+    pixels, grid = check_pixels(program, images, argument), grid_of(program.input)
     with Workers(thread_count(threads)) as workers:
         parts = [
             np.asarray(
@@ -89,8 +89,11 @@ def codes_of_pixels(grid: Grid, pixels: Array) -> Array:
     return np.ascontiguousarray(grid.quantize(to_input(bytes_of_all).reshape(256))[turned])
 
 
-def _checked(program: Program, images: Array, argument: str) -> Array:
-    """The images as (N, *program.shape); refuses what could not be what the program was made for."""
+def check_pixels(program: Program, images: Array, argument: str) -> Array:
+    """The images as (N, *program.shape); refuses what could not be what the program was made for.
+
+    raises  TypeError or ValueError as `classify`
+    """
     argument = f"{argument}: images"
     vectors = len(program.shape) == 1
     if isinstance(images, np.ndarray) and images.ndim == 2 and vectors:

@@ -1,8 +1,8 @@
 """Cross-layer equalization: the same function, with no channel small beside its neighbours.
 
-A ReLU, a pooling and a flatten let a positive factor through, f(s·x) = s·f(x). So a channel may leave one
-layer divided by s, and the next layer may multiply what it reads from it by s [Nagel et al. 2019, section
-4.1]:
+A ReLU, a leaky one, a pooling and a flatten let a positive factor through, f(s·x) = s·f(x). So a channel may
+leave one layer divided by s, and the next layer may multiply what it reads from it by s [Nagel et al. 2019,
+section 4.1]:
 
 w₁[c] ← w₁[c]/s        b₁[c] ← b₁[c]/s        w₂[:, c] ← w₂[:, c]·s                        (QE1)
 
@@ -20,12 +20,14 @@ scale. Where channels of activations differ a hundredfold, QE1 is what helps, si
 """
 
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.nn.layers import Conv2d
+from tinyzip.nn.activations import Activation
+from tinyzip.nn.layers import Conv2d, LeakyReLU, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
@@ -39,17 +41,18 @@ CLOSE = 1e-3
 def equalize(model: Sequential) -> Sequential:
     """The same function with the ranges of each channel's two ends made equal (QE1, QE2), batch norm folded.
 
-    Channels that are all zero on one of the ends are left alone. Logits change by float rounding only, since
-    all is computed in float64 and rounded to the model's dtype once.
+    Channels that are all zero on one of the ends are left alone, and so are layers with a function between
+    them that lets no factor through, such as a sigmoid or a clip at 6. Logits change by float rounding only,
+    since all is computed in float64 and rounded to the model's dtype once.
 
     raises  ValueError, with the layer's name, for a model that is no chain of blocks (see `blocks`)
     """
     model = fold_batch_norm(model)
     params = {name: value.astype(np.float64) for name, value in model.params.items()}
-    blocks = list(blocks_of(model))
+    pairs = [pair for pair in pairwise(blocks_of(model)) if _lets_factors_through(pair[0])]
     for _ in range(SWEEPS):
         furthest = 1.0
-        for writer, reader in pairwise(blocks):
+        for writer, reader in pairs:
             w1 = params[f"{writer.name}.w"]
             w2 = _by_input(params[f"{reader.name}.w"], reader, len(w1))
             r1 = np.abs(w1).reshape(len(w1), -1).max(axis=1)
@@ -63,6 +66,12 @@ def equalize(model: Sequential) -> Sequential:
         if furthest < 1 + CLOSE:
             break
     return model.with_params({name: params[name].astype(value.dtype) for name, value in model.params.items()})
+
+
+def _lets_factors_through(block: Block) -> bool:
+    """Is f(s·x) = s·f(x) for all between this block's sums and the next block?"""
+    tables = [layer for _, layer in block.behind if isinstance(layer, Activation)]
+    return set(block.clamp) <= {-inf, 0.0, inf} and all(isinstance(f, ReLU | LeakyReLU) for f in tables)
 
 
 def _by_input(w: Array, block: Block, C: int) -> Array:

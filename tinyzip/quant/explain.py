@@ -204,8 +204,8 @@ class _Tally:
         self, outputs: dict[str, Array], codes: list[Array], exact: Array, found: Array, open_cases: Array
     ) -> Array:
         """Take in a chunk; give back for which of its images the class has not changed up to this block."""
-        y, block = outputs[self.block.output], self.block
-        y = np.maximum(y, 0) if block.relu else y
+        block = self.block
+        y = block.clamped(outputs[block.output])
         given = codes[self.place + 1]
         self.signal += float(np.vdot(y, y))
         self.noise += float(((self.y.dequantize(given) - y) ** 2).sum())
@@ -218,7 +218,7 @@ class _Tally:
         self.first_changes += int(changed.sum())
 
         alone, _ = self.alone.forward(self.x.dequantize(codes[self.place]).astype(y.dtype))
-        rounded = self.y.quantize(np.maximum(alone, 0) if block.relu else alone)
+        rounded = self.y.quantize(block.clamped(alone))
         logits = rounded if self.behind is None else integer.run(self.behind, rounded)
         again = logits.argmax(axis=0)
         self.recovered += int((found != exact).sum()) - int((again != exact).sum())

@@ -20,6 +20,7 @@ What the engine will do is simulated where it will do it:
     activations  rounded once behind the ReLU. The engine pools accumulators before that, and so may the
                  simulation round after max pools: rounding is monotone and max only selects, so the
                  order makes no difference, and there are four times fewer values to round
+    tables       what they read is rounded to the grid before them, and what they give to their own
     averages     rounded again, to the grid they came on
 
 The engine's convolutions round twice by default, as LiteRT's do; the simulation rounds once. How far the two
@@ -102,7 +103,7 @@ def _relative(grid: Grid, name: str) -> tuple[int, int]:
 
 
 def _inserted(
-    model: Sequential, grids: Mapping[str, Grid], rule: Rule
+    model: Sequential, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str]
 ) -> tuple[dict[str, Layer], dict[str, str]]:
     """The model's layers with roundings between them, and for each rounding the grid that it uses."""
     layers: dict[str, Layer] = {}
@@ -114,11 +115,12 @@ def _inserted(
         source[name] = current
 
     for name, layer in model.layers.items():
-        if pending and isinstance(layer, Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout):
+        reads = isinstance(layer, Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout) or name in tables
+        if pending and reads:
             round_here(f"{current}.round")
             pending = False
         layers[name] = layer
-        if isinstance(layer, Conv2d | Linear):
+        if isinstance(layer, Conv2d | Linear) or name in tables:
             current, pending = name, True
         elif isinstance(layer, AvgPool2d | GlobalAvgPool):
             round_here(f"{name}.round", average=True)
@@ -132,7 +134,7 @@ class FakeQuantized:
     """A `Sequential` whose weights, biases and activations pass through grids. Made by `create`.
 
     source   the float network, whose arrays are only the start
-    start    its grids: "input", and for each block "<name>" and "<name>.w"
+    start    its grids: "input", for each block "<name>" and "<name>.w", for each table its name
     params   the float arrays, and the logarithms of the steps that are learned
     rule     "lsq": steps learn; "straight-through": they stay as calibrated
     network  the source's layers with roundings between them
@@ -161,7 +163,8 @@ class FakeQuantized:
                     f"FakeQuantized: layer {name!r}", "a batch norm", "a model whose batch norms are folded"
                 )
         params = dict(model.params)
-        for name in ["input", *(block.name + end for block in blocks_of(model) for end in ("", ".w"))]:
+        blocks = blocks_of(model)
+        for name in [*blocks.grids, *(f"{block.name}.w" for block in blocks)]:
             if name not in grids:
                 refuse(f"FakeQuantized: grids[{name!r}]", "nothing", "a grid")
             scale, weights = grids[name].scale, name.endswith(".w")
@@ -174,7 +177,7 @@ class FakeQuantized:
             _relative(grids[name], name)
             if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
-        layers, rounds = _inserted(model, grids, rule)
+        layers, rounds = _inserted(model, grids, rule, blocks.tables)
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
         network = Sequential(layers, arrays, model.shape)
         return cls(model, dict(grids), params, rule, network, rounds)
@@ -214,6 +217,11 @@ class FakeQuantized:
     def _blocks(self) -> Blocks:
         return blocks_of(self.source)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The activations that become tables of codes."""
+        return self._blocks.tables
+
     def trainable(self) -> list[str]:
         return list(self.params)
 
@@ -236,7 +244,6 @@ class FakeQuantized:
     def quantized(self) -> Arrays:
         """The network's dict: weights and biases rounded, and the steps of the roundings between layers."""
         arrays: Arrays = {f"{name}.step": self.step(grid) for name, grid in self.rounds.items()}
-        x_step = self.step("input")
         for block in self._blocks:
             w, step, name = self.params[f"{block.name}.w"], self.step(f"{block.name}.w"), f"{block.name}.b"
             grid = self.start[f"{block.name}.w"]
@@ -245,9 +252,8 @@ class FakeQuantized:
             else:
                 arrays[f"{block.name}.w"] = fake_quantize(w, step, *_relative(grid, block.name))
             if name in self.params:
-                unit = x_step * step
+                unit = self.step(self._blocks.sources[block.name]) * step
                 arrays[name] = np.rint(self.params[name] / unit) * unit
-            x_step = self.step(block.name)
         return arrays
 
     def forward(

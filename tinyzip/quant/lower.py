@@ -9,11 +9,13 @@ so all that is left of the real numbers is where they set integers:
 
 q_b = rint(b / (s_x·s_w))            the bias, in the accumulator's unit [their eq. 11]    (QD1)
 M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.fixedpoint`)     (QD2)
-ReLU = clamp from z_y up             since z_y is the code of 0                            (QD3)
+clip = clamp from q(low) to q(high)  since rounding nowhere falls; ReLU from z_y up        (QD3)
+table[q_x] = q(f(s_x·(q_x − z_x)))   any other function f of one number                   (QD5)
 
 A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
 fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
-so it stays an operator of its own behind the layer and the engine may run it before QD2.
+so it stays an operator of its own behind the layer and the engine may run it before QD2. In QD5 f is computed
+in float64 for each code that there is, and rounded once: the engine only looks it up.
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
 
@@ -23,10 +25,12 @@ for y inside the calibrated range: the error of the input, then the rounding of 
 of the output. η is what a second rounding adds: 2⁻ᵉ⁻¹ with e = max(n − 31, 0) where the operator rounds by
 "double", else 0 (F7 of `integer.fixedpoint`). Saturation adds nothing, since the grid's ends are within
 s_y/2 of the range's. ReLU and max pooling do not increase the error; an average adds s_y/2 for its own
-rounding. A test computes QD4 layer by layer.
+rounding, and a table of an f that is nowhere steeper than L makes L·e_x + s_y/2 of it. A test
+computes QD4 layer by layer.
 """
 
 from fractions import Fraction
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -36,9 +40,10 @@ from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
+from tinyzip.nn.activations import Activation
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import Block, Gridless, blocks_of
+from tinyzip.quant.blocks import Between, Block, Gridless, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
 
@@ -53,8 +58,8 @@ def lower(
 ) -> Program:
     """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
 
-    grids     as from `calibrate`: "input", and for each block its name and its name with ".w". Activations
-              per tensor; weights with zero 0, per tensor or per channel
+    grids     as from `calibrate`: "input", for each block its name and its name with ".w", and for each table
+              its name. Activations per tensor; weights with zero 0, per tensor or per channel
     rounding  how every operator rounds; "shift" needs scales whose every M is a power of two. None is each
               operator's own default, which is LiteRT's: "double" for convolutions, "single" for linear layers
     argmax    end in classes; otherwise in the codes of the logits, on the last block's grid
@@ -69,8 +74,10 @@ def lower(
     model = fold_batch_norm(model)
     blocks = blocks_of(model)
     source = _scalar_grid(grids, "input")
-    start = x = codes_of(source)
-    operators = [_gridless(name, layer) for name, layer in blocks.head]
+    start = codes_of(source)
+    operators: list[Operator] = []
+    source = _between(blocks.head, source, grids, operators)
+    x = codes_of(source)
     for block in blocks:
         target = _scalar_grid(grids, block.name)
         try:
@@ -80,20 +87,27 @@ def lower(
         bound = int(channel_bounds(operator, x).max())
         if bound > INT32_MOST:
             refuse(f"layer {block.name!r}", f"sums up to {bound}", "sums that int32 holds")
-        operators += [operator, *(_gridless(name, layer) for name, layer in block.behind)]
-        source, x = target, operator.y
+        operators.append(operator)
+        source = _between(block.behind, target, grids, operators)
+        x = operator.y if source is target else codes_of(source)
     if argmax:
         operators.append(integer.Argmax(name="argmax"))
     return Program(tuple(operators), model.shape, start)
 
 
-def codes_of(grid: Grid, relu: bool = False) -> Codes:
-    """A grid per tensor as the integer world says it: the scale as an exact fraction, a ReLU by (QD3)."""
+def codes_of(grid: Grid, clamp: tuple[float, float] = (-inf, inf)) -> Codes:
+    """A grid per tensor as the integer world says it: the scale as an exact fraction, a clamp by (QD3).
+
+    clamp  real numbers (low, high), low ≤ 0 ≤ high
+    """
     zero = int(grid.zero)
+    lo, hi = (grid.quantize(np.clip(end, grid.low, grid.high)).item() for end in clamp)
+    if lo == hi:  # so coarse a grid that both are the code of 0; there is none with a single code
+        lo, hi = (lo, lo + 1) if lo < grid.hi else (lo - 1, lo)
     m, denominator = float(grid.scale).as_integer_ratio()
     twos = (m & -m).bit_length() - 1
     scale = m >> twos, denominator.bit_length() - 1 - twos
-    return Codes(max(grid.lo, zero) if relu else grid.lo, grid.hi, zero, scale)
+    return Codes(lo, hi, zero, scale)
 
 
 def bias_codes(b: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -135,7 +149,7 @@ def _affine(
         "bias": None if b is None else bias_codes(b, unit),
         "m0": m0,
         "n": n,
-        "y": codes_of(target, block.relu),
+        "y": codes_of(target, block.clamp),
         "weight_bits": weights.bits,
         "name": block.name,
     }
@@ -146,6 +160,27 @@ def _affine(
         common |= {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
         return integer.Conv2d(**common).checked("Conv2d")
     return integer.Linear(**common).checked("Linear")
+
+
+def _between(between: Between, source: Grid, grids: dict[str, Grid], operators: list[Operator]) -> Grid:
+    """Append the operators of what lies between two blocks; returns the grid that the codes are on then."""
+    for name, layer in between:
+        if isinstance(layer, Activation):
+            target = _scalar_grid(grids, name)
+            operators.append(integer.Table(table_of(layer, source, target), codes_of(target), name=name))
+            source = target
+        else:
+            operators.append(_gridless(name, layer))
+    return source
+
+
+def table_of(layer: Activation, source: Grid, target: Grid) -> NDArray[np.int16]:
+    """(QD5): for each code of `source` the code of `target`, (256,) by the code's byte; elsewhere zero's."""
+    codes = np.arange(source.lo, source.hi + 1)
+    x = float(source.scale) * (codes - int(source.zero))
+    table = np.full(256, int(target.zero), np.int16)
+    table[codes % 256] = target.quantize(layer.of(x[:, None])[:, 0])
+    return table
 
 
 def _gridless(name: str, layer: Gridless) -> Operator:

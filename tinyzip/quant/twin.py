@@ -5,7 +5,8 @@ M = s_x·s_w/s_y. That is all that is needed to read it as a float network again
 
     s_w = M·s_y/s_x        w = s_w·q_w        b = s_x·s_w·q_b                                (QI1)
 
-What comes out computes what the program would, if activations were not rounded and clamped.
+What comes out computes what the program would, if activations were not rounded and clamped. A table is read
+as the function that is straight between the points it knows.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import AvgPool2d, ByPoints, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import Grid, by_channel
 
@@ -85,6 +86,10 @@ def float_twin(program: Program) -> Sequential:
                 layers[name] = GlobalAvgPool()
             case integer.Flatten(order="CHW"):
                 layers[name] = Flatten()
+            case integer.Table(table=table, y=y) if table.ndim == 1:
+                every = np.arange(x.lo, x.hi + 1)
+                points = grid_of(x).dequantize(every), grid_of(y).dequantize(table[every % 256])
+                layers[name] = ByPoints(*(tuple(map(float, values)) for values in points))
             case integer.Argmax():
                 pass
             case _:

@@ -1,0 +1,42 @@
+"""The command `compare`."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tinyzip import archive
+from tinyzip.cli.main import main
+from tinyzip.integer import Program
+from tinyzip.quant.classify import classify
+
+
+def test_each_image_on_which_two_programs_disagree_is_a_line(net, tmp_path, capsys):
+    program = archive.read(net)
+    *before, head, last = program.operators
+    other = Program((*before, replace(head, w=-head.w), last), program.shape, program.input)
+    archive.write(other, tmp_path / "other.tz")
+    digits = np.random.default_rng(4).integers(0, 256, (30, 4, 4), np.uint8).repeat(7, 1).repeat(7, 2)
+    np.save(tmp_path / "x.npy", digits)
+    np.save(tmp_path / "labels.npy", classify(program, digits))
+    words = [str(tmp_path / "x.npy"), "--labels", str(tmp_path / "labels.npy")]
+    assert main(["compare", str(net), str(tmp_path / "other.tz"), "--images", *words]) == 0
+    head_line, *lines, end = capsys.readouterr().out.splitlines()
+    assert head_line.split() == ["image", "first", "second", "label"]
+    one, two = classify(program, digits), classify(other, digits)
+    odd = np.flatnonzero(one != two)
+    assert len(odd) > 3
+    assert [[int(cell) for cell in line.split()] for line in lines] == [
+        [i, one[i], two[i], one[i]] for i in odd.tolist()
+    ]
+    said = f"{len(odd)} of 30 images get another class; 0 errors in the first, {len(odd)} in the second"
+    assert end == said
+    assert main(["compare", str(net), str(net), "--images", words[0]]) == 0
+    assert capsys.readouterr().out == "0 of 30 images get another class\n"
+
+
+def test_programs_that_look_at_other_images_are_not_compared(net, tmp_path, capsys):
+    program = archive.read(net)
+    first = Program(program.operators[:2], (1, 20, 20), program.input)
+    archive.write(first, tmp_path / "other.tz")
+    assert main(["compare", str(net), str(tmp_path / "other.tz"), "--images", "2"]) == 2
+    assert "other.tz: found examples of shape (1, 20, 20), needed (1, 28, 28)" in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""The command `quantize`: networks and checkpoints in, programs out."""
+
+import numpy as np
+import pytest
+
+from tinyzip import archive
+from tinyzip.cli.main import main
+from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.auto import quantize
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lower import lower
+from tinyzip.quant.saved import save
+from tinyzip.train.fit import fit
+
+
+@pytest.fixture
+def images(tmp_path):
+    pixels = np.random.default_rng(4).integers(0, 256, (40, 8, 8), np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    return pixels
+
+
+def network():
+    layers = {
+        "conv": Conv2d(1, 3, 3),
+        "relu": ReLU(),
+        "pool": MaxPool2d(2),
+        "flat": Flatten(),
+        "out": Linear(27, 3),
+    }
+    return Sequential.create(layers, (1, 8, 8), np.random.default_rng(1))
+
+
+def run(tmp_path, *words):
+    return main(["quantize", *words, "--out", str(tmp_path / "y.tz")])
+
+
+def test_a_saved_network_becomes_what_quantize_makes_of_it(images, tmp_path, capsys):
+    save(network(), tmp_path / "small.net")
+    words = [str(tmp_path / "small.net"), "--images", str(tmp_path / "x.npy"), "--bits", "4"]
+    assert run(tmp_path, *words) == 0
+    needed = quantize(network(), images, weights=4)
+    assert archive.read(tmp_path / "y.tz") == needed.program
+    size = (tmp_path / "y.tz").stat().st_size
+    assert capsys.readouterr().out == f"{needed}\n{tmp_path / 'y.tz'}: {size:,} bytes; 456 in float\n"
+
+
+def test_so_does_the_model_of_a_checkpoint(images, tmp_path):
+    labels = np.arange(40) % 3
+    options = {"rng": np.random.default_rng(2), "epochs": 1, "progress": False, "threads": 1}
+    model, _ = fit(network(), images, labels, checkpoint=tmp_path / "run.ckpt", **options)
+    words = ["--images", str(tmp_path / "x.npy"), "--method", "minmax", "--activations", "6"]
+    assert run(tmp_path, str(tmp_path / "run.ckpt"), *words) == 0
+    program = quantize(model, images, activations=6, method="minmax").program
+    assert archive.read(tmp_path / "y.tz") == program
+
+
+def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, capsys):
+    grids = calibrate(network(), images, 3)
+    fake = FakeQuantized.create(network(), grids)
+    save(fake, tmp_path / "fake.net")
+    assert run(tmp_path, str(tmp_path / "fake.net")) == 0
+    assert archive.read(tmp_path / "y.tz") == lower(fake.model(), fake.grids())
+    assert "bytes; 456 in float" in capsys.readouterr().out
+    assert run(tmp_path, str(tmp_path / "fake.net"), "--bits", "4") == 2
+    assert "needed no bits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x.npy", "--images", "x.npy"], "x.npy: found a NumPy array (.npy), needed "),
+        (["nowhere.net"], "nowhere.net: No such file"),
+        (["grids.net"], "grids.net: found grids, needed a network"),
+        (["small.net", "--images", "x.npy", "--bits", "9"], "weights"),
+        (["small.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
+        (["small.net", "--images", "x.npy", "--out", "."], "Is a directory"),
+        (["small.net", "--data", "nowhere"], "--data nowhere: found no such folder"),
+    ],
+)
+def test_what_cannot_be_quantized_is_one_line(words, said, images, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(network(), "small.net")
+    save(calibrate(network(), images), "grids.net")
+    words = words if "--out" in words else [*words, "--out", "y.tz"]
+    assert main(["quantize", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+    assert not (tmp_path / "y.tz").exists()

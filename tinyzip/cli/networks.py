@@ -1,0 +1,19 @@
+"""A network of floats from a file: what each command that reads one calls."""
+
+from tinyzip.base.refuse import refuse
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.saved import load
+
+NETWORK_HELP = "a network that quant.saved.save wrote, or the checkpoint of a training"
+
+
+def read_network(path: str) -> Sequential | FakeQuantized:
+    """The network in the file `path`.
+
+    raises  ValueError, naming the file, for one that holds no network; OSError where it cannot be read
+    """
+    model = load(path)
+    if not isinstance(model, Sequential | FakeQuantized):
+        refuse(path, "grids", "a network")
+    return model

@@ -1,0 +1,43 @@
+"""Arrays from .npy files and back: what NumPy writes with `np.save`, believed no further than it has to be.
+
+A file is mapped and not read: so a header that claims more than the file holds is refused before there is
+memory for it, and Python objects, which a file can only hold as code to be run, are never loaded.
+"""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.files import write_atomically
+from tinyzip.base.kinds import kind_of
+from tinyzip.base.refuse import refuse
+
+NEEDED = "a NumPy array (.npy), as np.save(path, array) writes it"
+
+
+def read_npy(path: str) -> NDArray[Any]:
+    """The array in a file, still on the disk: read-only.
+
+    raises  ValueError, naming the file, for another kind of file, a damaged one, one of Python objects, and
+            an array without any number; OSError where it cannot be read
+    """
+    with open(path, "rb") as file:
+        start = file.read(64)
+    if not start.startswith(b"\x93NUMPY"):
+        refuse(path, kind_of(start), NEEDED)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError, OverflowError, TypeError) as error:
+        refuse(path, f"what cannot be read ({' '.join(str(error).split())})", NEEDED)
+    if array.dtype.kind not in "fiu":
+        refuse(path, f"dtype {array.dtype}", "whole or real numbers")
+    return np.asarray(array)
+
+
+def write_npy(path: str, array: NDArray[Any]) -> None:
+    """Put an array in a .npy file, whole or not at all."""
+    content = BytesIO()
+    np.save(content, np.ascontiguousarray(array), allow_pickle=False)
+    write_atomically(path, [content.getbuffer()])

@@ -1,0 +1,56 @@
+"""tinyzip quantize: the integer program of a float network, from a few hundred images without labels."""
+
+from argparse import ArgumentParser, Namespace
+
+from tinyzip.archive.format import write
+from tinyzip.base.files import check_writable
+from tinyzip.base.refuse import refuse
+from tinyzip.cli.command import Command
+from tinyzip.cli.networks import NETWORK_HELP, read_network
+from tinyzip.cli.pictures import add_images, read_images
+from tinyzip.quant.auto import METHODS, quantize
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lower import lower
+
+BITS = 8
+
+
+def options(parser: ArgumentParser) -> None:
+    """MODEL --out FILE, images, bits."""
+    parser.add_argument("model", metavar="MODEL", help=NETWORK_HELP)
+    parser.add_argument("--out", required=True, metavar="FILE.tz", help="the program to write")
+    add_images(parser, 1000, "training")
+    parser.add_argument("--bits", type=int, metavar="B", help=f"of the weights, 1 to 8 ({BITS})")
+    parser.add_argument("--activations", type=int, metavar="B", help=f"bits of the activations ({BITS})")
+    parser.add_argument("--method", choices=(*METHODS, "auto"), default="auto", help="(%(default)s)")
+
+
+def run(options: Namespace) -> None:
+    """Write the program, and say what was tried and how large it is."""
+    check_writable(options.out)
+    model = read_network(options.model)
+    if isinstance(model, FakeQuantized):
+        if options.bits is not None or options.activations is not None:
+            refuse("--bits", "a network that has its grids already", "no bits: those it was trained with")
+        program = lower(model.model(), model.grids())
+    else:
+        images = read_images(options, model.shape, "training")
+        weights, activations = (BITS if b is None else b for b in (options.bits, options.activations))
+        quantized = quantize(model, images.pixels, weights, activations, options.method)
+        program = quantized.program
+        print(quantized)
+    size = write(program, options.out)
+    floats = sum(array.size for name, array in model.params.items() if not name.endswith(".log_step"))
+    print(f"{options.out}: {size:,} bytes; {4 * floats:,} in float")
+
+
+COMMAND = Command(
+    "quantize",
+    "write the integer program of a float network",
+    (
+        "tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz",
+        "tinyzip quantize run.checkpoint --images photos.npy --out photos.tz",
+    ),
+    options,
+    run,
+)
