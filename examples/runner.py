@@ -94,6 +94,11 @@ def run_all(
     """
     if workers < 1:
         refuse("--workers", workers, "a whole number from 1 up")
+    if not data.is_dir():
+        refuse(str(data), "no such folder", "a folder with the data", FileNotFoundError)
+    if len({run.name for run in runs}) < len(runs):
+        names = ", ".join(run.name for run in runs)
+        refuse("runs", names, "each name once, as it is that of a file")
     out.mkdir(parents=True, exist_ok=True)
     made_by = {run.name: run.made_by(data) for run in runs}
     results = {name: _kept(out / f"{name}.json", lines) for name, lines in made_by.items()}
@@ -130,6 +135,8 @@ def _kept(path: Path, made_by: list[str]) -> dict[str, Any] | None:
     if not path.exists():
         return None
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(kept, dict) or kept.keys() != {"made by", "result"}:
+        refuse(str(path), "another file", "a result, or no file")
     for ours, other in zip_longest(made_by, kept["made by"], fillvalue="nothing"):
         if ours != other:
             refuse(str(path), f"a result made with {other.strip()}", f"{ours.strip()}, or no file")
@@ -161,22 +168,26 @@ def _in_processes(workers: int) -> Iterator[Submit]:
     for worker in range(workers):
         shares.put(cores[worker::workers] or cores)
 
-    def attempt(run: Run, out: Path, data: Path) -> tuple[Any, Files]:
+    def work(run: Run, out: Path, data: Path) -> tuple[Any, Files]:
         share = shares.get()
         try:
-            for last in range(ATTEMPTS - 1, -1, -1):
-                try:
-                    with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                        return process.submit(_here, run, out, data, share).result(), {}
-                except BrokenProcessPool:
-                    if not last:
-                        raise
-            raise AssertionError
+            return _attempt(run, out, data, share, ATTEMPTS), {}
         finally:
             shares.put(share)
 
     with ThreadPoolExecutor(workers) as threads:
-        yield lambda run, out, data: threads.submit(attempt, run, out, data)
+        yield lambda run, out, data: threads.submit(work, run, out, data)
+
+
+def _attempt(run: Run, out: Path, data: Path, cores: list[int], attempts: int) -> Any:
+    """The run's result from a process of its own, or from another one if that is killed."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        try:
+            return process.submit(_here, run, out, data, cores).result()
+        except BrokenProcessPool:
+            if attempts == 1:
+                raise
+    return _attempt(run, out, data, cores, attempts - 1)
 
 
 def _here(run: Run, out: Path, data: Path, cores: list[int]) -> Any:

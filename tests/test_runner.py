@@ -105,8 +105,20 @@ def test_a_result_of_other_settings_or_other_data_is_refused(runner, grid, data,
     (data / "a-ubyte").write_bytes(b"other")
     with pytest.raises(ValueError, match=r"one\.json: found a result made with data"):
         runner.run_all([runner.Run("one", grid.draw, {"seed": 1})], tmp_path / "out", data)
+    (tmp_path / "out" / "two.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"two\.json: found another file, needed a result"):
+        runner.run_all([runner.Run("two", grid.draw, {"seed": 1})], tmp_path / "out", data)
+
+
+def test_what_no_grid_can_be_made_of_is_refused_before_anything_runs(runner, grid, data, tmp_path) -> None:
     with pytest.raises(ValueError, match="--workers: found 0"):
         runner.run_all([], tmp_path / "out", data, workers=0)
+    with pytest.raises(FileNotFoundError, match=r"nowhere: found no such folder"):
+        runner.run_all([], tmp_path / "out", tmp_path / "nowhere")
+    twice = [runner.Run("one", grid.draw, {"seed": seed}) for seed in (1, 2)]
+    with pytest.raises(ValueError, match="runs: found one, one, needed each name once"):
+        runner.run_all(twice, tmp_path / "out", data)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture
