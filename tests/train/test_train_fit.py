@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import tiny
 from tiny import IMAGES, LABELS, bytes_of, network, residual_network, squared_error, train
 
 from tinyzip.machine.workers import Workers
@@ -126,12 +127,60 @@ def test_a_bar_counts_every_step_when_tqdm_is_there(monkeypatch):
     assert (bar.done, bar.total, bar.closed) == (6, 6, True)
 
 
-def test_without_tqdm_there_is_no_bar_and_nothing_breaks(monkeypatch, capsys):
+def test_without_tqdm_there_is_a_line_an_epoch(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
+    _, history = train(progress=True, validation=(IMAGES, LABELS))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for e, line in enumerate(lines):
+        loss, errors = history.loss[e], history.validation_errors[e]
+        assert line.startswith(f"epoch {e + 1} of 2: loss {loss:.4f}, {errors} errors in validation, ")
     train(progress=True)
+    assert "validation" not in capsys.readouterr().err
+    train(progress=False)
     with Bar(3, 0, True) as bar:
         bar.step(0.5)
     assert capsys.readouterr().err == ""
+
+
+def test_callbacks_see_the_network_as_it_is_and_may_keep_it():
+    kept = []
+    model, history = train(
+        epochs=3, callbacks=[lambda epoch: kept.append(epoch.model)], validation=(IMAGES, LABELS)
+    )
+    assert [evaluate(one, IMAGES, LABELS) for one in kept] == history.validation_errors
+    assert bytes_of(kept[-1]) == bytes_of(model) != bytes_of(kept[0])
+    assert all(one.input_range == model.input_range for one in kept)
+    first, _ = train(epochs=3, callbacks=[lambda epoch: True])
+    assert bytes_of(first) == bytes_of(kept[0])
+    assert "model" not in repr(SimpleNamespace(epoch=history)) and "model" not in history.as_dict()
+
+
+@pytest.mark.parametrize("answer", [True, np.True_])
+def test_a_callback_that_returns_true_ends_the_training_after_all_have_been_called(answer):
+    seen = []
+    _, history = train(epochs=9, callbacks=[lambda epoch: answer if epoch.epoch == 2 else None, seen.append])
+    assert history.epoch == [1, 2] == [epoch.epoch for epoch in seen]
+
+
+@pytest.mark.parametrize("answer", [False, None, 1, "stop", [True]])
+def test_nothing_else_that_a_callback_returns_ends_it(answer):
+    assert len(train(epochs=3, callbacks=[lambda epoch: answer])[1]) == 3
+
+
+def test_a_loss_that_explodes_is_said_once_with_what_to_try():
+    with pytest.warns(
+        UserWarning, match="fit: loss: found .* at epoch .*learning rate 30, needed .*try"
+    ) as met:
+        train(model=network(noisy=False), epochs=6, schedule=30.0)
+    assert len(met) == 1 and met[0].filename == tiny.__file__
+
+
+def test_a_loss_that_rises_a_little_is_not_said():
+    """Ten times the first, and ten where that is less than one; the warning would be an error here."""
+    losses = iter((1, 9.9, 5, 0.01, 9, 1, -3, 9, 0))
+    for _ in range(3):
+        train(epochs=1, threads=1, objective=lambda z, batch: (next(losses), np.zeros_like(z)))
 
 
 def test_no_thread_is_left_behind():

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from resumable import EPOCHS, STEPS, start, step, train
+from resumable import EPOCHS, STEPS, Interrupt, start, step, train
 from tiny import IMAGES, LABELS, bytes_of, network
 
+from tinyzip.distill.guides import Sum
+from tinyzip.distill.objective import Distillation
+from tinyzip.distill.transfer import Live
 from tinyzip.machine.workers import Workers
 from tinyzip.train.checkpoint import read
-from tinyzip.train.fit import fit
+from tinyzip.train.fit import fit, hard_labels
 from tinyzip.train.optim import SGD, AdamW
 
 
@@ -93,3 +96,63 @@ def test_a_loss_that_is_a_numpy_number_can_be_saved(tmp_path):
     path = tmp_path / "file"
     _, history = train(checkpoint=path, objective=lambda z, batch: (np.float32(0.5), np.zeros_like(z)))
     assert history.loss == read(path)[0]["history"]["loss"] == [0.5] * EPOCHS
+
+
+@pytest.mark.parametrize("schedule", [3e-3, lambda progress: 3e-3])
+@pytest.mark.parametrize("stopped", [1, 2, 3])
+def test_a_run_is_prolonged_to_the_bits_of_one_that_was_told_from_the_beginning(tmp_path, schedule, stopped):
+    path = tmp_path / "file"
+    options = {"schedule": schedule, "validation": (IMAGES, LABELS)}
+    straight, told = train(epochs=5, **options)
+    train(epochs=3, checkpoint=path, callbacks=[lambda epoch: epoch.epoch == stopped], **options)
+    model, history = train(epochs=5, seed=8, checkpoint=path, resume=path, **options)
+    assert bytes_of(model) == bytes_of(straight)
+    assert history.loss == told.loss and history.validation_errors == told.validation_errors
+    again, _ = train(epochs=6, resume=path, **options)
+    assert bytes_of(again) == bytes_of(train(epochs=6, **options)[0])
+
+
+def test_a_run_is_prolonged_from_the_middle_of_an_epoch_and_shortened_likewise(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(KeyboardInterrupt):
+        train(schedule=3e-3, augment=Interrupt(5), checkpoint=path)
+    assert read(path)[0]["step"] > 0
+    for epochs in (4, 2):
+        model, _ = train(epochs=epochs, schedule=3e-3, augment=Interrupt(-1), resume=path)
+        assert bytes_of(model) == bytes_of(train(epochs=epochs, schedule=3e-3)[0])
+
+
+def test_a_run_that_has_gone_further_is_not_shortened(tmp_path):
+    path = tmp_path / "file"
+    train(schedule=3e-3, checkpoint=path)
+    with pytest.raises(ValueError, match="epochs: found 3, needed 2"):
+        train(epochs=2, schedule=3e-3, resume=path)
+
+
+def test_where_steps_would_have_been_others_the_first_of_them_is_named(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    before = path.read_bytes()
+    message = r"found 3, needed 5, but step 1 would .* 0\.000\d+ and not 0\.000\d+; keep to 3, or .*fit\(load"
+    with pytest.raises(ValueError, match=message):
+        train(epochs=5, checkpoint=path, resume=path)
+    assert path.read_bytes() == before
+
+    class Late:
+        """An objective of ones own that looks at the progress."""
+
+        by_progress = True
+
+        def __call__(self, z, batch):
+            return hard_labels(z * np.float32(1 + batch.progress), batch)
+
+    late = Late()
+    train(checkpoint=tmp_path / "late", schedule=3e-3, objective=late)
+    with pytest.raises(ValueError, match="epochs: found 3, needed 4, but the objective looks at how much"):
+        train(epochs=4, resume=tmp_path / "late", schedule=3e-3, objective=late)
+
+
+def test_objectives_of_distillation_say_whether_they_look_at_the_progress():
+    numbers, functions = (Distillation(Live(network()), soft, 2.0) for soft in (0.5, lambda p, z, t: p))
+    assert not numbers.by_progress and functions.by_progress
+    assert not Sum((numbers, hard_labels)).by_progress and Sum((numbers, functions)).by_progress

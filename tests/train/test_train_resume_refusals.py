@@ -33,7 +33,7 @@ def with_larger_eps():
     [
         ({"model": network(noisy=False)}, r"norm.*found float32 \(4,\), needed nothing"),
         ({"model": network(np.float64)}, r"found float32 .*needed float64"),
-        ({"epochs": 5}, "epochs: found 3, needed 5"),
+        ({"epochs": 5}, "epochs: found 3, needed 5, but step 1 would have had the learning rate .* fit"),
         ({"batch": 15}, "batch: found 16, needed 15"),
         ({"optimizer": SGD()}, r"optimizer: found AdamW.*needed SGD"),
         ({"schedule": constant(1e-3)}, "schedule: found Schedule"),

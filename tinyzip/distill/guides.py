@@ -118,6 +118,11 @@ class Sum:
         """The arrays of all."""
         return {name: array for objective in self._watching() for name, array in objective.arrays.items()}
 
+    @property
+    def by_progress(self) -> bool:
+        """Does one of them look at the progress?"""
+        return any(getattr(objective, "by_progress", False) for objective in self.objectives)
+
     def _watching(self) -> list[Watching]:
         parts: tuple[Any, ...] = self.objectives
         return [objective for objective in parts if isinstance(objective, Watching)]

@@ -52,6 +52,11 @@ class Distillation:
         soft, temperature = (1.0 if callable(value) else value for value in (self.soft, self.temperature))
         check_settings(soft, temperature, self.loss, 1, "Distillation")
 
+    @property
+    def by_progress(self) -> bool:
+        """May it mean something else at another progress? Then a run cannot be prolonged, see `fit`."""
+        return callable(self.soft) or callable(self.temperature)
+
     def __call__(self, z: Array, batch: Batch) -> tuple[float, Array]:
         if is_number(self.soft) and self.soft == 0:
             return cross_entropy(z, batch.labels)

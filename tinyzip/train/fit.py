@@ -7,10 +7,17 @@ model beside a history. What it adds to the mathematics is care:
 - With `checkpoint=path` the run is saved after each epoch, and in between when `checkpoint_seconds`
   have gone by. Ctrl-C waits for the step to end and saves; a second Ctrl-C does not wait.
   `resume=path` goes on.
-- A loss that is not finite stops everything before it reaches the parameters.
+- A loss that is not finite stops everything before it reaches the parameters, and one that explodes is said.
+
+Early stopping is a callback that returns True, and a run may be prolonged where its schedule lets it:
+
+    def enough(epoch):
+        return epoch.validation_errors < 50
+
+    fit(net, images, labels, rng=rng, epochs=99, validation=held_out, callbacks=[enough])
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +30,7 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Objective
 from tinyzip.train.evaluate import check_examples, check_pair
-from tinyzip.train.history import Bar, History
+from tinyzip.train.history import Bar, Epoch, History
 from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import Optimizer
 from tinyzip.train.pixels import check_model_range, check_range, remembering
@@ -77,17 +84,20 @@ def fit(
     optimizer   any rule with `init` and `step` as in `Optimizer`; AdamW() when None
     schedule    progress in [0, 1] -> learning rate, or one that stays; one_cycle(4e-3) when None
     objective   (z, Batch) -> (loss, dz), called for parts of a batch, on several threads; one that asks
-                for more than logits, see `watched`, returns more
+                for more than logits, see `watched`, returns more; one that looks at `Batch.progress` says so
+                in an attribute by_progress = True
     augment     (images, Generator) -> images of the same shape, called likewise; may change those it
                 is given, and must not keep them
     validation  images and labels to be scored after each epoch
-    callbacks   each is called with the `Epoch` that has ended, after it was saved; what it changes, such as
-                a teacher's arrays, is seen from the next epoch on
+    callbacks   each is called with the `Epoch` that has ended, after it was saved, and finds the network in
+                `epoch.model`; one that returns True ends the training. What they change, such as a teacher's
+                arrays, is seen from the next epoch on
     threads     as many as there are cores, 8 at most, when None; changes the speed and not one bit. They
                 are processes where objective, augmentation and model are this package's own, see `shards`
-    progress    show a bar with the time left, if tqdm is installed
+    progress    show a bar with the time left, if tqdm is installed, else print a line an epoch
     checkpoint  file to save the run in, after each epoch and each `checkpoint_seconds`
-    resume      file to go on from, saved by a run with the same model, recipe and images
+    resume      file to go on from, saved by a run with the same model, recipe and images; it may have more
+                epochs now where that changes no step that was made, as with a learning rate that stays
     returns     the trained model, which remembers the range of the images (`pixels`), and the history of all
                 its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
@@ -121,8 +131,22 @@ def fit(
                     loss, errors = state.validate(*validation)
                 epoch = state.end_epoch(loss, errors)
                 keeper.save()
-                for callback in called:
-                    callback(epoch)
+                bar.epoch(epoch, epochs)
+                if called:
+                    if _stopped(called, replace(epoch, model=_as_it_is(model, state, np.copy))):
+                        break
                     state.refresh()
-    trained = {name: state.model.params[name] for name in model.params}
-    return model.with_params(trained), state.history
+    return _as_it_is(model, state), state.history
+
+
+def _as_it_is(
+    model: AnyModel, state: TrainingState[Any], copy: Callable[[Array], Array] = np.asarray
+) -> AnyModel:
+    """The model on the parameters that a run has now."""
+    return model.with_params({name: copy(state.model.params[name]) for name in model.params})
+
+
+def _stopped(callbacks: Iterable[Callback], epoch: Epoch) -> bool:
+    """Call all of them; whether one has returned True."""
+    answers = [callback(epoch) for callback in callbacks]
+    return any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)

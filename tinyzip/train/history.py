@@ -1,5 +1,6 @@
 """What a training run leaves behind besides the parameters: a line for each epoch, and a bar meanwhile."""
 
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
 from types import TracebackType
@@ -16,6 +17,7 @@ class Epoch:
     validation_errors  how many of them are classified wrongly, None without such images
     lr                 learning rate of the last step
     seconds            time of the training steps; validation is not counted
+    model              for callbacks: the model as it is now, on arrays that may be kept; else None
     """
 
     epoch: int
@@ -24,6 +26,12 @@ class Epoch:
     validation_errors: int | None
     lr: float
     seconds: float
+    model: Any = field(default=None, repr=False, compare=False)
+
+    def line(self, epochs: int) -> str:
+        """The epoch in words, one of `epochs`."""
+        errors = "" if self.validation_errors is None else f", {self.validation_errors} errors in validation"
+        return f"epoch {self.epoch} of {epochs}: loss {self.loss:.4f}{errors}, {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,19 @@ class History:
 
 
 class Bar:
-    """A progress bar over the steps, with the time left, where tqdm is installed; nothing otherwise."""
+    """A progress bar over the steps, with the time left, where tqdm is installed; a line an epoch otherwise.
+
+    Both go to the standard error.
+    """
 
     def __init__(self, total: int, done: int, shown: bool) -> None:
         self._bar: Any = None
+        self._lines = False
         if shown:
             try:
                 tqdm = import_module("tqdm").tqdm
             except ImportError:
+                self._lines = True
                 return
             self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
 
@@ -82,3 +95,8 @@ class Bar:
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             self._bar.update()
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """One epoch further."""
+        if self._lines:
+            print(epoch.line(epochs), file=sys.stderr, flush=True)

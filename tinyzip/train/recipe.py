@@ -20,6 +20,7 @@ from tinyzip.train.shards import Augmentation
 
 Schedule = Callable[[float], float]
 Callback = Callable[[Epoch], object]
+"""Sees an epoch that has ended, and the model; stops the training by returning True."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, warn
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
@@ -33,6 +33,8 @@ from tinyzip.train.recipe import Recipe
 from tinyzip.train.shards import Shards, origin, shard_size
 
 Array = NDArray[Any]
+EXPLODED = 10  # times the first loss
+SAMPLES = "schedule at first, middle, last step"
 
 
 class TrainingState(Generic[AnyModel]):
@@ -75,6 +77,8 @@ class TrainingState(Generic[AnyModel]):
         self.steps = -(-len(images) // recipe.batch)
         self.epoch = 0
         self.history = History()
+        self._usual: float | None = None  # the first loss, 1 at least
+        self._alarmed = False
         self._images, self._labels = images, labels
         self._open()
 
@@ -114,6 +118,7 @@ class TrainingState(Generic[AnyModel]):
         if not isfinite(gradient.loss):
             self._stop(self.done, f"loss {gradient.loss}", self._shards.first_not_finite(index, seed))
         lr = self._lr(self.done)
+        self._mind(gradient.loss, lr)
         with np.errstate(over="ignore", invalid="ignore"):
             self._optimizer.step(self._packed, gradient.packed, self._memory, lr, self._workers)
         for name, array in gradient.statistics.items():
@@ -122,6 +127,16 @@ class TrainingState(Generic[AnyModel]):
         self.loss += gradient.loss * len(index)
         self.seconds += perf_counter() - started
         return gradient.loss
+
+    def _mind(self, loss: float, lr: float) -> None:
+        """Warn once of a loss that is many times the first."""
+        if self._usual is None:
+            self._usual = max(loss, 1.0)
+        if loss > EXPLODED * self._usual and not self._alarmed:
+            self._alarmed = True
+            where = f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}"
+            found = f"{loss:.3g} at {where}, learning rate {lr:.3g}"
+            warn("fit: loss", found, f"one that falls; try a learning rate of {lr / 10:.3g}")
 
     def validate(self, images: Array, labels: Array) -> tuple[float, int]:
         """(mean cross entropy, number of errors) on images that are not trained on.
@@ -210,6 +225,9 @@ class TrainingState(Generic[AnyModel]):
         if not isinstance(setup, dict):
             refuse(f"checkpoint {path}", "no training run", "one of this model")
         found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
+        epochs = found.get("epochs")
+        if epochs != needed["epochs"] and self._prolongs(epochs, meta, path):
+            found |= {key: needed[key] for key in ("epochs", SAMPLES)}
         for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
             if found.get(key) != needed.get(key):
                 what = f"checkpoint {path}: {key}"
@@ -232,6 +250,30 @@ class TrainingState(Generic[AnyModel]):
         except (AttributeError, KeyError, TypeError, ValueError):
             return False
 
+    def _prolongs(self, epochs: Any, meta: dict[str, Any], path: PathLike) -> bool:
+        """Were the steps of a run for other epochs those of this one? False where no run can say so.
+
+        raises  ValueError, with the first step that was not
+        """
+        try:
+            other, made = int(epochs), meta["epoch"] * self.steps + meta["step"]
+            if made > self._recipe.epochs * self.steps:
+                return False
+            rates = [self._recipe.schedule((step + 0.5) / (other * self.steps)) for step in range(made)]
+        except (KeyError, TypeError, ValueError):
+            return False
+        what = f"checkpoint {path}: epochs"
+        anew = f"or train its model anew: fit(load({str(path)!r}), …)"
+        for step, rate in enumerate(rates):
+            if rate != self._lr(step):
+                now = self._lr(step)
+                why = f"step {step + 1} would have had the learning rate {now:.3g} and not {rate:.3g}"
+                refuse(what, other, f"{self._recipe.epochs}, but {why}; keep to {other}, {anew}")
+        if made and getattr(self._recipe.objective, "by_progress", False):
+            why = "the objective looks at how much of the training is done"
+            refuse(what, other, f"{self._recipe.epochs}, but {why}; keep to {other}, {anew}")
+        return True
+
     @cached_property
     def _structure(self) -> dict[str, Any] | None:
         """What `quant.saved.load` makes the model of; None for a model that cannot say it."""
@@ -250,9 +292,7 @@ class TrainingState(Generic[AnyModel]):
             "model": checkpoint.describe(self.model, values=False),
             "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
             "generator": type(self._rng.bit_generator).__name__,
-            "schedule at first, middle, last step": ", ".join(
-                f"{self._lr(step):.9g}" for step in (0, last // 2, last)
-            ),
+            SAMPLES: ", ".join(f"{self._lr(step):.9g}" for step in (0, last // 2, last)),
         } | {
             part.name: checkpoint.describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)
         }
