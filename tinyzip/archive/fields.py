@@ -28,6 +28,7 @@ from tinyzip.archive.numbers import integer, natural, small
 from tinyzip.archive.weights import weights
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST
+from tinyzip.integer.operators import bits_of
 
 Leaf = Callable[[Coder, Any, str], Any]
 Numbers = tuple[int, ...]
@@ -308,16 +309,10 @@ def channels(coder: Coder, value: int | None, before: int, name: str) -> int:
 
 
 def known_weights(coder: Coder, w: NDArray[Any] | None, view: View) -> NDArray[Any]:
-    """`weights`. Their outputs are kept in mind, and the bits that they need: 1 for two values out of
-    −1, 0, 1, else 2 or more, to hold them all."""
+    """`weights`. Their outputs are kept in mind, and the bits that they need."""
     coder.spent("structure")
     w = weights(coder, w, view)
-    least, most = int(w.min()), int(w.max())
-    if least >= -1 and most <= 1 and np.unique(w).size < 3:
-        bits = 1
-    else:
-        bits = 1 + max(1, -1 - least, most).bit_length()
-    coder.last |= {"outputs": view[0], "bits": bits}
+    coder.last |= {"outputs": view[0], "bits": bits_of(w)}
     return w
 
 

@@ -15,6 +15,8 @@ plan.py                     in which order, and where the outputs live
 scores.py                   codes that are no classes yet
 run.py                      the engine
 intervals.py                which codes each channel can write, whatever goes in
+equals.py, absorb.py, channels.py, chain.py, clamps.py, simplify.py
+                            smaller by proof: the same codes from fewer numbers
 """
 
 from tinyzip.integer.codes import Codes
@@ -33,6 +35,7 @@ from tinyzip.integer.operators import (
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
 from tinyzip.integer.run import run
+from tinyzip.integer.simplify import simplify
 
 __all__ = [
     "Add",
@@ -58,4 +61,5 @@ __all__ = [
     "multiplier",
     "requantize",
     "run",
+    "simplify",
 ]

@@ -85,6 +85,14 @@ class Operator:
         return self
 
 
+def bits_of(w: NDArray[np.int8]) -> int:
+    """The fewest bits that hold these weights: 1 for two values out of −1, 0, 1, else 2 or more."""
+    least, most = int(w.min()), int(w.max())
+    if least >= -1 and most <= 1 and np.unique(w).size < 3:
+        return 1
+    return 1 + max(1, -1 - least, most).bit_length()
+
+
 def check_codes(y: Any, where: str) -> None:
     """Refuse what is not Codes."""
     if not isinstance(y, Codes):

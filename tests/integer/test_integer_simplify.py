@@ -1,0 +1,330 @@
+"""Simplified programs write the same codes for any input, and what can be proved needless is gone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from integer_programs import batch
+from planted_programs import grown, networks, planted_programs
+from shapes import SEEDS
+
+from tinyzip.integer import (
+    Add,
+    AvgPool2d,
+    Codes,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Operator,
+    Pad,
+    Program,
+    Recall,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
+    run,
+    simplify,
+)
+
+WIDE, FEW = Codes(-128, 127, 0), Codes(0, 9, 0)
+
+KINDS: dict[str, list[str] | None] = {
+    "every kind": None,
+    "residuals": ["conv", "conv", "max", "recall", "add", "concat", "mean", "flatten", "linear"],
+    "chains": ["conv", "conv", "pad", "max", "avg", "table", "product", "flatten", "linear"],
+}
+
+
+def drawn_inputs(data: Any, program: Program) -> Any:
+    x = program.input
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    shape = program.shape
+    ends = rng.choice([x.lo, x.hi], (*shape, 5)).astype(x.dtype)
+    flat = [np.full((*shape, 1), end, x.dtype) for end in (x.lo, x.zero, x.hi)]
+    return np.concatenate([batch(data.draw, x, (*shape, 5)), ends, *flat], axis=-1)
+
+
+def weights(program: Program) -> list[Any]:
+    return [operator.w for operator in program.operators if isinstance(operator, Conv2d | Linear)]
+
+
+def dense(w: Any, bias: Any = None, y: Codes = WIDE, **fields: Any) -> Linear:
+    """A multiplier of 1: the codes are the sums."""
+    return Linear(w, bias, 2**30, 30, y, **fields)
+
+
+def conv(w: Any, bias: Any = None, y: Codes = WIDE, **fields: Any) -> Conv2d:
+    return Conv2d(w, bias, 2**30, 30, y, rounding="single", **fields)
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_no_code_of_the_last_operator_changes(kinds: str, data: Any) -> None:
+    """(EQ1), (AB1), (AB2), (AB3)"""
+    program = data.draw(planted_programs(7, KINDS[kinds]))
+    smaller = simplify(program)
+    x = drawn_inputs(data, program)
+    assert (smaller.shape, smaller.input) == (program.shape, program.input)
+    assert (smaller.shapes[-1], smaller.output) == (program.shapes[-1], program.output)
+    assert sum(smaller.multiplications) <= sum(program.multiplications)
+    wanted = run(program, x)
+    for product in ("integer", "blas"):
+        found = run(smaller, x, product)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+    assert reference.run(smaller, x[..., 0].tolist())[-1] == wanted[..., 0].tolist()
+    assert simplify(smaller) == smaller
+
+
+@settings(max_examples=30)
+@given(networks(), SEEDS)
+def test_what_was_planted_is_gone(network: Any, seed: int) -> None:
+    """Dead and equal channels go, however many, and leave the program that was there before them.
+
+    Through a depthwise convolution, on both ways of a residual block, and through a pool into a flat vector;
+    in front of padding, too, since a dead channel holds the zero point, and so does padding.
+    """
+    rng = np.random.default_rng(seed)
+    program, larger = network.program(), grown(rng, network).program()
+    assume(all(w.any() for w in weights(simplify(program))))  # else one channel of no use stays, any
+    x = rng.integers(-128, 128, (*program.shape, 4)).astype(np.int8)
+    np.testing.assert_array_equal(run(program, x), run(larger, x))
+    assert simplify(larger) == simplify(program)
+
+
+def simplified(*operators: Operator, shape: Any = (2, 5, 5), x: Codes = FEW) -> Program:
+    """The simplified program, after a look at whether it writes the same."""
+    program = Program(operators, shape, x)
+    codes = np.random.default_rng(3).integers(x.lo, x.hi + 1, (*shape, 7)).astype(x.dtype)
+    smaller = simplify(program)
+    for product in ("integer", "blas"):
+        np.testing.assert_array_equal(run(smaller, codes, product), run(program, codes))
+    return smaller
+
+
+def kinds(program: Program) -> list[str]:
+    return [operator.kind for operator in program.operators]
+
+
+def test_a_constant_goes_into_the_bias_behind_it() -> None:
+    """(AB2): the middle output always holds 7, and −2·7 is what it added."""
+    program = simplified(
+        dense([[1, 2], [0, 0], [3, 1]], [0, 7, 0]), dense([[1, -2, 1], [2, 3, -1]], [5, 6]), shape=(2,)
+    )
+    first, second = program.operators
+    assert first == dense([[1, 2], [3, 1]], weight_bits=3).checked("a test")
+    assert second == dense([[1, 1], [2, -1]], [-9, 27], weight_bits=3).checked("a test")
+
+
+@pytest.mark.parametrize(
+    "code, padding, stays", [(7, 1, True), (0, 1, False), (7, 0, False), (7, (0, 1), True)]
+)
+def test_a_constant_that_padding_shows_stays(code: int, padding: Any, stays: bool) -> None:
+    """(AB2): a window at the border sees less of the 7, and as much of a 0."""
+    rng = np.random.default_rng(0)
+    w = rng.integers(1, 9, (2, 2, 1, 1))
+    w[1] = 0
+    second = conv(rng.integers(1, 9, (2, 2, 3, 3)), padding=padding)
+    program = simplified(conv(w, [0, code]), second)
+    assert program.shapes[1][0] == (2 if stays else 1)
+
+
+def test_a_constant_goes_where_windows_miss_only_zeros_of_its_weights() -> None:
+    """(AB2)"""
+    w = np.zeros((1, 2, 3, 3), int)
+    w[0, 0], w[0, 1, 1, 1] = 2, 5
+    program = simplified(conv([[[[1]], [[1]]], [[[0]], [[0]]]], [0, 7]), conv(w, padding=1))
+    assert program.shapes[1][0] == 1 and weights(program)[1].shape == (1, 1, 3, 3)
+    assert program.operators[1].bias.tolist() == [35]  # type: ignore[attr-defined]
+
+
+def test_constants_that_stay_are_merged_where_they_are_equal() -> None:
+    """(AB3): three channels of 2 in front of padding become one."""
+    w = np.zeros((4, 2, 1, 1), int)
+    w[0] = 1
+    program = simplified(conv(w, [0, 2, 2, 2]), conv(np.full((2, 4, 3, 3), 1), padding=1))
+    assert program.shapes[1][0] == 2 and (weights(program)[1][:, 1] == 3).all()
+
+
+@pytest.mark.parametrize("second, left", [(60, 1), (61, 2), (-128, 1)])
+def test_equal_channels_are_merged_while_their_weights_fit_in_8_bits(second: int, left: int) -> None:
+    """(EQ1), (AB3): 67 + 60 is 127, 67 + 61 is not a weight."""
+    y = Codes(0, 3, 0)
+    program = simplified(dense([[1, 2], [1, 2]], y=y), dense([[67, second], [1, -2]]), shape=(2,))
+    assert program.shapes[1] == (left,)
+    if left == 1:
+        assert weights(program)[1].tolist() == [[67 + second], [-1]]
+
+
+def test_channels_that_differ_in_a_bias_or_a_multiplier_alone_are_not_equal() -> None:
+    for bias, n in (([0, 1], [30, 30]), ([0, 0], [30, 31])):
+        first = Linear([[1, 2], [1, 2]], bias, [2**30] * 2, n, WIDE)
+        assert simplified(first, dense([[1, 2]]), shape=(2,)).shapes[1] == (2,)
+
+
+def test_a_last_output_keeps_its_channels_but_not_the_weights_of_constant_ones() -> None:
+    """(AB1): sums from −128 on give 127 above a clamp; the nearest to 0 that does is 127."""
+    program = simplified(dense([[1, 2], [3, 4], [1, 2], [0, 5]], [0, 400, 0, -300]), shape=(2,))
+    assert weights(program)[0].tolist() == [[1, 2], [0, 0], [1, 2], [0, 0]]
+    assert program.operators[0].bias.tolist() == [0, 127, 0, -128]  # type: ignore[attr-defined]
+
+
+def test_weights_that_only_meet_padding_are_cut_off() -> None:
+    """A window of 3×3 on an image of 1×1 is a window of 1×1; what a stride leaves over goes with it."""
+    rng = np.random.default_rng(1)
+    w = rng.integers(1, 9, (2, 2, 3, 3))
+    program = simplified(conv(w, padding=1), shape=(2, 1, 1))
+    assert program.operators[0] == conv(w[:, :, 1:2, 1:2], weight_bits=4).checked("a test")
+    program = simplified(conv(w, padding=1), shape=(2, 5, 1))
+    assert weights(program)[0].shape == (2, 2, 3, 1) and sum(program.multiplications) == 2 * 2 * 3 * 5
+    w[:, :, 2] = 0
+    program = simplified(conv(w, padding=((2, 1), (0, 0)), dilation=2, stride=3), shape=(2, 6, 6))
+    assert weights(program)[0].shape == (2, 2, 2, 3)
+    w[:, :, 0] = 0  # in front there is no padding to go with it
+    assert weights(simplified(conv(w, padding=((0, 2), (0, 0)))))[0].shape == (2, 2, 2, 3)
+
+
+def test_dead_channels_go_on_every_way_of_a_residual_block() -> None:
+    """And not where one of the two is alive, since an addition needs both."""
+    w = np.ones((3, 2, 1, 1), int)
+    w[1:] = 0
+    u = np.ones((3, 3, 1, 1), int)
+    u[2] = 0
+    add = Add(0, [1, 1], 1, WIDE, rounding="single")
+    last = conv(np.ones((1, 3, 1, 1), int))
+    program = simplified(conv(w, [0, 0, 5]), conv(u, [0, 1, 2]), add, last)
+    assert [shape[0] for shape in program.shapes] == [2, 2, 2, 2, 1]
+
+
+def test_dead_channels_go_through_every_operator_that_keeps_channels_apart() -> None:
+    w = np.ones((3, 2, 1, 1), int)
+    w[1], w[2] = 0, 3
+    table = np.arange(256).astype(np.int16) // 2 - 10
+    for between in (
+        [MaxPool2d(2)],
+        [AvgPool2d(2)],
+        [GlobalAvgPool()],
+        [GlobalAvgPool(2**30, 34, WIDE)],
+        [Table(np.stack([table, table - 1, table - 2]), WIDE)],
+        [conv(np.arange(27).reshape(3, 1, 3, 3) - 13, groups=3)],
+        [conv(np.arange(54).reshape(6, 1, 3, 3) - 13, groups=3)],
+        [Concat((0, -1, 0))],
+        [Transpose((0, 2, 1)), Reshape((3, 5, 5))],
+        [Reshape((15, 1, 5))],
+        [Reshape((15, 5, 1), "HWC")],
+        [Reshape((75,)), Reshape((75, 1, 1))],
+    ):
+        shape = Program((conv(w, [0, 7, 0]), *between), (2, 5, 5), FEW).shapes[-1]
+        for order in ("CHW", "HWC"):
+            ends: Any = [Flatten(order), dense(np.arange(np.prod(shape))[None] % 7 - 3)]
+            program = simplified(conv(w, [0, 7, 0]), *between, *ends)
+            assert program.shapes[1][0] == 2, between
+
+
+def test_channels_that_cannot_be_told_apart_stay() -> None:
+    """A softmax counts them, a transpose makes rows of them."""
+    w = np.ones((3, 2, 1, 1), int)
+    w[1] = 0
+    for between in (
+        [Softmax(2**30, 20)],
+        [Transpose((1, 0, 2))],
+        [Reshape((5, 3, 5))],
+        [Reshape((5, 3, 5), "HWC")],
+    ):
+        program = simplified(conv(w, [0, 7, 1]), *between, Flatten(), dense(np.ones((2, 75), int)))
+        assert program.shapes[1][0] == 3, between
+
+
+def test_operators_that_do_nothing_go() -> None:
+    identity = np.arange(256).astype(np.int16)
+    first = conv([[[[1]], [[2]]]], y=Codes(0, 255, 0))
+    nothing = [
+        Recall(0),
+        MaxPool2d(1),
+        AvgPool2d(1),
+        Pad(0),
+        Transpose((0, 1, 2)),
+        Reshape((1, 5, 5)),
+        Concat((6,)),
+        Table(identity, Codes(0, 255, 0)),
+        Flatten(),
+        Flatten(),
+        Reshape((25,)),
+    ]
+    program = simplified(first, *nothing, dense(np.ones((1, 25), int)))
+    assert kinds(program) == ["Conv2d", "Flatten", "Linear"]
+    assert kinds(simplified(Recall(-1), Pad(0))) == ["Recall"]
+    assert kinds(simplified(first, Recall(-1), first, Add(0, [1, 1], 1, WIDE, rounding="single"))) == [
+        *("Conv2d", "Add")
+    ]
+    assert kinds(simplified(GlobalAvgPool(), GlobalAvgPool())) == ["GlobalAvgPool"]
+
+
+def test_what_nobody_reads_goes_and_numbers_follow() -> None:
+    one = conv([[[[1]], [[1]]], [[[2]], [[0]]]], y=Codes(0, 99, 0))
+    two = conv([[[[1]], [[3]]], [[[2]], [[5]]]], y=Codes(0, 99, 0))
+    add = Add(0, [1, 2], 2, WIDE, rounding="single")
+    program = simplified(one, two, one, Recall(0), two, add)
+    assert kinds(program) == ["Conv2d", "Conv2d", "Add"] and program.operators[2].reads(2) == (1, 0)
+    program = simplified(one, Recall(-1), two, Recall(0), Pad(1), Recall(0), Concat((0, 2)))
+    assert kinds(program) == ["Conv2d", "Recall", "Conv2d", "Concat"]
+    assert program.operators[-1].reads(3) == (0, 2)
+
+
+def test_a_border_becomes_padding_where_that_is_exact() -> None:
+    """Of a convolution always; of a max pool where no code is below the zero point; of a mean never."""
+    w = np.arange(36).reshape(2, 2, 3, 3) - 20
+    program = simplified(Pad(((1, 0), (2, 1))), Pad(1), conv(w, padding=1, stride=2))
+    assert program.operators == (
+        conv(w, padding=((3, 2), (4, 3)), stride=2, weight_bits=6).checked("a test"),
+    )
+    assert kinds(simplified(Pad(1), MaxPool2d(3, 2))) == ["MaxPool2d"]
+    assert kinds(simplified(Pad(1), MaxPool2d(2, 2, ((1, 0), (0, 0))))) == ["Pad", "MaxPool2d"]
+    assert kinds(simplified(Pad(1), MaxPool2d(3, 2), x=Codes(-1, 9, 0))) == ["Pad", "MaxPool2d"]
+    assert kinds(simplified(Pad(1), AvgPool2d(3, 2))) == ["Pad", "AvgPool2d"]
+    both = simplified(Pad(1), conv(w), Recall(0), conv(w[::-1]), Add(1, [1, 1], 1, WIDE, rounding="single"))
+    assert kinds(both) == ["Conv2d", "Recall", "Conv2d", "Add"]
+
+
+def test_sums_are_narrower_where_codes_are_fewer_than_claimed() -> None:
+    """(B1), (B2): 20·127·9 is less than 2¹⁵, 20·127·255 is not. The output's claim stays."""
+    wide = Codes(0, 255, 0)
+    first, last = dense(np.eye(20, dtype=int), y=wide), dense(np.full((2, 20), 127), y=wide)
+    program = simplified(first, last, shape=(20,))
+    assert program.codes[1:] == (FEW, wide)
+    assert program.accumulators == (np.dtype(np.int16),) * 2
+    few = simplified(first, dense(np.full((2, 20), 1), y=wide), shape=(20,))
+    assert few.codes[1] == wide  # nothing to gain
+    pooled = simplified(first, Reshape((1, 4, 5)), MaxPool2d(2, y=wide), Flatten(), last_of(4), shape=(20,))
+    assert pooled.operators[2].y is None  # type: ignore[attr-defined]
+
+
+def last_of(C: int) -> Linear:
+    return dense(np.full((2, C), 127), y=Codes(0, 255, 0))
+
+
+def test_a_table_that_only_clamps_is_the_clamp_of_what_is_before_it() -> None:
+    every = np.arange(256)
+    signed = np.where(every < 128, every, every - 256)
+    relu = Table(np.clip(signed, 3, 9), Codes(-128, 127, 3))
+    first = conv([[[[3]], [[-4]]]], y=Codes(-128, 127, 3))
+    program = simplified(first, relu, conv([[[[1]]]]))
+    assert kinds(program) == ["Conv2d", "Conv2d"] and program.codes[1] == Codes(3, 9, 3)
+    for other in (Codes(-128, 127, 2), Codes(-128, 127, 3, (3, 1))):  # another meaning
+        assert "Table" in kinds(simplified(first, Table(relu.table, other), conv([[[[1]]]])))
+    add = Add(0, [1, 1], 1, WIDE, rounding="single")
+    assert "Table" in kinds(simplified(first, relu, add))  # another reader
+    assert "Table" in kinds(simplified(first, Table(relu.table + (signed == 5), relu.y), conv([[[[1]]]])))
+
+
+def test_only_a_program_is_simplified() -> None:
+    with pytest.raises(TypeError, match=r"simplify: program: found int, needed a Program"):
+        simplify(3)  # type: ignore[arg-type]
