@@ -13,7 +13,7 @@ from hypothesis import Phase
 from numpy.typing import NDArray
 
 from tinyzip.exchange import c
-from tinyzip.integer import Codes, Program, run
+from tinyzip.integer import Argmax, AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, run
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror"]
 DRAWN = {"phases": (Phase.explicit, Phase.generate)}  # to shrink eight programs takes minutes
@@ -105,3 +105,45 @@ def extremes(x: Codes, shape: tuple[int, ...], count: int = 3) -> NDArray[Any]:
     fixed = [np.full(shape, x.lo), np.full(shape, x.hi), np.full(shape, x.zero), ends]
     drawn = [rng.integers(x.lo, x.hi + 1, shape) for _ in range(count)]
     return np.stack(fixed + drawn, -1).astype(x.dtype)
+
+
+def chain(rounding: str, bits: int, rng: np.random.Generator) -> Program:
+    """Convolutions and pools of tall images, which exist as rows; behind them a flattened layer."""
+
+    def scale(bound: int, F: int) -> tuple[Any, Any]:
+        n = [30 + bound.bit_length() - 6 + int(rng.integers(0, 3)) for _ in range(F)]
+        m0 = rng.integers(2**30, 2**31, F)
+        if rounding == "shift":
+            m0[:] = 2**30
+        return m0 - m0 % 128, n
+
+    def weights(*shape: int) -> NDArray[Any]:
+        if bits == 1:
+            return np.where(rng.random(shape) < 0.5, -1, 1)
+        return rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+
+    def conv(F: int, C: int, k: int, **fields: Any) -> Conv2d:
+        m0, n = scale(C * k * k * 255 << (bits - 1), F)
+        bias = rng.integers(-500, 500, F)
+        y = Codes(*fields.pop("codes", (0, 255, 3)))
+        w = weights(F, C // fields.get("groups", 1), k, k)
+        return Conv2d(w, bias, m0, n, y, rounding=rounding, weight_bits=bits, **fields)
+
+    m0, n = scale(4 * 3 * 3 * 255 << (bits - 1), 7)
+    return Program(
+        (
+            conv(3, 2, 5, padding=((2, 1), (0, 3)), name="in"),
+            MaxPool2d(2),
+            conv(4, 3, 3, padding=1, stride=(1, 2), codes=(-128, 127, -9)),
+            AvgPool2d(3, 1, padding=1),
+            conv(8, 4, 3, groups=4, dilation=(2, 1), padding=(2, 0)),
+            MaxPool2d((3, 2), (2, 1), padding=(1, 0)),
+            conv(4, 8, 1),
+            Flatten("CHW" if bits % 2 else "HWC"),
+            Linear(weights(7, 96), rng.integers(-9, 9, 7), m0, n, Codes(-128, 127, 4), rounding=rounding,
+                   weight_bits=bits),
+            Argmax(),
+        ),
+        (2, 26, 27),
+        Codes(0, 255, 128),
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""C on chips: a simulated ATmega328, whose int has 16 bits and whose tables are in flash; a Cortex-M0."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from c_compiled import chain, extremes
+from integer_programs import BYTE
+
+from tinyzip.integer import (
+    Add,
+    AvgPool2d,
+    Codes,
+    Concat,
+    Flatten,
+    GlobalAvgPool,
+    Multiply,
+    Pad,
+    Program,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
+    run,
+)
+from tinyzip.nn.models import student_net
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
+from tinyzip.train.data import mnist, to_input
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def chips(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """examples/chips.py."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    return importlib.import_module("chips")
+
+
+def student() -> tuple[Program, Any]:
+    """The student with its first weights, in int8, and codes of twenty test images."""
+    train, test = mnist(ROOT / "examples" / "data" / "mnist")
+    model = student_net()
+    grids = calibrate(model, train.images[:200], weights=8, activations=8)
+    return lower(model, grids), grids["input"].quantize(to_input(test.images[:20]))
+
+
+@pytest.mark.needs("avr-gcc", "simavr")
+def test_the_student_runs_on_an_atmega328_with_the_engines_codes(chips: Any, tmp_path: Path) -> None:
+    program, codes = student()
+    chip = chips.on_avr(program, codes, tmp_path)
+    np.testing.assert_array_equal(chip.outputs, run(program, codes))
+    assert chip.flash <= chips.FLASH
+    assert chip.ram <= chips.RAM
+
+
+@pytest.mark.needs("avr-gcc", "simavr")
+@pytest.mark.parametrize(("rounding", "bits"), [("double", 3), ("single", 1), ("shift", 4), ("float32", 8)])
+def test_an_int_of_16_bits_holds_what_is_counted_in_it(
+    rounding: str, bits: int, chips: Any, tmp_path: Path
+) -> None:
+    program = chain(rounding, bits, np.random.default_rng(bits))
+    codes = extremes(program.input, program.shape)
+    np.testing.assert_array_equal(chips.on_avr(program, codes, tmp_path).outputs, run(program, codes))
+
+
+@pytest.mark.needs("avr-gcc", "simavr")
+def test_the_other_operators_run_there_too(chips: Any, tmp_path: Path) -> None:
+    rng, signed = np.random.default_rng(0), Codes(-128, 127, 5)
+    program = Program(
+        (
+            Table(rng.integers(0, 256, 256), BYTE),
+            Pad(((1, 0), (2, 1))),
+            Add(1, rng.integers(2**30, 2**31, 3), [32, 31, 50], signed),
+            Multiply([-255, 255, 7], 2**30 + 12345, 44, signed),
+            AvgPool2d(3, 2, padding=1),
+            Transpose((2, 0, 1)),
+            Reshape((6, 2, 3), "HWC"),
+            Add(6, [70001, 90001], 20, signed, rounding="single"),
+            Concat((7, 7)),
+            GlobalAvgPool(2**31 - 128, 37, BYTE, "float32"),
+            Softmax(2**30 + 77, 6),
+            Flatten(),
+        ),
+        (3, 5, 5),
+        Codes(0, 255, 200),
+    )
+    codes = extremes(program.input, program.shape)
+    np.testing.assert_array_equal(chips.on_avr(program, codes, tmp_path).outputs, run(program, codes))
+
+
+@pytest.mark.needs("arm-none-eabi-gcc")
+def test_the_student_is_small_on_a_cortex_m0(chips: Any, tmp_path: Path) -> None:
+    flash, ram = chips.on_cortex_m0(student()[0], tmp_path)
+    assert flash <= 8 * 1024
+    assert ram <= 1024
+
+
+@pytest.mark.needs("gcc")
+def test_all_ten_thousand_images_have_the_engines_codes(chips: Any, tmp_path: Path) -> None:
+    program, _ = student()
+    test = mnist(ROOT / "examples" / "data" / "mnist")[1]
+    codes = np.clip(np.rint(255 * to_input(test.images)), 0, 255).astype(np.uint8)
+    different = chips.on_host(program, codes, tmp_path) != run(program, codes)
+    assert codes.shape[-1] == 10_000
+    assert not different.any()
