@@ -40,7 +40,7 @@ def test_one_call_at_eight_bits_stops_at_the_first_rung():
     model, images = trained()
     quantized = quantize(model, images)
     assert quantized.method == "minmax" and len(quantized.trials) == 1
-    assert "nothing to repair" in quantized.why
+    assert "less than 0.001 nats" in quantized.why
     codes = integer.run(quantized.program, quantized.grids["input"].quantize(to_input(images)))
     assert np.mean(codes.argmax(0) == predict(model, images)) > 0.99
 

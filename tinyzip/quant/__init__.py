@@ -35,6 +35,7 @@ Choosing: what to spend, and what was lost.
     explain.py                   where the accuracy went, layer by layer
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call
+    qat.py                       and with training
 
 Keeping: one call to write a network or its grids to a file, and one to have them again.
 

@@ -126,7 +126,7 @@ def _try_methods(
     if method != "auto":
         why = "as you asked"
     elif best.nats < NOTHING_LEFT:
-        why = "the simplest that leaves nothing to repair"
+        why = f"the first by which probabilities move by less than {NOTHING_LEFT} nats on average"
     else:
         why = "the nearest to the float network; only training could repair the rest"
     trials = tuple(trial for trial, *_ in tried)

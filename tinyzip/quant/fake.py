@@ -159,14 +159,13 @@ class FakeQuantized:
             refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
         for name, layer in model.layers.items():
             if isinstance(layer, BatchNorm):
-                refuse(
-                    f"FakeQuantized: layer {name!r}", "a batch norm", "a model whose batch norms are folded"
-                )
+                needed = "a model without: FakeQuantized.create(fold_batch_norm(model), grids)"
+                refuse(f"FakeQuantized: layer {name!r}", "a batch norm", needed)
         params = dict(model.params)
         blocks = blocks_of(model)
         for name in [*blocks.grids, *(f"{block.name}.w" for block in blocks)]:
             if name not in grids:
-                refuse(f"FakeQuantized: grids[{name!r}]", "nothing", "a grid")
+                refuse(f"FakeQuantized: grids[{name!r}]", "nothing", "a grid, as of calibrate(model, images)")
             scale, weights = grids[name].scale, name.endswith(".w")
             if scale.ndim and scale.shape != ((model.params[name].shape[0],) if weights else ()):
                 refuse(

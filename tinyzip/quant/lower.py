@@ -199,7 +199,7 @@ def _gridless(name: str, layer: Gridless) -> Operator:
 def _grid(grids: dict[str, Grid], name: str) -> Grid:
     """The grid of that name."""
     if not isinstance(grids.get(name), Grid):
-        refuse(f"grids[{name!r}]", grids.get(name), f"a Grid, as one of {sorted(grids)}")
+        refuse(f"grids[{name!r}]", grids.get(name), "a Grid, as of calibrate(model, images)")
     return grids[name]
 
 

@@ -1,0 +1,139 @@
+"""Quantization-aware training in one call is the same as by hand, and worth it."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tinyzip import archive, integer
+from tinyzip.distill import student
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, SiLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.auto import grids_for, quantize
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.lower import lower
+from tinyzip.quant.qat import CALIBRATION, qat
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import predict
+from tinyzip.train.fit import fit
+
+LAYERS = {
+    "conv1": Conv2d(1, 4, 3),
+    "norm1": BatchNorm(4),
+    "relu1": ReLU(),
+    "pool1": MaxPool2d(2),
+    "flatten": Flatten(),
+    "fc1": Linear(36, 8),
+    "act2": SiLU(),
+    "fc2": Linear(8, 8),
+}
+
+
+def drawn(count, seed):
+    """Images of noise in which one of eight places is a little brighter, and which one."""
+    rng = np.random.default_rng(seed)
+    images, labels = (rng.random((count, 8, 8)) * 90).astype(np.uint8), rng.integers(0, 8, count)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * (label // 2) : 2 * (label // 2) + 2, 4 * (label % 2) : 4 * (label % 2) + 4] += 60
+    return images, labels
+
+
+IMAGES, LABELS = drawn(1200, 0)
+OTHERS, ANSWERS = drawn(1000, 1)
+
+
+@cache
+def trained():
+    net = Sequential.create(LAYERS, (1, 8, 8), np.random.default_rng(0))
+    return fit(net, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=8, batch=40, progress=False)[0]
+
+
+@cache
+def retrained(threads=None, **options):
+    options = {"epochs": 4, "batch": 40, "progress": False, "threads": threads} | options
+    return qat(trained(), IMAGES, LABELS, rng=np.random.default_rng(1), **options)
+
+
+def errors(program, grids):
+    codes = grids["input"].quantize(to_input(OTHERS))
+    return int((integer.run(program, codes).argmax(0) != ANSWERS).sum())
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_training_makes_fewer_errors_than_the_best_rounding(bits):
+    small, rounded = retrained(weights=bits, activations=4), quantize(trained(), IMAGES[:300], bits, 4)
+    assert errors(small.program, small.grids) < errors(rounded.program, rounded.grids)
+    assert [o.weight_bits for o in small.program.operators if hasattr(o, "w")] == [bits] * 3
+
+
+def test_one_call_is_the_steps_by_hand():
+    model = fold_batch_norm(trained())
+    simulation = FakeQuantized.create(model, grids_for(model, IMAGES[::2], 3, 8))
+    rng = np.random.default_rng(1)
+    by_hand, history = student.train(
+        simulation, None, IMAGES, LABELS, rng=rng, epochs=4, batch=40, progress=False, soft=0.7
+    )
+    small = retrained(weights=3, soft=0.7)
+    assert len(IMAGES[::2]) <= CALIBRATION < len(IMAGES)
+    assert small.program == lower(by_hand.model(), by_hand.grids()) == lower(small.model, small.grids)
+    assert small.history.loss == history.loss
+    assert (predict(small.simulation, OTHERS) == predict(by_hand, OTHERS)).all()
+
+
+def test_the_same_generator_gives_the_same_file_on_one_core_and_on_two():
+    one, two = (archive.pack(retrained(threads, weights=2).program) for threads in (1, 2))
+    assert one == two
+
+
+def test_without_a_teacher_and_with_the_options_of_fit(tmp_path):
+    path = tmp_path / "run"
+    options = {"weights": {"conv1": 8, "fc1": 2, "fc2": 4}, "epochs": 2, "batch": 40, "progress": False}
+    small = qat(
+        trained(),
+        IMAGES,
+        LABELS,
+        rng=np.random.default_rng(1),
+        soft=0,
+        schedule=1e-3,
+        checkpoint=path,
+        **options,
+    )
+    assert small.history.lr == [1e-3] * 2 and path.exists()
+    assert [small.grids[f"{name}.w"].bits for name in ("conv1", "fc1", "fc2")] == [8, 2, 4]
+    again = qat(
+        trained(), IMAGES, LABELS, rng=np.random.default_rng(7), soft=0, schedule=1e-3, resume=path, **options
+    )
+    assert again.program == small.program
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "options"),
+    [
+        (
+            TypeError,
+            "qat: model: found a tinyzip.*FakeQuantized|qat: model: found a FakeQuantized",
+            {"model": 0},
+        ),
+        (ValueError, "qat: labels", {"labels": LABELS[:3]}),
+        (ValueError, "weights of conv1: found 9", {"weights": 9}),
+        (ValueError, "activations: found 1", {"activations": 1}),
+        (ValueError, "fit: epochs", {"epochs": 0}),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(error, message, options):
+    options = {"model": trained(), "labels": LABELS, "epochs": 1, "progress": False} | options
+    if options["model"] == 0:
+        options["model"] = retrained(weights=2).simulation
+    model, labels = options.pop("model"), options.pop("labels")
+    with pytest.raises(error, match=message):
+        qat(model, IMAGES, labels, rng=np.random.default_rng(0), **options)
+
+
+def test_the_way_by_hand_names_the_functions_that_were_forgotten():
+    with pytest.raises(ValueError, match=r"'norm1': found a batch norm, .*fold_batch_norm\(model\)"):
+        FakeQuantized.create(trained(), {})
+    model = fold_batch_norm(trained())
+    for call in (FakeQuantized.create, lower):
+        with pytest.raises(ValueError, match=r"\['input'\]: found \w+, needed .*calibrate\(model, images\)"):
+            call(model, {})

@@ -1,0 +1,91 @@
+"""Quantization-aware training in one call.
+
+    small = qat(model, images, labels, rng=np.random.default_rng(0), epochs=5, weights=2)
+    small.program                                # to run or to pack
+
+Below some four bits rounding a trained network, however well, is not enough: it has to learn with its few
+values. This is the whole of that way, each step a function of its own, to be called by hand where one of them
+shall be another:
+
+    fold_batch_norm                  the weights that are to be rounded
+    grids_for                        where rounding begins: ranges of least squared error
+    FakeQuantized.create             the network that computes in float what integers will compute
+    distill.student.train            from the labels, and from the float network's own answers
+    lower                            through the door
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse, said
+from tinyzip.distill import student
+from tinyzip.distill.objective import Setting
+from tinyzip.integer import Program
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.auto import grids_for
+from tinyzip.quant.calibrate import Bits, Grids
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.lower import lower
+from tinyzip.train.evaluate import check_examples
+from tinyzip.train.history import History
+
+CALIBRATION = 1000  # images, spread evenly over all
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What `qat` gives: the program, what was lowered to it, and how it was trained.
+
+    program     the integer program
+    model       the float network with the weights learned, batch norms folded
+    grids       with the steps learned
+    simulation  the network that was trained, which computes the same in float; to train on, or to save
+    history     a line an epoch
+    """
+
+    program: Program
+    model: Sequential
+    grids: Grids
+    simulation: FakeQuantized
+    history: History
+
+
+def qat(
+    model: Sequential,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    rng: np.random.Generator,
+    epochs: int,
+    weights: Bits = 4,
+    activations: Bits = 8,
+    soft: Setting = 0.5,
+    **options: Any,
+) -> Retrained:
+    """The integer program of a float network, trained on with its weights and activations on their grids.
+
+    model        trained already; it is not changed
+    images       (N, H, W) or (N, C, H, W), to train on, a thousand of them to calibrate
+    labels       (N,) whole numbers
+    rng, epochs  as for `fit`: the same Generator gives the same bits, for any number of threads
+    weights      bits of all weights, 1 … 8, or of each block's by name, as for `quantize`
+    activations  bits of what layers with weights read, 2 … 8, or by name, likewise
+    soft         weight of the float network's answers, in [0, 1]; 0: the labels alone
+    options      as for `distill.student.train` and `fit`: temperature, loss, batch, schedule, augment, …
+    raises       as these; ValueError for bits, or a layer without integer operator
+    """
+    if not isinstance(model, Sequential):
+        refuse("qat: model", said(model), "a Sequential, which has been trained", TypeError)
+    check_examples(model, images, labels, "qat")
+    folded = fold_batch_norm(model)
+    seen = images[:: -(-len(images) // CALIBRATION)]
+    simulation = FakeQuantized.create(folded, grids_for(folded, seen, weights, activations))
+    trained, history = student.train(
+        simulation, folded, images, labels, rng=rng, epochs=epochs, soft=soft, **options
+    )
+    grids, learned = trained.grids(), trained.model()
+    return Retrained(lower(learned, grids), learned, grids, trained, history)
