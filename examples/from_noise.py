@@ -44,10 +44,13 @@ from tinyzip.train.optim import AdamW, one_cycle
 
 Array = NDArray[Any]
 HIDDEN, EXTRA = 256, 3
-EPOCHS, BATCH = 5, 128
-TEACHER_LR, STUDENT_LR = 1e-3, 1e-3
+EPOCHS = 5
+TEACHER_LR, TEACHER_BATCH = 3e-4, 128  # so slow that the teacher stays near its first weights
+STUDENT_LR, STUDENT_BATCH = 1e-3, 64
 QUICK_IMAGES = 2000
-RECIPE = f"{EPOCHS} epochs, batch {BATCH}, one cycle up to {TEACHER_LR} (teacher), {STUDENT_LR} (student)"
+RECIPE = f"""{EPOCHS} epochs each
+teacher: one cycle up to {TEACHER_LR}, batch {TEACHER_BATCH}
+student: one cycle up to {STUDENT_LR}, batch {STUDENT_BATCH}"""
 
 
 def network(rng: np.random.Generator, shape: tuple[int, ...], outputs: int) -> Sequential:
@@ -91,7 +94,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
     shape, outputs = to_input(train.images[:1]).shape[:3], train.classes + EXTRA
     digits = np.moveaxis(to_input(train.images), -1, 0)
-    usual: dict[str, Any] = {"epochs": EPOCHS, "batch": BATCH, "optimizer": AdamW(weight_decay=0)}
+    usual: dict[str, Any] = {"epochs": EPOCHS, "optimizer": AdamW(weight_decay=0)}
 
     def first_weights(start: str) -> Sequential:
         return network(np.random.default_rng([seed, start == "other"]), shape, outputs)
@@ -106,6 +109,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         train.labels,
         rng=np.random.default_rng([seed, 2]),
         objective=Labels(),
+        batch=TEACHER_BATCH,
         schedule=one_cycle(TEACHER_LR),
         **usual,
     )
@@ -119,6 +123,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
                 np.zeros_like(train.labels),  # nothing asks for them
                 rng=np.random.default_rng([seed, 3]),
                 objective=Meaningless(Live(teacher)),
+                batch=STUDENT_BATCH,
                 schedule=one_cycle(STUDENT_LR),
                 augment=noise if inputs == "noise" else None,
                 **usual,

@@ -43,13 +43,14 @@ from tinyzip.train.optim import SGD, AdamW, Optimizer, State, one_cycle
 
 Array = NDArray[Any]
 LARGE, SMALL = 1200, 800
-TEACHER_EPOCHS, EPOCHS, TABLE_EPOCHS = 60, 40, 10
+TEACHER_EPOCHS, EPOCHS, TABLE_EPOCHS, BATCH = 45, 30, 10, 256
 TEACHER_LR, LR = 1e-3, 1e-3
 LONGEST = 15.0  # the squared length of a unit's incoming weights
 TEMPERATURE, SOFT = 20.0, 0.9
 TEMPERATURES, WIDTHS = (1.0, 2.0, 4.0, 8.0, 20.0), (30, 100, 300, 800)
 QUICK_IMAGES = 1000
-RECIPE = f"""teacher {TEACHER_EPOCHS} epochs, one cycle up to {TEACHER_LR}, squared length {LONGEST}
+RECIPE = f"""batch {BATCH}
+teacher {TEACHER_EPOCHS} epochs, one cycle up to {TEACHER_LR}, squared length {LONGEST}
 students {EPOCHS} epochs, {LR}, T {TEMPERATURE}, soft {SOFT}; table {TABLE_EPOCHS} epochs"""
 PAPER = {  # errors, share of the missing classes
     "teacher": ("67", ""),
@@ -121,6 +122,7 @@ def large(folder: Path, train: Dataset, seed: int, quick: bool) -> Sequential:
         labels=train.labels,
         rng=np.random.default_rng([seed, 1]),
         epochs=1 if quick else TEACHER_EPOCHS,
+        batch=BATCH,
         schedule=one_cycle(TEACHER_LR),
         optimizer=Limited(AdamW(weight_decay=0)),
         augment=Augment(shift=2),
@@ -160,6 +162,7 @@ class Class:
             labels=labels,
             rng=np.random.default_rng([self.seed, 3]),
             epochs=1 if self.quick else epochs,
+            batch=BATCH,
             schedule=one_cycle(LR),
             optimizer=AdamW(weight_decay=0),
         )
