@@ -214,7 +214,10 @@ def test_codes_beyond_the_grid_are_refused(net, tmp_path, capsys):
         (["--images", "7", "--labels", "few.npy"], "--labels: found few.npy, needed no such option"),
         (["--images", "odd.npy"], r"odd.npy: found shape (7, 27, 28), needed ('N', 1, 28, 28)"),
         (["--images", "ints.npy"], "ints.npy: found dtype int64, needed bytes"),
-        (["--images", "x.npy", "--unscaled"], "classify: images: found float32 from 0 to 255, needed about"),
+        (
+            ["--images", "x.npy", "--unscaled"],
+            "classify: images: found float32 from 0 to 255, needed numbers like",
+        ),
         (["--images", "x.npy", "--out", "nowhere/y.npy"], "nowhere/y.npy: found no folder"),
         (["--codes", "x.npy"], "--out: found nothing, needed the file to write the codes to"),
         (["--codes", "x.npy", "--out", "y.npy", "--images", "x.npy"], "needed codes or images, not both"),
@@ -229,6 +232,14 @@ def test_a_bad_option_is_one_line_that_says_what_to_do(
     np.save("ints.npy", digits.astype(int))
     np.save("few.npy", np.arange(3))
     assert said in error_of(capsys, "run", net, *words)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_too(net, digits, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", digits // 128)
+    assert main(["run", str(net), "--images", str(tmp_path / "x.npy")]) == 0
+    warning, _ = capsys.readouterr().err.splitlines()
+    assert warning.startswith("tinyzip: warning: classify: images: found uint8 from 0 to 1, which mean 0 to")
 
 
 def test_without_images_and_far_from_the_sources_it_says_what_to_give(net, tmp_path, capsys, monkeypatch):

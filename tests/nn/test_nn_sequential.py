@@ -210,7 +210,7 @@ RNG = np.random.default_rng(0)
         (TypeError, "forward: x", lambda: NET.forward(X.astype(np.float64))),
         (TypeError, "forward: x", lambda: NET.activations(X.astype(np.uint8))),
         (ValueError, "logits: images", lambda: logits(NET, np.zeros((0, *SHAPE), np.uint8))),
-        (ValueError, "forward: x", lambda: logits(NET, np.zeros((2, 14, 12), np.uint8))),
+        (ValueError, "logits: images", lambda: logits(NET, np.zeros((2, 14, 12), np.uint8))),
         (ValueError, "threads", lambda: logits(NET, np.zeros((2, *SHAPE), np.uint8), -1)),
         (ValueError, "threads", lambda: logits(NET, np.zeros((2, *SHAPE), np.uint8), 0)),
         (ValueError, "layers: found", lambda: Sequential.create([ReLU()], (8,), RNG)),

@@ -34,7 +34,6 @@ def program_of(low=0.0, high=1.0, argmax=False, shape=(1, 8, 8)):
 def test_the_classes_are_those_of_the_codes_of_the_images_however_they_are_cut(
     case, bits, argmax, threads, chunk
 ):
-    """(QZ1) lets pass what the grid was calibrated on."""
     model, images = fold_batch_norm(case[0]), case[1]
     grids = calibrate(model, images, bits)
     program = lower(model, grids, argmax=argmax)
@@ -74,26 +73,30 @@ def test_a_program_of_vectors_takes_vectors():
 
 @pytest.mark.parametrize(
     ("low", "high", "images"),
-    [
-        (0, 255, pictures()),  # made for 0 … 255, given bytes, which mean 0 … 1
-        (0, 1, pictures() * 1.0),
-        (0, 16, pictures() / 4096),
-        (0, 1, (pictures() / 255).astype(np.uint8)),
-        (-1, 1, pictures() * -1.0),
-    ],
+    [(0, 1, pictures() * 1.0), (-2, 1, pictures() * -1.0), (0, 1, pictures().astype(np.float16))],
 )
-def test_images_of_another_range_are_refused_with_both_ranges(low, high, images):
-    """(QZ1)"""
-    program = program_of(low, high)
+def test_images_that_are_much_too_large_are_refused_with_both_ranges(low, high, images):
+    """(PX1)"""
     for ask in (classify, outputs):
         with pytest.raises(
-            ValueError, match=rf"{ask.__name__}: images: found .* from .* to .*, needed about"
+            ValueError, match=rf"{ask.__name__}: images: found .* from .* to .*, needed .* {low:.0f}.* to"
         ):
-            ask(program, images)
+            ask(program_of(low, high), images)
 
 
-def test_an_image_that_is_all_black_is_an_image():
-    assert len(classify(program_of(), np.zeros((2, 8, 8), np.uint8))) == 2
+@pytest.mark.parametrize(
+    ("high", "images"),
+    [
+        (255, pictures()),  # made for 0 … 255, given bytes, which mean 0 … 1
+        (16, pictures() / 4096),
+        (1, (pictures() / 255).astype(np.uint8)),
+        (1, np.zeros((2, 8, 8), np.uint8)),
+    ],
+)
+def test_images_that_are_much_too_small_are_warned_of_with_both_ranges(high, images):
+    """(PX1)"""
+    with pytest.warns(UserWarning, match=rf"classify: images: found .* from .* to .*, needed .* to {high}$"):
+        assert len(classify(program_of(0, high), images)) == len(images)
 
 
 @pytest.mark.parametrize(

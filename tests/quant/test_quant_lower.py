@@ -193,7 +193,7 @@ def test_sums_beyond_int32_are_refused_by_the_layers_name():
 
 def test_what_is_no_network_and_what_are_no_grids_is_refused():
     for call in (lambda: lower(None, {}), lambda: lower(seed_net(), None), lambda: calibrate(None, None)):
-        with pytest.raises(TypeError, match=r"(lower|calibrate): \w+: found NoneType, needed "):
+        with pytest.raises(TypeError, match=r"(lower|calibrate): \w+: found None, needed "):
             call()
 
 

@@ -139,7 +139,8 @@ from tinyzip.archive.coder import Reader, Writer
 from tinyzip.archive.ledger import Ledger
 from tinyzip.archive.records import walk_program
 from tinyzip.base.files import PathLike, write_atomically
-from tinyzip.base.refuse import refuse
+from tinyzip.base.kinds import kind_of
+from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.program import Program, check_program
 
 MARK = b"\x89tz\x1a"
@@ -179,7 +180,7 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
         refuse(source, type(data).__name__, "bytes", TypeError)
     data = bytes(data)
     if data[: len(MARK)] != MARK:
-        refuse(source, f"{data[:8]!r} at the start", f"{MARK!r}, the mark of a .tz file")
+        refuse(source, kind_of(data[:64]), f"an integer program: {MARK!r}, the mark of a .tz file")
     if len(data) > len(MARK) and data[4] not in (1, VERSION):
         refuse(source, f"version {data[4]}", f"version {VERSION}, or 1")
     if not HEAD <= len(data) <= LARGEST:
@@ -217,5 +218,7 @@ def read(path: PathLike) -> Program:
 
 def read_bytes(path: PathLike) -> bytes:
     """What is in a file, up to one byte more than a .tz file may have."""
+    if not isinstance(path, str | os.PathLike):
+        refuse("read: path", said(path), "a path", TypeError)
     with open(path, "rb") as file:
         return file.read(LARGEST + 1)

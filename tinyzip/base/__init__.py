@@ -1,6 +1,7 @@
 """The ground floor: what every other folder may use, and what knows none of them.
 
 refuse.py   how this library says no: one line with the argument, what was found, what was needed
+calls.py    calls that are not as a function is declared
 windows.py  windows over images: how a convolution becomes a matrix product
 table.py    rows of text as aligned columns
 files.py    a file that is whole at every moment

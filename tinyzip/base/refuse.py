@@ -9,29 +9,29 @@ Where what was found is strange, but could be meant, the same line is a warning.
 
 import sys
 import warnings
-from collections.abc import Callable
-from functools import wraps
 from numbers import Real
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+LONGEST = 300  # characters of what was found
 
 
 def refuse(argument: str, found: object, needed: str, error: type[Exception] = ValueError) -> NoReturn:
     """Raise `error` with the line "argument: found …, needed …".
 
     argument  the argument's name, with the function or layer before it where that helps: "conv1.w"
-    found     the offending value, shape or dtype, as short as it can be and still be recognised
+    found     the offending value, shape or dtype, as short as it can be and still be recognised; of a value
+              of many lines, the beginning is said
     needed    what would have been accepted
     """
-    raise error(f"{argument}: found {found}, needed {needed}")
+    words = " ".join(str(found).split())
+    words = words if len(words) <= LONGEST else f"{words[:LONGEST]} …"
+    raise error(f"{argument}: found {words}, needed {needed}")
 
 
 def warn(argument: str, found: object, needed: str) -> None:
     """Say the same line as a UserWarning, at the caller's line of code; Python shows it once for each."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "tinyzip":
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tinyzip":
         level, frame = level + 1, frame.f_back
     warnings.warn(f"{argument}: found {found}, needed {needed}", UserWarning, level)
 
@@ -53,21 +53,3 @@ def said(value: object) -> str:
     name = type(value).__name__ if home in ("builtins", "tinyzip") else f"{home}.{type(value).__name__}"
     shape = getattr(value, "shape", None)
     return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
-
-
-def write_instead(**hints: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """For arguments that other libraries have and this function has not: what to write instead.
-
-    hints  the argument's name = what was needed, in the words of `refuse`
-    """
-
-    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        @wraps(function)
-        def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
-            for name in hints.keys() & options.keys():
-                refuse(f"{name}", repr(options[name]), hints[name], TypeError)
-            return function(*args, **options)
-
-        return checked
-
-    return decorate

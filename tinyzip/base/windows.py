@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
@@ -39,7 +39,7 @@ def pair(value: Any, argument: str, least: int = 1) -> Pair:
         or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
         or min(both) < least
     ):
-        refuse(argument, value, f"a whole number or two of them, {least} or more")
+        refuse(argument, said(value), f"a whole number or two of them, {least} or more")
     return int(both[0]), int(both[1])
 
 

@@ -8,9 +8,11 @@ enough.
 import codecs
 import os
 import sys
+import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import Any
 
 from tinyzip import __version__
 from tinyzip.cli import compare, explain, quantize, run, show
@@ -52,8 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="tinyzip.neighbour")
     options = parser().parse_args(arguments)
+    command = next(command for command in COMMANDS if command.name == options.command)
     try:
-        next(command for command in COMMANDS if command.name == options.command).run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            command.run(options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # whoever read the output has seen enough
@@ -69,6 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = "interrupted"
     print(f"tinyzip: {' '.join(told.split())}", file=sys.stderr)
     return 2
+
+
+def warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say a warning in one line, as errors are said."""
+    print(f"tinyzip: warning: {message}", file=sys.stderr)
 
 
 def forget_output() -> None:

@@ -29,6 +29,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
@@ -50,6 +51,7 @@ class Simulation(Protocol):
     def model(self) -> Model: ...
 
 
+@write_instead(alpha="soft=", T="temperature=", lr="schedule=1e-3", batch_size="batch=128")
 def train(
     student: AnyModel,
     teacher: Model | None,

@@ -34,7 +34,7 @@ from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 
@@ -60,6 +60,8 @@ def transplant(
     returns  a network with the student's layers and new arrays of its own
     raises   ValueError for networks that do not fit together, unknown names, and scores of other shapes
     """
+    for name, model in (("teacher", teacher), ("student", student)):
+        check_sequential(model, f"transplant: {name}")
     scores = by_norm(teacher) if scores is None else scores
     names = [name for name, layer in student.layers.items() if isinstance(layer, Conv2d | Linear)]
     keep = names if keep is None else keep

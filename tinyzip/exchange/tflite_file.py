@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
+from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
 
 LARGEST = 1 << 26  # bytes of a whole file
@@ -122,7 +123,7 @@ def graph_of(data: bytes, source: str) -> Graph:
     if len(data) > LARGEST:
         refuse(source, f"more than {LARGEST} bytes", f"{LARGEST} or fewer")
     if data[4:8] != MARK:
-        refuse(source, f"{data[4:8]!r} at byte 4", f"{MARK!r}, the mark of a .tflite file")
+        refuse(source, kind_of(data[:64]), f"{MARK!r} at byte 4, the mark of a .tflite file")
     reader = Reader(data, source)
     try:
         return reader.graph()

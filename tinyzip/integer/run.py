@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.codes import whole
 from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.memory import BAND, take
@@ -128,10 +128,14 @@ def check(program: Program, codes: NDArray[Any]) -> None:
     check_program(program, "run: program")
     x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
     if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
-        found = codes.dtype if isinstance(codes, np.ndarray) else type(codes).__name__
+        found = codes.dtype if isinstance(codes, np.ndarray) else said(codes)
         refuse(where, f"dtype {found}", f"dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
-        refuse(where, f"shape {codes.shape}", f"{(*program.shape, 'N')}, N from 1 up")
+        refuse(
+            where,
+            f"shape {codes.shape}",
+            f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify",
+        )
     if x.hi - x.lo < 255:  # else every byte is a code
         least, most = int(codes.min()), int(codes.max())
         if least < x.lo or most > x.hi:

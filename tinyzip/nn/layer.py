@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 
 Arrays = dict[str, Array]
@@ -75,7 +75,7 @@ def kaiming(rng: np.random.Generator, shape: Shape, dtype: Any) -> Array:
 def check_sizes(layer: str, **sizes: int) -> None:
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            refuse(f"{layer}: {name}", size, "a whole number from 1 up")
+            refuse(f"{layer}: {name}", said(size), "a whole number from 1 up")
 
 
 def check_image(shape: Shape, layer: str, C: int | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import ops
@@ -32,6 +33,16 @@ from tinyzip.nn.residual import Residual
 
 Output = tuple[Array, Any]  # y, cache
 Gradients = tuple[Array, Arrays]  # dx, dp
+INSTEAD = {  # what others call the sizes
+    **{"in_channels": "C=", "out_channels": "F=", "in_features": "C=", "out_features": "F="},
+    **{
+        "kernel_size": "kernel=",
+        "filters": "F=",
+        "units": "F=",
+        "pool_size": "kernel=",
+        "strides": "stride=",
+    },
+}
 
 __all__ = [
     "GELU",
@@ -56,6 +67,7 @@ __all__ = [
 ]
 
 
+@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class Conv2d(Layer):
     """Convolution from C to F channels: `ops.conv2d`. Arrays: w (F, C / groups, kh, kw), b (F,)."""
@@ -98,6 +110,7 @@ class Conv2d(Layer):
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
+@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class Linear(Layer):
     """Fully connected, from C to F features: `ops.linear`. Arrays: w (F, C), b (F,)."""
@@ -182,6 +195,7 @@ class Pool(Layer):
         return pool_geometry(shape, self.kernel, self.stride, self.padding, name)
 
 
+@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class MaxPool2d(Pool):
     """The largest value of each window: `ops.max_pool2d`."""
@@ -195,6 +209,7 @@ class MaxPool2d(Pool):
         return ops.max_pool2d_backward(dy, arg, shape, self.kernel, self.stride, self.padding), {}
 
 
+@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class AvgPool2d(Pool):
     """The average of each window, padding not counted: `ops.avg_pool2d`."""
@@ -221,6 +236,7 @@ class GlobalAvgPool(Layer):
         return ops.global_avg_pool_backward(dy, cache), {}
 
 
+@built_by(num_features="C")
 @dataclass(frozen=True)
 class BatchNorm(Layer):
     """Batch normalisation of C channels or features. Arrays: gamma, beta; mean, var without gradient.
@@ -277,6 +293,7 @@ class BatchNorm(Layer):
         return {name: (1 - self.momentum) * p[name] + self.momentum * batch[name] for name in batch}
 
 
+@built_by(p="rate")
 @dataclass(frozen=True)
 class Dropout(Layer):
     """Zeroes each value with probability `rate` in training; draws from the Generator it is given."""

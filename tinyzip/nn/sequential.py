@@ -10,6 +10,7 @@ network is a function from such a dict to another: initialise, step, fold, fake-
 the gradient of the images themselves is a last step, taken where it is asked for (`image_gradient`).
 """
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.described import describe_layers, layers_of
@@ -64,7 +65,9 @@ class Sequential:
             refuse("Sequential: params", type(self.params).__name__, "arrays by name", TypeError)
         if self.params.keys() != needed.keys():
             odd = sorted(self.params.keys() ^ needed.keys())
-            refuse("Sequential: params", f"keys that differ in {odd}", f"the keys {sorted(needed)}")
+            of_run = any(str(key).startswith("params/") for key in odd)
+            hint = "; a checkpoint's model is tinyzip.quant.saved.load(path)" if of_run else ""
+            refuse("Sequential: params", f"keys that differ in {odd}", f"the keys {sorted(needed)}{hint}")
         found = (a.dtype for a in self.params.values() if isinstance(a, np.ndarray))
         dtype = next(found, np.dtype(np.float32))
         if dtype.kind != "f":
@@ -246,9 +249,30 @@ class Sequential:
 
     def _check_input(self, x: Array) -> None:
         if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
-            refuse("forward: x", getattr(x, "dtype", type(x).__name__), f"a {self.dtype} array", TypeError)
+            refuse(
+                "forward: x",
+                getattr(x, "dtype", type(x).__name__),
+                f"a {self.dtype} array, as tinyzip.train.data.to_input makes it",
+                TypeError,
+            )
         if x.shape[:-1] != self.shape or x.size == 0:
             refuse("forward: x", f"shape {x.shape}", f"{(*self.shape, 'N')} with N from 1 up")
+
+
+def check_sequential(model: Any, argument: str) -> None:
+    """Refuse what is no Sequential, with what to write instead."""
+    if isinstance(model, Sequential):
+        return
+    needed = "a Sequential"
+    if callable(model):
+        needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
+    elif isinstance(model, str | os.PathLike):
+        needed += ": tinyzip.quant.saved.load(path)"
+    elif hasattr(model, "grids"):
+        needed += ": its .model()" if callable(model.grids) else ": its .model"
+    elif hasattr(model, "operators"):
+        needed += ", a network of floats, which a program was made of"
+    refuse(argument, said(model), needed, TypeError)
 
 
 class Textbook(Sequential):

@@ -21,16 +21,18 @@ whatever the other activations have. A block of one or two bits gets the closed-
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.distill.losses import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
@@ -39,8 +41,7 @@ from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.train.data import check_images
-from tinyzip.train.evaluate import logits
+from tinyzip.train.evaluate import check_shape, logits
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
@@ -86,6 +87,7 @@ class Quantized:
         return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
+@write_instead(partial(check_sequential, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
     model: Sequential, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
 ) -> Quantized:
@@ -100,7 +102,8 @@ def quantize(
     """
     if method not in (*METHODS, "auto"):
         refuse("quantize: method", repr(method), f"one of {', '.join(METHODS)}, auto")
-    check_images(images, "quantize: images")
+    check_sequential(model, "quantize: model")
+    check_shape(model, images, "quantize: images")
     if len(images) < 2:
         refuse("quantize: images", "one image", "one to calibrate on and one to judge by, or more")
     check_finite(images, "quantize: images")

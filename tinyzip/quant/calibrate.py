@@ -21,18 +21,21 @@ which still holds the bias to 30 bits, and costs precision only where weights ha
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
-from tinyzip.train.data import check_images, to_input
+from tinyzip.train.data import to_input
+from tinyzip.train.evaluate import check_shape
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
@@ -43,6 +46,7 @@ SHARD = 64  # images at a time
 BIAS_MOST = 2.0**30
 
 
+@write_instead(partial(check_sequential, argument="calibrate: model"), bits="weights=, activations=")
 def calibrate(
     model: Sequential,
     images: Array,
@@ -64,9 +68,8 @@ def calibrate(
     raises         ValueError that names what is wrong: no images, NaN, numbers that fail (PX1), bits, a layer
                    without integer operator
     """
-    if not isinstance(model, Sequential):
-        refuse("calibrate: model", type(model).__name__, "a Sequential", TypeError)
-    check_images(images, "calibrate: images")
+    check_sequential(model, "calibrate: model")
+    check_shape(model, images, "calibrate: images")
     check_range(images, model.input_range, "calibrate: images")
     model = fold_batch_norm(model)
     grids = activation_grids(model, images, activations, method)
@@ -108,7 +111,7 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
     blocks = blocks_of(model)
     wanted = activation_bits(blocks, bits)
     watch = {name: observer(method, count) for name, count in wanted.items()}
-    check_images(images, "images")
+    check_shape(model, images, "images")
     check_finite(images, "images")
     for x in inputs(model, images):
         watch["input"].observe(x)

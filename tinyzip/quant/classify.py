@@ -9,13 +9,7 @@ the grid of the program's input turns them into codes by (G2), and the grid of i
 into real numbers by (G1). Everything between runs in integers.
 
 A byte k is read as k/255, as everywhere in this library. Whether that is what the program was made for shows
-in its input's range, since no one makes a grid that is many times too wide or too narrow. With R the largest
-magnitude on the grid and r that of the images,
-
-R/32 ≤ r ≤ 8·R                                                                              (QZ1)
-
-is asked of every batch that is not all zero: numbers from 0 to 255 for a program that takes 0 to 1 fail it,
-and so does the reverse.
+in its input's grid: images that fail (PX1) of `train.pixels` by its range are refused, or warned of.
 """
 
 from typing import Any
@@ -31,10 +25,10 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import check_images, to_input
+from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
 CHUNK = 1024  # images at a time, so that memory does not grow with their number
-TOO_SMALL, TOO_LARGE = 1 / 32, 8
 
 
 def classify(program: Program, images: Array, threads: int | None = None) -> NDArray[np.int64]:
@@ -44,7 +38,7 @@ def classify(program: Program, images: Array, threads: int | None = None) -> NDA
              takes vectors
     threads  None: one for each core, 8 at most; the same classes for any number
     raises   TypeError or ValueError for another thing than a program, images of another shape, of numbers
-             that are not finite or fail (QZ1), a program that does not write a vector
+             that are not finite or too large by (PX1), a program that does not write a vector
     """
     codes = _last_codes(program, images, threads, "classify")
     return np.asarray(codes.argmax(axis=0), np.int64)
@@ -108,13 +102,5 @@ def check_pixels(program: Program, images: Array, argument: str) -> Array:
         refuse(argument, f"shape {images.shape}", f"{('N', *program.shape)}, the examples first{hint}")
     check_finite(images, argument)
     grid = grid_of(program.input)
-    least, most = float(images.min()), float(images.max())
-    found = f"{images.dtype} from {least:g} to {most:g}"
-    if images.dtype == np.uint8:
-        least, most = least / 255, most / 255
-        found += f", which mean {least:.3g} to {most:.3g}"
-    R, r = max(-float(grid.low), float(grid.high)), max(-least, most)
-    if r > 0 and not TOO_SMALL * R <= r <= TOO_LARGE * R:
-        needed = f"about {float(grid.low):.3g} to {float(grid.high):.3g}, what the program's input holds"
-        refuse(argument, found, needed)
+    check_range(images, (float(grid.low), float(grid.high)), argument)
     return pixels

@@ -33,16 +33,18 @@ from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
-from tinyzip.nn.sequential import Sequential
+from tinyzip.integer.program import check_program
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.twin import float_twin, grid_of, named, weight_scales
-from tinyzip.train.data import check_images
+from tinyzip.train.evaluate import check_labels, check_shape
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
+LEAST_COSINE = 0.1
 HEADER = (
     "layer",
     "signal/noise",
@@ -139,25 +141,30 @@ def explain(
     labels   (N,) classes, to count errors as well
     raises   ValueError for images of another shape, or a program whose operators are not the model's blocks
     """
+    check_program(program, "explain: program")
     if model is None:
         network, program = float_twin(program), named(program)
     else:
+        check_sequential(model, "explain: model")
         network = fold_batch_norm(model)
-    check_images(images, "explain: images")
+    check_shape(network, images, "explain: images")
     grid = grid_of(program.input)
     check_range(images, (float(grid.low), float(grid.high)), "explain: images")
-    if labels is not None and np.shape(labels) != (len(images),):
-        refuse("explain: labels", f"shape {np.shape(labels)}", f"({len(images)},)")
+    if labels is not None:
+        check_labels(labels, images, "explain: labels")
     operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))
     program = Program(operators, program.shape, program.input)
     blocks = list(blocks_of(network))
-    names = [operator.name for operator in operators if isinstance(operator, integer.Conv2d | integer.Linear)]
+    weighted = [operator for operator in operators if isinstance(operator, integer.Conv2d | integer.Linear)]
+    names = [operator.name for operator in weighted]
     if names != [block.name for block in blocks]:
         refuse(
             "explain: program",
             f"weighted operators {names}",
             f"the model's blocks, {[b.name for b in blocks]}",
         )
+    for block, operator in zip(blocks, weighted, strict=True):
+        check_same(block, operator, network.params[f"{block.name}.w"])
     tallies = [_Tally(network, program, block) for block in blocks]
     classes: list[tuple[Array, Array]] = []
     for x in inputs(network, images):
@@ -177,6 +184,26 @@ def explain(
         None if labels is None else int((exact != labels).sum()),
         None if labels is None else int((found != labels).sum()),
     )
+
+
+def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array) -> None:
+    """Refuse a block of another network: codes that do not even point where its weights do.
+
+    The cosine of the angle between weights and codes is near 1 at 8 bits and above ½ at one, and without any
+    relation it is 0 ± 1/√(number of weights).
+    """
+    argument = f"explain: model: {block.name}.w"
+    if operator.w.shape != w.shape:
+        refuse(argument, f"shape {w.shape}", f"{operator.w.shape}, as the program's")
+    codes = (
+        operator.w.reshape(len(w), -1) / np.maximum(np.abs(operator.w.reshape(len(w), -1)).max(1), 1)[:, None]
+    )
+    rows = w.reshape(len(w), -1) / np.maximum(np.abs(w.reshape(len(w), -1)).max(1), 1e-30)[:, None]
+    lengths = np.linalg.norm(codes) * np.linalg.norm(rows)
+    cosine = float((codes * rows).sum() / lengths) if lengths else 1.0
+    if cosine < LEAST_COSINE:
+        found = f"weights at a cosine of {cosine:.2f} to the program's"
+        refuse(argument, found, "the network that the program was made of")
 
 
 class _Tally:

@@ -40,7 +40,7 @@ from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
 from tinyzip.nn.probe import Seen
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
@@ -157,6 +157,7 @@ class FakeQuantized:
         """
         if rule not in RULES:
             refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
+        check_sequential(model, "FakeQuantized: model")
         for name, layer in model.layers.items():
             if isinstance(layer, BatchNorm):
                 needed = "a model without: FakeQuantized.create(fold_batch_norm(model), grids)"

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.grid import by_channel
 
 
@@ -25,6 +25,7 @@ def fold_batch_norm(model: Sequential) -> Sequential:
     The layer in front gets a bias if it had none. Logits change by float rounding only (≤ 1e-5 relative to
     their size in float32). Batch norms elsewhere stay.
     """
+    check_sequential(model, "fold_batch_norm: model")
     layers: dict[str, Layer] = {}
     params = dict(model.params)
     before = ""

@@ -40,7 +40,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 
 Real = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -51,7 +51,7 @@ LARGEST = float(np.finfo(np.float32).max) * (1 + 2**-30)  # still rounds to the 
 def check_bits(bits: object, argument: str = "bits", least: int = 2) -> int:
     """`bits` as an int; refuses what is not a whole number from `least` to 8."""
     if not isinstance(bits, int | np.integer) or isinstance(bits, bool) or not least <= bits <= 8:
-        refuse(argument, repr(bits), f"a whole number from {least} to 8")
+        refuse(argument, said(bits), f"a whole number from {least} to 8")
     return int(bits)
 
 

@@ -30,6 +30,7 @@ computes QD4 layer by layer.
 """
 
 from fractions import Fraction
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -37,12 +38,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
-from tinyzip.base.refuse import refuse
+from tinyzip.base.calls import write_instead
+from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.nn.activations import Activation
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Between, Block, Gridless, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
@@ -50,6 +52,7 @@ from tinyzip.quant.grid import Grid, check_finite
 INT32_MOST = 2**31 - 1
 
 
+@write_instead(partial(check_sequential, argument="lower: model"))
 def lower(
     model: Sequential,
     grids: dict[str, Grid],
@@ -67,10 +70,9 @@ def lower(
     raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid,
               weights or biases with NaN, a bias or a sum beyond int32, a multiplier beyond the engine's range
     """
-    if not isinstance(model, Sequential):
-        refuse("lower: model", type(model).__name__, "a Sequential", TypeError)
+    check_sequential(model, "lower: model")
     if not isinstance(grids, dict):
-        refuse("lower: grids", type(grids).__name__, "grids by name, as from `calibrate`", TypeError)
+        refuse("lower: grids", said(grids), "grids by name, as from `calibrate`", TypeError)
     model = fold_batch_norm(model)
     blocks = blocks_of(model)
     source = _scalar_grid(grids, "input")

@@ -34,7 +34,7 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.quadratic import Rows, best_codes
-from tinyzip.train.data import check_images
+from tinyzip.train.evaluate import check_shape
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -117,7 +117,7 @@ def _layer_by_layer(
     model: Sequential, grids: Mapping[str, Grid], images: Array, iterations: int
 ) -> Sequential:
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
-    check_images(images, "images")
+    check_shape(model, images, "images")
     params = dict(model.params)
     with Workers(1):
         for block in blocks_of(model):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tinyzip import integer
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
+from tinyzip.integer.program import check_program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, ByPoints, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
@@ -58,6 +59,7 @@ def float_twin(program: Program) -> Sequential:
 
     Its layers have the names that `named` gives to the program's operators.
     """
+    check_program(program, "float_twin: program")
     program = named(program)
     layers: dict[str, Layer] = {}
     params: dict[str, Array] = {}

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.train.data import check_images
@@ -35,6 +36,7 @@ from tinyzip.train.data import check_images
 CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches
 
 
+@built_by(rotate="rotation=, in degrees", zoom="scale=", translate="shift=, in pixels")
 @dataclass(frozen=True)
 class Augment:
     """Random shift, rotation, scale and elastic bending: augment(images, rng) -> images.

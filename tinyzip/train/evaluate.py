@@ -9,6 +9,7 @@ other: they get their shards of the images with each question, and find the para
 moment, in shared memory. (Where these are many, calls are long and threads wait little.)
 """
 
+import os
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
 from tinyzip.machine.workers import Workers, thread_count
@@ -31,22 +33,46 @@ SHARD = 128  # examples, at most, when only the answer is wanted
 FEWEST = 8  # examples that are worth waking another thread
 
 
+def check_model(model: Any, argument: str) -> None:
+    """Refuse what is no network of floats, with what to write instead."""
+    if isinstance(model, type) or not all(hasattr(model, part) for part in ("params", "shape", "forward")):
+        needed = "a network"
+        if callable(model):
+            needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
+        elif isinstance(model, str | os.PathLike):
+            needed += ": tinyzip.quant.saved.load(path)"
+        elif hasattr(model, "operators"):
+            needed += " of floats; a program's classes are tinyzip.quant.classify.classify(program, images)"
+        elif hasattr(model, "program") and hasattr(model, "model"):
+            needed += ": its .model; or classify(its .program, images) of tinyzip.quant.classify"
+        refuse(f"{argument}: model", said(model), needed, TypeError)
+    if not model.params:
+        refuse(f"{argument}: model", "no parameters", "one or more")
+
+
+@write_instead(partial(check_model, argument="logits"))
 def logits(model: Model, images: Array, threads: int | None = None) -> Array:
     """z (K, N) of images as data sets hold them.
 
     images   uint8 or floating point, (N, H, W) or (N, C, H, W), of the range seen in training (PX1)
     threads  None: one for each core, 8 at most; the same bits for any number
     """
+    check_model(model, "logits")
+    check_shape(model, images, "logits: images")
     with Inference(model, threads) as inference:
         return inference.logits(images)
 
 
+@write_instead(partial(check_model, argument="predict"))
 def predict(model: Model, images: Array, threads: int | None = None) -> Array:
     """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
+    check_model(model, "predict")
+    check_shape(model, images, "predict: images")
     classes: Array = np.argmax(logits(model, images, threads), axis=0)
     return classes
 
 
+@write_instead(partial(check_model, argument="evaluate"))
 def evaluate(model: Model, images: Array, labels: Array, threads: int | None = None) -> int:
     """How many of the images a model classifies wrongly.
 
@@ -71,6 +97,7 @@ class Inference:
     """
 
     def __init__(self, model: Model, threads: int | None = None) -> None:
+        check_model(model, "logits")
         self._model = model
         self._workers = Workers(thread_count(threads))
         self._may_fork = sum(array.size for array in model.params.values()) < MANY and is_ours(model)
@@ -89,8 +116,7 @@ class Inference:
 
     def logits(self, images: Array) -> Array:
         """z (K, N) of images, as the function `logits`."""
-        if not isinstance(images, np.ndarray) or images.ndim < 3 or len(images) == 0:
-            refuse("logits: images", getattr(images, "shape", images), "(N, H, W) or (N, C, H, W), N > 0")
+        check_images(images, "logits: images")
         check_model_range(self._model, images, "logits: images")
         parts = [images[shard] for shard in shards(len(images))]
         copies: Processes[Array, Array] | None = None
@@ -103,6 +129,8 @@ class Inference:
                 np.copyto(array, self._model.params[name])
             answers = copies.map(parts)
         z: Array = np.concatenate(answers, axis=-1)
+        if not np.isfinite(z).all():  # the model's own doing, or that of the images
+            check_finite(images, "logits: images")
         return z
 
     def _logits_of_shared(self, images: Array, workspace: Workspace) -> Array:
@@ -160,41 +188,54 @@ def check_pair(pair: Any) -> tuple[Array, Array]:
     return pair[0], pair[1]
 
 
-def check_model(model: Any, argument: str) -> None:
-    """Refuse what is no network of floats, with what to write instead."""
-    if isinstance(model, type) or not all(hasattr(model, part) for part in ("params", "shape", "forward")):
-        needed = "a network"
-        if callable(model):
-            needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
-        elif hasattr(model, "operators"):
-            needed += " of floats; a program's classes are tinyzip.quant.classify.classify(program, images)"
-        refuse(f"{argument}: model", said(model), needed, TypeError)
-    if not model.params:
-        refuse(f"{argument}: model", "no parameters", "one or more")
+def check_shape(model: Model, images: Array, argument: str) -> None:
+    """Refuse what are no images of the shape that the model sees, with what to write instead."""
+    check_images(images, argument)
+    shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
+    if shape == model.shape:
+        return
+    hint = ""
+    if images.ndim == 4 and images.shape[:3] == model.shape:
+        hint = ", the examples first: np.moveaxis(images, -1, 0)"
+        if (1, *images.shape[2:]) == model.shape:
+            hint = ", and not both ways: np.moveaxis(images, -1, 0) where examples are last, else images[0]"
+    elif images.ndim == 4 and len(images) == 1 and (1, *images.shape[2:]) == model.shape:
+        hint = ", the examples first: images[0]"
+    elif images.ndim == 4 and (shape[2], *shape[:2]) == model.shape:
+        hint = ", the channels first: np.moveaxis(images, -1, 1)"
+    elif images.ndim == 3 and images.shape == model.shape:
+        hint = ", of N examples: images[None]"
+    refuse(argument, f"examples of shape {shape}", f"{model.shape}{hint}")
+
+
+def check_finite(images: Array, argument: str) -> None:
+    """Refuse pixels that are not finite."""
+    with np.errstate(over="ignore"):
+        if not all(np.isfinite(image.astype(np.float32, copy=False)).all() for image in images):
+            refuse(argument, "NaN or infinite pixels", "finite ones, also as float32")
 
 
 def check_examples(model: Model, images: Array, labels: Array, argument: str) -> None:
     """Refuse images that the model cannot see or that are not finite, and labels that it cannot give."""
     check_model(model, argument)
-    check_images(images, f"{argument}: images")
-    shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
-    if shape != model.shape:
-        turned = images.ndim == 4 and images.shape[:3] == model.shape
-        hint = ", the examples first: np.moveaxis(images, -1, 0)" if turned else ""
-        refuse(f"{argument}: images", f"examples of shape {shape}", f"{model.shape}{hint}")
-    with np.errstate(over="ignore"):
-        if not all(np.isfinite(image.astype(np.float32, copy=False)).all() for image in images):
-            refuse(f"{argument}: images", "NaN or infinite pixels", "finite ones, also as float32")
-    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
-        hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""
-        refuse(
-            f"{argument}: labels", found, f"an array of whole numbers, one class an image{hint}", TypeError
-        )
-    if labels.shape != (len(images),):
-        refuse(f"{argument}: labels", f"shape {labels.shape}", f"({len(images)},), one for each image")
+    check_shape(model, images, f"{argument}: images")
+    check_finite(images, f"{argument}: images")
+    check_labels(labels, images, f"{argument}: labels")
     dtype = next(iter(model.params.values())).dtype
     with np.errstate(all="ignore"):
         K = model.forward(to_input(images[:1]).astype(dtype))[0].shape[0]
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
+
+
+def check_labels(labels: Array, images: Array, argument: str) -> None:
+    """Refuse what is not one whole number for each image, with what to write instead."""
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
+        hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""
+        hint = ": np.asarray(labels)" if not isinstance(labels, np.ndarray) else hint
+        refuse(argument, found, f"an array of whole numbers, one class an image{hint}", TypeError)
+    if labels.shape != (len(images),):
+        one_hot = labels.ndim == 2 and labels.shape[1] > 1
+        hint = ": labels.argmax(1)" if one_hot else ": labels[:, 0]" if labels.ndim == 2 else ""
+        refuse(argument, f"shape {labels.shape}", f"({len(images)},), one for each image{hint}")

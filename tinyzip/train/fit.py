@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse, write_instead
+from tinyzip.base.refuse import refuse
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Objective
@@ -105,7 +106,9 @@ def fit(
                 checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
     """
     if not isinstance(rng, np.random.Generator):
-        refuse("fit: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
+        refuse(
+            "fit: rng", type(rng).__name__, "a numpy.random.Generator: np.random.default_rng(0)", TypeError
+        )
     check_examples(model, images, labels, "fit")
     check_model_range(model, images, "fit: images")
     seen = check_range(images, None, "fit: images")

@@ -41,13 +41,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import is_number, refuse
+from tinyzip.base.calls import built_by
+from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.nn.ops.checks import check_array
 
 Array = NDArray[Any]
 State = dict[str, Array]
 
 WEIGHTS = (".w",)  # how the names of weights end
+INSTEAD = dict.fromkeys(("lr", "learning_rate"), "no rate here, but in `fit`: schedule=1e-3")
 
 
 class Optimizer(Protocol):
@@ -69,6 +71,7 @@ class Optimizer(Protocol):
         ...
 
 
+@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent with momentum μ and decay λ, (O1). State: "<name>.b", zero at first.
@@ -103,6 +106,7 @@ class SGD:
             p -= lr * (g + self.momentum * b if self.nesterov else b)
 
 
+@built_by(**INSTEAD, betas="beta1=0.9, beta2=0.999")
 @dataclass(frozen=True)
 class AdamW:
     """Adam with decoupled weight decay λ, (O2). State: "<name>.m" and "<name>.v", zero at first; "t".
@@ -122,7 +126,7 @@ class AdamW:
             _check_part(getattr(self, beta), f"AdamW: {beta}")
         _check_rate(self.weight_decay, "AdamW: weight_decay")
         if not is_number(self.eps) or not 0.0 < self.eps < inf:
-            refuse("AdamW: eps", self.eps, "a finite number above 0")
+            refuse("AdamW: eps", said(self.eps), "a finite number above 0")
         _check_names(self.decayed, "AdamW: decayed")
 
     def init(self, params: Mapping[str, Array]) -> State:
@@ -175,12 +179,12 @@ def _check_names(names: tuple[str, ...], argument: str) -> None:
 
 def _check_rate(value: float, argument: str) -> None:
     if not is_number(value) or not 0.0 <= value < inf:
-        refuse(argument, value, "a finite number, 0 or more")
+        refuse(argument, said(value), "a finite number, 0 or more")
 
 
 def _check_part(value: float, argument: str) -> None:
     if not is_number(value) or not 0.0 <= value < 1.0:
-        refuse(argument, value, "a number in [0, 1)")
+        refuse(argument, said(value), "a number in [0, 1)")
 
 
 def _remembered(state: State, key: str, p: Array) -> Array:

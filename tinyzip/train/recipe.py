@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.calls import takes
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.nn.model import Objective
 from tinyzip.train.history import Epoch
 from tinyzip.train.optim import AdamW, Optimizer, constant, one_cycle
 from tinyzip.train.shards import Augmentation
 
+LEAST_MOMENTUM = 0.2  # what is less does nothing, and is rather a learning rate at the wrong place
 Schedule = Callable[[float], float]
 Callback = Callable[[Epoch], object]
 """Sees an epoch that has ended, and the model; stops the training by returning True."""
@@ -49,16 +51,22 @@ def recipe(
     """
     for name, value in (("epochs", epochs), ("batch", batch)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            refuse(f"fit: {name}", value, "a whole number from 1 up")
+            refuse(f"fit: {name}", said(value), "a whole number from 1 up")
     optimizer = AdamW() if optimizer is None else optimizer
     if isinstance(optimizer, type | str) or not all(hasattr(optimizer, rule) for rule in ("init", "step")):
         refuse("fit: optimizer", said(optimizer), "a rule, such as AdamW() or SGD()", TypeError)
+    for rate in ("momentum", "beta1"):
+        if 0 < getattr(optimizer, rate, 0) < LEAST_MOMENTUM:
+            found = f"{type(optimizer).__name__} with {rate} = {getattr(optimizer, rate)}"
+            refuse("fit: optimizer", found, f"0, or {LEAST_MOMENTUM} up; a learning rate is schedule=1e-3")
     for argument, function, words in (
         ("objective", objective, "a function (z, batch) -> (loss, dz)"),
         ("augment", augment, "a function (images, rng) -> images, or None"),
     ):
         if function is not None and (isinstance(function, type) or not callable(function)):
             refuse(f"fit: {argument}", said(function), words, TypeError)
+        if function is not None and not takes(function, None, None):
+            refuse(f"fit: {argument}", f"{said(function)}, not of two arguments", words, TypeError)
     return Recipe(int(epochs), int(batch), optimizer, _schedule(schedule), objective, augment)
 
 
@@ -73,6 +81,14 @@ def _schedule(schedule: Schedule | float | None) -> Schedule:
         refuse("fit: schedule", said(schedule), words, TypeError)
     for progress in (0.0, 0.5, 1.0):
         lr: Any = schedule(progress)
+        if callable(lr):
+            maker = getattr(schedule, "__name__", "schedule")
+            refuse(
+                "fit: schedule",
+                f"{said(schedule)}, which makes one",
+                f"what it makes: {maker}(4e-3)",
+                TypeError,
+            )
         if not is_number(lr) or not 0.0 <= lr < np.inf:
             refuse(
                 "fit: schedule", f"{said(lr)} at progress {progress}", "a learning rate, finite, 0 or more"

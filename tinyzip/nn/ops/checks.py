@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -21,7 +21,7 @@ AXES = {1: "(C,)", 2: "two axes (C, N)", 4: "four axes (C, H, W, N)"}
 def check_activations(x: Array, axes: int | None, argument: str) -> None:
     """x is a floating-point array with so many axes (None: two or four), none of them of length 0."""
     if not isinstance(x, np.ndarray):
-        refuse(argument, type(x).__name__, "a NumPy array", TypeError)
+        refuse(argument, said(x), "a NumPy array", TypeError)
     if x.dtype.kind != "f":
         refuse(argument, f"dtype {x.dtype}", "a floating-point dtype", TypeError)
     if x.ndim != axes and not (axes is None and x.ndim in (2, 4)):
@@ -34,7 +34,7 @@ def check_activations(x: Array, axes: int | None, argument: str) -> None:
 def check_array(a: Array | None, shape: Shape, dtype: np.dtype[Any], argument: str) -> None:
     """a has exactly this shape and dtype."""
     if not isinstance(a, np.ndarray):
-        refuse(argument, type(a).__name__, "a NumPy array", TypeError)
+        refuse(argument, said(a), "a NumPy array", TypeError)
     if a.dtype != dtype:
         refuse(argument, f"dtype {a.dtype}", f"{dtype}, as its partner has", TypeError)
     if a.shape != shape:

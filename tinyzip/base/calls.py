@@ -1,0 +1,125 @@
+"""Calls that are not as a function is declared.
+
+Python says that an argument is missing or unexpected, and knows neither what the argument is for nor what
+other libraries call it. A function that people call from memory says it itself, in the line of `refuse`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+
+from tinyzip.base.refuse import refuse, said
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Class = TypeVar("Class")
+BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+GIVEN = (*BY_PLACE, Parameter.KEYWORD_ONLY)  # not *args, **options
+
+
+def write_instead(
+    check: Callable[[Any], None] | None = None, /, **hints: str
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Refuse calls that do not fit the function, in one line with what to write instead.
+
+    check  what refuses a first argument that is of a wrong kind; asked before the missing ones are named
+    hints  an argument that other libraries have and this function has not = what was needed, in the words
+           of `refuse`
+    """
+
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        declared, name = signature(function), function.__name__
+
+        @wraps(function)
+        def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+            for other in hints.keys() & options.keys():
+                refuse(other, said(options[other]), hints[other], TypeError)
+            try:
+                declared.bind(*args, **options)
+            except TypeError:
+                explain(name, declared, hints, check, args, options)
+            return function(*args, **options)
+
+        return checked
+
+    return decorate
+
+
+def built_by(**hints: str) -> Callable[[type[Class]], type[Class]]:
+    """`write_instead` for a class: for the calls that build its objects."""
+
+    def decorate(kind: type[Class]) -> type[Class]:
+        build = cast(Callable[..., None], kind.__dict__["__init__"])
+        declared = signature(build)
+        own = declared.replace(parameters=list(declared.parameters.values())[1:])
+
+        @wraps(build)
+        def checked(self: Any, *args: Any, **options: Any) -> None:
+            try:
+                own.bind(*args, **options)
+            except TypeError:
+                explain(kind.__name__, own, hints, None, args, options)
+            build(self, *args, **options)
+
+        type.__setattr__(kind, "__init__", checked)
+        return kind
+
+    return decorate
+
+
+def takes(function: Any, *args: Any) -> bool:
+    """Whether a function can be called with these arguments; True for one that does not say."""
+    try:
+        declared = signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        declared.bind(*args)
+    except TypeError:
+        return False
+    return True
+
+
+def explain(
+    name: str,
+    declared: Signature,
+    hints: Mapping[str, str],
+    check: Callable[[Any], None] | None,
+    args: Sequence[Any],
+    options: Mapping[str, Any],
+) -> NoReturn:
+    """Refuse a call that does not fit: an unknown name first, then too many arguments, then those missing."""
+    known = declared.parameters
+    takes_any = any(one.kind is Parameter.VAR_KEYWORD for one in known.values())
+    for unknown in [] if takes_any else options.keys() - known.keys():
+        if unknown in hints:
+            refuse(unknown, said(options[unknown]), hints[unknown], TypeError)
+        close = get_close_matches(unknown, known, 1)
+        needed = f"{close[0]}=" if close else f"one of {', '.join(known)}"
+        refuse(f"{name}: {unknown}", said(options[unknown]), needed, TypeError)
+    by_place = [parameter for parameter, one in known.items() if one.kind in BY_PLACE]
+    if len(args) > len(by_place):
+        rest = [f"{other}=" for other in known if other not in by_place]
+        needed = f"{len(by_place)} at most, {', '.join(by_place)}" + (
+            f"; by name {', '.join(rest)}" if rest else ""
+        )
+        refuse(name, f"{len(args)} arguments without a name", needed, TypeError)
+    for parameter, value in zip(by_place, args, strict=False):
+        if parameter in options:
+            refuse(f"{name}: {parameter}", "it twice, by place and by name", "it once", TypeError)
+        if check is not None and parameter == by_place[0]:
+            check(value)
+        if isinstance(value, tuple | list) and len(value) == 2 and hasattr(value[0], "shape"):
+            refuse(
+                f"{name}: {parameter}", "a pair of arrays", "two arguments, one behind the other", TypeError
+            )
+        if hasattr(value, "images") and hasattr(value, "labels"):
+            needed = "its two arrays: dataset.images, dataset.labels"
+            refuse(f"{name}: {parameter}", said(value), needed, TypeError)
+    wanted = [one for one in known.values() if one.default is Parameter.empty and one.kind in GIVEN]
+    given = {*by_place[: len(args)], *options}
+    missing = [one.name for one in wanted if one.name not in given]
+    words = [one.name if one.name in by_place else f"{one.name}=…" for one in wanted]
+    refuse(f"{name}: {', '.join(missing)}", "nothing", f"{name}({', '.join(words)})", TypeError)
