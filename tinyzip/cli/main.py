@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from tinyzip import __version__
-from tinyzip.cli import compare, explain, quantize, run, show
+from tinyzip.cli import compare, explain, export, quantize, run, show
 from tinyzip.cli.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -24,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     run.COMMAND,
     compare.COMMAND,
     quantize.COMMAND,
+    export.COMMAND,
 )
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 

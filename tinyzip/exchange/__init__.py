@@ -19,5 +19,6 @@ c_arithmetic.py         rounding in C, as `integer.fixedpoint` rounds
 c_draft.py              tables, and how a function reads and writes codes
 c_windows.py            convolution, pooling, fully connected layers: sums, row by row
 c_operators.py          all other operators
+c_file.py               the two files around the functions
 c.py                    a program as a header and a source file
 """

@@ -30,11 +30,14 @@ def ctype(dtype: np.dtype[Any]) -> str:
 class Draft:
     """What has been written so far for a plan.
 
-    flash  bytes of all tables; calls: how the function of each step is called, with oh for the row
+    prefix  what the names that others see begin with
+    whole   a type that holds every index and size: an int, of which C promises 16 bits, or int32_t
+    flash   bytes of all tables; calls: how the function of each step is called, with oh for the row
     """
 
     plan: Plan
     prefix: str
+    whole: str
     lines: Lines = field(default_factory=list)
     flash: int = 0
     calls: dict[int, str] = field(default_factory=dict)

@@ -1,0 +1,54 @@
+"""The command `export`."""
+
+from pathlib import Path
+
+import pytest
+
+from tinyzip import archive
+from tinyzip.cli.main import main
+from tinyzip.exchange import c, page
+
+
+def test_export_writes_c(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(net), "--to", "c", "--out", str(tmp_path / "digits"), "--prefix", "net"]) == 0
+    said = capsys.readouterr().out
+    header, body = c.source(archive.read(net), "net", "digits")
+    assert (tmp_path / "digits.h").read_text() == header
+    assert (tmp_path / "digits.c").read_text() == body
+    assert said.startswith(f"{tmp_path / 'digits.h'}, {tmp_path / 'digits.c'}: ")
+    flash = said.split(": ")[1].split()[0]
+    assert f"flash  {flash} bytes" in header
+
+
+def test_export_writes_a_page_of_several_programs(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "digits.html"
+    assert main(["export", str(net), str(net), "--to", "html", "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == page.source([net, net])
+    assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--to", "c", "--prefix", "9"], "c: prefix: found '9', needed an identifier of C"),
+        (["--to", "html", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
+        (["again", "--to", "c"], "FILE: found 2 files, needed one for --to c"),
+    ],
+)
+def test_what_a_target_cannot_use_is_one_line_and_nothing_is_written(
+    words: list[str], line: str, net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(net), *words, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"tinyzip: {line}")
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["net.tz"]
+
+
+def test_a_folder_that_is_not_there_is_one_line(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(net), "--to", "c", "--out", str(tmp_path / "no" / "net")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
