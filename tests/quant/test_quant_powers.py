@@ -5,7 +5,7 @@ import pytest
 from error_bound import assert_within_bound
 from hypothesis import given
 from hypothesis import strategies as st
-from quant_networks import networks, random_student, squared_errors
+from quant_networks import networks, pictures, random_student, squared_errors
 
 from tinyzip import integer
 from tinyzip.nn.models import separable_net
@@ -58,7 +58,7 @@ def test_activations_get_the_next_power_unless_it_is_a_hundredth_above_the_last(
     model = separable_net()
     grids = {"a": Grid(0.9, 0, 0, 255), "b": Grid(1 / 255, 0, 0, 255), "c": Grid(0.252, 3, 0, 15)}
     grids |= {"d": Grid(0.253, 0, 0, 15)}
-    found = power_of_two_grids(model, grids | calibrate(model, np.zeros((1, 28, 28), np.uint8)))
+    found = power_of_two_grids(model, grids | calibrate(model, pictures(1, 28)))
     assert [float(found[name].scale) for name in "abcd"] == [1, 1 / 256, 0.25, 0.5]
     assert (int(found["c"].zero), found["c"].hi) == (3, 15)
 

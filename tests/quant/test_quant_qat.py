@@ -46,7 +46,7 @@ OTHERS, ANSWERS = drawn(1000, 1)
 @cache
 def trained():
     net = Sequential.create(LAYERS, (1, 8, 8), np.random.default_rng(0))
-    return fit(net, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=8, batch=40, progress=False)[0]
+    return fit(net, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=20, batch=40, progress=False)[0]
 
 
 @cache

@@ -99,7 +99,8 @@ def weight_grids(
         if method == "mse":
             whole = _least_squares(tensor, count)
             top = _least_squares(rows, count, np.broadcast_to(whole, len(w))) if per_channel else whole
-        grids[f"{name}.w"] = Grid.symmetric(top if per_channel else top[0], count)
+        grid = Grid.symmetric(top if per_channel else top[0], count)
+        grids[f"{name}.w"] = grid.for_weights(model.params[f"{name}.w"])
     return grids
 
 

@@ -320,11 +320,10 @@ class FakeQuantized:
 
     def grids(self) -> dict[str, Grid]:
         """The grids with the steps learned so far, as `lower` wants them."""
-        return {
-            name: Signs(self.step(name))
-            if isinstance(grid, Signs)
-            else Grid(self.step(name), grid.zero, grid.lo, grid.hi)
-            for name, grid in self.start.items()
+        grids = {name: grid.with_scale(self.step(name)) for name, grid in self.start.items()}
+        return grids | {
+            f"{block.name}.w": grids[f"{block.name}.w"].for_weights(self.params[f"{block.name}.w"])
+            for block in self._blocks
         }
 
     def model(self) -> Sequential:

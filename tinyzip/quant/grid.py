@@ -31,11 +31,16 @@ normal float32, 2⁻¹²⁶, and no value of the grid overflows float32; other g
 
 Ranges of a whole tensor are ruled by its largest channel. With one scale for each output channel
 ("per channel", Krishnamoorthi 2018) every channel is rounded at its own size.
+
+A grid of weights remembers which weights it was made for. Ranges do not tell: those that training on the
+grids has learned are often further from the best for its weights than those from before the training, which
+ruin it all the same. So not ranges are compared, but a checksum of the weights.
 """
 
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,13 +78,19 @@ def by_channel(values: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(-1, *[1] * (x.ndim - 1)) if values.ndim else values
 
 
+def checksum(w: NDArray[Any]) -> int:
+    """The CRC-32 of weights in float32, whatever dtype they are kept in."""
+    return crc32(np.ascontiguousarray(w, "<f4").data)
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Grid:
     """Evenly spaced real numbers scale·(k − zero), lo ≤ k ≤ hi (G1), of a tensor or of each channel.
 
-    scale  () or (C,) float64, positive; real distance of two neighbouring codes
-    zero   () or (C,) int64 in [lo, hi], the code of 0; of the same shape as scale
-    lo, hi the first and the last code: 0 ≤ lo < hi ≤ 255 or −128 ≤ lo < hi ≤ 127
+    scale     () or (C,) float64, positive; real distance of two neighbouring codes
+    zero      () or (C,) int64 in [lo, hi], the code of 0; of the same shape as scale
+    lo, hi    the first and the last code: 0 ≤ lo < hi ≤ 255 or −128 ≤ lo < hi ≤ 127
+    made_for  a checksum of the weights that it was made for; None for activations and what is made by hand
 
     With (C,) the channels are axis 0 of the array that is quantized. Arrays are kept read-only.
     """
@@ -88,8 +99,11 @@ class Grid:
     zero: NDArray[np.int64]
     lo: int
     hi: int
+    made_for: int | None
 
-    def __init__(self, scale: ArrayLike, zero: ArrayLike, lo: int, hi: int) -> None:
+    def __init__(
+        self, scale: ArrayLike, zero: ArrayLike, lo: int, hi: int, made_for: int | None = None
+    ) -> None:
         for name, code in (("lo", lo), ("hi", hi)):
             if not isinstance(code, int | np.integer) or isinstance(code, bool):
                 refuse(f"Grid: {name}", repr(code), "a whole number", TypeError)
@@ -116,6 +130,7 @@ class Grid:
         object.__setattr__(self, "zero", origin)
         object.__setattr__(self, "lo", int(lo))
         object.__setattr__(self, "hi", int(hi))
+        object.__setattr__(self, "made_for", None if made_for is None else int(made_for))
 
     @classmethod
     def symmetric(cls, max_abs: ArrayLike, bits: int, narrow: bool = True) -> Self:
@@ -159,8 +174,22 @@ class Grid:
         if np.shape(scale) != self.scale.shape:
             refuse("Grid.with_scale: scale", f"shape {np.shape(scale)}", f"{self.scale.shape}")
         grid = copy(self)
-        Grid.__init__(grid, scale, self.zero, self.lo, self.hi)
+        Grid.__init__(grid, scale, self.zero, self.lo, self.hi, self.made_for)
         return grid
+
+    def for_weights(self, w: NDArray[Any]) -> Self:
+        """The same grid, made for these weights."""
+        grid = copy(self)
+        Grid.__init__(grid, self.scale, self.zero, self.lo, self.hi, checksum(w))
+        return grid
+
+    def fits(self, w: NDArray[Any]) -> bool:
+        """Was it made for these weights, or by hand, or do they lie on it, as AdaRound leaves them?"""
+        return (
+            self.made_for is None
+            or self.made_for == checksum(w)
+            or bool((self.round_trip(w) == w.astype(np.float32)).all())
+        )
 
     @property
     def bits(self) -> int:

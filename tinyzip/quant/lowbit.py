@@ -42,10 +42,12 @@ class Signs(Grid):
     As there is no zero to pad with, this is a grid for weights only.
     """
 
-    def __init__(self, scale: ArrayLike, zero: ArrayLike = 0, lo: int = -1, hi: int = 1) -> None:
+    def __init__(
+        self, scale: ArrayLike, zero: ArrayLike = 0, lo: int = -1, hi: int = 1, made_for: int | None = None
+    ) -> None:
         if (lo, hi) != (-1, 1) or np.any(zero):
             refuse("Signs: zero, lo, hi", (zero, lo, hi), "0, −1, 1")
-        super().__init__(scale, 0, -1, 1)
+        super().__init__(scale, 0, -1, 1, made_for)
 
     @property
     def bits(self) -> int:
@@ -68,6 +70,7 @@ def describe_grids(grids: Mapping[str, Grid]) -> dict[str, dict[str, Any]]:
             "zero": grid.zero.tolist(),
             "lo": grid.lo,
             "hi": grid.hi,
+            "made_for": grid.made_for,
         }
         for name, grid in grids.items()
     }
@@ -76,8 +79,9 @@ def describe_grids(grids: Mapping[str, Grid]) -> dict[str, dict[str, Any]]:
 def grids_of(described: Any) -> dict[str, Grid]:
     """The inverse of `describe_grids`; raises ValueError or TypeError for what it did not write."""
     kinds = {"Grid": Grid, "Signs": Signs}
+    fields = "scale", "zero", "lo", "hi", "made_for"
     return {
-        name: kinds[entry["kind"]](entry["scale"], entry["zero"], entry["lo"], entry["hi"])
+        name: kinds[entry["kind"]](*(entry.get(field) for field in fields))
         for name, entry in described.items()
     }
 
@@ -144,7 +148,8 @@ def best_weight_grids(
     searched = weight_grids(
         model, {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}, method
     )
+    w = {name: model.params[f"{name}.w"] for name in names}
     return {
-        f"{name}.w": lowest_grid(model.params[f"{name}.w"], b) if b < 3 else searched[f"{name}.w"]
+        f"{name}.w": lowest_grid(w[name], b).for_weights(w[name]) if b < 3 else searched[f"{name}.w"]
         for name, b in wanted.items()
     }

@@ -67,8 +67,9 @@ def lower(
               operator's own default, which is LiteRT's: "double" for convolutions, "single" for linear layers
     argmax    end in classes; otherwise in the codes of the logits, on the last block's grid
     returns   a program for codes grids["input"].quantize(to_input(images))
-    raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid,
-              weights or biases with NaN, a bias or a sum beyond int32, a multiplier beyond the engine's range
+    raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid, or
+              one that was made for other weights, weights or biases with NaN, a bias or a sum beyond int32, a
+              multiplier beyond the engine's range
     """
     check_sequential(model, "lower: model")
     if not isinstance(grids, dict):
@@ -142,7 +143,14 @@ def _affine(
     """The operator of a block, by QD1 to QD3."""
     if weights.zero.any():
         refuse("weights' grid", f"zeros {weights.zero.min()} … {weights.zero.max()}", "a symmetric grid")
-    w = weights.quantize(check_finite(model.params[f"{block.name}.w"], "w"))
+    real = check_finite(model.params[f"{block.name}.w"], "w")
+    w = weights.quantize(real)
+    if not weights.fits(real):
+        found = (
+            f"a grid for other weights, up to ±{weights.high.max():.3g} (these: ±{np.abs(real).max():.3g})"
+        )
+        needed = "that of these: of calibrate(model, images), or after training of simulation.grids()"
+        refuse("weights' grid", found, needed)
     b = model.params.get(f"{block.name}.b")
     unit = source.scale * weights.scale
     m0, n = multipliers(source, weights, target, len(w))

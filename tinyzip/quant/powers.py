@@ -58,10 +58,11 @@ def power_of_two_grids(model: Sequential, grids: Mapping[str, Grid]) -> dict[str
     model = fold_batch_norm(model)
     found: dict[str, Grid] = {}
     for name, grid in grids.items():
+        w = model.params.get(name, grid.scale)
         if isinstance(grid, Signs):
-            found[name] = Signs(2.0 ** np.floor(np.log2(binary_scale(model.params[name]) * 4 / 3)))
+            found[name] = Signs(2.0 ** np.floor(np.log2(binary_scale(w) * 4 / 3))).for_weights(w)
         elif name.endswith(".w"):
-            found[name] = Grid(power_of_two_scale(model.params[name], grid.hi), 0, grid.lo, grid.hi)
+            found[name] = Grid(power_of_two_scale(w, grid.hi), 0, grid.lo, grid.hi).for_weights(w)
         else:
             found[name] = grid.with_scale(2.0 ** np.ceil(np.log2(0.99 * grid.scale)))
     found = fit_biases(model, found)
