@@ -18,7 +18,7 @@ LOAD = "tz => tinyzip.load(Uint8Array.from(atob(tz), letter => letter.charCodeAt
 TRACE = """
 ([codes, size, last]) => {
   const bytes = Uint8Array.from(atob(codes), letter => letter.charCodeAt(0));
-  const images = tinyzip.program.input.lo < 0 ? new Int8Array(bytes.buffer) : bytes;
+  const images = tinyzip.program().input.lo < 0 ? new Int8Array(bytes.buffer) : bytes;
   const found = [];
   for (let at = 0; at < images.length; at += size) {
     const outputs = tinyzip.trace(images.subarray(at, at + size));
@@ -33,22 +33,28 @@ TRACE = """
 
 @contextmanager
 def opened(file: Path, **options: Any) -> Iterator[Any]:
-    """The page in this file; whatever goes wrong in it, or is asked of a network, fails at the end."""
+    """The page in this file, in a browser of its own; options are those of a browser's context."""
     from playwright.sync_api import sync_playwright
 
-    wrong: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=needs_tool(CHROMIUM), args=["--no-sandbox"])
-        context = browser.new_context(offline=True, **options)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request", lambda request: wrong.append(request.url) if request.url != file.as_uri() else None
-        )
-        page.goto(file.as_uri())
-        yield page
+        with visited(browser, file, **options) as page:
+            yield page
         browser.close()
+
+
+@contextmanager
+def visited(browser: Any, file: Path, **options: Any) -> Iterator[Any]:
+    """The same in a browser that runs; fails at the end where anything went wrong, or a network was asked."""
+    wrong: list[str] = []
+    context = browser.new_context(offline=True, **options)
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: wrong.append(request.url) if request.url != file.as_uri() else None)
+    page.goto(file.as_uri())
+    yield page
+    context.close()
     assert not wrong, wrong
 
 

@@ -26,6 +26,8 @@ The sources stand beside this file, in the folder `page`, and are put together a
     archive.js      from bytes to a program
     arithmetic.js   the roundings
     integer.js      the engine
+    prepare.js      a drawing as MNIST's digits were made
+    qr.js           the file as a QR code
     app.js          what people and tests see of it
 """
 
@@ -36,6 +38,7 @@ from importlib.resources import files
 from math import prod
 from os import PathLike, fspath
 from pathlib import PurePath
+from typing import Any
 
 from tinyzip.archive.format import VERSION, pack, read_bytes, unpack
 from tinyzip.base.files import write_atomically
@@ -44,14 +47,14 @@ from tinyzip.integer.operators import GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.program import Program
 
 Model = Program | str | PathLike[str]
-SCRIPTS = ("coder", "weights", "program", "archive", "arithmetic", "integer", "app")
+SCRIPTS = ("coder", "weights", "program", "archive", "arithmetic", "integer", "prepare", "qr", "app")
 LARGEST, MOST_WORK = 1 << 24, 1 << 31  # as in program.js
 
 
 def write(models: Model | Sequence[Model], path: str | PathLike[str]) -> int:
     """Write the page of one model or several to a file, whole or not at all; the number of bytes written.
 
-    models  programs, or .tz files; of several, the page has a slider
+    models  programs, or .tz files; of several, the page has a slider, from those of many bits to those of few
     Raises ValueError for no model, a file that `archive.read` refuses, and a program that is too large for a
     page; OSError where a file cannot be read or written.
     """
@@ -62,21 +65,20 @@ def write(models: Model | Sequence[Model], path: str | PathLike[str]) -> int:
 
 def source(models: Model | Sequence[Model] = ()) -> str:
     """The page's source, of no model if none is given: then a file has to be opened in it."""
-    inlined = [
-        inline(model) for model in ([models] if isinstance(models, Program | str | PathLike) else models)
-    ]
+    several = [models] if isinstance(models, Program | str | PathLike) else models
+    inlined = sorted(map(inline, several), key=lambda model: -model["bits"])
     folder = files("tinyzip.exchange") / "page"
     frame, style, *scripts = (
         (folder / name).read_text(encoding="utf-8")
         for name in ("page.html", "style.css", *(f"{script}.js" for script in SCRIPTS))
     )
-    data = json.dumps(inlined).replace("<", "\\u003c")  # or a name could end the script
+    data = json.dumps(inlined).replace("<", "\\u003c")  # a name could end the script
     page = frame.replace("/* style.css */\n", style).replace("// scripts\n", "\n".join(scripts))
     return page.replace(">[]</script>", f">{data}</script>")
 
 
-def inline(model: Model) -> dict[str, str]:
-    """A model as the page holds it: a name for people, and its file in base64."""
+def inline(model: Model) -> dict[str, Any]:
+    """A model as the page holds it: a name, the most bits of its weights, and its file in base64."""
     if isinstance(model, Program):
         name, data, program = "", pack(model), model
     elif isinstance(model, str | PathLike):
@@ -88,7 +90,8 @@ def inline(model: Model) -> dict[str, str]:
     else:
         refuse("page: models", type(model).__name__, "programs, or paths of .tz files", TypeError)
     check_size(program, name or "page: models")
-    return {"name": name, "tz": b64encode(data).decode()}
+    bits = [operator.weight_bits for operator in program.operators if isinstance(operator, Weighted)]
+    return {"name": name, "bits": max(bits, default=1), "tz": b64encode(data).decode()}
 
 
 def check_size(program: Program, argument: str) -> None:
