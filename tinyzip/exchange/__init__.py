@@ -9,6 +9,11 @@ tflite.py               a program from a file
 onnx_graph.py           nodes and constants on their way into an .onnx file
 onnx_activations.py     functions of single numbers as nodes
 onnx_network.py         a float network, layer by layer
+onnx_codes.py           codes as bytes; the operators that move them or look them up
+onnx_integers.py        floors and roundings of whole numbers as nodes
+onnx_exact.py           what computes, in integers only
+onnx_qdq.py             the same in float, between quantizers
+onnx_program.py         a program in one of these two forms
 onnx.py                 models to and from .onnx files
 page.py                 a page that draws, reads and shows, in a browser
 

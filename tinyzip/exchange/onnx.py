@@ -1,12 +1,16 @@
 """Networks and programs for other runtimes, in the one format that all of them read: .onnx files.
 
-    onnx.write_network(model, "digits.onnx")         # float: images in, logits out
+    onnx.write_network(model, "digits.onnx")                 # float: images in, logits out
+    onnx.write_program(program, "digits.onnx")               # codes in, codes out, as fast as the runtime can
+    onnx.write_program(program, "digits.onnx", exact=True)   # and code for code what `integer.run` writes
 
 ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
 """
 
 from tinyzip.base.files import PathLike
 from tinyzip.exchange.onnx_network import network_graph
+from tinyzip.exchange.onnx_program import program_graph
+from tinyzip.integer.program import Program
 from tinyzip.nn.sequential import Sequential
 
 
@@ -21,4 +25,22 @@ def write_network(network: Sequential, path: PathLike) -> None:
     before a byte is written.
     """
     graph, model = network_graph(network, path)
+    graph.write(model)
+
+
+def write_program(program: Program, path: PathLike, exact: bool = False) -> None:
+    """Write an integer program to the file `path`, whole or not at all.
+
+    The graph reads `codes` (N, C, H, W) or (N, C), of the dtype and within the range of program.input, and
+    writes `output`: the codes of the last operator, of their dtype, or int64 classes (N,) of an Argmax. (In
+    ONNX every tensor has a name of its own, so the two cannot both be called `codes`.)
+
+    exact  with integer operators only: the codes of `integer.run`, to the last one. Otherwise in QDQ form,
+           float operators between quantizers, for which runtimes have their fastest integer kernels: each
+           operator's codes are one off at most if those that it reads are not
+
+    Raises TypeError for what is no Program, ValueError for a program that no ONNX file can hold, ImportError
+    where the package `onnx` is missing, OSError as `base.files`; all that before a byte is written.
+    """
+    graph, model = program_graph(program, path, exact)
     graph.write(model)
