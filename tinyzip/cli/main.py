@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from tinyzip import __version__
-from tinyzip.cli import compare, explain, export, quantize, run, show
+from tinyzip.cli import compare, explain, export, quantize, run, show, shrink
 from tinyzip.cli.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -25,6 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
     quantize.COMMAND,
     export.COMMAND,
+    shrink.COMMAND,
 )
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 

@@ -36,6 +36,7 @@ Choosing: what to spend, and what was lost.
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call
     qat.py                       and with training
+    shrink.py                    a program of others in fewer bits
 
 Keeping: one call to write a network or its grids to a file, and one to have them again.
 

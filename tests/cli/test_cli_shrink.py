@@ -1,0 +1,53 @@
+"""The command `shrink`: a program in, a smaller one out, and what was proved."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyzip import archive
+from tinyzip.cli.main import main
+from tinyzip.exchange import tflite
+from tinyzip.integer import simplify
+from tinyzip.quant.shrink import shrink
+
+VWW = Path(__file__).parent.parent / "data" / "tflite" / "vww_96_int8.tflite"
+
+
+def test_what_is_proved_needless_is_gone_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "vww.tz"
+    assert main(["shrink", str(VWW), "--out", str(out)]) == 0
+    program = archive.read(out)
+    assert program == simplify(tflite.read(VWW))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["operators", "channels", "weights", "multiply-accumulates", "bytes"]
+    assert said[1].split() == ["as", "it", "was", "31", "2,738", "208,112", "7,489,664", "333,288"]
+    assert said[2].split()[-1] == f"{out.stat().st_size:,}" and out.stat().st_size <= 48_000
+    macs = int(said[2].split()[-2].replace(",", ""))
+    assert macs == sum(program.multiplications) and macs <= 0.52 * 7_489_664
+    assert said[3:] == [
+        "every code of the output is proved to be as before, whatever the input",
+        f"{out}: {out.stat().st_size:,} bytes",
+    ]
+
+
+def test_with_bits_it_goes_on_and_says_what_that_costs(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, out = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8), tmp_path / "y.tz"
+    np.save(tmp_path / "x.npy", images)
+    words = ["--bits", "4", "--images", str(tmp_path / "x.npy")]
+    assert main(["shrink", str(net), "--out", str(out), *words]) == 0
+    wanted = shrink(archive.read(net), images, lambda program: len(archive.pack(program)), 4)
+    assert archive.read(out) == wanted.program and out.stat().st_size < net.stat().st_size
+    said = capsys.readouterr().out
+    assert str(wanted) in said and "about 4 bits" in said
+
+
+def test_images_without_bits_and_a_bad_place_are_refused(
+    net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["shrink", str(net), "--out", str(tmp_path / "y.tz"), "--images", "9"]) == 2
+    assert "--images, --data: found no --bits, needed it too" in capsys.readouterr().err
+    assert main(["shrink", str(net), "--out", str(tmp_path / "no" / "y.tz")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1 and not (tmp_path / "y.tz").exists()

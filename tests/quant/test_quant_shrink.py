@@ -1,0 +1,72 @@
+"""A program in fewer bits: within its bytes, on its own grids, and nearly as before."""
+
+from dataclasses import replace
+
+import pytest
+from quant_networks import pictures, small_network
+
+from tinyzip import archive
+from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, simplify
+from tinyzip.nn.activations import Clip
+from tinyzip.quant.auto import quantize
+from tinyzip.quant.classify import classify
+from tinyzip.quant.shrink import clamped_twin, parted, shrink
+from tinyzip.quant.twin import named
+
+
+def size(program: Program) -> int:
+    return len(archive.pack(program))
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    """Of 8 bits, a softmax and an argmax behind its logits, and a dead channel in its convolution."""
+    quantized = quantize(small_network(), pictures(40), method="minmax").program
+    first, *others = quantized.operators
+    assert isinstance(first, Conv2d)
+    bias = first.bias.copy()
+    bias[2] = -(10**8)
+    tail = (Softmax(2**30, 20), Argmax())
+    return Program((replace(first, bias=bias), *others, *tail), quantized.shape, quantized.input)
+
+
+def test_the_twin_of_a_program_clamps_where_the_program_does(program: Program) -> None:
+    body, tail = parted(named(program))
+    assert [operator.kind for operator in tail] == ["Softmax", "Argmax"]
+    model, grids = clamped_twin(body)
+    assert list(grids) == ["input", "conv", "out"]
+    clip = model.layers["conv.relu"]
+    assert isinstance(clip, Clip) and clip.low == 0 and clip.high == float(grids["conv"].high)
+
+
+@pytest.mark.parametrize("bits", [3, 4])
+def test_a_shrunk_program_has_fewer_bits_in_no_more_bytes_than_it_may(program: Program, bits: int) -> None:
+    images = pictures(60, seed=9)
+    shrunk = shrink(program, images, size, bits)
+    held_back = images[45:]
+    assert shrunk.images == 15 and set(shrunk.bits) == {"conv", "out"}
+    assert shrunk.changed == (classify(shrunk.program, held_back) != classify(program, held_back)).sum()
+    assert shrunk.changed <= 5
+    assert size(shrunk.program) < size(simplify(program))
+    assert (shrunk.program.shape, shrunk.program.input) == (program.shape, program.input)
+    kinds = [operator.kind for operator in shrunk.program.operators]
+    assert kinds == [operator.kind for operator in program.operators]
+    weighted = [operator for operator in shrunk.program.operators if isinstance(operator, Conv2d | Linear)]
+    assert all(operator.weight_bits <= shrunk.bits[operator.name] for operator in weighted)
+    assert len(weighted[0].w) == 3  # the dead one is gone before anything is rounded
+    assert str(shrunk).endswith(f"original's on {15 - shrunk.changed} of 15 images held back")
+
+
+def test_nothing_to_round_changes_no_class(program: Program) -> None:
+    assert shrink(program, pictures(60, seed=9), size, 8).changed == 0
+
+
+def test_what_no_layer_stands_for_is_refused_by_name(program: Program) -> None:
+    looped = Program((*program.operators[:1], Recall(-1), *program.operators), program.shape, program.input)
+    assert shrink(looped, pictures(8), size, 8).images == 2  # a program that simplifies to a chain
+    with pytest.raises(ValueError, match=r"shrink: images: found one image"):
+        shrink(program, pictures(1), size)
+    with pytest.raises(ValueError, match=r"shrink: bits"):
+        shrink(program, pictures(8), size, 9)
+    with pytest.raises(TypeError, match=r"shrink: program"):
+        shrink(small_network(), pictures(8), size)

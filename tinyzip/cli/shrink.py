@@ -1,0 +1,79 @@
+"""tinyzip shrink: a program made smaller, by proof, and with --bits on from where proof ends.
+
+Without --bits no code that the program writes changes, whatever the input: what can be proved to make no
+difference is gone. With --bits the weights get fewer bits, images say where, and the last line what it costs.
+"""
+
+from argparse import ArgumentParser, Namespace
+from math import prod
+
+from tinyzip.archive.format import pack, write
+from tinyzip.base.files import check_writable
+from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
+from tinyzip.cli.command import Command
+from tinyzip.cli.pictures import add_images, read_images
+from tinyzip.cli.programs import FILE_HELP, program_of, read_file
+from tinyzip.integer import Program, simplify
+from tinyzip.integer.operators import Weighted
+from tinyzip.quant.shrink import shrink
+
+SOME = 1000  # images of a folder, where nothing says how many
+
+
+def options(parser: ArgumentParser) -> None:
+    """MODEL --out FILE [--bits B, images]."""
+    parser.add_argument("model", metavar="MODEL", help=FILE_HELP)
+    parser.add_argument("--out", required=True, metavar="FILE.tz", help="the program to write")
+    parser.add_argument("--bits", type=int, metavar="B", help="of the weights, 2 to 8; changes codes")
+    add_images(parser, None, "training")
+
+
+def run(options: Namespace) -> None:
+    """Write the smaller program; say what was proved, what it saved, and what fewer bits cost."""
+    check_writable(options.out)
+    looks = options.images is not None or options.data is not None
+    if looks and options.bits is None:
+        refuse("--images, --data", "no --bits", "it too: a proof looks at no images")
+    data, source = read_file(options.model)
+    program = program_of(options.model, data, source)
+    smaller = simplify(program)
+    parts = {"": (program, len(data)), "simplified": (smaller, len(pack(smaller)))}
+    said = "every code of the output is proved to be as before, whatever the input"
+    if options.bits is not None:
+        options.images = options.images or [str(SOME)]
+        images = read_images(options, program.shape, "training")
+        shrunk = shrink(program, images.pixels, lambda some: len(pack(some)), options.bits)
+        smaller, said = shrunk.program, str(shrunk)
+        parts[f"about {options.bits} bits"] = (smaller, len(pack(smaller)))
+    print(table_of(parts))
+    print(said)
+    print(f"{options.out}: {write(smaller, options.out):,} bytes")
+
+
+def table_of(parts: dict[str, tuple[Program, int]]) -> str:
+    """What each program consists of, and the bytes of its file, in columns."""
+    rows: list[tuple[str, ...]] = [("", "operators", "channels", "weights", "multiply-accumulates", "bytes")]
+    for name, (program, size) in parts.items():
+        weighted = [operator for operator in program.operators if isinstance(operator, Weighted)]
+        counts = (
+            len(program.operators),
+            sum(len(operator.w) for operator in weighted),
+            sum(prod(operator.w.shape) for operator in weighted),
+            sum(program.multiplications),
+            size,
+        )
+        rows.append((name or "as it was", *(f"{count:,}" for count in counts)))
+    return aligned(rows, words=(0,))
+
+
+COMMAND = Command(
+    "shrink",
+    "write a program as a smaller one that answers the same; with --bits, nearly the same",
+    (
+        "tinyzip shrink vww.tflite --out vww.tz",
+        "tinyzip shrink vww.tflite --out vww4.tz --bits 4 --images people.npy",
+    ),
+    options,
+    run,
+)

@@ -1,0 +1,122 @@
+"""On from where proof ends: a program with fewer bits in its weights, and what that costs.
+
+`integer.simplify` takes out all that can be proved to make no difference. What is left makes some, and
+whoever wants a program smaller still has to look at images. There is no training data, and no float network
+either, but a program keeps what its numbers mean; so it is read as a float network again (`twin`), in which
+
+    activations    stay on the program's own grids, clamps and all: nothing is calibrated
+    bits           go where they count, by (QK1), at most as many bytes as the same bits everywhere take
+    weights        are rounded with each layer's output in view, by (QR1), and biases take up the mean (QR2)
+
+and is lowered once more. A softmax or an argmax at the end reads the same codes as before, and stays.
+
+The price is counted on images that nothing of this has seen: on how many of them the class is another than
+the original's. It needs no labels, for the original is what is to be met.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse
+from tinyzip.base.table import aligned
+from tinyzip.integer import Argmax, Program, Softmax, simplify
+from tinyzip.integer.operators import Operator
+from tinyzip.integer.program import check_program
+from tinyzip.nn.activations import Clip
+from tinyzip.nn.layers import ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.allocate import CHOICES, allocate
+from tinyzip.quant.auto import post_train
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import Grids
+from tinyzip.quant.classify import check_pixels, classify
+from tinyzip.quant.grid import check_bits
+from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import float_twin, grid_of, named
+
+Array = NDArray[Any]
+LOOKED_AT = 128  # images on which bits are allocated
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What `shrink` gives.
+
+    program  the smaller program
+    bits     of the weights of each operator that has some, by its name
+    changed  images held back whose class is another than the original's
+    images   how many were held back
+    """
+
+    program: Program
+    bits: dict[str, int]
+    changed: int
+    images: int
+
+    def __str__(self) -> str:
+        rows = [("weights of", "bits"), *((name, str(bits)) for name, bits in self.bits.items())]
+        agree = self.images - self.changed
+        return f"{aligned(rows)}\nthe class is the original's on {agree} of {self.images} images held back"
+
+
+def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bits: int = 4) -> Shrunk:
+    """The program with weights of about `bits` bits, after `simplify`.
+
+    images   (N, H, W) or (N, C, H, W), N ≥ 2, like those to come, as for `classify`; labels are not needed.
+             The first three quarters decide, the rest judges
+    weigh    a program's bytes, which are kept to those of `bits` everywhere: len(archive.pack(…))
+    bits     2 … 8
+    raises   ValueError that names what is wrong: an operator that no layer stands for, images, bits
+    """
+    check_program(program, "shrink: program")
+    check_bits(bits, "shrink: bits")
+    pixels = check_pixels(program, images, "shrink")
+    if len(pixels) < 2:
+        refuse("shrink: images", "one image", "one to look at and one to judge by, or more")
+    cut = max(1, len(pixels) * 3 // 4)
+    seen, held_back = pixels[:cut], pixels[cut:]
+    body, tail = parted(named(simplify(program)))
+    model, grids = clamped_twin(body)
+
+    def rounded(chosen: dict[str, int], method: str) -> Program:
+        network, found = post_train(model, seen, chosen, grids, method)
+        short = lower(network, found)
+        return Program((*short.operators, *tail), short.shape, short.input)
+
+    names = [block.name for block in blocks_of(model)]
+    budget = weigh(rounded(dict.fromkeys(names, bits), "mse"))
+    chosen = allocate(model, seen[:LOOKED_AT], budget, CHOICES, lambda some: weigh(rounded(some, "mse")))
+    smaller = simplify(rounded(chosen, "adaround"))
+    changed = int((classify(smaller, held_back) != classify(program, held_back)).sum())
+    return Shrunk(smaller, chosen, changed, len(held_back))
+
+
+def parted(program: Program) -> tuple[Program, tuple[Operator, ...]]:
+    """The program up to its logits, and the softmax or argmax behind them."""
+    operators = list(program.operators)
+    while len(operators) > 1 and isinstance(operators[-1], Softmax | Argmax):
+        operators.pop()
+    body = Program(tuple(operators), program.shape, program.input)
+    return body, program.operators[len(operators) :]
+
+
+def clamped_twin(program: Program) -> tuple[Sequential, Grids]:
+    """The float network that a program stands for, with its upper clamps too, and its grids of activations.
+
+    A ReLU of the twin becomes a clip at the last code's number, since a program that others trained with a
+    ReLU6 says so by its grid alone.
+    """
+    twin = float_twin(program)
+    grids = {
+        operator.name: grid_of(y) for operator, y in zip(program.operators, program.codes[1:], strict=True)
+    }
+    layers = {
+        name: Clip(0.0, float(grids[name.removesuffix(".relu")].high)) if isinstance(layer, ReLU) else layer
+        for name, layer in twin.layers.items()
+    }
+    model = replace(twin, layers=layers)
+    grids = {"input": grid_of(program.input)} | grids
+    return model, {name: grids[name] for name in blocks_of(model).grids}
