@@ -7,6 +7,7 @@ The story has five steps, and the table at the end has a row or two of each:
 3. the same student, from the same first weights, learns from the teacher as well: distillation. Then 2 and 3
    once more, with a thirtieth of the images: there a teacher, who has seen them all, is worth most;
 4. the distilled student is lowered to int8, packed into a file, read back, and run with integers only;
+   it is written as C, too, for a chip;
 5. for contrast, the byte formula of many a textbook is applied to the distilled student's weights.
 
 All choices were made on a validation split of the training images. The test images are read once, at
@@ -30,6 +31,7 @@ from tinyzip import archive, integer
 from tinyzip.base.table import aligned
 from tinyzip.distill import fidelity
 from tinyzip.distill import student as distillation
+from tinyzip.exchange import c
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
@@ -52,7 +54,7 @@ SHARE, FEWEST = 30, 20  # few images: one of so many, but so many of each class
 LIGHT = Augment(shift=1, rotation=5, scale=0.05)  # half the channels have less room for distortions
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # but few images need them
 THREADS = 2
-PROGRAM = "student-int8.tz"
+PROGRAM, C_SOURCE = "student-int8.tz", "digits.c"
 
 Row = dict[str, Any]
 Classes = dict[str, NDArray[Any]]
@@ -63,7 +65,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, not {EPOCHS}")
     parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
     parser.add_argument("--seed", type=int, default=0, help="decides first weights, order, augmentation")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, table, checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, C, table, checkpoints")
     parser.add_argument("--json", type=Path, help="where to write the table for machines")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
     return parser.parse_args(words)
@@ -99,7 +101,7 @@ def main(words: list[str] | None = None) -> None:
     if args.json:
         result = {"seed": args.seed, "seconds": seconds, "rows": rows}
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"seed {args.seed}, {seconds:.0f} seconds; plots, program and table are in {args.out}/")
+    print(f"seed {args.seed}, {seconds:.0f} seconds; plots, program, its C and the table are in {args.out}/")
 
 
 def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Sequential], dict[str, History]]:
@@ -168,6 +170,7 @@ def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tup
     path = args.out / PROGRAM
     archive.write(lower(model, grids), path)
     program = archive.read(path)
+    c.write(program, args.out / C_SOURCE)
     print(program)
     return program, grids["input"]
 

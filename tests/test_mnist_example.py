@@ -13,6 +13,7 @@ import pytest
 from idx_folders import write_folder
 
 from tinyzip import archive
+from tinyzip.exchange import c
 from tinyzip.train.data import Dataset
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,10 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     for row in told["rows"]:
         assert row.keys() == {"model", "parameters", "bytes", "errors", "accuracy", "images_per_s"}
         assert row["accuracy"] == 1 - row["errors"] / 7
-    assert archive.read(out / "student-int8.tz").shape == (3, 16, 18)
+    program = archive.read(out / "student-int8.tz")
+    assert program.shape == (3, 16, 18)
+    for suffix, text in zip((".h", ".c"), c.source(program, name="digits"), strict=True):
+        assert (out / f"digits{suffix}").read_text() == text
     assert (out / "table.txt").read_text() in result.stdout
 
 

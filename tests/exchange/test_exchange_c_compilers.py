@@ -1,11 +1,16 @@
 """The same codes from other compilers, on machines of 32 bits, and with all that is undefined watched."""
 
+import subprocess
+import tempfile
+from pathlib import Path
+
 import pytest
 from c_compiled import DRAWN, SANITIZED, check_equal, extremes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import programs
 
+from tinyzip.exchange import c
 from tinyzip.integer import Program
 
 WINDOWS = ["conv", "max", "avg", "mean", "product", "table"]
@@ -17,6 +22,20 @@ WINDOWS = ["conv", "max", "avg", "mean", "product", "table"]
 def test_nothing_is_undefined_and_no_array_is_left(drawn: list[Program]) -> None:
     batches = [extremes(program.input, program.shape) for program in drawn]
     check_equal(drawn, batches, "gcc", "-O1", *SANITIZED)
+
+
+@pytest.mark.needs("gcc", "nm")
+@settings(max_examples=2, **DRAWN)
+@given(st.lists(programs(6), min_size=8, max_size=8))
+def test_no_library_is_called_and_no_memory_asked_for(drawn: list[Program]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for number, program in enumerate(drawn):
+            c.write(program, Path(folder) / f"p{number}", f"p{number}")
+        sources = [f"p{number}.c" for number in range(len(drawn))]
+        subprocess.run(["gcc", "-O0", "-c", *sources], cwd=folder, check=True)
+        objects = [source.replace(".c", ".o") for source in sources]
+        command = ["nm", "--undefined-only", "--no-sort", "-A", *objects]
+        assert subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout == b""
 
 
 @pytest.mark.needs("clang")

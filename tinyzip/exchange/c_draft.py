@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.c_arithmetic import clipped
 from tinyzip.exchange.c_plan import Plan
-from tinyzip.exchange.c_text import Axis, Lines, affine, array, block, index
+from tinyzip.exchange.c_text import WIDTH, Axis, Lines, affine, array, block, index
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import Operator, Weighted
 
@@ -100,7 +100,8 @@ class Draft:
     def store(self, i: int, place: str, value: str) -> Lines:
         """Write a code of operator i's output."""
         to = "answer" if i == self.plan.result else self.array_of(i)
-        return [f"{to}[{place}] = {self.cast(i)}{value};"]
+        words = f"{to}[{place}] =", f"{self.cast(i)}{value};"
+        return [" ".join(words)] if sum(map(len, words)) < WIDTH - 20 else [words[0], f"    {words[1]}"]
 
     def cast(self, i: int) -> str:
         return f"({ctype(self.codes(i).dtype)})"

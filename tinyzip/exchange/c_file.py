@@ -81,7 +81,7 @@ FLASH = """\
 def body_of(draft: Draft, name: str) -> str:
     plan, P = draft.plan, draft.prefix.upper()
     functions = "\n".join(draft.lines)
-    functions = "\n".join(filter(None, (called(functions), functions)))
+    functions = called(functions) + functions
     if draft.whole != "int":
         functions = re.sub(r"\bint\b", draft.whole, functions)  # an int may have 16 bits
     memory = "\n".join(memory_of(plan, draft.prefix))
@@ -122,7 +122,8 @@ def memory_of(plan: Plan, prefix: str) -> Lines:
             lines += ["static union { /* never needed at the same time */"]
             lines += [f"    {line}" for line in fields] + [f"}} shared{number};"]
     for name, (dtype, length) in plan.lines.items():
-        lines.append(f"static {ctype(dtype)} {name}[{length}]; /* of a row of a channel */")
+        what = "greatest sums of windows" if name.startswith("most") else "sums of a row of a channel"
+        lines.append(f"static {ctype(dtype)} {name}[{length}]; /* {what} */")
     kind = "int16_t" if plan.counter == 2 else "int32_t"
     lines += [f"static {kind} {plan.names[k]}_rows; /* how many are done */" for k in sorted(plan.streamed)]
     return lines

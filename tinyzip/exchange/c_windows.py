@@ -5,6 +5,7 @@ outside the image hold the zero point and add nothing, so they are not visited. 
 codes or the greatest of a pool's windows, is the matter of another function.
 """
 
+from tinyzip.base.windows import Pair
 from tinyzip.exchange.c_draft import Draft, scales_of
 from tinyzip.exchange.c_plan import Step
 from tinyzip.exchange.c_text import Lines, affine, block, comment, function, index, let, loops
@@ -98,13 +99,12 @@ def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> 
     start = affine(("j", dw, kw), plus=-left)
     along = loops([("ow", OW)], product)
     if not inside:
-        first, end = "v < 0 ? -v : 0", f"v > {W - OW} ? {W} - v : {OW}"
-        if sw > 1:
-            first = f"v < 0 ? ({sw - 1} - v) / {sw} : 0"
-            end = f"v > {W - 1 - (OW - 1) * sw} ? ({W + sw - 1} - v) / {sw} : {OW}"
+        first = ("v < 0 ? -v : 0" if sw == 1 else f"v < 0 ? ({sw - 1} - v) / {sw} : 0") if left else "0"
+        after = f"{W} - v" if sw == 1 else f"({W + sw - 1} - v) / {sw}"
+        end = f"v > {W - 1 - (OW - 1) * sw} ? {after} : {OW}" if most >= W else str(OW)
         along = [
-            f"const int v = {start}, first = {first}, end = {end};",
-            *block("for (int ow = first; ow < end; ow++)", product),
+            f"const int v = {start};",
+            *block(f"for (int ow = {first}, end = {end}; ow < end; ow++)", product),
         ]
     number = index(("f", F), ("c", CG), ("i", kh), ("j", kw))
     along = loops([("j", kw)], let("int", "w", weight(operator, f"{draft.name(i)}_w", number), along))
@@ -123,7 +123,6 @@ def pool(draft: Draft, step: Step) -> Lines:
     operator, (k,), i = draft.operator(step.i, Pool), step.reads, step.i
     (C, H, W), (_, OH, OW) = draft.plan.shape(k), draft.plan.shape(i)
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
-    (top, bottom), (left, right) = operator.padding
     x, is_max = draft.load(k, draft.place(k, "c", "h", "v")), isinstance(operator, MaxPool2d)
     y, dtype = draft.codes(i), draft.plan.sums_of(i)
     draft.lines += title(draft, i, k, "" if is_max else bounded(draft, i))
@@ -141,17 +140,17 @@ def pool(draft: Draft, step: Step) -> Lines:
         begin, each = [f"{dtype}_t sum = 0;"], add("sum", 8 * dtype.itemsize, x)
     window = block("for (int h = top; h < bottom; h++)", block("for (int v = left; v < right; v++)", each))
     store = draft.store(i, draft.place(i, "c", "oh", "ow"), value)
-    across = ends("left", "right", affine(("ow", sw, OW), plus=-left), kw, left, right, W)
-    down = ends("top", "bottom", affine(("oh", sh, OH), plus=-top), kh, top, bottom, H)
+    across = ends("left", "right", ("ow", sw, OW), kw, operator.padding[1], W)
+    down = ends("top", "bottom", ("oh", sh, OH), kh, operator.padding[0], H)
     inner = loops([("c", C), ("ow", OW)], across, begin, window, store)
-    return [*draft.pull(k, sh, kh - top, count=OH), *down, *inner]
+    return [*draft.pull(k, sh, kh - operator.padding[0][0], count=OH), *down, *inner]
 
 
-def ends(first: str, end: str, start: str, length: int, before: int, after: int, size: int) -> Lines:
+def ends(first: str, end: str, window: tuple[str, int, int], length: int, padding: Pair, size: int) -> Lines:
     """Where a window begins and ends, cut at the image's borders where it can lie over them."""
-    until = f"{start} + {length}" if not start.lstrip("-").isdigit() else str(int(start) + length)
-    lo = f"{start} < 0 ? 0 : {start}" if before else start
-    hi = f"{until} > {size} ? {size} : {until}" if after or before else until
+    start, until = affine(window, plus=-padding[0]), affine(window, plus=length - padding[0])
+    lo = f"{start} < 0 ? 0 : {start}" if padding[0] else start
+    hi = f"{until} > {size} ? {size} : {until}" if sum(padding) else until
     return [f"const int {first} = {lo}, {end} = {hi};"]
 
 
