@@ -11,9 +11,9 @@ Each method costs more time than the one before and repairs more:
     bias      and biases shifted so that each block's mean output is right again
     adaround  and weights rounded for the layer's output instead of each for itself
 
-"auto" tries them in this order until nothing is left to repair: until the probabilities of images it was not
-calibrated on move by less than 0.001 nats on average (KL divergence). If no method gets there, the one that
-moves them least is taken. What then is still missing, only training can give.
+"auto" tries them in this order until the probabilities of images it was not calibrated on move by less than
+0.001 nats on average (KL divergence). If no method gets there, the one that moves them least is taken; then
+training on the grids (`qat`) may do better.
 
 The logits are not read by any layer, so their grid costs no weight and no multiplication: it has 8 bits
 whatever the other activations have. A block of one or two bits gets the closed-form grids of `lowbit`.
@@ -131,7 +131,7 @@ def _try_methods(
     elif best.nats < NOTHING_LEFT:
         why = f"the first by which probabilities move by less than {NOTHING_LEFT} nats on average"
     else:
-        why = "the nearest to the float network; only training could repair the rest"
+        why = "the one by which probabilities move least; training on these grids (`quant.qat`) may do better"
     trials = tuple(trial for trial, *_ in tried)
     program = lower(changed_model, grids)
     return Quantized(program, changed_model, grids, best.method, why, trials, len(held_out))
