@@ -158,6 +158,7 @@ def test_views_of_data_that_do_not_fit_are_refused():
         ((IMAGES, LABELS, darker, 0), "V"),
         ((IMAGES, LABELS, lambda images, rng: images[:, 1:], 2), "augment"),
         ((IMAGES, LABELS, lambda images, rng: None, 2), "augment"),
+        ((IMAGES, LABELS, lambda images, rng: images.astype(np.float16), 2), "augment"),
     ):
         with pytest.raises(ValueError, match=rf"^views: {argument}: found .*, needed "):
             views(*arguments, rng)

@@ -170,6 +170,35 @@ def test_clips_are_fused_where_they_hold_zero_and_commute_and_are_tables_elsewhe
     assert blocks.blocks[0].output == "six"
 
 
+def test_a_clip_behind_a_table_is_kept_whatever_was_clipped_before_it():
+    layers = {
+        "conv": Conv2d(1, 2, 3),
+        "relu": ReLU(),
+        "falls": FUNCTIONS["by points"],  # −½ at 0
+        "again": ReLU(),
+        "flat": Flatten(),
+        "out": Linear(200, 3),
+    }
+    model = randomized(layers, (1, 12, 12), np.random.default_rng(0))
+    assert blocks_of(model).tables == ("falls", "again")
+    grids = calibrate(model, IMAGES)
+    assert grids["falls"].low < 0 == grids["again"].low
+    program = lower(model, grids)
+    trace = integer.run(program, grids["input"].quantize(to_input(IMAGES)), trace=True)
+    assert (trace[1] < int(grids["falls"].zero)).any() and trace[2].min() == grids["again"].zero
+
+
+def test_a_bias_fits_its_unit_behind_a_table():
+    """(QC1)"""
+    model = network("gelu", "silu", "tanh", "sigmoid", "leaky relu", "hard swish")
+    tiny = {"fc2.w": model.params["fc2.w"] * np.float32(1e-15)}
+    model = model.with_params(model.params | tiny)
+    grids = calibrate(model, IMAGES)
+    assert grids["act5"].scale != grids["fc1"].scale != grids["input"].scale
+    bias = lower(model, grids).operators[-1].bias
+    assert np.abs(np.abs(bias) / 2.0**30 - 1).max() < 1e-6
+
+
 def test_one_number_of_bits_leaves_8_to_what_only_tables_or_nobody_reads():
     model = network("gelu", "silu", "tanh", "sigmoid", "leaky relu", "hard swish")
     grids = calibrate(model, IMAGES, activations=4)
@@ -217,6 +246,9 @@ def test_equalization_passes_leaky_rectifiers_and_nothing_else():
     assert any(
         (equal.params[f"{name}.w"] != passes.params.get(f"{name}.w")).any() for name in ("conv2", "fc1")
     )
+    clipped = {"conv1": Conv2d(1, 3, 3), "six": Clip(0, 0.5), "conv2": Conv2d(3, 2, 3), "flat": Flatten()}
+    clipped = randomized(clipped | {"out": Linear(128, 3)}, (1, 12, 12), np.random.default_rng(0), np.float64)
+    assert np.abs(logits(equalize(clipped), IMAGES) - logits(clipped, IMAGES)).max() < 1e-9
     stays = network("gelu", "silu", "tanh", "sigmoid", "clip", "hard swish", dtype=float)
     assert np.abs(logits(equalize(stays), IMAGES) - logits(stays, IMAGES)).max() < 1e-9
 

@@ -17,6 +17,7 @@ from tinyzip.quant.explain import explain
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
+from tinyzip.quant.rounding import adaround, correct_bias
 from tinyzip.quant.saved import load, save
 from tinyzip.quant.twin import float_twin
 from tinyzip.train.evaluate import evaluate, logits, predict
@@ -77,8 +78,9 @@ def RNG():
     return np.random.default_rng(0)
 
 
-FAKE = FakeQuantized.create(fold_batch_norm(NET), calibrate(NET, IMAGES))
-PROGRAM = lower(NET, calibrate(NET, IMAGES))
+GRIDS = calibrate(NET, IMAGES)
+FAKE = FakeQuantized.create(fold_batch_norm(NET), GRIDS)
+PROGRAM = lower(NET, GRIDS)
 DOORS = {
     "predict": lambda images: predict(NET, images),
     "logits": lambda images: logits(NET, images),
@@ -89,6 +91,8 @@ DOORS = {
     "calibrate": lambda images: calibrate(NET, images),
     "quantize": lambda images: quantize(NET, images),
     "explain": lambda images: explain(NET, PROGRAM, images),
+    "bias": lambda images: correct_bias(fold_batch_norm(NET), GRIDS, images),
+    "adaround": lambda images: adaround(fold_batch_norm(NET), GRIDS, images, 5),
     "twin": lambda images: explain(None, PROGRAM, images),
 }
 
@@ -154,6 +158,19 @@ def test_an_augmentation_that_returns_floats_for_bytes_is_refused(threads):
     error, _ = said(lambda: train(augment=careless, threads=threads))
     assert error.startswith("fit: augment: found float32 from ") and "like those it was given" in error
     assert said(lambda: train(augment=careful, threads=threads)) == (None, [])
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_teacher_is_asked_with_what_it_has_seen(recorded):
+    def student_of(teacher, images, soft=0.5):
+        options = {"epochs": 1, "progress": False, "recorded": recorded, "soft": soft}
+        return distil(network(), teacher, images, LABELS, rng=RNG(), **options)
+
+    error, _ = said(lambda: student_of(NET, FLOATS))
+    assert error and error.startswith("logits: images" if recorded else "train: teacher: images")
+    assert (
+        said(lambda: student_of(NET, FLOATS, soft=0)) == said(lambda: student_of(NET, IMAGES)) == (None, [])
+    )
 
 
 def test_who_asks_again_and_again_is_warned_once():

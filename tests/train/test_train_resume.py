@@ -156,3 +156,18 @@ def test_objectives_of_distillation_say_whether_they_look_at_the_progress():
     numbers, functions = (Distillation(Live(network()), soft, 2.0) for soft in (0.5, lambda p, z, t: p))
     assert not numbers.by_progress and functions.by_progress
     assert not Sum((numbers, hard_labels)).by_progress and Sum((numbers, functions)).by_progress
+
+
+def test_every_step_that_was_made_is_looked_at_and_no_other(tmp_path):
+    """Up to 30 % of a run one rate, then another: of 9 steps after the third, of 15 after the fifth."""
+
+    def stairs(progress):
+        return 1e-3 if progress < 0.3 else 2e-3
+
+    path = tmp_path / "file"
+    train(schedule=stairs, checkpoint=path)
+    with pytest.raises(ValueError, match=r"step 4 would have had the learning rate 0\.001 and not 0\.002"):
+        train(epochs=5, schedule=stairs, resume=path)
+    train(schedule=stairs, checkpoint=tmp_path / "first", callbacks=[lambda epoch: epoch.epoch == 1])
+    model, _ = train(epochs=5, schedule=stairs, resume=tmp_path / "first")
+    assert bytes_of(model) == bytes_of(train(epochs=5, schedule=stairs)[0])

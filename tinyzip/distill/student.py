@@ -39,6 +39,7 @@ from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
+from tinyzip.train.pixels import check_model_range
 from tinyzip.train.shards import Augmentation
 
 Array = NDArray[Any]
@@ -98,6 +99,8 @@ def train(
     following = _following(guides, student, teacher, images[:1]) if guides else []
     live = following[0].live if following else Live(teacher)
     transfer = record(teacher, images, threads) if recorded and asked else live
+    if transfer is live and asked:
+        check_model_range(teacher, images, "train: teacher: images")
     objective: Objective = Distillation(transfer, soft, temperature, loss)
     if following:
         objective = Sum((objective, *following))

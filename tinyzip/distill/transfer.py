@@ -117,6 +117,8 @@ def views(
         moved = augment(images.copy(), generator)
         if getattr(moved, "shape", None) != images.shape:
             refuse("views: augment", f"{getattr(moved, 'shape', moved)} in return", f"{images.shape}")
+        if moved.dtype != images.dtype:
+            refuse("views: augment", f"{moved.dtype} in return", f"{images.dtype}, as it was given")
         view[...] = moved
     return seen.reshape(-1, *images.shape[1:]), np.tile(labels, V)
 

@@ -35,6 +35,7 @@ from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.quadratic import Rows, best_codes
 from tinyzip.train.evaluate import check_shape
+from tinyzip.train.pixels import check_model_range
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -118,6 +119,7 @@ def _layer_by_layer(
 ) -> Sequential:
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
     check_shape(model, images, "images")
+    check_model_range(model, images, "images")
     params = dict(model.params)
     with Workers(1):
         for block in blocks_of(model):
