@@ -45,7 +45,10 @@ Record = dict[str, Any]
 ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
 BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
-VARIANTS = ("default", "channels-last", "integer", "blas", "qdq", "qoperator", "qoperator uint8")  # in --json
+VARIANTS = (  # in --json
+    *("default", "channels-last", "integer", "blas"),
+    *("qdq", "exact", "qoperator", "qoperator uint8"),
+)
 NETWORK = "seed_net"
 
 

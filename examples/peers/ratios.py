@@ -61,6 +61,7 @@ def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Sp
         for mine, *theirs in (
             ("blas", "tinyzip", "float", "default"),
             ("blas", "onnxruntime", "integer", "qdq"),
+            ("blas", "onnxruntime", "integer", "exact"),
             ("integer", "onnxruntime", "integer", "qoperator"),
             ("integer", "onnxruntime", "integer", "qoperator uint8"),
             ("blas", "litert", "integer", "default"),

@@ -6,7 +6,9 @@ import pytest
 
 from tinyzip import archive
 from tinyzip.cli.main import main
-from tinyzip.exchange import c, page
+from tinyzip.exchange import c, onnx, page
+from tinyzip.nn.models import student_net
+from tinyzip.quant.saved import save
 
 
 def test_export_writes_c(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,11 +31,39 @@ def test_export_writes_a_page_of_several_programs(
     assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
 
 
+@pytest.mark.needs("onnx")
+@pytest.mark.parametrize("words", [[], ["--exact"]])
+def test_export_writes_onnx(
+    words: list[str], net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "digits.onnx"
+    assert main(["export", str(net), "--to", "onnx", *words, "--out", str(out)]) == 0
+    onnx.write_program(archive.read(net), tmp_path / "again.onnx", exact=bool(words))
+    assert out.read_bytes() == (tmp_path / "again.onnx").read_bytes()
+    assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
+
+
+@pytest.mark.needs("onnx")
+def test_export_writes_a_network_of_floats_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, file, out = student_net(), tmp_path / "digits.net", tmp_path / "digits.onnx"
+    save(network, file)
+    assert main(["export", str(file), "--to", "onnx", "--out", str(out)]) == 0
+    onnx.write_network(network, tmp_path / "again.onnx")
+    assert out.read_bytes() == (tmp_path / "again.onnx").read_bytes()
+    assert main(["export", str(file), "--to", "onnx", "--exact", "--out", str(out)]) == 2
+    assert "a network of floats, needed a program" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (["--to", "c", "--prefix", "9"], "c: prefix: found '9', needed an identifier of C"),
         (["--to", "html", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
+        (["--to", "onnx", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
+        (["--to", "c", "--exact"], "--exact: found --to c, needed it for --to onnx only"),
+        (["again", "--to", "onnx"], "FILE: found 2 files, needed one for --to onnx"),
         (["again", "--to", "c"], "FILE: found 2 files, needed one for --to c"),
     ],
 )

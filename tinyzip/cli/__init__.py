@@ -10,7 +10,7 @@ explain.py    layer by layer, what rounding costs
 run.py        classes of images, codes of codes
 compare.py    on which images two programs disagree
 quantize.py   the program of a network
-export.py     programs as C, as a page
+export.py     programs as C, as a page, as ONNX
 shrink.py     a smaller program that answers the same, or nearly
 main.py       all commands, and how a mistake is told
 """

@@ -1,4 +1,4 @@
-"""tinyzip export: a program for where Python is not: as C, as a page.
+"""tinyzip export: a program for where Python is not: as C, as a page, as an ONNX graph.
 
 One line of `TARGETS` is one target. What a target writes it says in lines, which are printed.
 """
@@ -7,11 +7,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.command import Command
+from tinyzip.cli.networks import read_network
 from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, is_tflite, read_file, read_program
-from tinyzip.exchange import c, page
+from tinyzip.exchange import c, onnx, page
 from tinyzip.integer.program import Program
+from tinyzip.nn.sequential import Sequential
 
 Target = Callable[[Sequence[str], Namespace], list[str]]  # from files and options; the lines that it prints
 
@@ -29,7 +32,24 @@ def to_html(files: Sequence[str], options: Namespace) -> list[str]:
     return [f"{options.out}: {page.write([as_it_is(file) for file in files], options.out):,} bytes"]
 
 
-TARGETS: dict[str, Target] = {"c": to_c, "html": to_html}
+def to_onnx(files: Sequence[str], options: Namespace) -> list[str]:
+    """A program between quantizers, or in integers only; a network of floats as it is."""
+    if options.prefix is not None:
+        refuse("--prefix", repr(options.prefix), "it for --to c only")
+    if len(files) == 1 and holds_network(files[0]):
+        if options.exact:
+            refuse("--exact", f"{files[0]}, a network of floats", "a program, which has codes to be exact in")
+        network = read_network(files[0])
+        if not isinstance(network, Sequential):
+            needed = "its program, which `tinyzip quantize` writes, or the float network"
+            refuse(files[0], "a network with grids", needed)
+        onnx.write_network(network, options.out)
+    else:
+        onnx.write_program(one(files, "onnx"), options.out, options.exact)
+    return [f"{options.out}: {Path(options.out).stat().st_size:,} bytes"]
+
+
+TARGETS: dict[str, Target] = {"c": to_c, "html": to_html, "onnx": to_onnx}
 
 
 def one(files: Sequence[str], target: str) -> Program:
@@ -37,6 +57,14 @@ def one(files: Sequence[str], target: str) -> Program:
     if len(files) != 1:
         refuse("FILE", f"{len(files)} files", f"one for --to {target}")
     return read_program(files[0])
+
+
+def holds_network(file: str) -> bool:
+    """Whether a file is a network of floats, or a checkpoint of its training."""
+    if file == STANDARD_INPUT:
+        return False
+    with open(file, "rb") as opened:
+        return opened.read(len(MODEL)) in (MODEL, CHECKPOINT)
 
 
 def as_it_is(file: str) -> Program | Path:
@@ -47,24 +75,28 @@ def as_it_is(file: str) -> Program | Path:
 
 
 def options(parser: ArgumentParser) -> None:
-    """FILE… --to TARGET --out PATH [--prefix NAME]."""
+    """FILE… --to TARGET --out PATH [--prefix NAME] [--exact]."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--to", required=True, choices=tuple(TARGETS), help="what is written")
     parser.add_argument("--out", required=True, metavar="PATH", help="where; of C without .c and .h")
     parser.add_argument("--prefix", metavar="NAME", help="what the names in C begin with (tz)")
+    parser.add_argument("--exact", action="store_true", help="of ONNX: integer operators, code for code")
 
 
 def run(options: Namespace) -> None:
     """Write, and say what was written."""
+    if options.exact and options.to != "onnx":
+        refuse("--exact", f"--to {options.to}", "it for --to onnx only; what else is written is exact anyway")
     print("\n".join(TARGETS[options.to](options.files, options)))
 
 
 COMMAND = Command(
     "export",
-    "write programs as C or as a page for a browser",
+    "write programs as C, as a page for a browser, or as ONNX",
     (
         "tinyzip export digits.tz --to c --out firmware/digits --prefix digits",
         "tinyzip export eight.tz four.tz one.tz --to html --out digits.html",
+        "tinyzip export digits.tz --to onnx --exact --out digits.onnx",
     ),
     options,
     run,
