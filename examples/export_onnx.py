@@ -1,6 +1,6 @@
 """A program as .onnx files: does every code agree in onnxruntime, and how fast is it there?
 
-    python examples/export_onnx.py                 the student, trained for two epochs: a minute
+    python examples/export_onnx.py                 the student, trained for one epoch: a minute
     python examples/export_onnx.py FILE.tz ...     programs from files, for images of MNIST
 
 All 10,000 test images go through both forms that `exchange.onnx` writes and through the engine. Printed are
@@ -37,8 +37,8 @@ Array = NDArray[Any]
 
 
 def trained(train: Dataset) -> dict[str, Program]:
-    """The student after two epochs, in int8 and with weights of 4 bits."""
-    model, _ = fit(student_net(), train.images, train.labels, rng=np.random.default_rng(0), epochs=2)
+    """The student after one epoch, in int8 and with weights of 4 bits."""
+    model, _ = fit(student_net(), train.images, train.labels, rng=np.random.default_rng(0), epochs=1)
     return {
         f"student, {bits} bits": lower(model, calibrate(model, train.images[:1000], weights=bits))
         for bits in (8, 4)

@@ -26,6 +26,7 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
     Sigmoid,
     SiLU,
     Tanh,
@@ -109,6 +110,20 @@ def test_any_activation_is_ours(tmp_path_factory, layer, seed) -> None:
     x = normal(seed, 2, 3, 5, 4, dtype=np.float32) * np.float32(4)
     x[0, 0, 0] = [0, -200, 200, 1]
     assert near(network, x, tmp_path_factory.mktemp("onnx"))
+
+
+@FILES
+def test_residual_blocks_are_ours_however_they_are_nested(tmp_path) -> None:
+    inner = Residual({"conv": Conv2d(4, 4, 3, padding=1), "norm": BatchNorm(4)})
+    layers = {
+        "first": Residual({"conv": Conv2d(2, 4, 1), "relu": ReLU(), "more": inner}, {"way": Conv2d(2, 4, 1)}),
+        "relu": ReLU(),
+        "second": Residual({"drop": Dropout(0.5)}),
+        "flat": Flatten(),
+        "out": Linear(4 * 36, 3),
+    }
+    network = randomized(layers, (2, 6, 6), np.random.default_rng(3))
+    assert near(network, normal(1, 2, 6, 6, 5, dtype=np.float32), tmp_path)
 
 
 @FILES

@@ -8,6 +8,7 @@ Sums are added in another order by every engine, and so the logits differ in the
 of the largest of them, which a test holds.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinyzip.exchange.onnx_activations import add_activation
 from tinyzip.exchange.onnx_graph import Array, Graph, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
+from tinyzip.nn.layer import Layer
 from tinyzip.nn.sequential import Sequential
 
 Arrays = dict[str, Array]
@@ -27,16 +29,27 @@ def network_graph(network: Sequential, target: PathLike) -> tuple[Graph, Any]:
     """The graph of `network`, and the model with its input `images` and its output `logits`."""
     if not isinstance(network, Sequential):
         refuse("write_network: network", said(network), "a Sequential", TypeError)
-    graph, x = Graph(target), "images"
-    for name, layer in network.layers.items():
-        graph.scope = name
-        arrays = {part: network.params[f"{name}.{part}"] for part in layer.parameter_shapes()}
-        x = add_layer(graph, name, layer, arrays, x)
+    graph = Graph(target)
+    x = add_layers(graph, network.layers, network.params, "", "images")
     graph.nodes.append(graph.onnx.helper.make_node("Identity", [x], ["logits"], name="logits"))
     entry = graph.value("images", np.float32, network.shape, "as the network was trained on them")
     shape = [*network.output_shapes().values()][-1]
     end = graph.value("logits", np.float32, shape, "one for each class, not yet probabilities")
     return graph, graph.model("network", entry, [end], "A network of tinyzip, in float")
+
+
+def add_layers(graph: Graph, layers: Mapping[str, Layer], params: Arrays, within: str, x: str) -> str:
+    """Add a chain that reads tensor x, its names behind `within`; returns what its last layer writes."""
+    for name, layer in layers.items():
+        path = graph.scope = f"{within}{name}"
+        arrays = {part: params[f"{path}.{part}"] for part in layer.parameter_shapes()}
+        if type(layer) is nn.Residual:
+            ends = [add_layers(graph, chain, params, f"{path}.", x) for chain in layer.branches()]
+            graph.scope = path
+            x = graph.add("Add", *ends)
+        else:
+            x = add_layer(graph, path, layer, arrays, x)
+    return x
 
 
 def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> str:
