@@ -7,7 +7,8 @@
 Needs the package tflite. Where ai-edge-litert is installed, LiteRT runs beside: by its reference kernels, and
 by its default ones, those of XNNPACK. A program is read for one of the two and has to write the same codes:
 for the reference kernels those of every tensor, for the default ones, which keep no tensors in between, those
-of the output. The codes that go in are random, all at one end of their range, and smooth.
+of the output; and those of the output again after all is gone from the program that can be proved to make no
+difference. The codes that go in are random, all at one end of their range, and smooth.
 
 Speeds are images a second by one thread, the median over the turns that all engines take: the processor's
 time, so that whatever else runs on the machine does not count.
@@ -36,7 +37,7 @@ from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite_file import Graph, read_graph
 from tinyzip.exchange.tflite_operators import translate
 from tinyzip.exchange.tflite_reference import Reference
-from tinyzip.integer import Program, run
+from tinyzip.integer import Program, run, simplify
 
 Array = NDArray[Any]
 Work = Callable[[], Any]
@@ -48,14 +49,14 @@ SIMPLIFIED = "simplified"
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one engine on one model at one batch; None for what was not measured."""
+    """What was found of one engine on one model at one batch."""
 
     model: str
     bytes: int
     tz_bytes: int
-    simplified_bytes: int | None
+    simplified_bytes: int
     macs: int
-    simplified_macs: int | None
+    simplified_macs: int
     engine: str
     batch: int
     images_per_s: float
@@ -111,14 +112,16 @@ def answers(made: Any, x: Array, wanted: Sequence[int]) -> dict[int, Array]:
 def compared(litert: Any, path: Path, graph: Graph, x: Array) -> dict[str, tuple[int, int]]:
     """For each of LiteRT's kernels, how many codes were compared with a program's, and how many differ."""
     chain = translate(graph, Reference())
-    outputs = run(chain.program(), tflite.batch_last(x), trace=True)
+    programs = {"litert reference": chain.program(), "litert default": tflite.read(path, "xnnpack")}
+    outputs = run(programs["litert reference"], tflite.batch_last(x), trace=True)
     places = {t: place for t, place in chain.places.items() if place >= 0 and t not in chain.borders}
     made = interpreter(litert, path, "litert reference", 1, keep=True)
-    pairs = [(outputs[places[t]], y) for t, y in answers(made, x, list(places)).items()]
-    default = interpreter(litert, path, "litert default", 1)
-    last = run(tflite.read(path, "xnnpack"), tflite.batch_last(x))
-    found = {"litert reference": pairs}
-    found["litert default"] = [(last, y) for y in answers(default, x, graph.outputs).values()]
+    found = {engine: [] for engine in programs}
+    found["litert reference"] = [(outputs[places[t]], y) for t, y in answers(made, x, list(places)).items()]
+    for engine, program in programs.items():
+        (y,) = answers(interpreter(litert, path, engine, 1), x, graph.outputs).values()
+        several = (simplify(program),) if found[engine] else (program, simplify(program))
+        found[engine] += [(run(one, tflite.batch_last(x)), y) for one in several]
     return {
         engine: (sum(y.size for _, y in row), sum(int((z != tflite.batch_last(y)).sum()) for z, y in row))
         for engine, row in found.items()
@@ -126,7 +129,7 @@ def compared(litert: Any, path: Path, graph: Graph, x: Array) -> dict[str, tuple
 
 
 def jobs(
-    litert: Any, path: Path, program: Program, smaller: Program | None, x: Array
+    litert: Any, path: Path, program: Program, smaller: Program, x: Array
 ) -> dict[str, Callable[[], Any]]:
     """Each engine's work on these examples, ready to be done."""
     codes, N = tflite.batch_last(x), len(x)
@@ -143,8 +146,7 @@ def jobs(
         found[engine] = work
     found["integer"] = lambda: run(program, codes)
     found["blas"] = lambda: run(program, codes, "blas")
-    if smaller is not None:
-        found[SIMPLIFIED] = lambda: run(smaller, codes, "blas")
+    found[SIMPLIFIED] = lambda: run(smaller, codes, "blas")
     return found
 
 
@@ -157,10 +159,10 @@ def rates(work: dict[str, Work], N: int, turns: int, seconds: float) -> dict[str
     return {engine: median(values) for engine, values in found.items()}
 
 
-def measured(path: Path, litert: Any, simplify: Any, turns: int, seconds: float) -> list[Row]:
+def measured(path: Path, litert: Any, turns: int, seconds: float) -> list[Row]:
     """All that is found of one file."""
     graph, program = read_graph(path), tflite.read(path)
-    smaller = simplify.simplify(program) if simplify else None
+    smaller = simplify(program)
     x = codes_for(graph.tensors[graph.inputs[0]].shape[1:], max(BATCHES))
     kernels, exact = {}, None
     if litert:
@@ -179,9 +181,9 @@ def measured(path: Path, litert: Any, simplify: Any, turns: int, seconds: float)
                     model=path.stem,
                     bytes=path.stat().st_size,
                     tz_bytes=len(archive.pack(program)),
-                    simplified_bytes=len(archive.pack(smaller)) if smaller else None,
+                    simplified_bytes=len(archive.pack(smaller)),
                     macs=sum(program.multiplications),
-                    simplified_macs=sum(smaller.multiplications) if smaller else None,
+                    simplified_macs=sum(smaller.multiplications),
                     engine=engine,
                     batch=N,
                     images_per_s=speed,
@@ -192,10 +194,6 @@ def measured(path: Path, litert: Any, simplify: Any, turns: int, seconds: float)
     return rows
 
 
-def number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
-
-
 def sizes(paths: Sequence[Path], rows: Sequence[Row]) -> str:
     """Bytes and multiply-accumulates of each model."""
     head = ("model", ".tflite", "lzma", ".tz", "simplified", "macs", "simplified")
@@ -204,7 +202,7 @@ def sizes(paths: Sequence[Path], rows: Sequence[Row]) -> str:
         row = next(row for row in rows if row.model == path.stem)
         packed = len(lzma.compress(path.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
         values = (row.bytes, packed, row.tz_bytes, row.simplified_bytes, row.macs, row.simplified_macs)
-        table.append((row.model, *map(number, values)))
+        table.append((row.model, *(f"{value:,}" for value in values)))
     return aligned(table)
 
 
@@ -213,7 +211,7 @@ def exactness(rows: Sequence[Row]) -> str:
     table = [("model", "kernels", "codes", "differ")]
     for row in rows:
         if row.engine in KERNELS and row.batch == BATCHES[0]:
-            table.append((row.model, row.engine, number(row.codes), number(row.differ)))
+            table.append((row.model, row.engine, f"{row.codes:,}", f"{row.differ:,}"))
     return aligned(table, words=(0, 1))
 
 
@@ -238,8 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="that a turn lasts (%(default)s)")
     options = parser.parse_args(arguments)
     paths = options.files or sorted(FOLDER.glob("*.tflite"))
-    litert, simplify = optional("ai_edge_litert.interpreter"), optional("tinyzip.integer.simplify")
-    rows = [row for path in paths for row in measured(path, litert, simplify, options.turns, options.seconds)]
+    litert = optional("ai_edge_litert.interpreter")
+    rows = [row for path in paths for row in measured(path, litert, options.turns, options.seconds)]
     print(sizes(paths, rows))
     if litert:
         print(f"\n{exactness(rows)}")
