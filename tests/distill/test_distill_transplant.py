@@ -18,6 +18,7 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
 )
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.sequential import Sequential
@@ -210,3 +211,76 @@ def test_what_does_not_fit_is_refused_by_name():
     for amount in (-0.1, 1.1, float("nan"), None):
         with pytest.raises(ValueError, match=r"^interpolate: amount"):
             interpolate(teacher, teacher, amount)
+
+
+def blocks(first, second, seed):
+    """A convolution, two residual blocks, a convolution and a linear layer."""
+    layers = {
+        "conv1": Conv2d(2, first, 3),
+        "block": Residual(
+            {"conv": Conv2d(first, first, 3, padding=1, bias=False), "norm": BatchNorm(first), "relu": ReLU()}
+        ),
+        "wider": Residual({"conv": Conv2d(first, 6, 1)}, {"conv": Conv2d(first, 6, 1), "norm": BatchNorm(6)}),
+        "conv2": Conv2d(6, second, 3),
+        "average": GlobalAvgPool(),
+        "flatten": Flatten(),
+        "fc": Linear(second, K),
+    }
+    net = Sequential.create(layers, SHAPE, np.random.default_rng(seed), np.float64)
+    rng = np.random.default_rng(seed + 1)
+    return net.with_params(
+        {name: array + rng.uniform(0.1, 1, array.shape) for name, array in net.params.items()}
+    )
+
+
+def test_residual_blocks_are_taken_over_whole():
+    teacher, student = blocks(4, 5, 0), blocks(4, 3, 7)
+    scores = {"conv2": np.array([0, 3, 2, 1, 5])}
+    cut = transplant(teacher, student, scores=by_norm(teacher) | scores)
+    for name, array in teacher.params.items():
+        if name.startswith(("conv1", "block", "wider")):
+            np.testing.assert_array_equal(cut.params[name], array, name)
+    np.testing.assert_array_equal(cut.params["conv2.w"], teacher.params["conv2.w"][[1, 2, 4]])
+    x = images(3)
+    seen, exact = cut.activations(x), teacher.activations(x)
+    np.testing.assert_array_equal(seen["conv2"], exact["conv2"][[1, 2, 4]])
+
+
+def test_layers_in_a_block_are_named_by_the_way_to_them():
+    teacher, student = blocks(4, 3, 0), blocks(4, 3, 7)
+    kept = transplant(teacher, student, keep=["block.body.conv", "wider.shortcut.conv"])
+    taken = {name for name in kept.params if np.array_equal(kept.params[name], teacher.params[name])}
+    inner = ("block.body.conv.w", *(f"block.body.norm.{part}" for part in ("gamma", "beta", "mean", "var")))
+    shortcut = {f"wider.shortcut.norm.{part}" for part in ("gamma", "beta", "mean", "var")}
+    assert taken == {*inner, "wider.shortcut.conv.w", "wider.shortcut.conv.b", *shortcut}
+
+
+def test_a_block_of_fewer_channels_is_refused():
+    with pytest.raises(ValueError, match=r"transplant: block: found Residual.* needed Residual"):
+        transplant(blocks(4, 3, 0), blocks(3, 3, 0))
+    teacher = blocks(4, 3, 0)
+    layers = {
+        "conv1": Conv2d(2, 3, 3),
+        "block": Residual({"relu": ReLU()}),
+        "flat": Flatten(),
+        "fc": Linear(90, 2),
+    }
+    larger = layers | {"conv1": Conv2d(2, 5, 3), "fc": Linear(150, 2)}
+    few, many = (
+        Sequential.create(chain, SHAPE, np.random.default_rng(0), np.float64) for chain in (layers, larger)
+    )
+    with pytest.raises(ValueError, match=r"transplant: block: found 3 channels of 5 before a residual block"):
+        transplant(many, few)
+    assert by_norm(teacher).keys() >= {"block.body.conv", "wider.body.conv", "wider.shortcut.conv"}
+
+
+def test_scores_of_layers_in_blocks_follow_the_batch_norm_behind_them():
+    """(K16), (K17)"""
+    net = blocks(4, 3, 0)
+    gamma, var = (net.params[f"block.body.norm.{part}"] for part in ("gamma", "var"))
+    w = np.abs(net.params["block.body.conv.w"]).reshape(4, -1).sum(axis=1)
+    np.testing.assert_allclose(by_norm(net)["block.body.conv"], w * gamma / np.sqrt(var + 1e-5))
+    plain = np.abs(net.params["conv1.w"]).reshape(4, -1).sum(axis=1)
+    np.testing.assert_allclose(by_norm(net)["conv1"], plain)
+    scores = by_taylor(net, images(4, 6).transpose(3, 0, 1, 2), np.arange(6) % K)
+    assert {name: score.shape for name, score in scores.items()}["wider.body.conv"] == (6,)

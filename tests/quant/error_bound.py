@@ -1,10 +1,10 @@
-"""(QD4), computed layer by layer: how far from the float logits those of a program may be."""
+"""(QD4) and (QD8), computed layer by layer: how far from the float logits those of a program may be."""
 
 import numpy as np
 
 from tinyzip.integer import Program
 from tinyzip.nn.layers import AvgPool2d, GlobalAvgPool
-from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.blocks import Sum, blocks_of
 from tinyzip.quant.grid import by_channel
 from tinyzip.train.data import to_input
 
@@ -22,36 +22,61 @@ def second_rounding(operator):
 
 
 def logits_and_bound(model, grids, images, program: Program):
-    """The exact logits of a folded model in float64 and, entry by entry, (QD4) for its program.
+    """The exact logits of a folded model in float64 and, entry by entry, (QD4) and (QD8) for its program.
 
     Here |acc|·M·2⁻³¹ is taken at |acc|·M ≤ 2⁹, since what is further from the zero point is clamped. (QD4) is
     for outputs within s_y/2 of the grid's ends; what they are beyond that is added, for that is clipped. 2⁻⁴⁰
     of the largest number is for the roundings of float64.
     """
-    blocks, operators = blocks_of(model), {operator.name: operator for operator in program.operators}
+    operators = {operator.name: operator for operator in program.operators}
     x = to_input(images).astype(np.float64)
     grid = grids["input"]
     step = float(grid.scale)
     error = np.abs(step * (grid.quantize(x).astype(np.float64) - grid.zero) - x)
+    x, error, _ = along(model, grids, operators, blocks_of(model), x, error, step)
+    return x, error
+
+
+def along(model, grids, operators, blocks, x, error, step):
+    """What a chain of blocks gives for x, its error, and the step of its last grid."""
     for _, layer in blocks.head:
         x, error = through(layer, x, error, step)
-    for block in blocks:
-        w, layer, operator = model.params[f"{block.name}.w"], block.layer, operators[block.name]
-        b = model.params.get(f"{block.name}.b", np.zeros(len(w)))
-        weights, target = grids[f"{block.name}.w"], grids[block.name]
-        rounded = operator.w * by_channel(weights.scale, w)
-        y = affine(layer, w, b, x)
-        error = affine(layer, np.abs(rounded), np.zeros(len(w)), error)
-        error += affine(layer, np.abs(w - rounded), np.zeros(len(w)), np.abs(x))
-        error += by_channel(np.broadcast_to(step * weights.scale / 2, len(w)), y)
+    for part in blocks.parts:
+        operator, target = operators[part.name], grids[part.name]
+        if isinstance(part, Sum):
+            (y, error, one), (other, second, two) = (
+                along(model, grids, operators, way, x, error, step) for way in (part.body, part.shortcut)
+            )
+            y, error = y + other, error + second
+            if operator.rounding == "double":
+                left = max(int(operator.n[2]) - 31, 0)
+                own = 0.5 + 2.0 ** (-1 - left) + 2.0**-22
+                error = error + max(one, two) * 2.0**-17
+            else:
+                own = 0.5 + 255 * 2.0 ** -int(operator.n[0])
+        else:
+            y, error = affine_and_bound(model, grids, operator, part, x, error, step)
+            own = 0.5 + by_channel(second_rounding(operator), y) + 2.0**-22
         step = float(target.scale)
-        error += step * (0.5 + by_channel(second_rounding(operator), y) + 2.0**-22)
-        error += 2.0**-40 * np.abs(y).max()
-        x = block.clamped(y)
-        error += np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
-        for _, layer in block.behind:
+        error = error + step * own + 2.0**-40 * np.abs(y).max()
+        x = part.clamped(y)
+        error = error + np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
+        for _, layer in part.behind:
             x, error = through(layer, x, error, step)
-    return x, error
+    return x, error, step
+
+
+def affine_and_bound(model, grids, operator, block, x, error, step):
+    """A block's sums, and by how much those of its operator can be off, but for the last rounding."""
+    w, layer = model.params[f"{block.name}.w"], block.layer
+    b = model.params.get(f"{block.name}.b", np.zeros(len(w)))
+    weights = grids[f"{block.name}.w"]
+    rounded = operator.w * by_channel(weights.scale, w)
+    y = affine(layer, w, b, x)
+    error = affine(layer, np.abs(rounded), np.zeros(len(w)), error)
+    error += affine(layer, np.abs(w - rounded), np.zeros(len(w)), np.abs(x))
+    error += by_channel(np.broadcast_to(step * weights.scale / 2, len(w)), y)
+    return y, error
 
 
 def through(layer, x, error, step):
@@ -63,6 +88,6 @@ def through(layer, x, error, step):
 def assert_within_bound(model, grids, images, program, codes):
     """The codes that a program gave for images mean logits within (QD4)."""
     exact, bound = logits_and_bound(model, grids, images, program)
-    last = grids[list(blocks_of(model))[-1].name]
+    last = grids[blocks_of(model).grids[-1]]
     found = last.scale * (codes.astype(np.float64) - last.zero)
     assert (np.abs(found - exact) <= bound).all()

@@ -19,6 +19,7 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
 )
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for
@@ -41,6 +42,8 @@ def network(bias=True, dtype=np.float32):
         "relu1": ReLU(),
         "pool1": MaxPool2d(2, stride=1),
         "deep": Conv2d(4, 8, 3, padding=1, groups=4),
+        "block1": Residual({"conv": Conv2d(8, 8, 1), "norm": BatchNorm(8)}),
+        "block2": Residual({"conv": Conv2d(8, 8, 3, padding=1)}, {"conv": Conv2d(8, 8, 1, bias=bias)}),
         "average": GlobalAvgPool(),
         "flatten": Flatten(),
         "fc": Linear(8, 3),

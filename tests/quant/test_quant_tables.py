@@ -167,7 +167,7 @@ def test_clips_are_fused_where_they_hold_zero_and_commute_and_are_tables_elsewhe
     assert blocks.tables == ("late", "off", "tanh", "relu2")
     assert blocks.grids == ("input", "conv", "late", "fc1", "off", "fc2", "tanh", "relu2")
     assert blocks.sources == {"conv": "input", "fc1": "late", "fc2": "off"}
-    assert blocks.blocks[0].output == "six"
+    assert blocks.parts[0].output == "six"
 
 
 def test_a_clip_behind_a_table_is_kept_whatever_was_clipped_before_it():

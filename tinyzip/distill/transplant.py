@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, Residual
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.train.data import to_input
@@ -54,7 +54,8 @@ def transplant(
     teacher  layers of the same kinds and in the same order as the student's, of as many channels or more
     student  gives the sizes, and the arrays of layers that are not kept
     keep     names of the student's convolutions and linear layers that take over the teacher's arrays; None:
-             all. A batch norm goes with the layer before it
+             all. A batch norm goes with the layer before it. In a residual block, which has to be as large as
+             the teacher's, they are named by the way to them: "block1.body.conv1"
     scores   where a layer has fewer channels than the teacher's, it gets those with the highest scores, in
              the teacher's order; None: `by_norm(teacher)`
     returns  a network with the student's layers and new arrays of its own
@@ -63,7 +64,9 @@ def transplant(
     for name, model in (("teacher", teacher), ("student", student)):
         check_sequential(model, f"transplant: {name}")
     scores = by_norm(teacher) if scores is None else scores
-    names = [name for name, layer in student.layers.items() if isinstance(layer, Conv2d | Linear)]
+    names = [
+        name for name, placed in student.every_layer.items() if isinstance(placed.layer, Conv2d | Linear)
+    ]
     keep = names if keep is None else keep
     if not set(keep) <= set(names):
         refuse("transplant: keep", sorted(set(keep) - set(names)), f"names among {', '.join(names)}")
@@ -71,22 +74,42 @@ def transplant(
         found = f"{len(student.layers)} layers for images {student.shape}"
         refuse("transplant: student", found, f"{len(teacher.layers)} for {teacher.shape}, as the teacher has")
     params = {name: array.copy() for name, array in student.params.items()}
-    shapes = [teacher.shape, *teacher.output_shapes().values()]
     outputs, taken = np.arange(teacher.shape[0]), False
-    pairs = zip(teacher.layers.items(), student.layers.items(), shapes[:-1], strict=True)
-    for (source, large), (name, small), shape in pairs:
+    pairs = zip(teacher.layers.items(), student.layers.items(), strict=True)
+    for (source, large), (name, small) in pairs:
         _check_pair(large, small, name)
-        inputs = outputs
+        inputs, shape = outputs, teacher.every_layer[source].given
         match large, small:
             case (Conv2d() | Linear(), Conv2d() | Linear()):
                 taken = name in keep
                 outputs = _outputs(large, small, inputs, source, scores)
             case Flatten(), _:
                 outputs = _runs(inputs, math.prod(shape[1:]))
+            case Residual(), _:
+                if len(inputs) < shape[0]:
+                    found = f"{len(inputs)} channels of {shape[0]} before a residual block"
+                    refuse(f"transplant: {name}", found, "all, since the block adds to each of them")
+                params |= _whole(teacher, student, source, name, keep)
+                outputs, taken = np.arange(teacher.every_layer[source].output[0]), False
         for part in large.parameter_shapes() if taken else ():
             cut = _cut(large, teacher.params[f"{source}.{part}"], inputs, outputs)
             params[f"{name}.{part}"] = cut.astype(student.dtype)
     return student.with_params(params)
+
+
+def _whole(
+    teacher: Sequential, student: Sequential, source: str, name: str, keep: Collection[str]
+) -> dict[str, Array]:
+    """The arrays of a residual block that is as large as the teacher's, for its layers that are kept."""
+    arrays: dict[str, Array] = {}
+    taken = False
+    for inner, placed in student.every_layer.items():
+        if inner.startswith(f"{name}.") and not isinstance(placed.layer, Residual):
+            taken = inner in keep if isinstance(placed.layer, Conv2d | Linear) else taken
+            for part in placed.layer.parameter_shapes() if taken else ():
+                key = f"{inner.removeprefix(name)}.{part}"
+                arrays[name + key] = teacher.params[source + key].astype(student.dtype)
+    return arrays
 
 
 def by_norm(model: Sequential) -> dict[str, Array]:
@@ -95,7 +118,7 @@ def by_norm(model: Sequential) -> dict[str, Array]:
     for name, after in _scored(model):
         w = np.abs(model.params[f"{name}.w"])
         scores[name] = w.reshape(len(w), -1).sum(axis=1)
-        norm = model.layers.get(after)
+        norm = model.every_layer[after].layer if after else None
         if isinstance(norm, BatchNorm):
             gamma, variance = (model.params[f"{after}.{part}"] for part in ("gamma", "var"))
             scores[name] = scores[name] * np.abs(gamma) / np.sqrt(variance + norm.eps)
@@ -116,7 +139,8 @@ def by_taylor(model: Sequential, images: Array, labels: Array, batch: int = 128)
         z, caches = model.forward(x)
         grads = model.backward(cross_entropy(z, labels[start : start + batch])[1], caches)
         for name, after in _scored(model):
-            linear = after if isinstance(model.layers.get(after), BatchNorm) else name
+            normed = after and isinstance(model.every_layer[after].layer, BatchNorm)
+            linear = after if normed else name
             effect = np.zeros(len(scores[name]))
             for key in (f"{linear}.{part}" for part in ("w", "b", "gamma", "beta")):
                 if key in grads:
@@ -158,7 +182,8 @@ def _check_pair(large: Layer, small: Layer, name: str) -> None:
         case BatchNorm(), BatchNorm():
             fits = replace(large, C=small.C) == small
         case _:
-            fits = large == small and (isinstance(large, Conv2d) or not large.parameter_shapes())
+            whole = isinstance(large, Conv2d | Residual)
+            fits = large == small and (whole or not large.parameter_shapes())
     if not fits:
         refuse(f"transplant: {name}", small, f"{large}, as the teacher has, or with fewer channels")
 
@@ -197,8 +222,11 @@ def _cut(layer: Layer, array: Array, inputs: Array, outputs: Array) -> Array:
 
 
 def _scored(model: Sequential) -> Iterator[tuple[str, str]]:
-    """Each convolution and linear layer by name, and what comes right behind it; "" behind the last."""
-    names = list(model.layers)
-    for name, after in zip(names, [*names[1:], ""], strict=True):
-        if isinstance(model.layers[name], Conv2d | Linear):
-            yield name, after
+    """Each convolution and linear layer by name, and what comes right behind it; "" if no one layer does."""
+    readers: dict[str, list[str]] = {}
+    for name, placed in model.every_layer.items():
+        readers.setdefault(placed.reads, []).append(name)
+    for name, placed in model.every_layer.items():
+        if isinstance(placed.layer, Conv2d | Linear):
+            behind = readers.get(name, [])
+            yield name, behind[0] if len(behind) == 1 else ""

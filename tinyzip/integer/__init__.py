@@ -34,7 +34,7 @@ from tinyzip.integer.operators import (
 )
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
-from tinyzip.integer.run import run
+from tinyzip.integer.run import resume, run
 from tinyzip.integer.simplify import simplify
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "Transpose",
     "multiplier",
     "requantize",
+    "resume",
     "run",
     "simplify",
 ]

@@ -117,6 +117,26 @@ def memory_of(program: Program) -> tuple[int, int]:
     return entry.nbytes + sum(steps.sizes), entry.nbytes + workspace.peak
 
 
+def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+    """The last operator's output, where what the first ones wrote is given: for asking "what if".
+
+    outputs  the program's input, and the outputs of its operators as `run` traces them, up to any of them;
+             each may be replaced by others of its shape and codes
+    """
+    outputs, workspace = list(outputs), Workspace()
+    for step in plan(program, "integer", True).steps[len(outputs) - 1 :]:
+        inputs = [np.asarray(outputs[k + 1]) for k in step.reads]
+        shape = *step.shape, inputs[0].shape[-1]
+        if step.kernel is None:
+            y = inputs[0].reshape(shape)
+        else:
+            y = np.empty(shape, step.dtype)
+            with workspace.scratch():
+                step.kernel(*inputs, y=y, workspace=workspace)
+        outputs.append(y)
+    return outputs[-1]
+
+
 def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, as a new array."""
     *_, (_, y) = walk(steps, codes, workspace)

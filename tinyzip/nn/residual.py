@@ -114,32 +114,38 @@ class Residual(Layer):
 
 
 class Placed(NamedTuple):
-    """A layer where it stands: an example's shape before and after it."""
+    """A layer where it stands: an example's shape before and after it, and whose output it reads.
+
+    reads  the name of a layer, or "input"
+    """
 
     layer: Layer
     given: Shape
     output: Shape
+    reads: str
 
 
-def every_layer(layers: Chain, shape: Shape) -> dict[str, Placed]:
+def every_layer(layers: Chain, shape: Shape, way: str = "", reads: str = "input") -> dict[str, Placed]:
     """All layers of a chain in the order in which they finish, those in residual blocks among them.
 
     shape    of one example before the first
+    way      what stands before their names: "block1.body."
+    reads    what the first of them reads
     returns  by the name with the way to it, "block1.body.conv1"; a block stands behind its layers
     raises   ValueError that begins with the name of the first layer that does not fit, or of one whose name
              is the way to another
     """
     found: dict[str, Placed] = {}
     for name, layer in layers.items():
-        placed = Placed(layer, shape, shapes_along({name: layer}, shape)[-1])
+        placed = Placed(layer, shape, shapes_along({name: layer}, shape)[-1], reads)
         inner: dict[str, Placed] = {}
         for chain in layer.branches() if isinstance(layer, Residual) else ():
-            inner |= {f"{name}.{key}": within for key, within in every_layer(chain, shape).items()}
-        inner[name] = placed
+            inner |= every_layer(chain, shape, f"{way}{name}.", reads)
+        reads, shape = f"{way}{name}", placed.output
+        inner[reads] = placed
         if twice := found.keys() & inner.keys():
             refuse(min(twice), "two layers that this names", "another name for one of them")
         found |= inner
-        shape = placed.output
     return found
 
 

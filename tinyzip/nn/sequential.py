@@ -211,7 +211,7 @@ class Sequential:
         """A table: each layer's output shape, number of parameters, and multiply-accumulates an example."""
         rows = [("layer", "kind", "output", "parameters", "multiply-accumulates")]
         multiplications = 0
-        for name, (layer, given, output) in self.every_layer.items():
+        for name, (layer, given, output, _) in self.every_layer.items():
             size = macs = 0
             if not isinstance(layer, Residual):  # whose layers have lines of their own
                 size = sum(prod(shape) for shape in layer.parameter_shapes().values())

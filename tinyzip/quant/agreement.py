@@ -18,35 +18,65 @@ codes maps codes that differ by D to such as differ by
 
     D_next ≤ 1 + max { |t[i] − t[j]| : |i − j| ≤ D }                                           (QA2)
 
-where 1 is for the simulation, whose float32 may miss a half. So where equal
+where 1 is for the simulation, whose float32 may miss a half. A sum of codes that differ by D_x and D_o, of
+scales s_x and s_o, writes such as differ by
+
+    D_next ≤ ⌊1 + η + δ + ε + (s_x·D_x + s_o·D_o)/s_y⌋                                         (QA3)
+
+with δ what (QD8) has beside the last rounding, and ε = 2⁻²²·255·(s_x + s_o)/s_y for the float32 of the
+simulation, which rounds both products and their sum. So where equal
 codes come in (D = 0), codes differ by at most one, and only where v is within η + 2ε of a half: on a trained
 network a few in a million with one rounding. With two it is one in 2ᵉ⁺¹, and e falls with every bit that is
 left out, for the simulation rounds once. Followed over many layers, QA1 adds up the worst of everything.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tinyzip import integer
 from tinyzip.nn.activations import Activation
-from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, Linear
+from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, Layer, Linear, Residual
 from tinyzip.quant.fake import FakeQuantize, FakeQuantized
-from tinyzip.quant.lower import multipliers, table_of
+from tinyzip.quant.grid import Grid
+from tinyzip.quant.lower import multipliers, sum_multipliers, table_of
 
 
 def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) -> dict[str, int]:
     """By how many codes simulation and engine can differ, by (QA1) from equal codes at the input.
 
     rounding  as given to `lower`
-    returns   codes by the name of each block, table, and average, in order; never more than the grid is
+    returns   codes by the name of each block, table, sum and average, in order; never more than the grid is
               wide
     """
-    grids, arrays = fake.grids(), fake.quantized()
     bound: dict[str, int] = {}
-    source, D = "input", 0
-    for name, layer in fake.network.layers.items():
+    _follow(fake, fake.network.layers, "", rounding, bound, "input", 0)
+    return bound
+
+
+def _follow(
+    fake: FakeQuantized,
+    chain: Mapping[str, Layer],
+    way: str,
+    rounding: integer.Rounding | None,
+    bound: dict[str, int],
+    source: str,
+    D: int,
+) -> tuple[str, int]:
+    """Along a chain, from grid `source` and a difference of D codes on, to where it ends; into `bound`."""
+    grids, arrays = fake.grids(), fake.quantized()
+    for own, layer in chain.items():
+        name = way + own
         if isinstance(layer, FakeQuantize):
             continue
-        if isinstance(layer, AvgPool2d | GlobalAvgPool):
+        if isinstance(layer, Residual):
+            (body, D_x), (shortcut, D_o) = (
+                _follow(fake, branch, f"{name}.{part}.", rounding, bound, source, D)
+                for part, branch in (("body", layer.body), ("shortcut", layer.shortcut))
+            )
+            D = sum_bound(grids[body], grids[shortcut], grids[name], rounding, D_x, D_o)
+            bound[name], source = D, name
+        elif isinstance(layer, AvgPool2d | GlobalAvgPool):
             grid = grids[source]
             D = min(D + 1, grid.hi - grid.lo)
             bound[name] = D
@@ -72,7 +102,20 @@ def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) ->
                 eta = 2.0 ** (-1 - np.maximum(n - 31, 0))
             D = int(min(np.floor(1 + (eta + 2 * epsilon + M * total * D).max()), y.hi - y.lo))
             bound[name], source = D, name
-    return bound
+    return source, D
+
+
+def sum_bound(x: Grid, o: Grid, y: Grid, rounding: integer.Rounding | None, D_x: int, D_o: int) -> int:
+    """(QA3) for a sum of codes on the grids x and o."""
+    numbers = sum_multipliers(x, o, y, rounding)
+    ratios = [float(grid.scale / y.scale) for grid in (x, o)]
+    if numbers["rounding"] == "double":
+        eta, before = 2.0 ** (-1 - max(int(numbers["n"][2]) - 31, 0)), 2.0**-17 * max(ratios)
+    else:
+        eta, before = 0.0, 255 * 2.0 ** -numbers["n"]
+    epsilon = 2.0**-22 * 255 * sum(ratios)
+    moved = ratios[0] * D_x + ratios[1] * D_o
+    return int(min(np.floor(1 + eta + before + epsilon + moved), y.hi - y.lo))
 
 
 def _operator(layer: Conv2d | Linear) -> type[integer.Conv2d | integer.Linear]:

@@ -12,15 +12,20 @@ so a ReLU behind a max pool may be read as one before it, and the same holds beh
 Every other function of one number, and a clip behind an average, with which it does not commute, is a
 *table*: an operator of its own that maps each code of the grid before it to a code of a grid behind it.
 
+A residual block becomes the blocks of its two chains, which read the same codes, and a *sum*: an operator
+that adds codes of two grids and writes those of a third. It is clamped as a block is.
+
 Pools and flatten have no grid of their own: they give codes on the grid that they were given. So the grids of
-a network are one for its input, one for each table's output, and two for each block: for its weights and for
-its output, after the clamp and before a table.
+a network are one for its input, one for each table's output and each sum's, and two for each block: for its
+weights and for its output, after the clamp and before a table. A layer in a residual block, and so its grids,
+are named by the way to it, "block1.body.conv1".
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,81 +40,145 @@ from tinyzip.nn.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool,
+    Layer,
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
 )
 from tinyzip.nn.sequential import Sequential
 
 Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
 Between: TypeAlias = tuple[tuple[str, Gridless | Activation], ...]
 """What lies between two blocks, by name. An activation here is a table, and has a grid of that name."""
+AnyPart = TypeVar("AnyPart", bound="Part")
 
 
 @dataclass(frozen=True)
-class Block:
-    """One convolution or linear layer and what is fused into it.
+class Part:
+    """An operator that writes codes of a grid of its own, and what is fused into it or lies behind it.
 
-    name    that layer's; also the name of the grid of the block's output, and with ".w" of its weights' grid
-    layer   Conv2d or Linear
-    norm    name of the batch norm directly behind it, or None
+    name    also that of the grid
     clamp   the real numbers (low, high) at which the output is clamped; (0, inf) for a ReLU
-    output  name of the layer whose output is the block's: the last of convolution or linear layer, batch
-            norm, clip. Where QB1 moved a clip it is the layer before; clamp its output to get the block's
+    output  name of the layer whose output is the part's: the last of those fused. Where QB1 moved a clip it
+            is the layer before; clamp its output to get the part's
     behind  pools, flatten and tables behind it, each with its name
     """
 
     name: str
-    layer: Conv2d | Linear
-    norm: str | None = None
-    clamp: tuple[float, float] = (-inf, inf)
-    output: str = ""
-    behind: Between = ()
+    clamp: tuple[float, float] = field(default=(-inf, inf), kw_only=True)
+    output: str = field(default="", kw_only=True)
+    behind: Between = field(default=(), kw_only=True)
 
     def clamped(self, y: NDArray[Any]) -> NDArray[Any]:
-        """What the block gives, from the output of layer `output`."""
+        """What the part gives, from the output of layer `output`."""
         return np.asarray(np.clip(y, *self.clamp))
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """A network as blocks. Iterates over its blocks.
+class Block(Part):
+    """One convolution or linear layer, with a batch norm and a clip fused into it.
 
-    head    pools, flatten and tables in front of the first block, each with its name
-    blocks  at least one, in order
+    name   that layer's; with ".w" also that of its weights' grid
+    layer  Conv2d or Linear
+    norm   name of the batch norm directly behind it, or None
+    """
+
+    layer: Conv2d | Linear
+    norm: str | None = None
+
+
+@dataclass(frozen=True)
+class Sum(Part):
+    """A residual block: what its two chains give is added, and a clip behind it fused into that.
+
+    body, shortcut  the blocks of its chains, which may be none, where there are only pools, or nothing
+    """
+
+    body: "Blocks"
+    shortcut: "Blocks"
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A chain as blocks. Iterates over its blocks, those inside of residual blocks among them.
+
+    head   pools, flatten and tables in front of the first part, each with its name
+    parts  blocks and sums, in order
     """
 
     head: Between
-    blocks: tuple[Block, ...]
+    parts: tuple[Block | Sum, ...]
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self.blocks)
+        return (part for part in self.every_part() if isinstance(part, Block))
 
     def __len__(self) -> int:
-        return len(self.blocks)
+        return len(list(iter(self)))
+
+    def every_part(self) -> Iterator[Block | Sum]:
+        """All parts in the order in which they run: those of a body, of a shortcut, and then their sum."""
+        for part in self.parts:
+            for inside in (part.body, part.shortcut) if isinstance(part, Sum) else ():
+                yield from inside.every_part()
+            yield part
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The activations that become operators of their own."""
-        between = (self.head, *(block.behind for block in self))
-        return tuple(name for part in between for name in tables_of(part))
+        return tuple(grid.name for grid in self.along("input")[0] if grid.writer is Activation)
 
     @property
     def grids(self) -> tuple[str, ...]:
         """The names of all grids of activations, in the order of the data."""
-        names = ["input", *tables_of(self.head)]
-        for block in self:
-            names += [block.name, *tables_of(block.behind)]
-        return tuple(names)
+        return "input", *(grid.name for grid in self.along("input")[0])
 
     @property
     def sources(self) -> dict[str, str]:
         """For each block the name of the grid that it reads its input on."""
-        sources, last = {}, ["input", *tables_of(self.head)][-1]
-        for block in self:
-            sources[block.name] = last
-            last = [block.name, *tables_of(block.behind)][-1]
-        return sources
+        return {grid.name: grid.source for grid in self.along("input")[0] if grid.writer is Block}
+
+    @property
+    def pairs(self) -> Iterator[tuple[Block, Block]]:
+        """Blocks of which the second reads what the first writes, and nobody else does."""
+        for writer, reader in pairwise(self.parts):
+            if isinstance(writer, Block) and isinstance(reader, Block):
+                yield writer, reader
+        for part in self.parts:
+            for inside in (part.body, part.shortcut) if isinstance(part, Sum) else ():
+                yield from inside.pairs
+
+    def along(self, source: str) -> tuple[list["Written"], str]:
+        """The grids that are written along the chain, which begins on grid `source`, and where it ends."""
+        written: list[Written] = []
+
+        def note(name: str, writer: type) -> None:
+            nonlocal source
+            written.append(Written(name, source, writer))
+            source = name
+
+        for table in tables_of(self.head):
+            note(table, Activation)
+        for part in self.parts:
+            if isinstance(part, Sum):
+                (body, end), (shortcut, _) = (way.along(source) for way in (part.body, part.shortcut))
+                written += body + shortcut
+                source = end
+            note(part.name, type(part))
+            for table in tables_of(part.behind):
+                note(table, Activation)
+        return written, source
+
+
+class Written(NamedTuple):
+    """A grid of activations: its name, the name of the grid that its writer reads (a sum's body ends on), and
+
+    whether the writer is a Block, a Sum, or a table, an Activation.
+    """
+
+    name: str
+    source: str
+    writer: type
 
 
 def tables_of(between: Between) -> list[str]:
@@ -124,41 +193,53 @@ def blocks_of(model: Sequential) -> Blocks:
             directly follow a convolution or linear layer, or an unknown layer; and for a model without any
             convolution or linear layer
     """
+    blocks = _blocks(model.layers, "")
+    if not len(blocks):
+        refuse("model", f"layers {list(model.layers)}", "at least one convolution or linear layer")
+    return blocks
+
+
+def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
+    """The blocks of a chain, which may be none; `way` stands before the names of its layers."""
     head: list[tuple[str, Gridless | Activation]] = []
-    blocks: list[Block] = []
-    for name, layer in model.layers.items():
-        place = f"layer {name!r}"
+    parts: list[Block | Sum] = []
+    for own, layer in layers.items():
+        name = way + own
         match layer:
             case Conv2d() | Linear():
-                blocks.append(Block(name, layer, output=name))
+                parts.append(Block(name, layer, output=name))
+            case Residual():
+                body = _blocks(layer.body, f"{name}.body.")
+                shortcut = _blocks(layer.shortcut, f"{name}.shortcut.")
+                parts.append(Sum(name, body, shortcut, output=name))
             case Dropout():
                 pass
             case MaxPool2d() | AvgPool2d() | GlobalAvgPool() | Flatten() | Activation():
-                if not blocks:
+                if not parts:
                     head.append((name, layer))
                 elif isinstance(layer, ReLU | Clip):
-                    blocks[-1] = _with_clip(name, layer, blocks[-1])
+                    parts[-1] = _with_clip(name, layer, parts[-1])
                 else:
-                    blocks[-1] = _with(name, layer, blocks[-1])
+                    parts[-1] = _with(name, layer, parts[-1])
             case BatchNorm():
-                if not blocks or blocks[-1].output != blocks[-1].name or blocks[-1].behind:
+                last = parts[-1] if parts else None
+                if not isinstance(last, Block) or last.output != last.name or last.behind:
                     needed = "one directly behind a convolution or linear layer"
-                    refuse(place, "a batch norm elsewhere", needed)
-                blocks[-1] = replace(blocks[-1], norm=name, output=name)
+                    refuse(f"layer {name!r}", "a batch norm elsewhere", needed)
+                parts[-1] = replace(last, norm=name, output=name)
             case _:
-                refuse(place, type(layer).__name__, "a layer that has an integer operator")
-    if not blocks:
-        refuse("model", f"layers {list(model.layers)}", "at least one convolution or linear layer")
-    return Blocks(tuple(head), tuple(blocks))
+                needed = "a layer that has an integer operator"
+                refuse(f"layer {name!r}", type(layer).__name__, needed)
+    return Blocks(tuple(head), tuple(parts))
 
 
-def _with(name: str, layer: Gridless | Activation, block: Block) -> Block:
-    """The block with one more layer behind it."""
+def _with(name: str, layer: Gridless | Activation, block: AnyPart) -> AnyPart:
+    """The block or sum with one more layer behind it."""
     return replace(block, behind=(*block.behind, (name, layer)))
 
 
-def _with_clip(name: str, layer: ReLU | Clip, block: Block) -> Block:
-    """The block with a clip at its end, moved before max pools and flatten by (QB1), or as a table."""
+def _with_clip(name: str, layer: ReLU | Clip, block: AnyPart) -> AnyPart:
+    """The block or sum with a clip at its end, moved before max pools and flatten by (QB1), or as a table."""
     least, most = (0.0, None) if isinstance(layer, ReLU) else (layer.low, layer.high)
     low = max(block.clamp[0], -inf if least is None else least)
     high = min(block.clamp[1], inf if most is None else most)

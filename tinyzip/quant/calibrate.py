@@ -3,7 +3,8 @@
 The grids of a network are one flat dict, keyed like its parameters:
 
 grids["input"]      the images
-grids["conv1"]      what block conv1 gives, after its ReLU and before its pooling, per tensor
+grids["conv1"]      what block conv1 gives, after its ReLU and before its pooling, per tensor; so the sum of
+                    a residual block
 grids["gelu1"]      what the table of an activation gives (see `blocks`), per tensor
 grids["conv1.w"]    its weights, symmetric, one scale for each output channel or one for all
 
@@ -105,7 +106,7 @@ def weight_grids(
 
 
 def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
-    """An affine grid for the "input" and for the output of each block and table; arguments as in `calibrate`.
+    """An affine grid for the "input" and for what each block, sum and table gives; as in `calibrate`.
 
     What never gave anything but zeros gets scale 1.
     """
@@ -118,9 +119,9 @@ def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: s
         watch["input"].observe(x)
         with np.errstate(over="ignore", invalid="ignore"):  # refused below, by the block's name
             outputs = model.activations(x)
-        for block in blocks:
-            y = check_finite(outputs[block.output], f"output of {block.name}")
-            watch[block.name].observe(block.clamped(y))
+        for part in blocks.every_part():
+            y = check_finite(outputs[part.output], f"output of {part.name}")
+            watch[part.name].observe(part.clamped(y))
         for name in blocks.tables:
             watch[name].observe(check_finite(outputs[name], f"output of {name}"))
     grids = {name: Grid.affine(*watch[name].range(), bits=count) for name, count in wanted.items()}

@@ -19,7 +19,6 @@ flows between two layers: in an integer sum over channels all terms have one uni
 scale. Where channels of activations differ a hundredfold, QE1 is what helps, since it divides them too.
 """
 
-from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -42,14 +41,15 @@ def equalize(model: Sequential) -> Sequential:
     """The same function with the ranges of each channel's two ends made equal (QE1, QE2), batch norm folded.
 
     Channels that are all zero on one of the ends are left alone, and so are layers with a function between
-    them that lets no factor through, such as a sigmoid or a clip at 6. Logits change by float rounding only,
-    since all is computed in float64 and rounded to the model's dtype once.
+    them that lets no factor through, such as a sigmoid or a clip at 6. So are the ends of a residual block:
+    its sum would have to be given the same factor on both ways. Logits change by float rounding only, since
+    all is computed in float64 and rounded to the model's dtype once.
 
     raises  ValueError, with the layer's name, for a model that is no chain of blocks (see `blocks`)
     """
     model = fold_batch_norm(model)
     params = {name: value.astype(np.float64) for name, value in model.params.items()}
-    pairs = [pair for pair in pairwise(blocks_of(model)) if _lets_factors_through(pair[0])]
+    pairs = [pair for pair in blocks_of(model).pairs if _lets_factors_through(pair[0])]
     for _ in range(SWEEPS):
         furthest = 1.0
         for writer, reader in pairs:

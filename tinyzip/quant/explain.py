@@ -14,6 +14,8 @@ The integer program and its float network see the same images, and are compared 
     float recovers  of the images whose class changed: how many get it back if this one block computes in
                     float and only its output is rounded. Negative if that made it worse
 
+The rounding of a residual block's sum shows in the block behind it.
+
 The last column says which layer deserves another bit, the one before where the trouble begins; they need
 not name the same layer. Where labels are given, errors of both are counted too.
 
@@ -21,6 +23,7 @@ Without a float network the program is compared with its `float_twin`: the progr
 with the weights that its codes mean. Against it only the rounding of activations shows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +37,10 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.integer.program import check_program
+from tinyzip.machine.workspace import FRESH
+from tinyzip.nn.fast import choose
+from tinyzip.nn.layers import Layer, Residual
+from tinyzip.nn.residual import shapes_of
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
@@ -154,24 +161,22 @@ def explain(
         check_labels(labels, images, "explain: labels")
     operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))
     program = Program(operators, program.shape, program.input)
-    blocks = list(blocks_of(network))
+    blocks = {block.name: block for block in blocks_of(network)}
     weighted = [operator for operator in operators if isinstance(operator, integer.Conv2d | integer.Linear)]
     names = [operator.name for operator in weighted]
-    if names != [block.name for block in blocks]:
-        refuse(
-            "explain: program",
-            f"weighted operators {names}",
-            f"the model's blocks, {[b.name for b in blocks]}",
-        )
-    for block, operator in zip(blocks, weighted, strict=True):
-        check_same(block, operator, network.params[f"{block.name}.w"])
-    tallies = [_Tally(network, program, block) for block in blocks]
+    if len(names) != len(blocks) or set(names) != set(blocks):
+        refuse("explain: program", f"weighted operators {names}", f"the model's blocks, {list(blocks)}")
+    for operator in weighted:
+        check_same(blocks[operator.name], operator, network.params[f"{operator.name}.w"])
+    rest = _Rest(network, program)
+    tallies = [_Tally(network, program, rest, blocks[name]) for name in names]
     classes: list[tuple[Array, Array]] = []
     for x in inputs(network, images):
         outputs = network.activations(x)
         codes = [grid_of(program.input).quantize(x)]
         codes += integer.run(program, codes[0], trace=True)
         exact, found = outputs[list(outputs)[-1]].argmax(axis=0), codes[-1].argmax(axis=0)
+        rest.see(codes)
         open_cases = exact != found
         for tally in tallies:
             open_cases = tally.see(outputs, codes, exact, found, open_cases)
@@ -206,23 +211,63 @@ def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array
         refuse(argument, found, "the network that the program was made of")
 
 
+class _Rest:
+    """Runs a network from any place on in float, with what a program wrote up to there."""
+
+    def __init__(self, network: Sequential, program: Program) -> None:
+        self.network, self.program = network, program
+        parts = {part.name: part.output for part in blocks_of(network).every_part()}
+        self.outputs = {i: parts[o.name] for i, o in enumerate(program.operators) if o.name in parts}
+        self.stages = {
+            name: choose.one_stage(placed.layer, placed.given) for name, placed in network.every_layer.items()
+        }
+
+    def see(self, codes: list[Array]) -> None:
+        """Take in a chunk: what the codes of its operators mean."""
+        dtype = self.network.dtype
+        meant = [grid_of(c).dequantize(k) for c, k in zip(self.program.codes, codes, strict=True)]
+        self.input = meant[0].astype(dtype)
+        self.meant = {i: meant[i + 1].astype(dtype) for i in self.outputs}
+
+    def answer(self, place: int) -> Array:
+        """The logits, where all operators up to this one ran on integers."""
+        known = {self.outputs[i]: y for i, y in self.meant.items() if i <= place}
+        return self.along(self.network.layers, "", self.input, known)
+
+    def along(self, chain: Mapping[str, Layer], way: str, x: Array, known: Mapping[str, Array]) -> Array:
+        """What a chain gives for x, from the last of its layers on whose output is known."""
+        names = list(chain)
+        last = max((k for k, name in enumerate(names) if way + name in known), default=-1)
+        x = known[way + names[last]] if last >= 0 else x
+        for name in names[last + 1 :]:
+            layer = chain[name]
+            if isinstance(layer, Residual):
+                body, shortcut = (
+                    self.along(inner, f"{way}{name}.{branch}.", x, known)
+                    for branch, inner in (("body", layer.body), ("shortcut", layer.shortcut))
+                )
+                x = body + shortcut
+            else:
+                p = {part: self.network.params[f"{way}{name}.{part}"] for part in layer.parameter_shapes()}
+                stage = self.stages[way + name]
+                x, _ = stage.forward(p, x, train=False, rng=None, workspace=FRESH)
+        return x
+
+
 class _Tally:
     """What is summed up for one block while images go by."""
 
-    def __init__(self, network: Sequential, program: Program, block: Block) -> None:
-        self.block = block
+    def __init__(self, network: Sequential, program: Program, rest: _Rest, block: Block) -> None:
+        self.program, self.rest, self.block = program, rest, block
         self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
         operator: Any = program.operators[self.place]
-        self.x, self.y = grid_of(program.codes[self.place]), grid_of(operator.y)
+        (self.source,) = operator.reads(self.place)
+        codes = program.codes[self.source + 1]
+        self.x, self.y = grid_of(codes), grid_of(operator.y)
         w = network.params[f"{block.name}.w"]
-        self.weights = _decibels(
-            w, operator.w * by_channel(weight_scales(operator, program.codes[self.place]), w)
-        )
-        names = list(network.layers)
-        rest = names[names.index(block.output) + 1 :]
-        self.alone, self.rest = network.part([block.name]), network.part(rest) if rest else None
-        behind = program.operators[self.place + 1 :]
-        self.behind = Program(behind, program.shapes[self.place + 1], operator.y) if behind else None
+        self.weights = _decibels(w, operator.w * by_channel(weight_scales(operator, codes), w))
+        params = {key: network.params[key] for key in shapes_of({block.name: block.layer})}
+        self.alone = Sequential({block.name: block.layer}, params, network.every_layer[block.name].given)
         self.signal = self.noise = 0.0
         self.seen = np.zeros(256, np.int64)
         self.first_changes = self.recovered = 0
@@ -238,16 +283,12 @@ class _Tally:
         self.noise += float(((self.y.dequantize(given) - y) ** 2).sum())
         self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)
 
-        z = self.y.dequantize(given).astype(y.dtype)
-        if self.rest is not None:
-            z, _ = self.rest.forward(z)
-        changed = open_cases & (z.argmax(axis=0) != exact)
+        changed = open_cases & (self.rest.answer(self.place).argmax(axis=0) != exact)
         self.first_changes += int(changed.sum())
 
-        alone, _ = self.alone.forward(self.x.dequantize(codes[self.place]).astype(y.dtype))
+        alone, _ = self.alone.forward(self.x.dequantize(codes[self.source + 1]).astype(y.dtype))
         rounded = self.y.quantize(block.clamped(alone))
-        logits = rounded if self.behind is None else integer.run(self.behind, rounded)
-        again = logits.argmax(axis=0)
+        again = integer.resume(self.program, [*codes[: self.place + 1], rounded]).argmax(axis=0)
         self.recovered += int((found != exact).sum()) - int((again != exact).sum())
         return np.asarray(open_cases & ~changed)
 

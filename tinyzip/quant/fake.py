@@ -22,6 +22,7 @@ What the engine will do is simulated where it will do it:
                  order makes no difference, and there are four times fewer values to round
     tables       what they read is rounded to the grid before them, and what they give to their own
     averages     rounded again, to the grid they came on
+    sums         of residual blocks: what is added is rounded, and so is the sum, behind the ReLU
 
 The engine's convolutions round twice by default, as LiteRT's do; the simulation rounds once. How far the two
 can differ, `agreement` derives.
@@ -38,7 +39,16 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.fast.stage import Stage
-from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Layer, Linear
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    GlobalAvgPool,
+    Layer,
+    Linear,
+    Residual,
+)
 from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
@@ -48,6 +58,7 @@ from tinyzip.quant.lsq import RULES, Rule, fake_quantize, fake_quantize_backward
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
+READERS = Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout | Residual  # of what has to be rounded
 
 
 @dataclass(frozen=True)
@@ -102,31 +113,50 @@ def _relative(grid: Grid, name: str) -> tuple[int, int]:
     return grid.lo - int(zero[0]), grid.hi - int(zero[0])
 
 
-def _inserted(
-    model: Sequential, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str]
-) -> tuple[dict[str, Layer], dict[str, str]]:
-    """The model's layers with roundings between them, and for each rounding the grid that it uses."""
-    layers: dict[str, Layer] = {}
-    source: dict[str, str] = {}
-    current, pending = "input", False
+class _Insertion:
+    """Puts roundings between the layers of a network.
 
-    def round_here(name: str, average: bool = False) -> None:
-        layers[name] = FakeQuantize(*_relative(grids[current], current), rule, average)
-        source[name] = current
+    current  the grid that the last operator's output is to be rounded to
+    pending  whether it still has to be
+    source   for each rounding, by name, the grid that it uses
+    """
 
-    for name, layer in model.layers.items():
-        reads = isinstance(layer, Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout) or name in tables
-        if pending and reads:
-            round_here(f"{current}.round")
-            pending = False
-        layers[name] = layer
-        if isinstance(layer, Conv2d | Linear) or name in tables:
-            current, pending = name, True
-        elif isinstance(layer, AvgPool2d | GlobalAvgPool):
-            round_here(f"{name}.round", average=True)
-    if pending:
-        round_here(f"{current}.round")
-    return layers, source
+    def __init__(self, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str]) -> None:
+        self.grids, self.rule, self.tables = grids, rule, tables
+        self.current, self.pending = "input", False
+        self.source: dict[str, str] = {}
+
+    def chain(self, chain: Mapping[str, Layer], way: str = "") -> dict[str, Layer]:
+        """The layers of a chain with roundings between them; `way` stands before their names."""
+        layers: dict[str, Layer] = {}
+
+        def round_here(name: str, average: bool = False) -> None:
+            grid = self.grids[self.current]
+            layers[name] = FakeQuantize(*_relative(grid, self.current), self.rule, average)
+            self.source[way + name] = self.current
+
+        def round_pending() -> None:
+            if self.pending:
+                round_here(f"{self.current.removeprefix(way)}.round")
+                self.pending = False
+
+        for name, layer in chain.items():
+            full = way + name
+            if isinstance(layer, READERS) or full in self.tables:
+                round_pending()
+            layers[name] = layer
+            if isinstance(layer, Residual):
+                start = self.current
+                body = self.chain(layer.body, f"{full}.body.")
+                self.current = start
+                shortcut = self.chain(layer.shortcut, f"{full}.shortcut.")
+                layers[name] = replace(layer, body=body, shortcut=shortcut)
+            if isinstance(layer, Conv2d | Linear | Residual) or full in self.tables:
+                self.current, self.pending = full, True
+            elif isinstance(layer, AvgPool2d | GlobalAvgPool):
+                round_here(f"{name}.round", average=True)
+        round_pending()
+        return layers
 
 
 @dataclass(frozen=True)
@@ -134,7 +164,7 @@ class FakeQuantized:
     """A `Sequential` whose weights, biases and activations pass through grids. Made by `create`.
 
     source   the float network, whose arrays are only the start
-    start    its grids: "input", for each block "<name>" and "<name>.w", for each table its name
+    start    its grids: "input", for each block "<name>" and "<name>.w", for each table and sum its name
     params   the float arrays, and the logarithms of the steps that are learned
     rule     "lsq": steps learn; "straight-through": they stay as calibrated
     network  the source's layers with roundings between them
@@ -158,8 +188,8 @@ class FakeQuantized:
         if rule not in RULES:
             refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
         check_sequential(model, "FakeQuantized: model")
-        for name, layer in model.layers.items():
-            if isinstance(layer, BatchNorm):
+        for name, placed in model.every_layer.items():
+            if isinstance(placed.layer, BatchNorm):
                 needed = "a model without: FakeQuantized.create(fold_batch_norm(model), grids)"
                 refuse(f"FakeQuantized: layer {name!r}", "a batch norm", needed)
         params = dict(model.params)
@@ -177,7 +207,8 @@ class FakeQuantized:
             _relative(grids[name], name)
             if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
-        layers, rounds = _inserted(model, grids, rule, blocks.tables)
+        insertion = _Insertion(grids, rule, blocks.tables)
+        layers, rounds = insertion.chain(model.layers), insertion.source
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
         network = Sequential(layers, arrays, model.shape)
         return cls(model, dict(grids), params, rule, network, rounds)

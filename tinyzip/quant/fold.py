@@ -9,12 +9,13 @@ The integer engine has no batch norm, so every method of this room folds first: 
 those that will be quantized. QF1 is computed in float64 and rounded to the model's dtype once.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, Residual
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.grid import by_channel
 
@@ -26,22 +27,33 @@ def fold_batch_norm(model: Sequential) -> Sequential:
     their size in float32). Batch norms elsewhere stay.
     """
     check_sequential(model, "fold_batch_norm: model")
-    layers: dict[str, Layer] = {}
     params = dict(model.params)
+    layers = _folded(model.layers, params, "")
+    return Sequential(layers, params, model.shape, model.input_range)
+
+
+def _folded(chain: Mapping[str, Layer], params: Arrays, way: str) -> dict[str, Layer]:
+    """The chain without such batch norms, and `params` changed likewise; `way` stands before its names."""
+    layers: dict[str, Layer] = {}
     before = ""
-    for name, layer in model.layers.items():
+    for name, layer in chain.items():
         front = layers.get(before)
         if isinstance(layer, BatchNorm) and isinstance(front, Conv2d | Linear):
             gamma, beta, mean, var = (
-                params.pop(f"{name}.{part}").astype(np.float64) for part in ("gamma", "beta", "mean", "var")
+                params.pop(f"{way}{name}.{part}").astype(np.float64)
+                for part in ("gamma", "beta", "mean", "var")
             )
             factor = gamma / np.sqrt(var + layer.eps)
-            w = params[f"{before}.w"]
-            b = params.get(f"{before}.b", np.zeros(front.F))
-            params[f"{before}.w"] = (w * by_channel(factor, w)).astype(w.dtype)
-            params[f"{before}.b"] = ((b - mean) * factor + beta).astype(w.dtype)
+            w = params[f"{way}{before}.w"]
+            b = params.get(f"{way}{before}.b", np.zeros(front.F))
+            params[f"{way}{before}.w"] = (w * by_channel(factor, w)).astype(w.dtype)
+            params[f"{way}{before}.b"] = ((b - mean) * factor + beta).astype(w.dtype)
             layers[before] = replace(front, bias=True)
         else:
             layers[name] = layer
             before = name
-    return Sequential(layers, params, model.shape, model.input_range)
+            if isinstance(layer, Residual):
+                body = _folded(layer.body, params, f"{way}{name}.body.")
+                shortcut = _folded(layer.shortcut, params, f"{way}{name}.shortcut.")
+                layers[name] = replace(layer, body=body, shortcut=shortcut)
+    return layers

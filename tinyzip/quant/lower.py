@@ -12,6 +12,11 @@ M   = s_x·s_w / s_y = m0·2⁻ⁿ         the multiplier, to 31 bits (`integer.
 clip = clamp from q(low) to q(high)  since rounding nowhere falls; ReLU from z_y up        (QD3)
 table[q_x] = q(f(s_x·(q_x − z_x)))   any other function f of one number                   (QD5)
 
+and for the sum of x and o, with s the greater of their scales, three multipliers, or two of one n:
+
+s_x/2s, s_o/2s, 2s/(2²⁰·s_y)         as LiteRT's ADD, see (AD1) of `integer.residuals`     (QD6)
+s_x/s_y, s_o/s_y                     as XNNPACK's, see (AD2)                               (QD7)
+
 A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
 fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
 so it stays an operator of its own behind the layer and the engine may run it before QD2. In QD5 f is computed
@@ -25,10 +30,17 @@ for y inside the calibrated range: the error of the input, then the rounding of 
 of the output. η is what a second rounding adds: 2⁻ᵉ⁻¹ with e = max(n − 31, 0) where the operator rounds by
 "double", else 0 (F7 of `integer.fixedpoint`). Saturation adds nothing, since the grid's ends are within
 s_y/2 of the range's. ReLU and max pooling do not increase the error; an average adds s_y/2 for its own
-rounding, and a table of an f that is nowhere steeper than L makes L·e_x + s_y/2 of it. A test
-computes QD4 layer by layer.
+rounding, and a table of an f that is nowhere steeper than L makes L·e_x + s_y/2 of it. A sum has the errors
+of both, and by (QD6) what two roundings to 2s·2⁻²⁰ and their multipliers' 31 bits cost, 17/16 of that each;
+or by (QD7) that both multipliers are whole numbers over 2ⁿ:
+
+|y − ŷ| ≤ e_x + e_o + s·2⁻¹⁷ + s_y·(½ + η + |acc|·M·2⁻³¹)     or     e_x + e_o + s_y·(½ + 255·2⁻ⁿ)   (QD8)
+
+A test computes all of this layer by layer.
 """
 
+import math
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import inf
@@ -42,10 +54,11 @@ from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
+from tinyzip.integer.residuals import ADD_SHIFT
 from tinyzip.nn.activations import Activation
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.sequential import Sequential, check_sequential
-from tinyzip.quant.blocks import Between, Block, Gridless, blocks_of
+from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
 
@@ -62,9 +75,10 @@ def lower(
     """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
 
     grids     as from `calibrate`: "input", for each block its name and its name with ".w", and for each table
-              its name. Activations per tensor; weights with zero 0, per tensor or per channel
+              and sum its name. Activations per tensor; weights with zero 0, per tensor or per channel
     rounding  how every operator rounds; "shift" needs scales whose every M is a power of two. None is each
-              operator's own default, which is LiteRT's: "double" for convolutions, "single" for linear layers
+              operator's own default, which is LiteRT's: "double" for convolutions and sums, "single" for
+              linear layers
     argmax    end in classes; otherwise in the codes of the logits, on the last block's grid
     returns   a program for codes grids["input"].quantize(to_input(images))
     raises    ValueError that names the layer: one without integer operator, a missing or unsuitable grid, or
@@ -77,25 +91,85 @@ def lower(
     model = fold_batch_norm(model)
     blocks = blocks_of(model)
     source = _scalar_grid(grids, "input")
-    start = codes_of(source)
-    operators: list[Operator] = []
-    source = _between(blocks.head, source, grids, operators)
-    x = codes_of(source)
-    for block in blocks:
-        target = _scalar_grid(grids, block.name)
+    program = _Draft(model, grids, rounding)
+    end = program.chain(blocks, At(source, codes_of(source), -1))
+    program.go(end)
+    if argmax:
+        program.operators.append(integer.Argmax(name="argmax"))
+    return Program(tuple(program.operators), model.shape, codes_of(source))
+
+
+@dataclass(frozen=True)
+class At:
+    """How far a chain has come: on which grid it is, with which codes, and which operator wrote them."""
+
+    grid: Grid
+    codes: Codes
+    place: int
+
+
+class _Draft:
+    """A program under construction."""
+
+    def __init__(self, model: Sequential, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
+        self.model, self.grids, self.rounding = model, grids, rounding
+        self.operators: list[Operator] = []
+
+    def add(self, operator: Operator, at: At, grid: Grid, codes: Codes) -> At:
+        """Append an operator that reads what is at `at`."""
+        self.go(at)
+        self.operators.append(operator)
+        return At(grid, codes, len(self.operators) - 1)
+
+    def go(self, at: At) -> None:
+        """Make `at` what the next operator reads."""
+        if at.place != len(self.operators) - 1:
+            self.operators.append(integer.Recall(at.place))
+
+    def chain(self, blocks: Blocks, at: At) -> At:
+        """Append the operators of a chain; returns where it ends."""
+        at = self.between(blocks.head, at)
+        for part in blocks.parts:
+            target = _scalar_grid(self.grids, part.name)
+            at = self.sum(part, at, target) if isinstance(part, Sum) else self.affine(part, at, target)
+            at = self.between(part.behind, at)
+        return at
+
+    def affine(self, block: Block, at: At, target: Grid) -> At:
+        """Append a block's operator."""
+        weights = _grid(self.grids, f"{block.name}.w")
         try:
-            operator = _affine(model, block, source, _grid(grids, f"{block.name}.w"), target, rounding)
+            operator = _affine(self.model, block, at.grid, weights, target, self.rounding)
         except ValueError as error:
             raise ValueError(f"layer {block.name!r}: {error}") from None
-        bound = int(channel_bounds(operator, x).max())
+        bound = int(channel_bounds(operator, at.codes).max())
         if bound > INT32_MOST:
             refuse(f"layer {block.name!r}", f"sums up to {bound}", "sums that int32 holds")
-        operators.append(operator)
-        source = _between(block.behind, target, grids, operators)
-        x = operator.y if source is target else codes_of(source)
-    if argmax:
-        operators.append(integer.Argmax(name="argmax"))
-    return Program(tuple(operators), model.shape, start)
+        return self.add(operator, at, target, operator.y)
+
+    def sum(self, part: Sum, at: At, target: Grid) -> At:
+        """Append both chains of a residual block, and the addition of what they give."""
+        x, other = (self.chain(way, at) for way in (part.body, part.shortcut))
+        if other.place == len(self.operators) - 1:  # then that is what the chain goes on from
+            x, other = other, x
+        y = codes_of(target, part.clamp)
+        try:
+            numbers = sum_multipliers(x.grid, other.grid, target, self.rounding)
+            operator = integer.Add(other.place, y=y, name=part.name, **numbers).checked("Add")
+        except ValueError as error:
+            raise ValueError(f"layer {part.name!r}: {error}") from None
+        return self.add(operator, x, target, y)
+
+    def between(self, between: Between, at: At) -> At:
+        """Append the operators of what lies between two blocks."""
+        for name, layer in between:
+            if isinstance(layer, Activation):
+                target = _scalar_grid(self.grids, name)
+                operator = integer.Table(table_of(layer, at.grid, target), codes_of(target), name=name)
+                at = self.add(operator, at, target, operator.y)
+            else:
+                at = self.add(_gridless(name, layer), at, at.grid, at.codes)
+        return at
 
 
 def codes_of(grid: Grid, clamp: tuple[float, float] = (-inf, inf)) -> Codes:
@@ -130,6 +204,28 @@ def multipliers(
     pairs = [multiplier(ratio * Fraction(scale)) for scale in np.broadcast_to(weights.scale, F).tolist()]
     m0, n = np.array(pairs, np.int64).T
     return m0, n
+
+
+def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: integer.Rounding | None) -> dict[str, Any]:
+    """(QD6) or (QD7): what an `integer.Add` of codes on the grids x and o needs to know.
+
+    rounding  as given to `lower`: "double" and None by (QD6), others by (QD7); "shift" only where it is exact
+    """
+    ratios = [Fraction(float(grid.scale)) / Fraction(float(target.scale)) for grid in (x, o)]
+    if rounding in (None, "double"):
+        twice = 2 * max(ratios)
+        reals = [*(ratio / twice for ratio in ratios), twice / 2**ADD_SHIFT]
+        m0, n = np.array([multiplier(real) for real in reals], np.int64).T
+        return {"m0": m0, "n": n, "rounding": "double"}
+    bits = min(ADD_SHIFT - math.frexp(float(max(ratios)))[1] + 1, 31)
+    if bits < 1:
+        refuse("multiplier", f"{float(max(ratios)):.3g}", f"less than 2^{ADD_SHIFT}")
+    m0 = [max(round(ratio * 2**bits), 1) for ratio in ratios]
+    exact = all(ratio * 2**bits == m and m.bit_count() == 1 for ratio, m in zip(ratios, m0, strict=True))
+    if rounding == "shift" and not exact:
+        found = ", ".join(f"{float(ratio):.6g}" for ratio in ratios)
+        refuse("multipliers", found, "powers of two, none too small beside the other")
+    return {"m0": np.array(m0, np.int64), "n": bits, "rounding": "single"}
 
 
 def _affine(
@@ -170,18 +266,6 @@ def _affine(
         common |= {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
         return integer.Conv2d(**common).checked("Conv2d")
     return integer.Linear(**common).checked("Linear")
-
-
-def _between(between: Between, source: Grid, grids: dict[str, Grid], operators: list[Operator]) -> Grid:
-    """Append the operators of what lies between two blocks; returns the grid that the codes are on then."""
-    for name, layer in between:
-        if isinstance(layer, Activation):
-            target = _scalar_grid(grids, name)
-            operators.append(integer.Table(table_of(layer, source, target), codes_of(target), name=name))
-            source = target
-        else:
-            operators.append(_gridless(name, layer))
-    return source
 
 
 def table_of(layer: Activation, source: Grid, target: Grid) -> NDArray[np.int16]:

@@ -138,15 +138,10 @@ def _input_pairs(
     model: Sequential, fake: FakeQuantized, name: str, images: Array
 ) -> Iterator[tuple[Array, Array]]:
     """The input of layer `name`, a shard at a time: in the float network and in the fake-quantized one."""
+    before, rounded = (network.every_layer[name].reads for network in (model, fake.network))
     for x in inputs(model, images):
         exact, seen = {"input": x} | model.activations(x), fake.activations(x)
-        yield exact[_before(model, name)], seen[_before(fake.network, name)]
-
-
-def _before(model: Sequential, name: str) -> str:
-    """The layer whose output is the input of layer `name`; "input" for the first."""
-    names = ["input", *model.layers]
-    return names[names.index(name) - 1]
+        yield exact[before], seen[rounded]
 
 
 def _mean(w: Array, x: Real) -> Real:

@@ -56,7 +56,7 @@ def load(path: PathLike) -> Any:
         arrays = params
     try:
         return _made(structure, arrays, magic == CHECKPOINT)
-    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         refuse(f"{path}", f"what is no network or grids ({error})", "what `save` has written")
 
 

@@ -6,9 +6,10 @@ M = s_x·s_w/s_y. That is all that is needed to read it as a float network again
     s_w = M·s_y/s_x        w = s_w·q_w        b = s_x·s_w·q_b                                (QI1)
 
 What comes out computes what the program would, if activations were not rounded and clamped. A table is read
-as the function that is straight between the points it knows.
+as the function that is straight between the points it knows, a sum with what leads to it as a residual block.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
+from tinyzip.base.branches import Block, Chain, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
 from tinyzip.integer.program import check_program
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import AvgPool2d, ByPoints, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    ByPoints,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+)
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import Grid, by_channel
 
 Array = NDArray[Any]
+BRANCHES = ("body", "shortcut")
 
 
 def grid_of(codes: Codes) -> Grid:
@@ -43,29 +56,90 @@ def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArra
 
 
 def named(program: Program) -> Program:
-    """The program with a name for each operator: where one has none or shares it, its kind and place."""
+    """The program with a name for each operator: where one has none or shares it, its kind and place.
+
+    In a residual block it begins with the way to it, "add4.body." or "add4.shortcut.", where it does not yet.
+    """
     names = [operator.name for operator in program.operators]
+    names = [
+        name if names.count(name) == 1 and name else f"{operator.kind.lower()}{i}"
+        for i, (name, operator) in enumerate(zip(names, program.operators, strict=True))
+    ]
+
+    def lead(chain: Chain, way: str) -> None:
+        for link in chain:
+            i = link.sum if isinstance(link, Block) else link
+            names[i] = names[i] if names[i].startswith(way) else way + names[i]
+            if isinstance(link, Block):
+                for branch, inner in zip(BRANCHES, _branches(link, names), strict=True):
+                    lead(inner, f"{names[i]}.{branch}.")
+
+    with suppress(Tangled):  # what is no chain of blocks has no way to lead along
+        lead(_chain(program), "")
     operators = (
-        operator
-        if names.count(operator.name) == 1 and operator.name
-        else replace(operator, name=f"{operator.kind.lower()}{i}")
-        for i, operator in enumerate(program.operators)
+        replace(operator, name=name) for operator, name in zip(program.operators, names, strict=True)
     )
     return Program(tuple(operators), program.shape, program.input)
+
+
+def _chain(program: Program) -> Chain:
+    """The program's operators by number, with residual blocks."""
+    return chain_of([operator.reads(i) for i, operator in enumerate(program.operators)])
+
+
+def _branches(block: Block, names: list[str]) -> tuple[Chain, Chain]:
+    """Body and shortcut: as the names say, or else the body is the longer one."""
+    one, other = block.ways
+    for way, rest in ((one, other), (other, one)):
+        for link in way[:1]:
+            first = link.sum if isinstance(link, Block) else link
+            if names[first].startswith(f"{names[block.sum]}.body."):
+                return way, rest
+    return (one, other) if len(one) >= len(other) else (other, one)
 
 
 def float_twin(program: Program) -> Sequential:
     """The float network that computes what a program's codes mean, without rounding activations.
 
     Its layers have the names that `named` gives to the program's operators.
+
+    raises  ValueError for an operator that no layer stands for, and for a program that is no chain of layers
+            and residual blocks
     """
     check_program(program, "float_twin: program")
     program = named(program)
-    layers: dict[str, Layer] = {}
+    try:
+        chain = _chain(program)
+    except Tangled as error:
+        refuse(f"float_twin: operator {program.operators[error.node].name!r}", error, "a chain of layers")
     params: dict[str, Array] = {}
-    for operator, x in zip(program.operators, program.codes, strict=False):
-        name = operator.name
+    layers = _layers(program, chain, params, "")
+    grid = grid_of(program.input)
+    return Sequential(layers, params, program.shape, (float(grid.low), float(grid.high)))
+
+
+def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) -> dict[str, Layer]:
+    """The layers of a chain of operators; their arrays are put into `params`."""
+    layers: dict[str, Layer] = {}
+    names = [operator.name for operator in program.operators]
+    for link in chain:
+        i = link.sum if isinstance(link, Block) else link
+        operator, x = program.operators[i], program.inputs(i, program.codes)[0]
+        name, own = operator.name, operator.name.removeprefix(way)
+        if isinstance(link, Block):
+            body, shortcut = (
+                _layers(program, inner, params, f"{name}.{branch}.")
+                for branch, inner in zip(BRANCHES, _branches(link, names), strict=True)
+            )
+            if not isinstance(operator, integer.Add) or not body:
+                refuse(f"float_twin: operator {name!r}", operator.kind, "a sum of two branches")
+            layers[own] = Residual(body, shortcut)
+            if operator.y.lo == operator.y.zero:
+                layers[f"{own}.relu"] = ReLU()
+            continue
         match operator:
+            case integer.Recall():
+                pass
             case integer.Conv2d() | integer.Linear():
                 scale = weight_scales(operator, x)
                 params[f"{name}.w"] = (operator.w * by_channel(scale, operator.w)).astype(np.float32)
@@ -75,26 +149,25 @@ def float_twin(program: Program) -> Sequential:
                     if operator.dilation != (1, 1):
                         refuse(f"float_twin: operator {name!r}", "a dilation", "a convolution without one")
                     geometry = operator.kernel, operator.stride, operator.padding, operator.groups
-                    layers[name] = Conv2d(C * operator.groups, F, *geometry)
+                    layers[own] = Conv2d(C * operator.groups, F, *geometry)
                 else:
-                    layers[name] = Linear(C, F)
+                    layers[own] = Linear(C, F)
                 if operator.y.lo == operator.y.zero:
-                    layers[f"{name}.relu"] = ReLU()
+                    layers[f"{own}.relu"] = ReLU()
             case integer.MaxPool2d():
-                layers[name] = MaxPool2d(operator.kernel, operator.steps, operator.padding)
+                layers[own] = MaxPool2d(operator.kernel, operator.steps, operator.padding)
             case integer.AvgPool2d():
-                layers[name] = AvgPool2d(operator.kernel, operator.steps, operator.padding)
+                layers[own] = AvgPool2d(operator.kernel, operator.steps, operator.padding)
             case integer.GlobalAvgPool():
-                layers[name] = GlobalAvgPool()
+                layers[own] = GlobalAvgPool()
             case integer.Flatten(order="CHW"):
-                layers[name] = Flatten()
+                layers[own] = Flatten()
             case integer.Table(table=table, y=y) if table.ndim == 1:
                 every = np.arange(x.lo, x.hi + 1)
                 points = grid_of(x).dequantize(every), grid_of(y).dequantize(table[every % 256])
-                layers[name] = ByPoints(*(tuple(map(float, values)) for values in points))
+                layers[own] = ByPoints(*(tuple(map(float, values)) for values in points))
             case integer.Argmax():
                 pass
             case _:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
-    grid = grid_of(program.input)
-    return Sequential(layers, params, program.shape, (float(grid.low), float(grid.high)))
+    return layers
