@@ -5,8 +5,8 @@
 
 All 10,000 test images go through both forms that `exchange.onnx` writes and through the engine. Printed are
 how many codes of all operators are equal, one apart, and further, on how many images the class differs, and
-images a second, on one thread each, in one run: the three take turns, and the best of each counts. Needs
-onnx and onnxruntime.
+images a second, on one thread each, in one run: both forms and the engine with either of its products take
+turns, and the best of each counts. Needs onnx and onnxruntime.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from tinyzip import archive
 from tinyzip.base.table import aligned
 from tinyzip.exchange import onnx
 from tinyzip.integer import Argmax, Program, run
+from tinyzip.integer.gemm import PRODUCTS
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
@@ -71,7 +72,7 @@ def report(name: str, program: Program, codes: Array) -> None:
         for i, operator in enumerate(program.operators)
         if not isinstance(operator, Argmax)
     ]
-    rows = [("", "codes", "equal", "one apart", "further", "classes that differ", "images/s", "÷ tinyzip")]
+    rows = [("", "codes", "equal", "one apart", "further", "classes that differ", "images/s", "÷ blas")]
     counts, classes, answers = {}, {}, {}
     for form, exact in FORMS.items():
         apart = np.zeros(256, int)
@@ -84,11 +85,12 @@ def report(name: str, program: Program, codes: Array) -> None:
         found, expected = (y.reshape(len(y), -1).argmax(1) for y in last)
         classes[form] = f"{(found != expected).sum():,} of {len(found):,}"
         answers[form] = served(prefixes[-1], exact)
-    speeds = timed({"tinyzip": lambda _: run(prefixes[-1], codes)} | answers, first)
-    for form in FORMS:
-        ratio = f"{speeds[form] / speeds['tinyzip']:.2f}×"
-        rows.append((form, *counts[form], classes[form], f"{speeds[form]:,.0f}", ratio))
-    rows.append(("tinyzip", "", "", "", "", "", f"{speeds['tinyzip']:,.0f}", "1.00×"))
+    for product in PRODUCTS:
+        answers[f"tinyzip, {product}"] = lambda _, product=product: run(prefixes[-1], codes, product)
+    speeds = timed(answers, first)
+    for form, speed in speeds.items():
+        found = (*counts[form], classes[form]) if form in FORMS else ("",) * 5
+        rows.append((form, *found, f"{speed:,.0f}", f"{speed / speeds['tinyzip, blas']:.2f}×"))
     print(f"{name}\n{aligned(rows)}\n")
 
 
