@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import plots
-from mnist_quant import SOFT, STRONG, TEMPERATURE
+from mnist_quant import SOFT, TEMPERATURE
 from study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.table import aligned
@@ -28,6 +28,7 @@ from tinyzip.train.optim import one_cycle
 SIZES = (300, 600, 1_800, 6_000, 18_000, 55_000)
 LOOKS, TEACHER_EPOCHS = 360_000, 20
 QUICK_LOOKS = 600
+STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))
 TEACHER_LR, LR = 0.010, 0.015
 RECIPE = f"""teacher {TEACHER_EPOCHS} epochs up to {TEACHER_LR}; students {LOOKS} looks up to {LR}, {STRONG}
 soft {SOFT}, T {TEMPERATURE}, sizes {SIZES}"""
