@@ -137,3 +137,25 @@ def test_no_room_imports_scipy_or_matplotlib_before_it_needs_them(room: str) -> 
 def test_the_version_is_that_of_the_project_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert tinyzip.__version__ == project["version"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: COMMAND; see tinyzip --help"),
+        (["sow"], "invalid choice: 'sow'"),
+        (["show"], "the following arguments are required: FILE; see tinyzip show --help"),
+        (["show", "a.tz", "--byte-count"], "unrecognized arguments: --byte-count; see tinyzip --help"),
+        (
+            ["quantize", "a.net", "--out", "a.tz", "--bits", "four"],
+            "invalid int value: 'four'; see tinyzip qu",
+        ),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_one_line_that_says_where_help_is(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    err = capsys.readouterr().err
+    assert said in err and err.startswith("tinyzip: ") and err.count("\n") == 1

@@ -138,9 +138,9 @@ from tinyzip.archive import version1
 from tinyzip.archive.coder import Reader, Writer
 from tinyzip.archive.ledger import Ledger
 from tinyzip.archive.records import walk_program
-from tinyzip.base.files import PathLike, write_atomically
+from tinyzip.base.files import PathLike, check_path, write_atomically
 from tinyzip.base.kinds import kind_of
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse
 from tinyzip.integer.program import Program, check_program
 
 MARK = b"\x89tz\x1a"
@@ -218,7 +218,6 @@ def read(path: PathLike) -> Program:
 
 def read_bytes(path: PathLike) -> bytes:
     """What is in a file, up to one byte more than a .tz file may have."""
-    if not isinstance(path, str | os.PathLike):
-        refuse("read: path", said(path), "a path", TypeError)
+    check_path(path, "read: path")
     with open(path, "rb") as file:
         return file.read(LARGEST + 1)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.files import PathLike, write_atomically
+from tinyzip.base.files import PathLike, check_path, write_atomically
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
 
@@ -44,6 +44,7 @@ def write(path: PathLike, magic: bytes, meta: Mapping[str, Any], arrays: Mapping
     raises  ValueError when `path` is a file of another kind, which is left alone; TypeError for
             an array of another dtype; OSError when the disk is full: what was at `path` is still there
     """
+    check_path(path)
     what = kind_of(magic)
     if os.path.exists(path):
         with open(path, "rb") as file:
@@ -82,6 +83,7 @@ def read(
     raises  ValueError, with what was found and what was needed, when the file is of another kind or
             version, too short or too long, or changed in any bit; OSError when it cannot be read
     """
+    check_path(path)
     label = os.fspath(path) if label is None else label
     with Path(path).open("rb") as file:
         magic = file.read(len(magics[0]))

@@ -17,12 +17,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 
 if sys.platform != "win32":
     import fcntl
 
 PathLike = str | os.PathLike[str]
+
+
+def check_path(path: object, argument: str = "path") -> None:
+    """Refuse what names no file: also the number of an open one, which Python would take."""
+    if not isinstance(path, str | os.PathLike):
+        refuse(argument, said(path), 'a path, such as "run.ckpt"', TypeError)
 
 
 def write_atomically(path: PathLike, parts: Iterable[bytes | memoryview]) -> None:
@@ -55,6 +61,7 @@ def check_writable(path: PathLike) -> None:
 @contextmanager
 def _place(path: PathLike) -> Iterator[Path]:
     """The temporary file for `path`, in a folder that is locked meanwhile and then forced to the disk."""
+    check_path(path)
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         refuse(os.fspath(path), f"no folder {target.parent}", "one to put the file in", FileNotFoundError)

@@ -12,7 +12,7 @@ import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, NoReturn
 
 from tinyzip import __version__
 from tinyzip.cli import compare, explain, export, quantize, run, show, shrink
@@ -30,9 +30,16 @@ COMMANDS: tuple[Command, ...] = (
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 
 
-def parser() -> ArgumentParser:
+class Parser(ArgumentParser):
+    """A parser that says in one line what it cannot read."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"tinyzip: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
     """The commands and their options."""
-    root = ArgumentParser("tinyzip", description="Look into programs, and run them.")
+    root = Parser("tinyzip", description="Look into programs, and run them.")
     root.add_argument("--version", action="version", version=__version__)
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

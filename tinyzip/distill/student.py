@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
@@ -52,7 +52,13 @@ class Simulation(Protocol):
     def model(self) -> Model: ...
 
 
-@write_instead(alpha="soft=", T="temperature=", lr="schedule=1e-3", batch_size="batch=128")
+@write_instead(
+    alpha="soft=",
+    T="temperature=",
+    objective="none: the student's is made of soft=, temperature= and loss=",
+    lr="schedule=1e-3",
+    batch_size="batch=128",
+)
 def train(
     student: AnyModel,
     teacher: Model | None,
@@ -113,6 +119,8 @@ def _following(guides: Sequence[Guide], student: Model, teacher: Model, image: A
     """The objectives of the guides; one teacher answers for all."""
     seen, shown = (model.activations(_input(model, image)) for model in (student, teacher))
     for guide in guides:
+        if not isinstance(guide, Guide):
+            refuse("train: guides", said(guide), "a list of Guide(…)", TypeError)
         for name, outputs, who in ((guide.student, seen, "student"), (guide.teacher, shown, "teacher")):
             if name not in outputs:
                 refuse(f"train: guides: {who}", repr(name), f"a layer among {', '.join(outputs)}")

@@ -12,14 +12,13 @@ integers; its default kernels, those of XNNPACK, which phones and laptops run, m
 is read for one of the two.
 """
 
-import os
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.files import PathLike, check_path
+from tinyzip.base.refuse import refuse
 from tinyzip.exchange.tflite_file import read_graph
 from tinyzip.exchange.tflite_operators import translate
 from tinyzip.exchange.tflite_reference import Reference
@@ -43,8 +42,7 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
     """
     if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
-    if not isinstance(path, str | os.PathLike):
-        refuse("tflite.read: path", said(path), "a path", TypeError)
+    check_path(path, "tflite.read: path")
     return translate(read_graph(path), KERNELS[kernels]()).program()
 
 

@@ -148,8 +148,8 @@ def check(program: Program, codes: NDArray[Any]) -> None:
     check_program(program, "run: program")
     x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
     if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
-        found = codes.dtype if isinstance(codes, np.ndarray) else said(codes)
-        refuse(where, f"dtype {found}", f"dtype {x.dtype}", TypeError)
+        found = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else said(codes)
+        refuse(where, found, f"an array of dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
         refuse(
             where,

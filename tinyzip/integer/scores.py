@@ -30,6 +30,12 @@ class Scores(np.ndarray[Any, np.dtype[Any]]):
             options["out"] = tuple(np.asarray(x) if isinstance(x, Scores) else x for x in options["out"])
         return getattr(ufunc, method)(*inputs, **options)
 
+    def __eq__(self, other: Any) -> Any:  # what knows nothing of this class would answer for it
+        return np.equal(self, np.asarray(other))
+
+    def __ne__(self, other: Any) -> Any:
+        return np.not_equal(self, np.asarray(other))
+
     def argmax(self, *axis: Any, **options: Any) -> Any:
         """The classes, (N,) for axis 0."""
         return np.asarray(self).argmax(*axis, **options)

@@ -79,8 +79,8 @@ class Workers:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-            refuse("threads", repr(threads), "a whole number from 1 up")
+        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= 1024:
+            refuse("threads", repr(threads), "a whole number from 1 up, 1024 at most")
         self.threads = int(threads)
         self.workspaces = [Workspace() for _ in range(threads)]
         self._pool: ThreadPoolExecutor | None = None

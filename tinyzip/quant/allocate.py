@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.losses import kl_divergence
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -167,6 +167,9 @@ def allocate(
     returns  block name -> bits, as `calibrate(weights=…)` takes it
     raises   ValueError for a budget below the smallest possible, naming the block that is largest then
     """
+    check_sequential(model, "allocate: model")
+    if not is_number(budget):
+        refuse("allocate: budget", said(budget), "a number of bytes", TypeError)
     costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
     if weigh is None:
         return knapsack(costs, bytes_of, budget)

@@ -12,12 +12,14 @@ A byte k is read as k/255, as everywhere in this library. Whether that is what t
 in its input's grid: images that fail (PX1) of `train.pixels` by its range are refused, or warned of.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Argmax, Program
 from tinyzip.integer.program import check_program
@@ -31,6 +33,7 @@ Array = NDArray[Any]
 CHUNK = 1024  # images at a time, so that memory does not grow with their number
 
 
+@write_instead(partial(check_program, argument="classify: program"))
 def classify(program: Program, images: Array, threads: int | None = None) -> NDArray[np.int64]:
     """The class of each image (N,): that of the greatest code, whether or not the program ends in Argmax.
 
@@ -44,6 +47,7 @@ def classify(program: Program, images: Array, threads: int | None = None) -> NDA
     return np.asarray(codes.argmax(axis=0), np.int64)
 
 
+@write_instead(partial(check_program, argument="outputs: program"))
 def outputs(program: Program, images: Array, threads: int | None = None) -> NDArray[np.float32]:
     """The real numbers (K, N) that the program's last codes mean, an Argmax left out: its logits.
 

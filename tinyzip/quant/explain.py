@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
@@ -137,6 +138,7 @@ class Explanation:
         pyplot.close(figure)
 
 
+@write_instead()
 def explain(
     model: Sequential | None, program: Program, images: Array, labels: NDArray[Any] | None = None
 ) -> Explanation:

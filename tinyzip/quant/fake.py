@@ -36,7 +36,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.layers import (
@@ -188,6 +188,8 @@ class FakeQuantized:
         if rule not in RULES:
             refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
         check_sequential(model, "FakeQuantized: model")
+        if not isinstance(grids, Mapping):
+            refuse("FakeQuantized: grids", said(grids), "grids by name, as from `calibrate`", TypeError)
         for name, placed in model.every_layer.items():
             if isinstance(placed.layer, BatchNorm):
                 needed = "a model without: FakeQuantized.create(fold_batch_norm(model), grids)"

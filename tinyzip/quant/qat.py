@@ -15,16 +15,17 @@ shall be another:
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.calls import write_instead
 from tinyzip.distill import student
 from tinyzip.distill.objective import Setting
 from tinyzip.integer import Program
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import Bits, Grids
 from tinyzip.quant.fake import FakeQuantized
@@ -54,6 +55,12 @@ class Retrained:
     history: History
 
 
+@write_instead(
+    partial(check_sequential, argument="qat: model"),
+    bits="weights=, activations=",
+    teacher="none: the network itself teaches, soft=0 without it",
+    lr="schedule=1e-3",
+)
 def qat(
     model: Sequential,
     images: NDArray[Any],
@@ -78,8 +85,7 @@ def qat(
     options      as for `distill.student.train` and `fit`: temperature, loss, batch, schedule, augment, …
     raises       as these; ValueError for bits, or a layer without integer operator
     """
-    if not isinstance(model, Sequential):
-        refuse("qat: model", said(model), "a Sequential, which has been trained", TypeError)
+    check_sequential(model, "qat: model")
     check_examples(model, images, labels, "qat")
     folded = fold_batch_norm(model)
     seen = images[:: -(-len(images) // CALIBRATION)]

@@ -27,7 +27,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import Conv2d, Linear
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fake import FakeQuantized
@@ -118,6 +118,7 @@ def _layer_by_layer(
     model: Sequential, grids: Mapping[str, Grid], images: Array, iterations: int
 ) -> Sequential:
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
+    check_sequential(model, "model")
     check_shape(model, images, "images")
     check_model_range(model, images, "images")
     params = dict(model.params)

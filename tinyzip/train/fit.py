@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
-from tinyzip.base.files import PathLike
+from tinyzip.base.files import PathLike, check_path
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.losses import cross_entropy
@@ -109,6 +109,9 @@ def fit(
         refuse(
             "fit: rng", type(rng).__name__, "a numpy.random.Generator: np.random.default_rng(0)", TypeError
         )
+    for argument, path in (("checkpoint", checkpoint), ("resume", resume)):
+        if path is not None:
+            check_path(path, f"fit: {argument}")
     check_examples(model, images, labels, "fit")
     check_model_range(model, images, "fit: images")
     seen = check_range(images, None, "fit: images")

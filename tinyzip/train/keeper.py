@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 from tinyzip.base.files import PathLike, check_writable
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.train.state import TrainingState
 
 
@@ -25,8 +25,8 @@ class Keeper:
     """
 
     def __init__(self, state: TrainingState[Any], path: PathLike | None, seconds: float) -> None:
-        if not seconds >= 0:
-            refuse("checkpoint_seconds", seconds, "a number, 0 or more")
+        if not is_number(seconds) or not seconds >= 0:
+            refuse("checkpoint_seconds", said(seconds), "a number, 0 or more")
         self._state = state
         self._path = path
         self._seconds = seconds

@@ -74,11 +74,13 @@ def _schedule(schedule: Schedule | float | None) -> Schedule:
     """A number is a learning rate that stays; every other schedule is tried at its ends and its middle."""
     if schedule is None:
         return one_cycle(4e-3)
-    if isinstance(schedule, Real):
+    if isinstance(schedule, Real) and not isinstance(schedule, bool):
         return constant(float(schedule))
     words = "a number, or a function of the progress in [0, 1], such as one_cycle(4e-3)"
     if isinstance(schedule, type) or not callable(schedule):
         refuse("fit: schedule", said(schedule), words, TypeError)
+    if not takes(schedule, 0.0):
+        refuse("fit: schedule", f"{said(schedule)}, not of one argument", words, TypeError)
     for progress in (0.0, 0.5, 1.0):
         lr: Any = schedule(progress)
         if callable(lr):
@@ -104,4 +106,8 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     for function in functions:
         if isinstance(function, type) or not callable(function):
             refuse("fit: callbacks", said(function), "functions that take an Epoch", TypeError)
+        if not takes(function, None):
+            refuse(
+                "fit: callbacks", f"{said(function)}, not of one argument", "functions of an Epoch", TypeError
+            )
     return functions

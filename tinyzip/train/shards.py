@@ -32,7 +32,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import is_ours, is_shared, shared
@@ -237,6 +237,7 @@ class Shards(Generic[AnyModel]):
         if (
             not isinstance(answer, tuple | list)
             or len(answer) < 2
+            or not is_number(answer[0])
             or getattr(answer[1], "shape", ()) != z.shape
         ):
             refuse(
