@@ -125,7 +125,7 @@ def test_a_run_is_prolonged_from_the_middle_of_an_epoch_and_shortened_likewise(t
 def test_a_run_that_has_gone_further_is_not_shortened(tmp_path):
     path = tmp_path / "file"
     train(schedule=3e-3, checkpoint=path)
-    with pytest.raises(ValueError, match="epochs: found 3, needed 2"):
+    with pytest.raises(ValueError, match="epochs: found 3, needed 2, but 9 steps of 6 are made"):
         train(epochs=2, schedule=3e-3, resume=path)
 
 

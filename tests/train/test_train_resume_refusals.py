@@ -149,3 +149,35 @@ def test_a_folder_is_no_checkpoint(tmp_path):
         with pytest.raises(IsADirectoryError):
             train(**use)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"schedule": constant(1e-3)}, "file: schedule: found Schedule"),
+        ({"batch": 15}, "batch: found 16, needed 15"),
+        ({"objective": distant}, "objective: found hard_labels, needed distant"),
+    ],
+)
+def test_what_else_differs_is_said_before_the_number_of_epochs(tmp_path, other, message):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    with pytest.raises(ValueError, match=message):
+        train(epochs=5, resume=path, **other)
+
+
+def test_a_run_for_more_epochs_by_another_function_of_the_same_name_is_refused(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path, schedule=lambda t: 1e-3)
+    with pytest.raises(ValueError, match=r"schedule at .*: found 0.001, .* needed 0.002, "):
+        train(epochs=5, resume=path, schedule=lambda t: 2e-3)
+
+
+@pytest.mark.parametrize("wrong", ["0", "-3", "3.0", "many", None, 3, "9" * 20])
+def test_a_number_of_epochs_that_is_none_is_refused(tmp_path, wrong):
+    path = tmp_path / "file"
+    train(checkpoint=path, schedule=constant(1e-3))
+    meta, arrays = read(path)
+    write(path, meta | {"setup": meta["setup"] | {"epochs": wrong}}, arrays)
+    with pytest.raises(ValueError, match=r"checkpoint .*file: .*found .*, needed "):
+        train(resume=path, schedule=constant(1e-3))

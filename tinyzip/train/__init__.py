@@ -11,6 +11,7 @@ history.py        a line for each epoch
 checkpoint.py     the file that holds a run
 optim_fast.py     the same optimizers, fast: to be skipped at first
 recipe.py         all that a run is told but data and model, checked
+resume.py         whether a run may go on from a checkpoint
 state.py          a run between two steps: it can be stepped, saved and loaded back
 keeper.py         who saves it, and when
 fit.py            the loop around it all

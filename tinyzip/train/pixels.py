@@ -44,25 +44,30 @@ def check_range(images: Array, seen: Range | None, argument: str) -> Range:
     raises   ValueError for numbers more than ten times as large as those seen
     """
     low, high = found = range_of(images)
-    said = f"{images.dtype} from {images.min():g} to {images.max():g}"
-    if images.dtype == np.uint8:
-        said += f", which mean {low:.3g} to {high:.3g}"
     if seen is not None:
         needed = f"numbers like those seen in training, {seen[0]:.3g} to {seen[1]:.3g}"
         if reach(found) > FACTOR * reach(seen):
-            refuse(argument, said, needed)
+            refuse(argument, in_words(images), needed)
         if reach(found) * FACTOR < reach(seen):
-            warn(argument, said, needed)
+            warn(argument, in_words(images), needed)
     elif low == high:
         warn(argument, f"nothing but {images.flat[0]:g}", "images that show something")
-    elif images.dtype == np.uint8 and images.max() < DARK:
-        warn(argument, said, "bytes up to 255, which is 1; or floats: images.astype(np.float32)")
+    elif images.dtype == np.uint8 and high < DARK / 255:
+        needed = "bytes up to 255, which is 1; or floats: images.astype(np.float32)"
+        warn(argument, in_words(images), needed)
     return found
+
+
+def in_words(images: Array) -> str:
+    """The range of images as an error says it."""
+    words = f"{images.dtype} from {images.min():g} to {images.max():g}"
+    low, high = range_of(images)
+    return f"{words}, which mean {low:.3g} to {high:.3g}" if images.dtype == np.uint8 else words
 
 
 def check_model_range(model: object, images: Array, argument: str) -> None:
     """`check_range` with the range that a model remembers, if it does; for images that are to be answered."""
-    seen = model.input_range if isinstance(model, Ranged) else None
+    seen = getattr(model, "input_range", None)  # `isinstance` of a protocol takes longer than to look
     if seen is not None:
         check_range(images, seen, argument)
 

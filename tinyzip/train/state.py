@@ -7,19 +7,17 @@ is ever half used when a run is saved, and a resumed run meets the same images, 
 same dropout as one that was never interrupted: it ends with equal bits.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable
 from functools import cached_property
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse, warn
+from tinyzip.base.refuse import warn
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
@@ -30,11 +28,11 @@ from tinyzip.train.evaluate import score, shards
 from tinyzip.train.history import Epoch, History
 from tinyzip.train.optim_fast import packed_optimizer
 from tinyzip.train.recipe import Recipe
+from tinyzip.train.resume import Setup
 from tinyzip.train.shards import Shards, origin, shard_size
 
 Array = NDArray[Any]
 EXPLODED = 10  # times the first loss
-SAMPLES = "schedule at first, middle, last step"
 
 
 class TrainingState(Generic[AnyModel]):
@@ -75,6 +73,8 @@ class TrainingState(Generic[AnyModel]):
             self._optimizer.group,
         )
         self.steps = -(-len(images) // recipe.batch)
+        generator = type(rng.bit_generator)
+        self._setup = Setup(self.model, images, labels, recipe, generator, self.steps)
         self.epoch = 0
         self.history = History()
         self._usual: float | None = None  # the first loss, 1 at least
@@ -98,7 +98,7 @@ class TrainingState(Generic[AnyModel]):
 
     def _lr(self, step: int) -> float:
         """The step's learning rate."""
-        return self._recipe.schedule(self._progress(step))
+        return self._setup.rate(step, self._recipe.epochs)
 
     @property
     def done(self) -> int:
@@ -190,7 +190,7 @@ class TrainingState(Generic[AnyModel]):
         """
         self._check_finite()
         meta = {
-            "setup": self._setup,
+            "setup": self._setup.words,
             "structure": self._structure,
             "epoch": self.epoch,
             "step": self.step,
@@ -212,6 +212,7 @@ class TrainingState(Generic[AnyModel]):
             array[...] = arrays[name]
         self.epoch = meta["epoch"]
         self.history = History(**meta["history"])
+        self._usual = max(1.0, *self.history.loss[:1]) if self.history.loss else None
         self._rng.bit_generator.state = checkpoint.unplain(meta["generator"])
         self._open()
         self.step = meta["step"]
@@ -220,59 +221,7 @@ class TrainingState(Generic[AnyModel]):
 
     def check(self, path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
         """The contents of a checkpoint; refuses one that this run cannot go on from."""
-        meta, arrays = checkpoint.read(path)
-        setup = meta.get("setup") if isinstance(meta, dict) else None
-        if not isinstance(setup, dict):
-            refuse(f"checkpoint {path}", "no training run", "one of this model")
-        found, needed = setup | _shapes(arrays), self._setup | _shapes(self._arrays())
-        epochs = found.get("epochs")
-        if epochs != needed["epochs"] and self._prolongs(epochs, meta, path):
-            found |= {key: needed[key] for key in ("epochs", SAMPLES)}
-        for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
-            if found.get(key) != needed.get(key):
-                what = f"checkpoint {path}: {key}"
-                refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
-        if not self._can_begin_at(meta):
-            refuse(f"checkpoint {path}", "no state of a training run", "one that `save` has written")
-        return meta, arrays
-
-    def _can_begin_at(self, meta: dict[str, Any]) -> bool:
-        try:
-            type(self._rng.bit_generator)().state = checkpoint.unplain(meta["generator"])
-            columns = meta["history"].keys() == self.history.as_dict().keys() and meta["history"].values()
-            return (
-                0 <= meta["epoch"] <= self._recipe.epochs
-                and 0 <= meta["step"] <= self.steps
-                and isfinite(meta["loss"] + meta["seconds"])
-                and bool(columns)
-                and all(len(column) == meta["epoch"] for column in columns)
-            )
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return False
-
-    def _prolongs(self, epochs: Any, meta: dict[str, Any], path: PathLike) -> bool:
-        """Were the steps of a run for other epochs those of this one? False where no run can say so.
-
-        raises  ValueError, with the first step that was not
-        """
-        try:
-            other, made = int(epochs), meta["epoch"] * self.steps + meta["step"]
-            if made > self._recipe.epochs * self.steps:
-                return False
-            rates = [self._recipe.schedule((step + 0.5) / (other * self.steps)) for step in range(made)]
-        except (KeyError, TypeError, ValueError):
-            return False
-        what = f"checkpoint {path}: epochs"
-        anew = f"or train its model anew: fit(load({str(path)!r}), …)"
-        for step, rate in enumerate(rates):
-            if rate != self._lr(step):
-                now = self._lr(step)
-                why = f"step {step + 1} would have had the learning rate {now:.3g} and not {rate:.3g}"
-                refuse(what, other, f"{self._recipe.epochs}, but {why}; keep to {other}, {anew}")
-        if made and getattr(self._recipe.objective, "by_progress", False):
-            why = "the objective looks at how much of the training is done"
-            refuse(what, other, f"{self._recipe.epochs}, but {why}; keep to {other}, {anew}")
-        return True
+        return self._setup.check(path, self._arrays())
 
     @cached_property
     def _structure(self) -> dict[str, Any] | None:
@@ -281,21 +230,6 @@ class TrainingState(Generic[AnyModel]):
             return self.model.structure() if isinstance(self.model, Structured) else None
         except TypeError:
             return None
-
-    @cached_property
-    def _setup(self) -> dict[str, str]:
-        """What must be equal in the run that wrote a checkpoint and in the one that goes on from it."""
-        images, labels = np.ascontiguousarray(self._images), np.ascontiguousarray(self._labels)
-        checksum = crc32(labels.data, crc32(images.data))
-        last = self._recipe.epochs * self.steps - 1
-        return {
-            "model": checkpoint.describe(self.model, values=False),
-            "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
-            "generator": type(self._rng.bit_generator).__name__,
-            SAMPLES: ", ".join(f"{self._lr(step):.9g}" for step in (0, last // 2, last)),
-        } | {
-            part.name: checkpoint.describe(getattr(self._recipe, part.name)) for part in fields(self._recipe)
-        }
 
     def _arrays(self) -> dict[str, Array]:
         """All arrays that a checkpoint holds, by name, not copied."""
@@ -314,7 +248,3 @@ def private_copy(model: Model, group: Callable[[str], str]) -> tuple[Packed, dic
         params[name] = packed.places[name] if name in packed.places else shared(array.shape, array.dtype)
         params[name][...] = array
     return packed, params
-
-
-def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
-    return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
