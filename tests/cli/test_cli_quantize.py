@@ -1,10 +1,13 @@
 """The command `quantize`: networks and checkpoints in, programs out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tinyzip import archive
 from tinyzip.cli.main import main
+from tinyzip.exchange import onnx
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import quantize
@@ -45,6 +48,19 @@ def test_a_saved_network_becomes_what_quantize_makes_of_it(images, tmp_path, cap
     assert archive.read(tmp_path / "y.tz") == needed.program
     size = (tmp_path / "y.tz").stat().st_size
     assert capsys.readouterr().out == f"{needed}\n{tmp_path / 'y.tz'}: {size:,} bytes; 456 in float\n"
+
+
+def test_so_does_a_float_model_that_others_exported(images, tmp_path, capsys):
+    path = Path(__file__).parents[1] / "data" / "onnx" / "mobilenet-dynamo-open.onnx"
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32), np.uint8)
+    np.save(tmp_path / "photos.npy", pixels)
+    words = ["--images", str(tmp_path / "photos.npy"), "--method", "minmax"]
+    assert run(tmp_path, str(path), *words) == 0
+    assert archive.read(tmp_path / "y.tz") == quantize(onnx.read(path), pixels, method="minmax").program
+    assert run(tmp_path, str(tmp_path / "none.onnx"), *words) != 0
+    (tmp_path / "broken.onnx").write_bytes(b"TFL3" * 30)
+    assert run(tmp_path, str(tmp_path / "broken.onnx"), *words) != 0
+    assert "broken.onnx: found damage" in capsys.readouterr().err
 
 
 def test_so_does_the_model_of_a_checkpoint(images, tmp_path):

@@ -14,6 +14,13 @@ onnx_integers.py        floors and roundings of whole numbers as nodes
 onnx_exact.py           what computes, in integers only
 onnx_qdq.py             the same in float, between quantizers
 onnx_program.py         a program in one of these two forms
+onnx_wire.py            the bytes of an .onnx file, as numbered fields
+onnx_file.py            the same as plain records
+onnx_values.py          what is known of its tensors before anything runs
+onnx_step.py            one node about to be read, and the layers so far
+onnx_windows.py, onnx_affine.py, onnx_layers.py
+                        kind by kind, what a node is in a network
+onnx_chain.py           a graph of tensors as a chain of layers, with residual blocks
 onnx.py                 models to and from .onnx files
 page.py                 a page that draws, reads and shows, in a browser
 

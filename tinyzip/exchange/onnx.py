@@ -1,17 +1,36 @@
 """Networks and programs for other runtimes, in the one format that all of them read: .onnx files.
 
+    model = onnx.read("model.onnx")                          # float, as PyTorch writes it
     onnx.write_network(model, "digits.onnx")                 # float: images in, logits out
     onnx.write_program(program, "digits.onnx")               # codes in, codes out, as fast as the runtime can
     onnx.write_program(program, "digits.onnx", exact=True)   # and code for code what `integer.run` writes
+
+What is read is a network of this library like any other: it can be trained on, distilled, and quantized to
+eight bits or fewer, `quant.auto.quantize(model, images)`.
 
 ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
 """
 
 from tinyzip.base.files import PathLike
+from tinyzip.exchange.onnx_chain import network
+from tinyzip.exchange.onnx_file import read_graph
 from tinyzip.exchange.onnx_network import network_graph
 from tinyzip.exchange.onnx_program import program_graph
 from tinyzip.integer.program import Program
 from tinyzip.nn.sequential import Sequential
+
+
+def read(path: PathLike) -> Sequential:
+    """The network in a float .onnx file, such as PyTorch's exporters write; no package is needed.
+
+    returns  a network for images (C, H, W), whether the file has channels first, (N, C, H, W), or last and
+             turns them; or for features (C,). Its answers are the file's, but for the order of sums. A
+             softmax at the end is left out: a network gives logits. Dropout does nothing here either
+
+    Raises ValueError, naming the file, the node's number in it, its kind, its name and why, for all that
+    cannot be read; OSError where the file, or the one of large constants beside it, cannot be.
+    """
+    return network(read_graph(path))
 
 
 def write_network(network: Sequential, path: PathLike) -> None:
