@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 from quant_networks import pictures, small_network
+from residual_networks import small
 
 from tinyzip import archive
 from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, simplify
 from tinyzip.nn.activations import Clip
+from tinyzip.nn.layers import Residual
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.classify import classify
 from tinyzip.quant.shrink import clamped_twin, parted, shrink
@@ -70,3 +72,17 @@ def test_what_no_layer_stands_for_is_refused_by_name(program: Program) -> None:
         shrink(program, pictures(8), size, 9)
     with pytest.raises(TypeError, match=r"shrink: program"):
         shrink(small_network(), pictures(8), size)
+
+
+def test_residual_blocks_shrink_too() -> None:
+    """On the grids of the program, its sums' among them, and with its clamps, also inside of blocks."""
+    program = quantize(small(), pictures(40), method="minmax").program
+    model, grids = clamped_twin(named(program))
+    assert set(grids) >= {"block1", "block1.body.conv1", "block2.shortcut.conv", "block2"}
+    block = model.layers["block1"]
+    assert isinstance(block, Residual) and block.body["conv1.relu"] == Clip(
+        0.0, float(grids["block1.body.conv1"].high)
+    )
+    shrunk = shrink(program, pictures(60, seed=9), size, 4)
+    assert set(shrunk.bits) == {o.name for o in program.operators if isinstance(o, Conv2d | Linear)}
+    assert size(shrunk.program) < size(program) and shrunk.changed <= 5

@@ -1,6 +1,7 @@
 """What a program stands for: the network that it was lowered from, with the numbers that its codes mean."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_networks import networks, pictures, small_network
 
+from tinyzip import integer
+from tinyzip.exchange import tflite
 from tinyzip.integer import Program
-from tinyzip.nn.layers import Dropout, Linear, ReLU
+from tinyzip.nn.layers import Dropout, Linear, ReLU, Residual
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.explain import explain
@@ -77,3 +80,37 @@ def test_operators_without_a_layer_are_refused():
     with pytest.raises(ValueError, match=r"float_twin: operator .*dilation"):
         float_twin(Program((dilated,), program.shape, program.input))
     assert isinstance(float_twin(lower(model, calibrate(model, images), argmax=True)).layers["out"], Linear)
+
+
+def test_an_image_that_was_flattened_with_channels_last_turns_the_weights_behind_it():
+    """(QI1)"""
+    model, images = small_network(), pictures()
+    program = lower(model, calibrate(model, images))
+    *first, _, out = program.operators
+    turned = out.w.reshape(3, 4, 3, 3).transpose(0, 2, 3, 1).reshape(3, -1)
+    last = (integer.Flatten("HWC", name="flat"), replace(out, w=turned))
+    other = integer.Program((*first, *last), program.shape, program.input)
+    x = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 2), program.input.dtype)
+    np.testing.assert_array_equal(integer.run(other, x), integer.run(program, x))
+    for name, array in float_twin(program).params.items():
+        np.testing.assert_array_equal(float_twin(other).params[name], array)
+    ends = integer.Program((*first, last[0]), program.shape, program.input)
+    with pytest.raises(ValueError, match="float_twin: found an image flattened with channels last"):
+        float_twin(ends)
+
+
+@pytest.mark.needs("tflite")
+def test_the_twin_of_a_resnet_that_others_made_answers_as_it_does():
+    """Its branches stand in the file in another order than this library lowers them."""
+    data = Path(__file__).parents[1] / "data" / "tflite" / "pretrainedResnet_quant.tflite"
+    program = named(tflite.read(data))
+    body = integer.Program(program.operators[:-1], program.shape, program.input)  # without its softmax
+    twin = float_twin(body)
+    kinds = [type(layer).__name__ for layer in twin.layers.values() if not isinstance(layer, ReLU)]
+    assert kinds == ["Conv2d", *["Residual"] * 3, "AvgPool2d", "Flatten", "Linear"]
+    bodies = [layer.body for layer in twin.layers.values() if isinstance(layer, Residual)]
+    assert [len(body) for body in bodies] == [3] * 3  # and no convolution of one pixel among them
+    codes = np.random.default_rng(0).integers(-128, 128, (3, 32, 32, 20)).astype(np.int8)
+    z, _ = twin.forward(grid_of(program.input).dequantize(codes))
+    found = grid_of(body.output).dequantize(integer.run(body, codes))
+    assert np.abs(z - found).mean() <= 0.05 * np.abs(found).max()  # noise that clamps cut at the top

@@ -14,7 +14,7 @@ The price is counted on images that nothing of this has seen: on how many of the
 the original's. It needs no labels, for the original is what is to be met.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from tinyzip.integer import Argmax, Program, Softmax, simplify
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import check_program
 from tinyzip.nn.activations import Clip
-from tinyzip.nn.layers import ReLU
+from tinyzip.nn.layers import Layer, ReLU, Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import CHOICES, allocate
 from tinyzip.quant.auto import post_train
@@ -113,10 +113,18 @@ def clamped_twin(program: Program) -> tuple[Sequential, Grids]:
     grids = {
         operator.name: grid_of(y) for operator, y in zip(program.operators, program.codes[1:], strict=True)
     }
-    layers = {
-        name: Clip(0.0, float(grids[name.removesuffix(".relu")].high)) if isinstance(layer, ReLU) else layer
-        for name, layer in twin.layers.items()
-    }
-    model = replace(twin, layers=layers)
+
+    def clamped(chain: Mapping[str, Layer], way: str) -> dict[str, Layer]:
+        layers: dict[str, Layer] = {}
+        for name, layer in chain.items():
+            if isinstance(layer, Residual):
+                body = clamped(layer.body, f"{way}{name}.body.")
+                layer = Residual(body, clamped(layer.shortcut, f"{way}{name}.shortcut."))
+            elif isinstance(layer, ReLU):
+                layer = Clip(0.0, float(grids[way + name.removesuffix(".relu")].high))
+            layers[name] = layer
+        return layers
+
+    model = replace(twin, layers=clamped(twin.layers, ""))
     grids = {"input": grid_of(program.input)} | grids
     return model, {name: grids[name] for name in blocks_of(model).grids}

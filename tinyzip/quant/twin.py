@@ -71,7 +71,7 @@ def named(program: Program) -> Program:
             i = link.sum if isinstance(link, Block) else link
             names[i] = names[i] if names[i].startswith(way) else way + names[i]
             if isinstance(link, Block):
-                for branch, inner in zip(BRANCHES, _branches(link, names), strict=True):
+                for branch, inner in zip(BRANCHES, _branches(program, link, names), strict=True):
                     lead(inner, f"{names[i]}.{branch}.")
 
     with suppress(Tangled):  # what is no chain of blocks has no way to lead along
@@ -87,7 +87,7 @@ def _chain(program: Program) -> Chain:
     return chain_of([operator.reads(i) for i, operator in enumerate(program.operators)])
 
 
-def _branches(block: Block, names: list[str]) -> tuple[Chain, Chain]:
+def _branches(program: Program, block: Block, names: list[str]) -> tuple[Chain, Chain]:
     """Body and shortcut: as the names say, or else the body is the longer one."""
     one, other = block.ways
     for way, rest in ((one, other), (other, one)):
@@ -95,7 +95,13 @@ def _branches(block: Block, names: list[str]) -> tuple[Chain, Chain]:
             first = link.sum if isinstance(link, Block) else link
             if names[first].startswith(f"{names[block.sum]}.body."):
                 return way, rest
-    return (one, other) if len(one) >= len(other) else (other, one)
+    lengths = [
+        sum(
+            isinstance(link, Block) or not isinstance(program.operators[link], integer.Recall) for link in way
+        )
+        for way in (one, other)
+    ]
+    return (one, other) if lengths[0] >= lengths[1] else (other, one)
 
 
 def float_twin(program: Program) -> Sequential:
@@ -122,6 +128,7 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
     """The layers of a chain of operators; their arrays are put into `params`."""
     layers: dict[str, Layer] = {}
     names = [operator.name for operator in program.operators]
+    turned: tuple[int, ...] = ()  # the shape of an image that was flattened with channels last
     for link in chain:
         i = link.sum if isinstance(link, Block) else link
         operator, x = program.operators[i], program.inputs(i, program.codes)[0]
@@ -129,7 +136,7 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
         if isinstance(link, Block):
             body, shortcut = (
                 _layers(program, inner, params, f"{name}.{branch}.")
-                for branch, inner in zip(BRANCHES, _branches(link, names), strict=True)
+                for branch, inner in zip(BRANCHES, _branches(program, link, names), strict=True)
             )
             if not isinstance(operator, integer.Add) or not body:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "a sum of two branches")
@@ -142,7 +149,11 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
                 pass
             case integer.Conv2d() | integer.Linear():
                 scale = weight_scales(operator, x)
-                params[f"{name}.w"] = (operator.w * by_channel(scale, operator.w)).astype(np.float32)
+                w = (operator.w * by_channel(scale, operator.w)).astype(np.float32)
+                if turned:
+                    C, H, W = turned
+                    w, turned = w.reshape(-1, H, W, C).transpose(0, 3, 1, 2).reshape(len(w), -1), ()
+                params[f"{name}.w"] = np.ascontiguousarray(w)
                 params[f"{name}.b"] = (operator.bias * scale * grid_of(x).scale).astype(np.float32)
                 F, C = operator.w.shape[:2]
                 if isinstance(operator, integer.Conv2d):
@@ -160,8 +171,10 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
                 layers[own] = AvgPool2d(operator.kernel, operator.steps, operator.padding)
             case integer.GlobalAvgPool():
                 layers[own] = GlobalAvgPool()
-            case integer.Flatten(order="CHW"):
+            case integer.Flatten(order=order):
                 layers[own] = Flatten()
+                shape = program.inputs(i, program.shapes)[0]
+                turned = shape if order == "HWC" and shape[1:] != (1, 1) else ()
             case integer.Table(table=table, y=y) if table.ndim == 1:
                 every = np.arange(x.lo, x.hi + 1)
                 points = grid_of(x).dequantize(every), grid_of(y).dequantize(table[every % 256])
@@ -170,4 +183,6 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
                 pass
             case _:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
+    if turned:
+        refuse("float_twin", "an image flattened with channels last", "a fully connected layer behind it")
     return layers
