@@ -220,6 +220,9 @@ STEPS = [
 ]
 
 
+KINDS = st.sampled_from(["ReduceMean", "ReduceMax"])
+
+
 @st.composite
 def flat(draw, model, x, shape, last):
     """(features, how many) of an image, by one of many ways."""
@@ -234,7 +237,7 @@ def flat(draw, model, x, shape, last):
             parts = model.node("Unsqueeze", N, model.constant([0], np.int64)), model.constant([-1], np.int64)
             return model.node("Reshape", x, model.node("Concat", *parts, axis=0)), C * H * W
         case "mean":
-            return model.node("ReduceMean", x, axes=[-1, -2], keepdims=0), C
+            return model.node(draw(KINDS), x, axes=[-1, -2], keepdims=0), C
         case "kept":
             y = model.node("ReduceMean", x, axes=[2, 3], keepdims=1)
             return model.node("Squeeze", y, model.constant([2, 3], np.int64)), C

@@ -25,6 +25,7 @@ from tinyzip.nn.layers import (
     HardSwish,
     Layer,
     LeakyReLU,
+    MaxPool2d,
     ReLU,
     Sigmoid,
     SiLU,
@@ -51,15 +52,16 @@ def read(step: Step) -> Value:
         return READERS[kind](step)
 
 
-def mean(step: Step) -> Value:
-    """ReduceMean, over rows and columns."""
+def reduce(step: Step) -> Value:
+    """ReduceMean or ReduceMax, over rows and columns."""
     x, axes = step.x, step.values.axes(step.node)
     if len(x.shape) != 3:
-        step.refuse("features", "an image, to average its rows and columns")
+        step.refuse("features", "an image with rows and columns")
     wanted = (1, 2) if x.last else (2, 3)
     if axes is None or tuple(sorted(axis % 4 for axis in axes if -4 <= axis < 4)) != wanted:
-        step.refuse(f"a mean over the axes {axes}", f"one over rows and columns, {wanted}")
-    y = replace(step.add(GlobalAvgPool()), positive=x.positive)
+        step.refuse(f"the axes {axes}", f"rows and columns, {wanted}")
+    layer = GlobalAvgPool() if step.node.kind == "ReduceMean" else MaxPool2d(x.shape[1:])
+    y = replace(step.add(layer), positive=x.positive)
     return y if step.attribute("keepdims", 1) else flattened(step, y)
 
 
@@ -196,7 +198,8 @@ READERS: dict[str, Read] = {
     "MaxPool": max_pool,
     "Mul": scaled,
     "Pad": pad,
-    "ReduceMean": mean,
+    "ReduceMax": reduce,
+    "ReduceMean": reduce,
     "Relu": lambda step: activation(step, ReLU()),
     "Reshape": reshape,
     "Sigmoid": lambda step: activation(step, Sigmoid()),

@@ -26,6 +26,7 @@ DEEPEST = 32  # nodes from a tensor's shape to where it is used
 MOST_NUMBERS = 64  # of a shape under construction
 SHARED = 4
 FOLDED = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze")
+COMPUTED: dict[str, Any] = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}
 TYPES = {1: np.float32, 6: np.int32, 7: np.int64, 10: np.float16, 11: np.float64}
 
 
@@ -140,6 +141,12 @@ class Values:
             return self.batch, *value.shape[1:], value.shape[0]
         return self.batch, *value.shape
 
+    def shape_of(self, name: str) -> Shape | None:
+        """The shape of a tensor as the file has it, None where it is not known yet."""
+        if name in self.constants:
+            return self.constants[name].shape
+        return self.file_shape(self.known[name]) if name in self.known else None
+
     def target(self, node: Node, wanted: Array, shape: Shape) -> Shape:
         """The shape that a node of kind Reshape gives to a tensor of another, with its 0 and −1 filled in."""
         found = [int(length) for length in wanted.reshape(-1)]
@@ -177,8 +184,8 @@ class Values:
         attributes: Any = node.attributes
         try:
             match node.kind:
-                case "Shape" if node.inputs and node.inputs[0] in self.known:
-                    shape = self.file_shape(self.known[node.inputs[0]])
+                case "Shape" if self.shape_of(node.inputs[0]) is not None:
+                    shape = self.shape_of(node.inputs[0]) or ()
                     return np.array(shape[attributes.get("start", 0) : attributes.get("end", len(shape))])
                 case "Gather":
                     return read(0)[read(1)]
@@ -203,8 +210,9 @@ class Values:
                     return read(0).reshape(-1) if node.kind == "Unsqueeze" else read(0).squeeze()
                 case "Cast" | "Identity":
                     return read(0)
-                case "Mul":
-                    return read(0) * read(1)
+                case "Add" | "Sub" | "Mul":
+                    result: Array = COMPUTED[node.kind](read(0), read(1))
+                    return result
         except (IndexError, ValueError, TypeError) as error:
             if str(error).startswith(self.graph.source):
                 raise
