@@ -1,12 +1,14 @@
 """No code leaves its interval, and behind the input each end is reached."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
+from shapes import SEEDS
 
 from tinyzip.integer import (
     Add,
@@ -31,6 +33,10 @@ from tinyzip.integer.intervals import Interval, intervals, places_seen
 
 BYTE, SIGNED = Codes(0, 255, 0), Codes(-128, 127, 0)
 ONE = {"m0": 2**30, "n": 30, "rounding": "single"}  # a multiplier of 1
+
+
+def conv(w: Any, **fields: Any) -> Conv2d:
+    return Conv2d(w.astype(int), None, y=SIGNED, **ONE, **fields)
 
 
 def ends(program: Program, place: int = -1) -> list[tuple[int, int]]:
@@ -128,6 +134,28 @@ def test_a_window_that_misses_a_weight_at_the_border_counts() -> None:
     ]
     apart = Conv2d([[[[-3, 10]]]], None, y=SIGNED, stride=(1, 2), padding=((0, 0), (1, 0)), **ONE)
     assert ends(Program((first, apart), (1, 1, 2), BYTE)) == [(50, 50)]  # the one window at the border
+
+
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 9), SEEDS)
+def test_the_sets_of_places_are_those_of_all_windows(
+    length: int, k: int, step: int, apart: int, before: int, seed: int
+) -> None:
+    """(IV1): a window that is taken to each of its stands, one by one."""
+    reach, after = (k - 1) * apart + 1, seed % 10
+    assume(reach <= before + length + after)
+    kernel = conv(np.ones((1, 1, k, 1)), padding=((before, after), (0, 0)), stride=(step, 1), dilation=apart)
+    stands = range(-before, length + after - reach + 1, step)
+    sets = {tuple(int(0 <= at + i * apart < length) for i in range(k)) for at in stands}
+    rows, _ = places_seen(kernel.checked("drawn"), (1, length, 1))
+    assert sorted(sets) == sorted(map(tuple, rows.tolist()))
+
+
+def test_an_image_of_a_billion_places_costs_no_memory() -> None:
+    program = Program((conv(np.ones((1, 1, 3, 1)), padding=((1, 1), (0, 0)), stride=2),), (1, 2**30, 1), BYTE)
+    tracemalloc.start()
+    intervals(program)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
 
 
 def test_each_channel_has_its_own_interval() -> None:

@@ -21,6 +21,7 @@ from tinyzip.integer import (
     GlobalAvgPool,
     Linear,
     MaxPool2d,
+    Multiply,
     Operator,
     Pad,
     Program,
@@ -170,6 +171,19 @@ def test_channels_that_differ_in_a_bias_or_a_multiplier_alone_are_not_equal() ->
         assert simplified(first, dense([[1, 2]]), shape=(2,)).shapes[1] == (2,)
 
 
+def test_equal_channels_that_are_told_apart_later_stay() -> None:
+    """(EQ1)"""
+    first, last = conv(np.ones((2, 2, 1, 1), int)), conv(np.ones((1, 2, 1, 1), int))
+    rows = np.stack([np.arange(256) % 9, np.arange(256) % 7]).astype(np.int16)
+    for between in (
+        Table(rows, WIDE),
+        Multiply([2, -3], 2**30, 30, WIDE),
+        conv(np.array([[[[2]]], [[[-3]]]]), groups=2),
+    ):
+        program = simplified(first, between, last)
+        assert [shape[0] for shape in program.shapes] == [2, 2, 2, 1]
+
+
 def test_a_last_output_keeps_its_channels_but_not_the_weights_of_constant_ones() -> None:
     """(AB1): sums from −128 on give 127 above a clamp; the nearest to 0 that does is 127."""
     program = simplified(dense([[1, 2], [3, 4], [1, 2], [0, 5]], [0, 400, 0, -300]), shape=(2,))
@@ -183,13 +197,19 @@ def test_weights_that_only_meet_padding_are_cut_off() -> None:
     w = rng.integers(1, 9, (2, 2, 3, 3))
     program = simplified(conv(w, padding=1), shape=(2, 1, 1))
     assert program.operators[0] == conv(w[:, :, 1:2, 1:2], weight_bits=4).checked("a test")
+    program = simplified(conv(w, padding=((0, 2), (2, 0))), shape=(2, 1, 1))  # upper right it sees the image
+    assert weights(program)[0].tolist() == w[:, :, :1, 2:].tolist()
     program = simplified(conv(w, padding=1), shape=(2, 5, 1))
     assert weights(program)[0].shape == (2, 2, 3, 1) and sum(program.multiplications) == 2 * 2 * 3 * 5
     w[:, :, 2] = 0
-    program = simplified(conv(w, padding=((2, 1), (0, 0)), dilation=2, stride=3), shape=(2, 6, 6))
-    assert weights(program)[0].shape == (2, 2, 2, 3)
+    program = simplified(conv(w, padding=((2, 3), (0, 0)), dilation=2, stride=3), shape=(2, 6, 6))
+    assert program.operators[0] == conv(
+        w[:, :, :2], padding=((2, 1), (0, 0)), dilation=2, stride=3, weight_bits=5
+    ).checked("a test")
     w[:, :, 0] = 0  # in front there is no padding to go with it
     assert weights(simplified(conv(w, padding=((0, 2), (0, 0)))))[0].shape == (2, 2, 2, 3)
+    w[:, :, 2] = 1
+    assert weights(simplified(conv(w, stride=3), shape=(2, 4, 4)))[0].shape == (2, 2, 3, 3)
 
 
 def test_dead_channels_go_on_every_way_of_a_residual_block() -> None:

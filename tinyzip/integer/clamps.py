@@ -32,14 +32,13 @@ def with_useful_clamps(program: Program, known: Sequence[Interval]) -> Program:
         for changes in (without_clamp(program, i, known), merged_clamp(program, i, known)):
             if changes:
                 program = better(program, changes)
-    narrower = changed(program, claims := narrower_claims(program, known))
-    if narrower.accumulators == program.accumulators:
-        return program
-    for i in list(claims):  # those that help no sum are taken back
-        fewer = {k: operator for k, operator in claims.items() if k != i}
-        if changed(program, fewer).accumulators == narrower.accumulators:
-            claims = fewer
-    return changed(program, claims)
+    claims = narrower_claims(program, known)
+    widths = zip(changed(program, claims).accumulators, program.accumulators, strict=True)
+    helping: set[int] = set()
+    for i, (after, before) in enumerate(widths):
+        if after != before:
+            helping |= {k for read in program.operators[i].reads(i) for k in writers(program, read)}
+    return changed(program, {i: claims[i] for i in claims.keys() & helping})
 
 
 def changed(program: Program, changes: Changes) -> Program:

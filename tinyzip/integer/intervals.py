@@ -146,6 +146,9 @@ def by_groups(operator: Weighted) -> NDArray[np.int64]:
 def places_seen(operator: Weighted, shape: Shape) -> tuple[Seen, Seen]:
     """The sets S of (IV1): every row of the first array, (A, kh) of zeros and ones, with every row of the
     second, (B, kw). A one is a row or a column of the window that lies inside an image of this shape.
+
+    On the way of a window over the image, what it sees changes only where one of its places comes in or goes
+    out: at these turns, and at the start, all sets are seen.
     """
     if not isinstance(operator, Conv2d):
         one = np.ones((1, 1), np.int64)
@@ -156,7 +159,9 @@ def places_seen(operator: Weighted, shape: Shape) -> tuple[Seen, Seen]:
     for length, count, k, s, d, (before, _) in zip(
         size, counts, operator.kernel, operator.stride, operator.dilation, operator.padding, strict=True
     ):
-        place = np.arange(count)[:, None] * s + np.arange(k) * d - before
+        first = before - np.arange(k) * d  # how far the window has to go until its place k is in the image
+        turns = np.concatenate([[0], -(-first // s), -(-(first + length) // s)])
+        place = np.unique(np.clip(turns, 0, count - 1))[:, None] * s - first
         seen.append(np.unique((place >= 0) & (place < length), axis=0).astype(np.int64))
     return seen[0], seen[1]
 
