@@ -36,6 +36,9 @@ def test_show_reads_the_standard_input(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
     assert main(["show", "-"]) == 2
     assert capsys.readouterr().err.startswith("tinyzip: standard input: ")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"\x1c\0\0\0TFL3")))
+    assert main(["show", "-"]) == 2
+    assert "standard input: found a TensorFlow Lite model" in capsys.readouterr().err
 
 
 def test_several_files_are_shown_under_their_names_or_none_of_them(

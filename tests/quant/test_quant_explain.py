@@ -159,6 +159,26 @@ def test_a_program_whose_operators_have_no_name_is_explained_by_kind_and_place()
     ]
 
 
+@settings(max_examples=30)
+@given(networks(), st.integers(2, 8), st.booleans())
+def test_the_network_that_was_lowered_is_never_taken_for_another(case, bits, per_channel):
+    model, x = fold_batch_norm(case[0]), case[1]
+    explain(model, lower(model, calibrate(model, x, bits, per_channel=per_channel)), x)
+
+
+def test_another_network_of_the_same_layers_is_refused():
+    model, x = random_student(), images()
+    program = lower(model, calibrated(8, 8))
+    other = {name: np.random.default_rng(1).permuted(w) for name, w in model.params.items()}
+    with pytest.raises(
+        ValueError, match=r"explain: model: .*\.w: found weights at a cosine of .* needed the net"
+    ):
+        explain(model.with_params(other), program, x)
+    turned = model.with_params(model.params | {"conv1.w": -model.params["conv1.w"]})
+    with pytest.raises(ValueError, match=r"explain: model: conv1.w: found weights at a cosine of -1.00"):
+        explain(turned, program, x)
+
+
 def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
     report = explained(3, 4, labels=np.zeros(60, np.int64))
     lines = str(report).splitlines()

@@ -105,3 +105,35 @@ def test_images_that_do_not_fit_are_refused_in_every_process(forks):
         inference.logits(ENOUGH[:0])
     with pytest.raises(ValueError, match="threads"):
         Inference(NET, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "mend"),
+    [
+        ((1, 6, 6, 9), lambda images: np.moveaxis(images, -1, 0)),
+        ((9, 6, 6, 1), lambda images: np.moveaxis(images, -1, 1)),
+        ((1, 9, 6, 6), lambda images: images[0]),
+        ((1, 6, 6), None),
+        ((9, 6, 5), None),
+    ],
+)
+def test_images_with_other_axes_are_refused_with_what_turns_them(shape, mend):
+    images = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    if shape == (1, 6, 6):
+        assert predict(NET, images).shape == (1,)
+        return
+    with pytest.raises(ValueError, match=r"^predict: images: found examples of shape") as caught:
+        predict(NET, images)
+    hint = str(caught.value).partition("(1, 6, 6)")[2].partition(": ")[2]
+    if mend is None:
+        assert not hint
+    else:
+        np.testing.assert_array_equal(eval(hint, {"np": np, "images": images}), mend(images))
+        assert predict(NET, mend(images)).shape == (9,)
+
+
+def test_images_that_may_lie_in_two_ways_are_told_both():
+    with pytest.raises(
+        ValueError, match=r"np.moveaxis\(images, -1, 0\) if they are last, images\[0\] if not$"
+    ):
+        predict(NET, np.zeros((1, 6, 6, 6), np.uint8))

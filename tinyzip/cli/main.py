@@ -77,8 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.filename is None and error.strerror:  # a full disk behind the standard output
             forget_output()
         told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-    except (ValueError, TypeError, ImportError) as error:
+    except (ValueError, TypeError, ImportError, FloatingPointError) as error:
         told = str(error)
+    except MemoryError as error:
+        told = f"not enough memory ({error})"
     except KeyboardInterrupt:
         told = "interrupted"
     print(f"tinyzip: {' '.join(told.split())}", file=sys.stderr)

@@ -46,6 +46,8 @@ def read_file(path: str) -> tuple[bytes, str]:
     """The bytes of a program's file, and what to call it in an error; refuses a network of floats."""
     if path == STANDARD_INPUT:
         data, source = sys.stdin.buffer.read(LARGEST + 1), "standard input"
+        if is_tflite(path, data):
+            refuse(source, kind_of(data), f"{kind_of(PROGRAM)}; other models are read by their files' names")
     else:
         data, source = read_bytes(path), path
     if data.startswith((MODEL, CHECKPOINT)):

@@ -27,6 +27,7 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import check_images, to_input
+from tinyzip.train.evaluate import turned
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
@@ -80,11 +81,11 @@ def _last_codes(program: Program, images: Array, threads: int | None, argument: 
 
 def codes_of_pixels(grid: Grid, pixels: Array) -> Array:
     """Codes, the batch last, of pixels (N, …): bytes, which are k/255, or floats."""
-    turned = np.moveaxis(pixels, 0, -1)
+    last = np.moveaxis(pixels, 0, -1)
     if pixels.dtype != np.uint8:
-        return np.ascontiguousarray(grid.quantize(turned.astype(np.float32, copy=False)))
+        return np.ascontiguousarray(grid.quantize(last.astype(np.float32, copy=False)))
     bytes_of_all = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1)
-    return np.ascontiguousarray(grid.quantize(to_input(bytes_of_all).reshape(256))[turned])
+    return np.ascontiguousarray(grid.quantize(to_input(bytes_of_all).reshape(256))[last])
 
 
 def check_pixels(program: Program, images: Array, argument: str) -> Array:
@@ -101,9 +102,7 @@ def check_pixels(program: Program, images: Array, argument: str) -> Array:
         check_images(images, argument)
         pixels = images[:, None] if images.ndim == 3 and not vectors else images
     if pixels.shape[1:] != program.shape:
-        turned = pixels.shape[:-1] == program.shape
-        hint = ": np.moveaxis(images, -1, 0)" if turned else ""
-        refuse(argument, f"shape {images.shape}", f"{('N', *program.shape)}, the examples first{hint}")
+        refuse(argument, f"shape {images.shape}", f"{('N', *program.shape)}{turned(images, program.shape)}")
     check_finite(images, argument)
     grid = grid_of(program.input)
     check_range(images, (float(grid.low), float(grid.high)), argument)

@@ -202,12 +202,14 @@ def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array
     argument = f"explain: model: {block.name}.w"
     if operator.w.shape != w.shape:
         refuse(argument, f"shape {w.shape}", f"{operator.w.shape}, as the program's")
-    codes = (
-        operator.w.reshape(len(w), -1) / np.maximum(np.abs(operator.w.reshape(len(w), -1)).max(1), 1)[:, None]
+    codes, rows = (part.reshape(len(w), -1).astype(np.float64) for part in (operator.w, w))
+    kept = codes.any(axis=1)  # the channels that are not rounded to nothing
+    if not kept.any():
+        return
+    codes, rows = (
+        part[kept] / np.abs(part[kept]).max(axis=1, keepdims=True).clip(1e-30) for part in (codes, rows)
     )
-    rows = w.reshape(len(w), -1) / np.maximum(np.abs(w.reshape(len(w), -1)).max(1), 1e-30)[:, None]
-    lengths = np.linalg.norm(codes) * np.linalg.norm(rows)
-    cosine = float((codes * rows).sum() / lengths) if lengths else 1.0
+    cosine = float((codes * rows).sum() / max(np.linalg.norm(codes) * np.linalg.norm(rows), 1e-30))
     if cosine < LEAST_COSINE:
         found = f"weights at a cosine of {cosine:.2f} to the program's"
         refuse(argument, found, "the network that the program was made of")

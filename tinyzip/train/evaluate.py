@@ -192,20 +192,22 @@ def check_shape(model: Model, images: Array, argument: str) -> None:
     """Refuse what are no images of the shape that the model sees, with what to write instead."""
     check_images(images, argument)
     shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
-    if shape == model.shape:
-        return
-    hint = ""
-    if images.ndim == 4 and images.shape[:3] == model.shape:
+    if shape != model.shape:
+        refuse(argument, f"examples of shape {shape}", f"{model.shape}{turned(images, model.shape)}")
+
+
+def turned(images: Array, shape: tuple[int, ...]) -> str:
+    """How to turn images into examples of `shape`, where their axes look like those in another order."""
+    if images.ndim == 4 and images.shape[:3] == shape:
         hint = ", the examples first: np.moveaxis(images, -1, 0)"
-        if (1, *images.shape[2:]) == model.shape:
-            hint = ", and not both ways: np.moveaxis(images, -1, 0) where examples are last, else images[0]"
-    elif images.ndim == 4 and len(images) == 1 and (1, *images.shape[2:]) == model.shape:
-        hint = ", the examples first: images[0]"
-    elif images.ndim == 4 and (shape[2], *shape[:2]) == model.shape:
-        hint = ", the channels first: np.moveaxis(images, -1, 1)"
-    elif images.ndim == 3 and images.shape == model.shape:
-        hint = ", of N examples: images[None]"
-    refuse(argument, f"examples of shape {shape}", f"{model.shape}{hint}")
+        return f"{hint} if they are last, images[0] if not" if (1, *images.shape[2:]) == shape else hint
+    if images.ndim == 4 and len(images) == 1 and (1, *images.shape[2:]) == shape:
+        return ", the examples first: images[0]"
+    if images.ndim == 4 and (images.shape[3], *images.shape[1:3]) == shape:
+        return ", the channels first: np.moveaxis(images, -1, 1)"
+    if images.shape == shape:
+        return ", of N examples: images[None]"
+    return ""
 
 
 def check_finite(images: Array, argument: str) -> None:
