@@ -116,18 +116,31 @@ def test_without_a_teacher_and_with_the_options_of_fit(tmp_path):
             {"model": 0},
         ),
         (ValueError, "qat: labels", {"labels": LABELS[:3]}),
+        (ValueError, "qat: images: found float64 from 0 to .* seen in training", {"images": IMAGES * 1.0}),
         (ValueError, "weights of conv1: found 9", {"weights": 9}),
         (ValueError, "activations: found 1", {"activations": 1}),
         (ValueError, "fit: epochs", {"epochs": 0}),
     ],
 )
 def test_what_cannot_be_trained_is_refused(error, message, options):
-    options = {"model": trained(), "labels": LABELS, "epochs": 1, "progress": False} | options
+    options = {
+        "model": trained(),
+        "images": IMAGES,
+        "labels": LABELS,
+        "epochs": 1,
+        "progress": False,
+    } | options
     if options["model"] == 0:
         options["model"] = retrained(weights=2).simulation
-    model, labels = options.pop("model"), options.pop("labels")
+    model, images, labels = (options.pop(name) for name in ("model", "images", "labels"))
     with pytest.raises(error, match=message):
-        qat(model, IMAGES, labels, rng=np.random.default_rng(0), **options)
+        qat(model, images, labels, rng=np.random.default_rng(0), **options)
+
+
+def test_dark_images_are_warned_of_once():
+    with pytest.warns(UserWarning, match="qat: images: found float64 .* seen in training") as met:
+        small = qat(trained(), IMAGES / 1e5, LABELS, rng=np.random.default_rng(0), epochs=1, progress=False)
+    assert len(met) == 1 and small.model.input_range == (0, IMAGES.max() / 1e5)
 
 
 def test_the_way_by_hand_names_the_functions_that_were_forgotten():

@@ -33,6 +33,7 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.history import History
+from tinyzip.train.pixels import check_model_range, range_of
 
 CALIBRATION = 1000  # images, spread evenly over all
 
@@ -87,7 +88,8 @@ def qat(
     """
     check_sequential(model, "qat: model")
     check_examples(model, images, labels, "qat")
-    folded = fold_batch_norm(model)
+    check_model_range(model, images, "qat: images")
+    folded = fold_batch_norm(model).with_input_range(range_of(images))
     seen = images[:: -(-len(images) // CALIBRATION)]
     simulation = FakeQuantized.create(folded, grids_for(folded, seen, weights, activations))
     trained, history = student.train(

@@ -34,7 +34,7 @@ from tinyzip.train.evaluate import check_examples, check_pair
 from tinyzip.train.history import Bar, Epoch, History
 from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import Optimizer
-from tinyzip.train.pixels import check_model_range, check_range, remembering
+from tinyzip.train.pixels import check_range, range_seen_by, remembering
 from tinyzip.train.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.shards import Augmentation
 from tinyzip.train.state import TrainingState
@@ -113,8 +113,7 @@ def fit(
         if path is not None:
             check_path(path, f"fit: {argument}")
     check_examples(model, images, labels, "fit")
-    check_model_range(model, images, "fit: images")
-    seen = check_range(images, None, "fit: images")
+    seen = check_range(images, range_seen_by(model), "fit: images")
     if validation is not None:
         check_examples(model, *check_pair(validation), "fit: validation")
         check_range(validation[0], seen, "fit: validation")

@@ -67,9 +67,15 @@ def in_words(images: Array) -> str:
 
 def check_model_range(model: object, images: Array, argument: str) -> None:
     """`check_range` with the range that a model remembers, if it does; for images that are to be answered."""
-    seen = getattr(model, "input_range", None)  # `isinstance` of a protocol takes longer than to look
+    seen = range_seen_by(model)
     if seen is not None:
         check_range(images, seen, argument)
+
+
+def range_seen_by(model: object) -> Range | None:
+    """What a model remembers; None where it does not."""
+    seen: Range | None = getattr(model, "input_range", None)  # faster than to ask whether it is `Ranged`
+    return seen
 
 
 def remembering(model: AnyModel, seen: Range) -> AnyModel:

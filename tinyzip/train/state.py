@@ -136,7 +136,7 @@ class TrainingState(Generic[AnyModel]):
             self._alarmed = True
             where = f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}"
             found = f"{loss:.3g} at {where}, learning rate {lr:.3g}"
-            warn("fit: loss", found, f"one that falls; try a learning rate of {lr / 10:.3g}")
+            warn("fit: loss", found, f"one that falls; try a learning rate of {lr / 10:.3g} or less")
 
     def validate(self, images: Array, labels: Array) -> tuple[float, int]:
         """(mean cross entropy, number of errors) on images that are not trained on.
