@@ -58,7 +58,7 @@ def norm(model, x, C):
 
 
 @st.composite
-def models(draw, most=4):
+def drawn_models(draw, most=4):
     """(bytes, the input's shape with an N, whether it ends in a softmax)."""
     last = draw(st.integers(0, 4)) == 0
     C, H, W = draw(st.integers(1, 3)), draw(st.integers(6, 9)), draw(st.integers(6, 9))
@@ -71,8 +71,9 @@ def models(draw, most=4):
         x = model.node("Transpose", x, perm=(0, 3, 1, 2))
     for _ in range(draw(st.integers(1, most))):
         x, shape = draw(st.sampled_from(STEPS))(draw, model, x, shape)
-    x, C = draw(flat(model, x, shape, last))
-    for _ in range(draw(st.integers(0, 2))):
+    x, C = draw(flat(model, x, shape))
+    turned = model.nodes[-2].op_type == "Transpose"  # which a fully connected layer has to turn back
+    for _ in range(draw(st.integers(int(turned), 2))):
         x, C = draw(dense(model, x, C))
     softmax = draw(st.sampled_from(["", "", "Softmax", "LogSoftmax"]))
     if softmax:
@@ -224,7 +225,7 @@ KINDS = st.sampled_from(["ReduceMean", "ReduceMax"])
 
 
 @st.composite
-def flat(draw, model, x, shape, last):
+def flat(draw, model, x, shape):
     """(features, how many) of an image, by one of many ways."""
     C, H, W = shape
     match draw(

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_models import Model, conv, models, norm
+from onnx_models import Model, conv, drawn_models, norm
 from onnx_sessions import session
 from record_onnx import FOLDER, NAMES
 
 from tinyzip import integer
 from tinyzip.exchange import onnx
+from tinyzip.nn import models
 from tinyzip.nn.layers import Clip, Conv2d, Residual
 from tinyzip.quant.auto import quantize
 from tinyzip.train.data import to_input
@@ -50,7 +51,7 @@ def read(data, tmp_path_factory):
 
 @pytest.mark.needs("onnx", "onnxruntime")
 @settings(max_examples=100)
-@given(models())
+@given(drawn_models())
 def test_drawn_models_answer_as_onnxruntime_does(tmp_path_factory, case):
     data, shape, softmax = case
     net = read(data, tmp_path_factory)
@@ -184,14 +185,11 @@ def test_nodes_are_read_in_all_their_versions(kind, opset, tmp_path_factory):
 
 @pytest.mark.needs("onnx")
 def test_a_network_that_this_library_wrote_is_read_back(tmp_path):
-    from tinyzip.nn.models import lenet5, separable_net
-
-    for net in (lenet5(), separable_net()):
+    for net in (models.lenet5(), models.separable_net(), models.resnet8()):
         onnx.write_network(net, tmp_path / "a.onnx")
         found = onnx.read(tmp_path / "a.onnx")
-        assert [type(layer) for layer in found.layers.values()] == [
-            type(layer) for layer in net.layers.values()
-        ]
+        pairs = zip(found.every_layer.values(), net.every_layer.values(), strict=True)
+        assert all(type(one.layer) is type(other.layer) for one, other in pairs)
         for array, expected in zip(found.params.values(), net.params.values(), strict=True):
             np.testing.assert_array_equal(array, expected)
 

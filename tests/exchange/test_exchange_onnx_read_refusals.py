@@ -179,7 +179,9 @@ def test_inputs_that_say_too_little(shape, words, tmp_path):
 def test_softmax_and_layout_at_the_end(tmp_path):
     model = Model((1, 6, 6, 2))
     x = conv(model, model.node("Transpose", "x", perm=(0, 3, 1, 2)), 2, 3)
-    refused(tmp_path, model.build(model.node("Transpose", x, perm=(0, 2, 3, 1))), "channels last")
+    last = model.node("Transpose", x, perm=(0, 2, 3, 1))
+    refused(tmp_path, model.build(last), "channels last")
+    refused(tmp_path, model.build(model.node("Flatten", last)), "channels last")
     model = image()
     refused(
         tmp_path,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
 from tinyzip.base.windows import reach_of
-from tinyzip.integer import Codes, Conv2d, MaxPool2d, Operator, Program, memory, run
+from tinyzip.integer import Argmax, Codes, Conv2d, MaxPool2d, Operator, Program, memory, resume, run
 from tinyzip.integer.plan import plan
 from tinyzip.machine.workers import Workers
 
@@ -136,3 +136,23 @@ def test_shards_and_threads_change_nothing(data: Any) -> None:
     np.testing.assert_array_equal(whole, run(program, x, "blas", threads=3))
     one_by_one = [run(program, x[..., n : n + 1]) for n in range(0, N, 7)]
     np.testing.assert_array_equal(whole[..., ::7], np.concatenate(one_by_one, -1))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_from_any_operator_on_a_run_resumes_and_what_is_replaced_goes_on(data: Any) -> None:
+    program = data.draw(programs(6, data.draw(st.sampled_from([None, RESIDUAL]))))
+    x = batch(data.draw, program.input, (*program.shape, 2))
+    outputs = [x, *run(program, x, trace=True)]
+    i = data.draw(st.integers(0, len(program.operators)))
+    np.testing.assert_array_equal(resume(program, outputs[: i + 1]), outputs[-1])
+    other = batch(data.draw, program.codes[i], outputs[i].shape)
+    if not isinstance(program.operators[i - 1], Argmax) or i == 0:
+        found = resume(program, [*outputs[:i], other])
+        for n in range(2):
+            expected = [output[..., n].tolist() for output in (*outputs[:i], other)]
+            for k in range(i, len(program.operators)):
+                read = [expected[r + 1] for r in program.operators[k].reads(k)]
+                codes = [program.codes[r + 1] for r in program.operators[k].reads(k)]
+                expected.append(reference.apply(program.operators[k], read, codes, program.shapes[k + 1]))
+            assert found[..., n].tolist() == expected[-1]

@@ -131,7 +131,7 @@ class Translation:
             self.graph.refuse(self.nodes[error.node], f"{error}", "a chain of layers and residual blocks")
         self.values.known[self.start] = self.entry
         chain, value = self.follow(whole, self.entry)
-        if value.border != NO_BORDER or (value.last and value.shape[1:] != (1, 1)):
+        if value.border != NO_BORDER or value.turned or (value.last and value.shape[1:] != (1, 1)):
             refuse(self.graph.source, "an output with a border, or with channels last", "logits (N, K)")
         if not chain:
             refuse(self.graph.source, "a graph without layers", "one layer or more")
