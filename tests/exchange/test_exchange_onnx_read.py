@@ -140,6 +140,18 @@ def test_a_resnet_in_the_order_of_keras_is_read_whole(tmp_path_factory):
     assert integer.run(found.program, np.zeros((3, 21, 21, 2), np.uint8)).shape == (10, 2)
 
 
+@pytest.mark.needs("onnx", "onnxruntime")
+@pytest.mark.parametrize("kind", ["Gemm", "MatMul"])
+def test_an_image_that_is_flattened_with_channels_last_turns_the_weights_behind_it(kind, tmp_path_factory):
+    model = Model((2, 5, 4, 3))
+    x = conv(model, model.node("Transpose", "x", perm=(0, 3, 1, 2)), 3, 6)
+    x = model.node("Flatten", model.node("Relu", model.node("Transpose", x, perm=(0, 2, 3, 1))))
+    data = model.build(model.node(kind, x, model.drawn(120, 7)))
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    (exact,) = session(data).run(None, {"x": x})
+    assert_near(answers(read(data, tmp_path_factory), x), exact)
+
+
 @pytest.mark.needs("onnx")
 def test_blocks_are_named_by_what_they_are(tmp_path_factory):
     model = Model((1, 3, 8, 8))

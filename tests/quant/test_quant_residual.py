@@ -125,6 +125,14 @@ def test_parts_are_in_the_order_of_the_data_and_know_their_grids():
     ]
 
 
+def test_what_a_branch_begins_with_is_rounded_to_the_grid_that_both_read():
+    model = fold_batch_norm(small())
+    fake = FakeQuantized.create(model, calibrate(model, pictures()))
+    assert fake.rounds["block2.shortcut.pool.round"] == "block1"
+    assert fake.rounds["block2.body.conv.round"] == "block2.body.conv"
+    assert list(fake.network.layers)[3:7] == ["block1", "relu1", "block1.round", "block2"]
+
+
 def test_a_program_recalls_what_the_shortcut_reads_and_adds_it():
     """(QD6)"""
     model, images = small(), pictures()

@@ -126,17 +126,17 @@ class Blocks:
     @property
     def tables(self) -> tuple[str, ...]:
         """The activations that become operators of their own."""
-        return tuple(grid.name for grid in self.along("input")[0] if grid.writer is Activation)
+        return tuple(grid.name for grid in self.along("input") if grid.writer is Activation)
 
     @property
     def grids(self) -> tuple[str, ...]:
         """The names of all grids of activations, in the order of the data."""
-        return "input", *(grid.name for grid in self.along("input")[0])
+        return "input", *(grid.name for grid in self.along("input"))
 
     @property
     def sources(self) -> dict[str, str]:
         """For each block the name of the grid that it reads its input on."""
-        return {grid.name: grid.source for grid in self.along("input")[0] if grid.writer is Block}
+        return {grid.name: grid.source for grid in self.along("input") if grid.writer is Block}
 
     @property
     def pairs(self) -> Iterator[tuple[Block, Block]]:
@@ -148,8 +148,8 @@ class Blocks:
             for inside in (part.body, part.shortcut) if isinstance(part, Sum) else ():
                 yield from inside.pairs
 
-    def along(self, source: str) -> tuple[list["Written"], str]:
-        """The grids that are written along the chain, which begins on grid `source`, and where it ends."""
+    def along(self, source: str) -> list["Written"]:
+        """The grids that are written along the chain, which begins on grid `source`."""
         written: list[Written] = []
 
         def note(name: str, writer: type) -> None:
@@ -161,19 +161,18 @@ class Blocks:
             note(table, Activation)
         for part in self.parts:
             if isinstance(part, Sum):
-                (body, end), (shortcut, _) = (way.along(source) for way in (part.body, part.shortcut))
-                written += body + shortcut
-                source = end
+                written += part.body.along(source) + part.shortcut.along(source)
             note(part.name, type(part))
             for table in tables_of(part.behind):
                 note(table, Activation)
-        return written, source
+        return written
 
 
 class Written(NamedTuple):
-    """A grid of activations: its name, the name of the grid that its writer reads (a sum's body ends on), and
+    """A grid of activations.
 
-    whether the writer is a Block, a Sum, or a table, an Activation.
+    source  the name of the grid before it: that which its writer reads, unless that is a sum
+    writer  Block, Sum, or Activation for a table
     """
 
     name: str
