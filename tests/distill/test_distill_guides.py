@@ -11,7 +11,7 @@ from tinyzip.distill.objective import Distillation
 from tinyzip.distill.relations import angles, distances
 from tinyzip.distill.student import train
 from tinyzip.distill.transfer import Live
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU, Residual
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
@@ -112,6 +112,26 @@ def test_a_guided_student_comes_closer_to_its_teacher_there(loss):
         return np.square(rows @ np.linalg.lstsq(rows, target)[0] - target).mean()  # of the best regressor
 
     assert distance([Guide(loss, "relu", "relu", 20.0)]) < 0.97 * distance([])
+
+
+def test_layers_in_residual_blocks_lead_and_follow_by_the_way_to_them():
+    def blocks(width, seed):
+        body = {"conv": Conv2d(width, width, 1), "relu": ReLU()}
+        layers = {"conv": Conv2d(1, width, 3), "block": Residual(body), "flatten": Flatten()}
+        layers["fc"] = Linear(width * 6, K)
+        return Sequential.create(layers, SHAPE, np.random.default_rng(seed))
+
+    teacher, name = blocks(6, 0), "block.body.relu"
+
+    def distance(guides):
+        options = {"guides": guides, "soft": 0.0, "epochs": 30, "schedule": one_cycle(0.02)}
+        rng = np.random.default_rng(2)
+        student = train(blocks(3, 1), teacher, IMAGES, LABELS, rng=rng, **SHORT | options)[0]
+        return attention(*(model.activations(X.astype(np.float32))[name] for model in (student, teacher)))[0]
+
+    assert distance([Guide("attention", name, name, 20.0)]) < 0.97 * distance([])
+    with pytest.raises(ValueError, match="block"):
+        distance([Guide("attention", "block.relu", name, 1.0)])
 
 
 @pytest.mark.parametrize("recorded", [True, False])
