@@ -13,7 +13,8 @@ from hypothesis import Phase
 from numpy.typing import NDArray
 
 from tinyzip.exchange import c
-from tinyzip.integer import Argmax, AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, run
+from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, run
+from tinyzip.integer.fixedpoint import Rounding
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror"]
 DRAWN = {"phases": (Phase.explicit, Phase.generate)}  # to shrink eight programs takes minutes
@@ -107,43 +108,37 @@ def extremes(x: Codes, shape: tuple[int, ...], count: int = 3) -> NDArray[Any]:
     return np.stack(fixed + drawn, -1).astype(x.dtype)
 
 
-def chain(rounding: str, bits: int, rng: np.random.Generator) -> Program:
-    """Convolutions and pools of tall images, which exist as rows; behind them a flattened layer."""
+def chain(rounding: Rounding, bits: int, rng: np.random.Generator) -> Program:
+    """Convolutions and pools of tall images, which exist as rows; behind them a flattened layer.
 
-    def scale(bound: int, F: int) -> tuple[Any, Any]:
-        n = [30 + bound.bit_length() - 6 + int(rng.integers(0, 3)) for _ in range(F)]
-        m0 = rng.integers(2**30, 2**31, F)
-        if rounding == "shift":
-            m0[:] = 2**30
-        return m0 - m0 % 128, n
+    Its multipliers are such that codes spread over their range in each layer.
+    """
 
-    def weights(*shape: int) -> NDArray[Any]:
+    def fields(spread: int, F: int, *shape: int) -> dict[str, Any]:
+        """Weights, biases and multipliers, where codes spread by so much around their zero point."""
+        w = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (F, *shape))
         if bits == 1:
-            return np.where(rng.random(shape) < 0.5, -1, 1)
-        return rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+            w = np.where(rng.random((F, *shape)) < 0.5, -1, 1)
+        sums = np.sqrt(w[0].size) * w.std() * spread
+        n = np.floor(31 + np.log2(sums / 50) + rng.random(F)).astype(int)
+        m0 = np.full(F, 2**30) if rounding == "shift" else rng.integers(2**30, 2**31, F)
+        bias = np.rint(sums / 2 * rng.standard_normal(F)).astype(int)
+        return {"w": w, "bias": bias, "m0": m0 - m0 % 128, "n": n, "rounding": rounding, "weight_bits": bits}
 
-    def conv(F: int, C: int, k: int, **fields: Any) -> Conv2d:
-        m0, n = scale(C * k * k * 255 << (bits - 1), F)
-        bias = rng.integers(-500, 500, F)
-        y = Codes(*fields.pop("codes", (0, 255, 3)))
-        w = weights(F, C // fields.get("groups", 1), k, k)
-        return Conv2d(w, bias, m0, n, y, rounding=rounding, weight_bits=bits, **fields)
-
-    m0, n = scale(4 * 3 * 3 * 255 << (bits - 1), 7)
     return Program(
         (
-            conv(3, 2, 5, padding=((2, 1), (0, 3)), name="in"),
+            Conv2d(**fields(90, 3, 2, 5, 5), y=Codes(0, 255, 3), padding=((2, 1), (0, 3)), name="in"),
             MaxPool2d(2),
-            conv(4, 3, 3, padding=1, stride=(1, 2), codes=(-128, 127, -9)),
+            Conv2d(**fields(60, 4, 3, 3, 3), y=Codes(-128, 127, -9), padding=1, stride=(1, 2)),
             AvgPool2d(3, 1, padding=1),
-            conv(8, 4, 3, groups=4, dilation=(2, 1), padding=(2, 0)),
+            Conv2d(**fields(25, 8, 1, 3, 3), y=Codes(0, 255, 90), groups=4, dilation=(2, 1), padding=(2, 0)),
             MaxPool2d((3, 2), (2, 1), padding=(1, 0)),
-            conv(4, 8, 1),
+            Conv2d(**fields(60, 6, 8, 3, 3), y=Codes(-128, 127, 0), padding=1),
+            MaxPool2d((2, 1)),
+            Conv2d(**fields(50, 4, 6, 1, 1), y=Codes(0, 255, 30)),
             Flatten("CHW" if bits % 2 else "HWC"),
-            Linear(weights(7, 96), rng.integers(-9, 9, 7), m0, n, Codes(-128, 127, 4), rounding=rounding,
-                   weight_bits=bits),
-            Argmax(),
+            Linear(**fields(60, 7, 48), y=Codes(-128, 127, 4)),
         ),
         (2, 26, 27),
         Codes(0, 255, 128),
-    )  # fmt: skip
+    )

@@ -15,12 +15,14 @@ from tinyzip.integer import (
     Codes,
     Conv2d,
     GlobalAvgPool,
+    Linear,
     Multiply,
     Program,
     Softmax,
     multiplier,
+    run,
 )
-from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.integer.fixedpoint import ROUNDINGS, Rounding
 
 
 @pytest.mark.needs("gcc")
@@ -43,12 +45,15 @@ def test_tall_images_run_row_by_row_in_every_rounding_and_bit_width() -> None:
     """(CP1), (CW1), (CW2)"""
     rng = np.random.default_rng(0)
     drawn = [chain(rounding, bits, rng) for bits in range(1, 9) for rounding in ROUNDINGS[bits % 2 :: 2]]
-    check_equal(drawn, [extremes(p.input, p.shape) for p in drawn], "gcc", "-O1")
+    batches = [extremes(p.input, p.shape, 8) for p in drawn]
+    for program, x in zip(drawn, batches, strict=True):
+        assert len(np.unique(run(program, x))) > 5  # or equal codes would mean little
+    check_equal(drawn, batches, "gcc", "-O1")
 
 
 @pytest.mark.needs("gcc")
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(rounding: str) -> None:
+def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(rounding: Rounding) -> None:
     """(F2) to (F6), (F9): codes near the halves, multipliers from 2⁻⁹⁷ on, and above 1."""
     rng = np.random.default_rng(1)
     drawn: list[Program] = []
@@ -60,6 +65,20 @@ def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(roundi
     mean = GlobalAvgPool(m0, 40, Codes(0, 255, 9), rounding)
     drawn.append(Program((mean,), (3, 12, 30), Codes(0, 255, 77)))
     check_equal(drawn, [extremes(p.input, p.shape, 30) for p in drawn], "gcc", "-O1")
+
+
+@pytest.mark.needs("gcc")
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_sums_of_31_bits_round_as_the_engine_does(rounding: Rounding) -> None:
+    """(F2) to (F6), (F9), where nothing but the largest sums leaves something."""
+    ends = [2**30 - 1, 2**30, 2**30 + 1, 2**31 - 1000]
+    bias, drawn = [sign * end for sign in (1, -1) for end in ends], []
+    m0 = 2**30 if rounding == "shift" else 2**31 - 128
+    for n in (31, 33, 45, 59, 60, 61, 62, 63, 64):
+        w = np.arange(-8, 8).reshape(8, 2)
+        layer = Linear(w, bias, m0, n, Codes(-128, 127, 3), rounding=rounding)
+        drawn.append(Program((layer,), (2,), Codes(0, 9, 1)))
+    check_equal(drawn, [extremes(p.input, p.shape, 30) for p in drawn], "gcc", "-O1", *SANITIZED)
 
 
 @pytest.mark.needs("gcc")
