@@ -1,5 +1,6 @@
 """Programs as C: the compiled codes are the engine's, on every compiler at hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import drawn_programs
@@ -38,6 +39,15 @@ def test_compiled_codes_are_the_engines(drawn: list[Program]) -> None:
 @given(st.lists(drawn_programs.programs(), min_size=8, max_size=8))
 def test_names_and_scales_of_any_kind_change_no_code(drawn: list[Program]) -> None:
     check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], "gcc", "-O0")
+
+
+@pytest.mark.needs("gcc")
+def test_names_that_the_c_itself_uses_are_as_good_as_any() -> None:
+    names = ["oh", "int", "john", "f", "sums", "FLASH", "tz_run", "most16", "row", "clamp", "answer_codes"]
+    program = chain("double", 2, np.random.default_rng(0))
+    named = tuple(replace(op, name=name) for op, name in zip(program.operators, names, strict=True))
+    program = Program(named, program.shape, program.input)
+    check_equal([program], [extremes(program.input, program.shape)], "gcc", "-O0")
 
 
 @pytest.mark.needs("gcc")

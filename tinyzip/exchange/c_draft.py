@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.c_arithmetic import clipped
 from tinyzip.exchange.c_plan import Plan
-from tinyzip.exchange.c_text import WIDTH, Axis, Lines, affine, array, block, index
+from tinyzip.exchange.c_text import WIDTH, Axis, Lines, affine, array, block, index, with_row
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import Operator, Weighted
 
@@ -93,9 +93,8 @@ class Draft:
     def centred(self, k: int, place: str) -> str:
         """The code at a place minus its zero point."""
         zero = self.codes(k).zero
-        return (
-            f"({self.load(k, place)} {'-' if zero > 0 else '+'} {abs(zero)})" if zero else self.load(k, place)
-        )
+        code = self.load(k, place)
+        return f"({code} {'-' if zero > 0 else '+'} {abs(zero)})" if zero else code
 
     def store(self, i: int, place: str, value: str) -> Lines:
         """Write a code of operator i's output."""
@@ -125,7 +124,7 @@ class Draft:
         H, done = self.plan.shape(k)[1], f"{self.name(k)}_rows"
         end = affine((variable, step, count), plus=rows)
         further = f" && {done} < {H}" if (count - 1) * step + rows > H else ""
-        call = self.calls[k].replace("oh", done)
+        call = with_row(self.calls[k], done)
         return block(f"for (; {done} < {end}{further}; {done}++)", [f"{call};"])
 
 

@@ -6,7 +6,7 @@ from math import prod
 from tinyzip.exchange.c_arithmetic import called
 from tinyzip.exchange.c_draft import Draft, ctype
 from tinyzip.exchange.c_plan import Plan
-from tinyzip.exchange.c_text import Lines, comment
+from tinyzip.exchange.c_text import Lines, comment, uses
 
 
 def header_of(draft: Draft, name: str) -> str:
@@ -137,7 +137,7 @@ def entry(draft: Draft) -> Lines:
         OH = plan.shape(i)[1]
         if i in plan.streamed:
             continue
-        if "oh" in call.split("(")[1]:
+        if uses([call], "oh"):
             lines += [f"    for ({kind} oh = 0; oh < {OH}; oh++)", f"        {call};"]
         else:
             lines.append(f"    {call};")

@@ -125,6 +125,11 @@ def function(head: str, parameters: Sequence[str], *parts: Sequence[str]) -> tup
     return text, f"{head.split()[-1]}({', '.join(taken)})"
 
 
+def with_row(call: str, row: str) -> str:
+    """A call with another row in the place of oh."""
+    return re.sub(r"\boh\b", row, call)
+
+
 def array(ctype: str, name: str, values: NDArray[Any], flash: str) -> Lines:
     """A constant array with its numbers."""
     lines, line = [], "   "

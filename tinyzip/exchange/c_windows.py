@@ -8,7 +8,7 @@ codes or the greatest of a pool's windows, is the matter of another function.
 from tinyzip.base.windows import Pair
 from tinyzip.exchange.c_draft import Draft, scales_of
 from tinyzip.exchange.c_plan import Step
-from tinyzip.exchange.c_text import Lines, affine, block, comment, function, index, let, loops
+from tinyzip.exchange.c_text import Lines, affine, block, comment, function, index, let, loops, with_row
 from tinyzip.exchange.c_weights import packed, weight
 from tinyzip.integer.fixedpoint import M0_STEP, significant
 from tinyzip.integer.layout import Flatten
@@ -77,7 +77,7 @@ def greatest(draft: Draft, i: int, pool: MaxPool2d, bits: int, call: str) -> Lin
     place = index(("ow", OW))
     v = affine(("ow", pool.steps[1], OW), ("j", 1, pool.kernel[1]))
     larger = block(f"if (sums{bits}[{v}] > most{bits}[{place}])", [f"most{bits}[{place}] = sums{bits}[{v}];"])
-    return [f"{call.replace('oh', oh)};", *loops([("ow", OW), ("j", pool.kernel[1])], larger)]
+    return [f"{with_row(call, oh)};", *loops([("ow", OW), ("j", pool.kernel[1])], larger)]
 
 
 def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> tuple[Lines, str]:
@@ -128,12 +128,7 @@ def pool(draft: Draft, step: Step) -> Lines:
     draft.lines += title(draft, i, k, "" if is_max else bounded(draft, i))
     if is_max:
         value = "most" if operator.y is None else f"clamp(most, {y.lo}, {y.hi})"
-        begin, each = (
-            [f"int most = {draft.codes(k).lo};"],
-            [
-                *block(f"if ({x} > most)", [f"most = {x};"]),
-            ],
-        )
+        begin, each = [f"int most = {draft.codes(k).lo};"], block(f"if ({x} > most)", [f"most = {x};"])
     else:
         value = "mean(sum, (bottom - top) * (right - left))"
         value = value if operator.y is None else f"clamp({value}, {y.lo}, {y.hi})"
