@@ -263,6 +263,13 @@ def test_channels_that_cannot_be_told_apart_stay() -> None:
         assert program.shapes[1][0] == 3, between
 
 
+def test_a_softmax_needs_channels_that_nobody_needs_behind_it() -> None:
+    w = np.ones((3, 2, 1, 1), int)
+    w[1] = 0
+    last = conv(np.array([2, 0, 1]).reshape(1, 3, 1, 1))
+    assert simplified(conv(w, [0, 7, 1]), Softmax(2**30, 20), last).shapes[1][0] == 3
+
+
 def test_operators_that_do_nothing_go() -> None:
     identity = np.arange(256).astype(np.int16)
     first = conv([[[[1]], [[2]]]], y=Codes(0, 255, 0))
@@ -286,6 +293,15 @@ def test_operators_that_do_nothing_go() -> None:
         *("Conv2d", "Add")
     ]
     assert kinds(simplified(GlobalAvgPool(), GlobalAvgPool())) == ["GlobalAvgPool"]
+
+
+def test_operators_that_only_seem_to_do_nothing_stay() -> None:
+    """A mean of one place onto another grid, and a table whose answers mean something else."""
+    first = conv([[[[1]], [[2]]]], y=Codes(0, 255, 0))
+    identity = Table(np.arange(256).astype(np.int16), Codes(0, 255, 3))
+    assert kinds(simplified(first, identity, conv([[[[1]]]]))) == ["Conv2d", "Table", "Conv2d"]
+    mean = GlobalAvgPool(2**30, 31, Codes(0, 99, 0))
+    assert kinds(simplified(first, mean, shape=(2, 1, 1))) == ["Conv2d", "GlobalAvgPool"]
 
 
 def test_what_nobody_reads_goes_and_numbers_follow() -> None:
@@ -325,6 +341,29 @@ def test_sums_are_narrower_where_codes_are_fewer_than_claimed() -> None:
     assert few.codes[1] == wide  # nothing to gain
     pooled = simplified(first, Reshape((1, 4, 5)), MaxPool2d(2, y=wide), Flatten(), last_of(4), shape=(20,))
     assert pooled.operators[2].y is None  # type: ignore[attr-defined]
+
+
+def test_a_clamp_of_a_pool_stays_where_it_cuts_something_off_or_proves_a_bound() -> None:
+    signed, clamp = Codes(-127, 127, 0), Codes(0, 127, 0)
+    two = conv(np.array([[[[1]], [[0]]], [[[1]], [[-1]]]]), y=signed)  # from 0 up, and from below
+    program = simplified(two, MaxPool2d(2, y=clamp), conv(np.array([[[[1]], [[-2]]]])))
+    assert program.operators[1].y == clamp  # type: ignore[attr-defined]
+    wide = Codes(0, 255, 0)
+    first = dense(np.eye(20, dtype=int), y=wide)
+    pool = MaxPool2d((1, 1), (2, 2), y=FEW)
+    program = simplified(
+        first, Reshape((1, 4, 5)), pool, Flatten(), last_of(6), shape=(20,), x=Codes(0, 9, 0)
+    )
+    assert program.accumulators[-1] == np.int16
+
+
+def test_the_claim_of_what_is_part_of_the_output_stays() -> None:
+    """(B1): it would make the sums of its other reader narrower."""
+    wide = Codes(0, 255, 0)
+    first = dense(np.eye(20, dtype=int), y=wide)
+    program = Program((first, dense(np.full((2, 20), 127), y=FEW), Concat((0, 1))), (20,), FEW)
+    assert simplify(program).output == program.output == wide
+    assert simplify(program).accumulators[1] == np.int32
 
 
 def last_of(C: int) -> Linear:
