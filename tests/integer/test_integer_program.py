@@ -65,6 +65,11 @@ def test_programs_are_values() -> None:
     other = list(small().operators)
     other[0] = replace(other[0], bias=[1, 2, 4])
     assert small() != replace(small(), operators=tuple(other))
+    assert hash(small()) == hash(small())
+    for i, fields in enumerate(({"bias": [1, 2, 4]}, {"kernel": (1, 1)}, {"order": "HWC"})):
+        other = list(small().operators[:3])
+        alike = Program((*other[:i], replace(other[i], **fields), *other[i + 1 :]), (1, 8, 8), BYTE)
+        assert hash(alike) != hash(Program(tuple(other), (1, 8, 8), BYTE)) != hash(small())
     assert MaxPool2d(2) != AvgPool2d(2)
     operator: Any = small().operators[0]
     with pytest.raises(FrozenInstanceError):

@@ -76,6 +76,19 @@ class Program:
         for i, (operator, bound) in enumerate(zip(self.operators, self.bounds, strict=True)):
             check_sums(operator, self.inputs(i, self.codes), bound, place(i, operator))
 
+    def __hash__(self) -> int:
+        return self.digest
+
+    @cached_property
+    def digest(self) -> int:
+        """A hash of all that it holds, so that plans are found at once, among those of programs alike too."""
+        leaves = (
+            value.tobytes() if isinstance(value, np.ndarray) else value
+            for operator in self.operators
+            for value in (operator.kind, *vars(operator).values())
+        )
+        return hash((self.shape, self.input, *leaves))
+
     def inputs(self, i: int, outputs: Sequence[Any]) -> list[Any]:
         """What operator i reads, out of a row of the input and all outputs (`shapes`, `codes`)."""
         return [outputs[k + 1] for k in self.operators[i].reads(i)]
