@@ -101,7 +101,7 @@ def test_the_drawn_programs_contain_every_operator() -> None:
     seen: set[type] = set()
 
     @given(programs())
-    @settings(max_examples=100)
+    @settings(max_examples=400)
     def look(program: Program) -> None:
         seen.update(map(type, program.operators))
 

@@ -51,6 +51,7 @@ def objective(z, batch):
     return float((apart**2).sum()) / 2 / z.shape[1], apart / z.shape[1]
 
 
+@pytest.mark.filterwarnings("ignore:fit. loss:UserWarning")  # a step of 1 is large, and meant
 def test_a_training_leaves_the_same_bits_printed_and_fast():
     """Weights and pixels are whole numbers. So all that is added up is a multiple of 1/32: 1/8 for the mean
     over the batch, 1/4 for the average of four pixels. And float64 rounds none of these below 2⁵³/32; no sum
