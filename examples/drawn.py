@@ -12,7 +12,14 @@ writers. So digits that look drawn are made out of MNIST's images, each with a d
 
 One student learns from the training images as they are, another in as many steps from these and from
 drawn-like ones. Both are lowered to int8 and packed, and the second goes into a page. The test images are
-read once, at the end, as they are and drawn-like.
+read once, at the end, as they are and drawn-like. With seed 0 (two cores) this prints
+
+    student of           bytes  errors, test images  errors, drawn-like
+    images as they are   5,537          85 (99.15%)        254 (97.46%)
+    and drawn-like ones  5,516          65 (99.35%)        154 (98.46%)
+
+and writes drawn.tz as it stands in examples/models. Who has seen drawn-like digits reads them better, and
+those of MNIST no worse. Drawn-like is not drawn: fingers may do what this recipe does not.
 """
 
 import argparse

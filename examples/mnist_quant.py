@@ -31,7 +31,7 @@ from tinyzip import archive, integer
 from tinyzip.base.table import aligned
 from tinyzip.distill import fidelity
 from tinyzip.distill import student as distillation
-from tinyzip.exchange import c
+from tinyzip.exchange import c, page
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
@@ -55,7 +55,7 @@ LIGHT = Augment(shift=1, rotation=5, scale=0.05)  # half the channels have less 
 # But few images need them. Labels alone do with weaker ones, see DISTILL.md; here both get the same.
 STRONG = Augment(shift=2.5, rotation=20, scale=0.2, elastic=(34, 4))
 THREADS = 2
-PROGRAM, C_SOURCE = "student-int8.tz", "digits.c"
+PROGRAM, C_SOURCE, PAGE = "student-int8.tz", "digits.c", "digits.html"
 
 Row = dict[str, Any]
 Classes = dict[str, NDArray[Any]]
@@ -166,10 +166,11 @@ def share(dataset: Dataset, rng: np.random.Generator) -> Dataset:
 
 
 def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tuple[Program, Grid]:
-    """Step 4: ranges from a thousand training images, down to integers, to disk and back."""
+    """Step 4: ranges from a thousand training images, down to integers, to disk, into a page, and back."""
     grids = calibrate(model, train.images[:1000], weights=8, activations=8)
     path = args.out / PROGRAM
     archive.write(lower(model, grids), path)
+    page.write(path, args.out / PAGE)
     program = archive.read(path)
     c.write(program, args.out / C_SOURCE)
     print(program)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,8 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     assert program.shape == (3, 16, 18)
     for suffix, text in zip((".h", ".c"), c.source(program, name="digits"), strict=True):
         assert (out / f"digits{suffix}").read_text() == text
+    tz = b64encode((out / "student-int8.tz").read_bytes()).decode()
+    assert tz in (out / "digits.html").read_text(encoding="utf-8")
     assert (out / "table.txt").read_text() in result.stdout
 
 

@@ -112,4 +112,7 @@ def read(grid: NDArray[np.uint8]) -> bytes:
     wide = 8 if version < 10 else 16
     count = int(text[4 : 4 + wide], 2)
     start = 4 + wide
+    end = start + 8 * count
+    assert text[end : end + 4] == "0000"[: len(text) - end]
+    assert data[end // 8 + 1 :] == [(236, 17)[i % 2] for i in range(len(data) - end // 8 - 1)]
     return bytes(int(text[start + 8 * i : start + 8 * i + 8], 2) for i in range(count))

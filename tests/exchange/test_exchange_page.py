@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, bytes_of, load, opened, traced
+from browsers import CHROMIUM, bytes_of, load, opened, traced
 from drawn_programs import programs as archived_programs
 from hostile import files
 from hypothesis import given, settings
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from integer_programs import EDGES, KINDS, batch, codes, drawn_multipliers, programs
 from known_programs import DATA, KNOWN
 
-from tinyzip.archive import pack, read, unpack
+from tinyzip.archive import pack, read, unpack, weights
 from tinyzip.exchange import page as pages
-from tinyzip.integer import Codes, Flatten, Linear, Program, run
-from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.integer import Codes, Flatten, Linear, MaxPool2d, Program, Recall, run
+from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS, even, rescale, significant
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
@@ -74,6 +74,44 @@ def test_products_of_62_bits_are_rounded_as_in_int64(page, rounding, data) -> No
 
 
 @needs_browser
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_halves_and_what_is_beside_them_are_rounded_as_in_the_engine(page, rounding) -> None:
+    """Sums of up to 28 bits, which no float32 holds: some become halves only when they are rounded to 24."""
+    places = np.arange(-200, 201, 3)[:, None]
+    bias = (places * 2**20 + 2**19 + np.arange(-5, 6)).ravel()
+    w, y = np.zeros((len(bias), 1), int), Codes(-128, 127, 0)
+    scales = {"m0": 2**30, "rounding": rounding}
+    program = Program(
+        (
+            Linear(w, bias, n=50, y=y, **scales),
+            Recall(-1),
+            Linear(w, bias, n=50, y=Codes(0, 255, 0), **scales),
+            Recall(-1),
+            Linear(w, bias, n=49, y=y, **scales),
+        ),
+        (1,),
+        Codes(0, 255, 0),
+    )
+    check(page, program, np.zeros((1, 1), np.uint8))
+
+
+@needs_browser
+def test_a_sum_is_rounded_to_24_bits_before_it_is_multiplied(page) -> None:
+    """(F9): sums for which it matters, one in 2¹⁶, are looked for."""
+    rng = np.random.default_rng(0)
+    bias = rng.integers(2**25, 2**30, 1 << 21)
+    m0 = rng.integers(2**23, 2**24, bias.size) * M0_STEP
+    n = np.full(bias.size, 54)
+    once = even(significant(bias * (m0 // M0_STEP)), n - 7)
+    found = np.flatnonzero((rescale(bias, m0, n, "float32") != once) & (once < 256))
+    assert found.size > 5
+    y = Codes(0, 255, 0)
+    w = np.zeros((found.size, 1), int)
+    layer = Linear(w, bias[found], m0[found], n[found], y, rounding="float32")
+    check(page, Program((layer,), (1,), y), np.zeros((1, 1), np.uint8))
+
+
+@needs_browser
 @settings(max_examples=50)
 @given(archived_programs(), st.data())
 def test_the_page_reads_every_field_of_every_file(page, program, data) -> None:
@@ -99,19 +137,29 @@ def test_files_that_are_kept_are_read(page, name) -> None:
 
 
 @needs_browser
+def test_long_tensors_are_read_block_by_block(page, monkeypatch) -> None:
+    """So long that the blocks of `tables` have reached their last length: 64, 128, … 4096, 4096, 4096."""
+    monkeypatch.setattr(weights, "DECISIVE_STEPS", 0)
+    rng = np.random.default_rng(3)
+    w = np.rint(rng.normal(0, 1 + 20 * rng.random((60, 1)), (60, 300))).clip(-128, 127).astype(int)
+    program = Program((Linear(w, None, 2**30, 44, Codes(-128, 127, 0)),), (300,), Codes(0, 255, 0))
+    check(page, program, rng.integers(0, 256, (300, 20)).astype(np.uint8))
+
+
+@needs_browser
 def test_a_student_gives_the_engine_s_codes_on_test_images(page) -> None:
-    """`examples/drawn.py` counts the same for all test images."""
+    """`examples/export_page.py` counts the same for all test images."""
     train, test = mnist(MNIST)
     model = student_net(np.random.default_rng(0))
     grids = calibrate(model, train.images[:200])
     program = lower(model, grids)
-    check(page, program, grids["input"].quantize(to_input(test.images[:200])))
+    check(page, program, grids["input"].quantize(to_input(test.images[:500])))
 
 
 @needs_browser
 def test_damaged_files_are_refused_by_an_error_or_read_as_the_library_reads_them(page) -> None:
     outcomes = {"read": 0, "refused": 0}
-    for kind, data in files(240, seed=1):
+    for kind, data in files(150, seed=1):
         if kind.startswith("version 1"):
             continue
         try:
@@ -129,7 +177,7 @@ def test_damaged_files_are_refused_by_an_error_or_read_as_the_library_reads_them
         outcomes["read"] += 1
         if program is not None and sum(program.multiplications) < 1 << 20:
             check(page, program, np.full((*program.shape, 1), program.input.zero, program.input.dtype))
-    assert outcomes["refused"] > 50 and outcomes["read"] > 5
+    assert outcomes["refused"] > 30 and outcomes["read"] > 5
 
 
 @needs_browser
@@ -148,6 +196,26 @@ def test_a_wrong_file_is_refused_in_one_sentence_and_the_program_stays(page, dat
     with pytest.raises(Exception, match=words):
         load(page, data)
     assert page.evaluate("() => tinyzip.program().operators.length") == len(program.operators)
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    "operators",
+    [
+        (Flatten(), Flatten()),
+        (MaxPool2d((300, 300), 1),),
+    ],
+)
+def test_page_and_library_agree_on_what_is_too_large_for_a_page(page, operators) -> None:
+    for shape in ((1, 2**12, 2**12), (1, 2**12, 2**12 + 1), (1, 400, 400), (1, 500, 500)):
+        program = Program(operators, shape, Codes(0, 255, 0))
+        try:
+            pages.check_size(program, "program")
+        except ValueError:
+            with pytest.raises(Exception, match="needed"):
+                load(page, program)
+        else:
+            load(page, program)
 
 
 @needs_browser

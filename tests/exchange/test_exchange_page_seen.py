@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import qr_reader
-from browser import CHROMIUM, load, opened, visited
+from browsers import CHROMIUM, load, opened, visited
 from drawn import prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,21 +8,21 @@ const models = JSON.parse($("models").textContent);
 let program, size, last; // the last point of the pen, while it is down
 
 // Each digit as strokes through points of a 10 x 10 grid.
-const EXAMPLES = `41 22 15 28 49 68 75 62 41|33 51 59|23 41 62 64 27 19 79|22 41 62 63 45 67 68 49 28|41 16 76,63 59|
+const EXAMPLES = `41 22 15 28 49 68 75 62 41|51 59|23 41 62 64 27 19 79|22 41 62 63 45 67 68 49 28|41 16 76,63 59|
 71 31 25 44 65 68 49 28|51 33 26 28 49 68 66 45 27|21 71 39|45 24 22 41 62 64 45 26 28 49 68 66 45|
 64 45 24 22 41 62 64 67 59`.split("|").map((strokes) => strokes.split(","));
 
 const say = (sentence) => ($("says").textContent = sentence);
 const add = (parent, tag, fields) => parent.appendChild(Object.assign(document.createElement(tag), fields));
 
-// Values from lo to hi as ink, from none to black; the style sheet makes it white on dark pages.
+// Values from lo to hi as ink, none to black; the style sheet makes it white on dark pages.
 function paint(canvas, values, { lo, hi }, width) {
 	const image = new ImageData(width, values.length / width);
 	values.forEach((v, i) => (image.data[4 * i + 3] = (255 * (v - lo)) / (hi - lo)));
 	Object.assign(canvas, { width, height: image.height }).getContext("2d").putImageData(image, 0, 0);
 }
 
-// Puts a .tz file on the page, or throws an Error that says what is wrong with it.
+// Puts a .tz file on the page, or throws an Error that says what is wrong.
 function load(bytes) {
 	program = unpack(bytes);
 	size = `${bytes.length.toLocaleString("en")} bytes`;
@@ -93,7 +93,7 @@ pad.onpointerdown = (event) => {
 };
 pad.onpointermove = (event) => {
 	if (!last || !event.isPrimary) return;
-	const passed = event.getCoalescedEvents();
+	const passed = event.getCoalescedEvents?.() ?? [];
 	last = [last, ...(passed.length ? passed : [event]).map(place)].reduce(line);
 };
 pad.onpointerup = pad.onpointercancel = () => {

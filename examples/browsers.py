@@ -1,5 +1,6 @@
-"""A page in a real browser, without a network: Chromium, driven by Playwright."""
+"""Pages in a real browser, without a network: Chromium, driven by Playwright."""
 
+import shutil
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from needs import needs_tool
 from numpy.typing import NDArray
 
 from tinyzip.archive import pack
@@ -31,13 +31,21 @@ TRACE = """
 """
 
 
+def found() -> str:
+    """Where Chromium is."""
+    for name in CHROMIUM.split("|"):
+        if path := shutil.which(name):
+            return path
+    raise FileNotFoundError(f"found none of {CHROMIUM.replace('|', ', ')}, needed one of these browsers")
+
+
 @contextmanager
 def opened(file: Path, **options: Any) -> Iterator[Any]:
     """The page in this file, in a browser of its own; options are those of a browser's context."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs_tool(CHROMIUM), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found(), args=["--no-sandbox"])
         with visited(browser, file, **options) as page:
             yield page
         browser.close()
