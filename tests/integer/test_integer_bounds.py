@@ -11,9 +11,9 @@ from integer_programs import batch, codes, integers, programs
 from shapes import SEEDS
 
 from tinyzip.integer import Add, AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
-from tinyzip.integer.bounds import bound_of
+from tinyzip.integer.bounds import FLOAT_EXACT, bound_of
 from tinyzip.integer.depthwise import band_matrices
-from tinyzip.integer.gemm import FLOAT_EXACT, multiply, product_dtype
+from tinyzip.integer.gemm import multiply, product_dtype
 
 WIDE = Codes(-128, 127, 0)
 

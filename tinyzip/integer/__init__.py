@@ -1,4 +1,5 @@
-"""The integer world: programs as data, and what runs them. No float exists here but inside `gemm`.
+"""The integer world: programs as data, and what runs them. No float exists here but inside `gemm`
+and what it is given by `lanes`.
 
 codes.py                    what the small integers between two layers mean
 fixedpoint.py               a real multiplier without a real number
@@ -6,8 +7,9 @@ operators.py                the operators, plain records
 residuals.py, maps.py, layout.py
                             those that name earlier outputs, map codes one by one, only move them
 bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
+memory.py, lanes.py         scratch memory band by band; two images in one multiplication
 table.py, program.py        a network as data, and as a table
-memory.py, scaling.py       requantizing in few passes over memory, band by band
+scaling.py                  requantizing in few passes over memory
 gemm.py                     exact products, fast
 pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes

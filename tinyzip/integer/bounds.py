@@ -12,7 +12,8 @@ operator is that of its largest output. It picks the narrowest integers that pro
 
     bound < 2¹⁵ → int16,   bound < 2³¹ → int32,   else the program is refused       (B2)
 
-and, below 2²⁴, it proves that float32 holds every partial sum exactly, which `gemm.py` uses.
+and, below 2²⁴, it proves that float32 holds every partial sum exactly, which `gemm.py` uses, and `lanes.py`
+twice over.
 
 An addition has two terms only, and each is a monotone function of one code, so that the extremes lie at the
 ends of the codes:
@@ -35,6 +36,7 @@ from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, Operator, Weight
 from tinyzip.integer.residuals import ADD_SHIFT, Add
 
 INT16_MOST, INT32_MOST = 2**15 - 1, 2**31 - 1
+FLOAT_EXACT = 2**24  # float32 holds every whole number up to here
 SOFTMAX_ONE = 19  # e⁰ is 2¹⁹ in a softmax's sum
 
 

@@ -18,13 +18,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.bounds import accumulator_of
+from tinyzip.integer.bounds import FLOAT_EXACT, accumulator_of
 from tinyzip.integer.memory import take
 from tinyzip.machine.workspace import Workspace
 
 Product = Literal["integer", "blas"]
 PRODUCTS: tuple[Product, ...] = ("integer", "blas")
-FLOAT_EXACT = 2**24
 
 
 def product_dtype(bound: int, product: Product) -> np.dtype[Any]:

@@ -3,6 +3,7 @@
 The five steps, for a batch x (C, H, W, N) of codes:
 
     centre      x − x.zero, in the dtype of the product, in a border of zeros
+                two images packed into one where the sums leave room, see `lanes`
     gather      the windows as columns of a matrix, by (W2)
     multiply    acc (F, OH·OW·N), see `gemm`, and `depthwise`
     pool        the maxima of acc, if a max pool comes next
@@ -28,6 +29,7 @@ from tinyzip.integer.bounds import channel_bounds, product_bounds
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.depthwise import band_matrices, banded, summed
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
+from tinyzip.integer.lanes import base_of, largest_sum, pack, parts_of, unpack
 from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import max_pool2d, reduce_parts
@@ -47,6 +49,7 @@ class Prepared:
     window  the pooling that is done band by band, (1, 1) for none
     pool    the max pool that is done on the whole of the accumulators, or None
     narrow  whether w holds the matrices of (DW1)
+    base    B of (LN2) where a product takes two images, or 0
     """
 
     operator: Weighted
@@ -60,6 +63,7 @@ class Prepared:
     window: Pair = (1, 1)
     pool: MaxPool2d | None = None
     narrow: bool = False
+    base: int = 0
 
     @classmethod
     def of(
@@ -75,9 +79,9 @@ class Prepared:
         y = operator.y if pool is None or pool.y is None else pool.y
         bounds = channel_bounds(operator, x)
         scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bounds)
-        w = operator.w.astype(dtype)
+        w, base = operator.w.astype(dtype), base_of(largest_sum(operator, x)) if is_cheap(dtype) else 0
         if not isinstance(operator, Conv2d):
-            return cls(operator, x, w, scaling)
+            return cls(operator, x, w, scaling, base=base)
         kernel, (sh, sw), dilation, window = operator.kernel, operator.stride, operator.dilation, (1, 1)
         size, narrow = (size[0] + sum(operator.padding[0]), size[1] + sum(operator.padding[1])), False
         if is_depthwise(operator):
@@ -90,7 +94,7 @@ class Prepared:
                 w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
             w = w.reshape(len(w), -1)
         stride = (window[0] * sh, sw)
-        return cls(operator, x, w, scaling, size, kernel, stride, dilation, window, pool, narrow)
+        return cls(operator, x, w, scaling, size, kernel, stride, dilation, window, pool, narrow, base)
 
     @cached_property
     def counts(self) -> Pair:
@@ -113,6 +117,8 @@ class Prepared:
         )
         patch = 0 if is_depthwise(operator) or self.gathers_nothing else C * self.kernel[0] * self.kernel[1]
         values = C * self.stride[0] * self.size[1] + (patch + F * self.window[0]) * OW
+        if self.base:  # half as many images, and the sums once more to take them apart
+            values = -(-values // 2) + F * self.window[0] * OW
         return int(values * itemsize + F * OW // self.window[1] * (itemsize + VALUE))
 
     @property
@@ -149,21 +155,17 @@ def stacked(w: NDArray[Any], rows: int, step: int) -> NDArray[Any]:
 
 
 def centre(
-    x: NDArray[Any],
-    codes: Codes,
-    padding: Padding,
-    rows: Pair,
-    dtype: np.dtype[Any],
-    workspace: Workspace,
+    x: NDArray[Any], step: Prepared, padding: Padding, rows: Pair, workspace: Workspace
 ) -> NDArray[Any]:
-    """Rows first … last − 1 of x (C, H, W, N) minus the zero point, as dtype, in a border of zeros.
+    """Rows first … last − 1 of x (C, H, W, N) minus the zero point, in a border of zeros; packed by (LN2).
 
     rows  (first, last), counted from the top of the border
     """
     (top, _), (left, right) = padding
-    (first, last), (C, H, W, N) = rows, x.shape
+    (first, last), (C, H, W, N), dtype, zero = rows, x.shape, step.w.dtype, step.x.zero
     above, below = max(first, top), max(min(last, top + H), top)
-    out = take(x, (C, last - first, left + W + right, N), dtype, workspace)
+    columns = parts_of(N, step.base)[0].stop
+    out = take(x, (C, last - first, left + W + right, columns), dtype, workspace)
     inner, seen = out[:, above - first : below - first], x[:, above - top : below - top]
     if inner.shape != out.shape:
         out[:, : above - first] = 0
@@ -172,8 +174,10 @@ def centre(
         inner[:, :, :left] = 0
         inner[:, :, left + W :] = 0
         inner = inner[:, :, left : left + W]
-    if codes.zero:  # dtype= because NumPy 1 would subtract a small number in int8, and wrap
-        np.subtract(seen, dtype.type(codes.zero), out=inner, dtype=dtype)
+    if step.base:
+        pack(seen, zero, step.base, inner)
+    elif zero:  # dtype= because NumPy 1 would subtract a small number in int8, and wrap
+        np.subtract(seen, dtype.type(zero), out=inner, dtype=dtype)
     else:
         np.copyto(inner, seen)
     return out
@@ -197,7 +201,7 @@ def conv2d(step: Prepared, operator: Conv2d, x: NDArray[Any], y: NDArray[Any], w
     acc = None if step.pool is None else take(x, (F, OH, OW, N), dtype, workspace)
     for band in bands(OH, N * step.row, workspace):
         rows = band.start * sh, (band.stop - 1) * sh + reach
-        padded = centre(x, step.x, operator.padding, rows, dtype, workspace)
+        padded = centre(x, step, operator.padding, rows, workspace)
         if acc is not None:
             add_up(step, operator, padded, acc[:, band], workspace)
             continue
@@ -214,34 +218,52 @@ def add_up(
     step: Prepared, operator: Conv2d, x: NDArray[Any], out: NDArray[Any], workspace: Workspace
 ) -> None:
     """The sums of some rows of the output, without bias: padded rows x into out (F, rows, OW, N)."""
-    G, (rows, columns) = operator.groups, step.window
+    F, OH, OW, N = out.shape
+    rows, columns = step.window
+    acc, apart = out[None], step.window == (1, 1) and not step.base
+    if not apart:
+        acc = take(x, (rows, F, OH, step.counts[1], x.shape[-1]), x.dtype, workspace)
+    products(step, operator, x, acc.reshape(rows * F, *acc.shape[2:]), workspace)
+    if apart:
+        return
+    for part, sums in zip(parts_of(N, step.base), unpack(acc, step.base, workspace), strict=True):
+        if rows > 1:
+            reduce_parts(list(sums), np.maximum, sums[0])
+        found = sums[0, ..., : part.stop - part.start]
+        steps = [found[:, :, j : j + columns * OW : columns] for j in range(columns)]
+        reduce_parts(steps, np.maximum, out[..., part])
+
+
+def products(
+    step: Prepared, operator: Conv2d, x: NDArray[Any], out: NDArray[Any], workspace: Workspace
+) -> None:
+    """w times the patches of padded rows x, into out (rows·F, OH, OW, N)."""
     if step.narrow:
         banded(x, step.w, step.kernel[0], step.stride[0], out, workspace)
         return
     if is_depthwise(operator):
         summed(x, step.w, step.stride, step.dilation, out, workspace)
         return
-    F, OH, OW, N = out.shape
     patches = gather(x, step, workspace)
+    G = operator.groups
     K, M = len(patches) // G, len(step.w) // G
-    acc, pooled = out, rows > 1 or columns > 1
-    if pooled:
-        acc = take(x, (rows, F, OH, patches.shape[1] // (OH * N), N), x.dtype, workspace)
-    sums = acc.reshape(len(step.w), -1)
+    sums = out.reshape(len(step.w), -1)
     for g in range(G):
         part = slice(g * M, g * M + M)
         multiply(step.w[part], patches[g * K : g * K + K], sums[part])
-    if pooled:
-        reduce_parts(list(acc), np.maximum, acc[0])
-        reduce_parts([acc[0, :, :, j : j + columns * OW : columns] for j in range(columns)], np.maximum, out)
 
 
 def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """Codes x (C, N) to codes y (F, N)."""
     C, N = x.shape
-    centred = centre(x.reshape(C, 1, 1, N), step.x, NO_PADDING, (0, 1), step.w.dtype, workspace)
-    acc = take(x, (len(step.w), N), step.w.dtype, workspace)
-    multiply(step.w, centred.reshape(C, N), acc)
+    centred = centre(x.reshape(C, 1, 1, N), step, NO_PADDING, (0, 1), workspace).reshape(C, -1)
+    acc = take(x, (len(step.w), centred.shape[1]), step.w.dtype, workspace)
+    multiply(step.w, centred, acc)
+    sums = unpack(acc, step.base, workspace)
+    if step.base:
+        acc = take(x, (len(step.w), N), step.w.dtype, workspace)
+        for part, found in zip(parts_of(N, step.base), sums, strict=True):
+            np.copyto(acc[:, part], found[:, : part.stop - part.start])
     finish(step, acc, y, workspace)
 
 
