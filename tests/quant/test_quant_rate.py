@@ -10,6 +10,7 @@ from quant_networks import pictures, small_network
 from tinyzip.distill.guides import Sum
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lsq import gradient_scale
 from tinyzip.quant.rate import Price, rate
 from tinyzip.train.fit import fit, hard_labels
 
@@ -100,10 +101,11 @@ def test_a_price_makes_the_codes_cheaper_and_nothing_else_trains_differently_wit
     assert bits(trained(Sum((hard_labels, Price.create(fake, 3e-3))))) < 0.9 * bits(free)
 
 
+@pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("rule", ["lsq", "straight-through"])
-def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_trained(rule):
+def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_trained(rule, per_channel):
     model = small_network(np.float64)
-    fake = FakeQuantized.create(model, calibrate(model, IMAGES, weights=3), rule)
+    fake = FakeQuantized.create(model, calibrate(model, IMAGES, weights=3, per_channel=per_channel), rule)
     price = Price.create(fake, 0.25)
     seen = {n: fake.params[n] * (0.93 if n.endswith(".w") else 1) for n in price.layers}  # off the codes
     assert (rule == "lsq") == any(name.endswith(".log_step") for name in price.layers)
@@ -113,13 +115,16 @@ def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_train
     assert loss == pytest.approx(0.25 * sum(parts)) and not dz.any()
     steps = {n: a for n, a in seen.items() if n.endswith(".log_step")}
     assert gradients.keys() == seen.keys()
+    assert all(isinstance(array, np.ndarray) for array in gradients.values())
     for name in steps:  # the weights' own are held above; a small move of a step crosses no kink
         found = []
         for move in (1e-7, -1e-7):
             moved = {**seen, name: seen[name] + move}
             found.append(price(np.ones((4, 3)), type("Seen", (), {"seen": moved}))[0])
         expected = (found[0] - found[1]) / 2e-7
-        assert gradients[name].sum() == pytest.approx(expected, rel=0.05, abs=0.05)
+        w = name.removesuffix(".log_step")
+        g = gradient_scale(seen[w].size // seen[name].size, price.ends[w][1])
+        assert gradients[name].sum() == pytest.approx(g * expected, rel=0.05, abs=0.05 * g)
 
 
 def test_bad_prices_and_codes_are_refused():

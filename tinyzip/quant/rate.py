@@ -33,6 +33,7 @@ from tinyzip.nn.model import Arrays, Batch
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.lowbit import Signs
+from tinyzip.quant.lsq import gradient_scale
 
 Array = NDArray[Any]
 LEAST = 1e-6  # of the weights, in place of a count of none
@@ -68,7 +69,9 @@ def rate(w: Array, step: Array, lo: int, hi: int) -> tuple[float, Array, Array]:
 class Price:
     """The objective price·Σ R over the weights of a network that simulates integers; its dz is 0.
 
-    It knows nothing of labels, and so is added to an objective that does, by `guides.Sum` of `distill`.
+    It knows nothing of labels, and so is added to an objective that does, by `guides.Sum` of `distill`. The
+    derivative by a step has LSQ's scale g, as that of the loss has in `fake`: one without would outweigh it a
+    hundredfold, and steps would grow until all weights are zero.
 
     price   what a bit costs, in nats of the loss: 10⁻⁴ says that a thousand bits are worth 0.1 nats
     ends    the first and the last code of each array of weights by name
@@ -111,5 +114,6 @@ class Price:
             total += bits
             gradients[name] = (self.price * dw).astype(w.dtype)
             if name not in self.steps:
-                gradients[f"{name}.log_step"] = (self.price * dstep * step).astype(w.dtype)
+                g = gradient_scale(w.size // dstep.size, ends[1])
+                gradients[f"{name}.log_step"] = np.asarray(self.price * dstep * step * g, w.dtype)
         return self.price * total, np.zeros_like(z), gradients

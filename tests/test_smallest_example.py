@@ -1,0 +1,87 @@
+"""The smallest files: the whole way on few images, and what is committed of the long one."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from idx_folders import idx_bytes
+
+from tinyzip import archive
+from tinyzip.train.data import mnist
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def smallest(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module("smallest")
+
+
+def few_images(folder: Path) -> Path:
+    """The first images of MNIST, in a folder of their own."""
+    folder.mkdir()
+    train, test = mnist(EXAMPLES / "data" / "mnist")
+    for part, images, labels in (
+        ("train", train.images[:600], train.labels[:600]),
+        ("t10k", test.images[:90], test.labels[:90]),
+    ):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(images))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(labels.astype(np.uint8)))
+    return folder
+
+
+def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_path: Path) -> None:
+    data, out, rows = few_images(tmp_path / "data"), tmp_path / "out", tmp_path / "rows.json"
+    words = [
+        "--quick",
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--json",
+        str(rows),
+        "--budget",
+        "512",
+        "1024",
+    ]
+    smallest.main([*words, "--workers", "1"])
+    found = json.loads(rows.read_text())
+    made = {path: path.stat().st_mtime_ns for path in (out / "seed-0").iterdir()}
+    assert [row["budget"] for row in found] == [512, 1024]
+    test = mnist(data)[1]
+    for row in found:
+        assert row.keys() == {"budget", "seed", "bytes", "parameters", "errors", "validation_errors"}
+        path = out / "seed-0" / f"mnist-{row['budget']}.tz"
+        assert row["bytes"] == path.stat().st_size
+        assert row["errors"] == smallest.errors_of(archive.read(path), test)
+    assert (out / "smallest.png").exists()
+    smallest.main(words)  # all is there, and nothing is trained again
+    assert {path: path.stat().st_mtime_ns for path in (out / "seed-0").iterdir()} == made
+    assert json.loads(rows.read_text()) == found
+
+
+def test_a_file_that_does_not_fit_is_trained_on_at_a_higher_price(
+    smallest: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices: list[float] = []
+    real = smallest.Price.create
+
+    def noted(model, price):
+        prices.append(price)
+        return real(model, price)
+
+    monkeypatch.setattr(smallest.Price, "create", noted)
+    monkeypatch.setattr(smallest, "TEACHER_EPOCHS", 1)
+    monkeypatch.setattr(smallest, "TEACHERS", 1)
+    monkeypatch.setattr(smallest, "TRIES", 3)
+    recipe = smallest.RECIPES[1024]._replace(looks=(1, 1))
+    monkeypatch.setitem(smallest.RECIPES, 100, recipe)  # nothing fits into 100 bytes
+    (tmp_path / "out").mkdir()
+    bench = smallest.Bench(tmp_path / "out", few_images(tmp_path / "data"), 0, False)
+    bench.teach()
+    assert bench.smallest(100).stat().st_size > 100
+    assert prices == pytest.approx([recipe.price * smallest.DEARER**i for i in range(3)])
