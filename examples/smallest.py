@@ -125,7 +125,7 @@ class Bench:
         start = digits_net(recipe, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
         seen = self.images, self.labels
         network = self.learn(
-            f"{budget}-float",
+            f"float-{'-'.join(map(str, recipe.channels))}",
             start,
             *seen,
             recipe.looks[0],

@@ -35,10 +35,10 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    512: Recipe((6, 12, 16), 1e-4, (18, 48)),
-    1024: Recipe((10, 18, 24), 1e-4, (18, 48)),
-    2953: Recipe((16, 28, 40), 5e-5, (12, 36)),
-    8192: Recipe((20, 40, 56), 2e-5, (12, 30)),
+    512: Recipe((6, 10, 12), 6e-5, (18, 24)),
+    1024: Recipe((8, 14, 20), 6e-5, (18, 24)),
+    2953: Recipe((12, 20, 28), 1.5e-5, (18, 18)),
+    8192: Recipe((12, 20, 28), 1e-6, (18, 12)),
 }
 BITS, ACTIVATION_BITS = 5, 6  # of the grids that training starts from
 RATES = 1e-2, 6e-3  # the highest learning rates, with real numbers and with the grids
