@@ -2,13 +2,15 @@
 
 import os
 import resource
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from tinyzip.base.files import check_writable, write_atomically
+from tinyzip.base.files import PIECE, check_writable, read_up_to, write_atomically
 
 
 @pytest.fixture
@@ -128,3 +130,20 @@ def test_two_writers_of_one_file_at_a_time_do_not_mix(path):
         writer.result()
     assert found <= {b"before", b"a" * 100_000, b"b" * 100_000}
     assert os.listdir(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+@pytest.mark.parametrize("most", [0, 1, PIECE - 1, PIECE, 2 * PIECE + 5])
+def test_at_most_one_byte_more_than_allowed_is_read(size, most):
+    data = bytes(range(256)) * (size // 256 + 1)
+    assert read_up_to(BytesIO(data[:size]), most) == data[: min(size, most + 1)]
+
+
+def test_a_small_file_takes_little_memory_however_large_it_may_be(tmp_path):
+    (tmp_path / "small").write_bytes(b"small")
+    tracemalloc.start()
+    with open(tmp_path / "small", "rb") as file:
+        assert read_up_to(file, 1 << 30) == b"small"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * PIECE

@@ -138,7 +138,7 @@ from tinyzip.archive import version1
 from tinyzip.archive.coder import Reader, Writer
 from tinyzip.archive.ledger import Ledger
 from tinyzip.archive.records import walk_program
-from tinyzip.base.files import PathLike, check_path, write_atomically
+from tinyzip.base.files import PathLike, check_path, read_up_to, write_atomically
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.program import Program, check_program
@@ -220,4 +220,4 @@ def read_bytes(path: PathLike) -> bytes:
     """What is in a file, up to one byte more than a .tz file may have."""
     check_path(path, "read: path")
     with open(path, "rb") as file:
-        return file.read(LARGEST + 1)
+        return read_up_to(file, LARGEST)

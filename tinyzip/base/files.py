@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tinyzip.base.refuse import refuse, said
 
@@ -23,12 +24,26 @@ if sys.platform != "win32":
     import fcntl
 
 PathLike = str | os.PathLike[str]
+PIECE = 1 << 18  # bytes
 
 
 def check_path(path: object, argument: str = "path") -> None:
     """Refuse what names no file: also the number of an open one, which Python would take."""
     if not isinstance(path, str | os.PathLike):
         refuse(argument, said(path), 'a path, such as "run.ckpt"', TypeError)
+
+
+def read_up_to(file: BinaryIO, most: int) -> bytes:
+    """What is left in an open file, `most` + 1 bytes at most: one more than allowed says it is too large.
+
+    Python makes room for as many bytes as it is asked for, before it looks how many there are. So it is
+    asked for a piece at a time, and a small file takes little memory however large one may be.
+    """
+    parts, left = [], most + 1
+    while part := file.read(min(PIECE, left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def write_atomically(path: PathLike, parts: Iterable[bytes | memoryview]) -> None:

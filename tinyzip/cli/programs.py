@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinyzip.archive import unpack
 from tinyzip.archive.format import LARGEST, read_bytes
+from tinyzip.base.files import read_up_to
 from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import tflite
@@ -45,7 +46,7 @@ def is_tflite(path: str, data: bytes) -> bool:
 def read_file(path: str) -> tuple[bytes, str]:
     """The bytes of a program's file, and what to call it in an error; refuses a network of floats."""
     if path == STANDARD_INPUT:
-        data, source = sys.stdin.buffer.read(LARGEST + 1), "standard input"
+        data, source = read_up_to(sys.stdin.buffer, LARGEST), "standard input"
         if is_tflite(path, data):
             refuse(source, kind_of(data), f"{kind_of(PROGRAM)}; other models are read by their files' names")
     else:

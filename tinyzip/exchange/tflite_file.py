@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.files import PathLike
+from tinyzip.base.files import PathLike, read_up_to
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
 
@@ -114,7 +114,7 @@ def read_graph(path: PathLike) -> Graph:
     package `tflite` is missing.
     """
     with open(path, "rb") as file:
-        data = file.read(LARGEST + 1)
+        data = read_up_to(file, LARGEST)
     return graph_of(data, os.fspath(path))
 
 
