@@ -9,6 +9,7 @@ import pytest
 from c_compiled import chain, extremes
 from integer_programs import BYTE
 
+from tinyzip.exchange import tflite
 from tinyzip.integer import (
     Add,
     AvgPool2d,
@@ -107,3 +108,14 @@ def test_all_ten_thousand_images_have_the_engines_codes(chips: Any, tmp_path: Pa
     different = chips.on_host(program, codes, tmp_path) != run(program, codes)
     assert codes.shape[-1] == 10_000
     assert not different.any()
+
+
+@pytest.mark.needs("gcc", "tflite")
+@pytest.mark.parametrize("kernels", ["reference", "xnnpack"])
+@pytest.mark.parametrize("name", ["kws_ref_model", "micro_speech_quantized", "vww_96_int8"])
+def test_other_peoples_models_have_the_engines_codes_in_c(
+    name: str, kernels: tflite.Kernels, chips: Any, tmp_path: Path
+) -> None:
+    program = tflite.read(ROOT / "tests" / "data" / "tflite" / f"{name}.tflite", kernels)
+    codes = extremes(program.input, program.shape)
+    np.testing.assert_array_equal(chips.on_host(program, codes, tmp_path), run(program, codes))
