@@ -1,5 +1,6 @@
 """Two images in one product give the codes of two products, up to the last bound at which they fit."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,24 @@ from integer_programs import batch, codes, integers, programs
 
 from tinyzip.integer import Codes, Conv2d, Linear, MaxPool2d, Operator, Program, kernels, run
 from tinyzip.integer.bounds import FLOAT_EXACT
-from tinyzip.integer.lanes import base_of, lanes, largest_sum, pack, parts_of, unpack
+from tinyzip.integer.lanes import base_of, lanes, largest_sum, pack, parts_of, pays, unpack
 from tinyzip.integer.operators import Weighted
+from tinyzip.integer.plan import plan
 from tinyzip.machine.workspace import FRESH
 
 EDGE = 2895
 WIDE = Codes(-128, 127, 0)
 KINDS = ("conv", "pooled", "pooled apart", "padded", "depthwise", "dilated", "grouped", "linear")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def wherever_they_fit() -> Iterator[None]:
+    """These layers are too small for it to pay."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "pays", lambda *_: True)
+        plan.cache_clear()
+        yield
+    plan.cache_clear()
 
 
 def weights(total: int, *shape: int) -> Any:
@@ -141,6 +153,11 @@ def test_a_product_has_half_as_many_columns_where_two_images_fit(monkeypatch: py
         operators, shape = layer("linear", total)
         run(Program(operators, shape, x), np.zeros((*shape, 10), np.uint8), "blas")
     assert widths == [5, 10]
+
+
+def test_two_images_pay_where_a_sum_has_many_products() -> None:
+    assert pays(50, 784, 784) and not pays(50, 320, 320) and not pays(64, 64, 64)
+    assert pays(20, 30, 2, True) and not pays(20, 30, 2)
 
 
 def test_the_printed_program_says_how_many_images_a_product_takes() -> None:

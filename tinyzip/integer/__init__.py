@@ -1,5 +1,5 @@
-"""The integer world: programs as data, and what runs them. No float exists here but inside `gemm`
-and what it is given by `lanes`.
+"""The integer world: programs as data, and what runs them. No float exists here but those of exact
+products: `gemm` makes them, `lanes` packs them, `steps` turns them into codes, each with its proof.
 
 codes.py                    what the small integers between two layers mean
 fixedpoint.py               a real multiplier without a real number
@@ -9,7 +9,7 @@ residuals.py, maps.py, layout.py
 bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
 memory.py, lanes.py         scratch memory band by band; two images in one multiplication
 table.py, program.py        a network as data, and as a table
-scaling.py                  requantizing in few passes over memory
+scaling.py, steps.py        requantizing in few passes over memory; in floats, where that is proved
 gemm.py                     exact products, fast
 pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes

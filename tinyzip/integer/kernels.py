@@ -29,11 +29,12 @@ from tinyzip.integer.bounds import channel_bounds, product_bounds
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.depthwise import band_matrices, banded, summed
 from tinyzip.integer.gemm import Product, integers, is_cheap, least_of, multiply, product_dtype
-from tinyzip.integer.lanes import base_of, largest_sum, pack, parts_of, unpack
+from tinyzip.integer.lanes import base_of, largest_sum, pack, parts_of, pays, unpack
 from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d, Weighted
 from tinyzip.integer.pools import max_pool2d, reduce_parts
 from tinyzip.integer.scaling import Scaling
+from tinyzip.integer.steps import Steps
 from tinyzip.machine.workspace import Workspace
 
 
@@ -50,12 +51,14 @@ class Prepared:
     pool    the max pool that is done on the whole of the accumulators, or None
     narrow  whether w holds the matrices of (DW1)
     base    B of (LN2) where a product takes two images, or 0
+    steps   what requantizes floats, or None where that is not proved
     """
 
     operator: Weighted
     x: Codes
     w: NDArray[Any]
     scaling: Scaling
+    steps: Steps | None
     size: Pair = (1, 1)
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
@@ -79,22 +82,29 @@ class Prepared:
         y = operator.y if pool is None or pool.y is None else pool.y
         bounds = channel_bounds(operator, x)
         scaling = Scaling.of(operator.bias, operator.m0, operator.n, y, operator.rounding, bounds)
+        limits = product_bounds(operator, x)
+        steps = Steps.of(operator, scaling, limits, dtype) if is_cheap(dtype) else None
         w, base = operator.w.astype(dtype), base_of(largest_sum(operator, x)) if is_cheap(dtype) else 0
         if not isinstance(operator, Conv2d):
-            return cls(operator, x, w, scaling, base=base)
+            return cls(
+                operator, x, w, scaling, steps, base=base if pays(len(w), w.shape[1], w.shape[1]) else 0
+            )
         kernel, (sh, sw), dilation, window = operator.kernel, operator.stride, operator.dilation, (1, 1)
         size, narrow = (size[0] + sum(operator.padding[0]), size[1] + sum(operator.padding[1])), False
         if is_depthwise(operator):
             w = w.reshape(operator.groups, -1, *kernel)
             T = band_matrices(w, size[1], operator.stride, dilation) if is_cheap(dtype) else None
             w, narrow = (w, False) if T is None else (T, True)
+            base = 0  # one channel's few products never pay for taking sums apart
         else:
             if pool is not None and is_cheap(dtype) and stackable(operator, pool):
                 window, pool = pool.kernel, None
                 w, kernel = stacked(w, window[0], sh), (kernel[0] + (window[0] - 1) * sh, kernel[1])
             w = w.reshape(len(w), -1)
+            fresh = operator.groups * operator.w.shape[1] * window[0] * sh * sw
+            base = base if pays(len(w), w.shape[1], fresh, kernel != (1, 1)) else 0
         stride = (window[0] * sh, sw)
-        return cls(operator, x, w, scaling, size, kernel, stride, dilation, window, pool, narrow, base)
+        return cls(operator, x, w, scaling, steps, size, kernel, stride, dilation, window, pool, narrow, base)
 
     @cached_property
     def counts(self) -> Pair:
@@ -269,4 +279,7 @@ def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspac
 
 def finish(step: Prepared, acc: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """acc (F, P), without its bias, to codes y (F, P)."""
-    step.scaling.apply(integers(acc, workspace), y, workspace)
+    if step.steps is not None:
+        step.steps.apply(acc, y, workspace)
+    else:
+        step.scaling.apply(integers(acc, workspace), y, workspace)

@@ -23,7 +23,8 @@ for β ≤ 2,895. So acc·r lies less than ½ from s₂; B·s₂ and s₁ are wh
 leave the sums apart, but not far enough for two roundings.)
 
 The products are halved, and so is what is gathered for them. Packing is linear, so nothing else of a layer
-needs to know: the packed images go through padding, windows and products as half as many images would.
+needs to know: the packed images go through padding, windows and products as half as many images would. What
+it costs is a pass over the images and four over half the sums, so it pays where a sum has many products.
 """
 
 from typing import Any
@@ -38,6 +39,7 @@ from tinyzip.integer.operators import Weighted
 from tinyzip.machine.workspace import Workspace
 
 APART = 4  # what B has above 2β
+MOVED, GATHERED = 45, 15  # multiplications in whose time a number is packed or taken apart, or gathered
 
 
 def largest_sum(operator: Weighted, x: Codes) -> int:
@@ -55,8 +57,16 @@ def base_of(largest: int) -> int:
 
 
 def lanes(operator: Weighted, x: Codes) -> int:
-    """How many images one float product of this operator takes, 1 or 2."""
+    """How many images fit into one float product of this operator, 1 or 2."""
     return 2 if base_of(largest_sum(operator, x)) else 1
+
+
+def pays(F: int, K: int, packed: int, gathers: bool = False) -> bool:
+    """Whether half of F·K products, and of what is gathered for them, is more than packing and unpacking.
+
+    packed  how many numbers are packed for the F sums of one place
+    """
+    return F * K + (GATHERED * K if gathers else 0) > MOVED * (F + packed)
 
 
 def parts_of(count: int, base: int) -> tuple[slice, ...]:

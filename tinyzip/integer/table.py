@@ -74,7 +74,7 @@ def table(
     """One line an operator, a line for the input above and the sum of bytes below.
 
     shapes and codes are one longer than operators and bounds: they begin with the input's.
-    Under "lanes" stands how many images one float product takes, see `lanes`.
+    Under "lanes" stands how many images fit into one float product, see `lanes`.
     """
     rows = [HEAD, ("", "input", "", size(shapes[0]), "", str(codes[0].bits), "", "", "", "", "")]
     for i, operator in enumerate(operators):
