@@ -7,14 +7,17 @@ Printed is the time without divided by the time with, on a layer of the example 
 applies, at a batch of 64. Both take turns, and the ratio is the median over the turns. What counts is the
 processor's time on one core, so that whatever else runs on the machine matters little. Below stand whole
 training steps, without the optimizer, and forward passes: of the network as it is printed, divided
-by those of the network that runs.
+by those of the network that runs. At the end, what the exact float products of `tinyzip.integer` gain by each
+of their laws, on programs of the seed network with so many bits for weights and activations.
 """
 
 import argparse
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import median
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -22,6 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.table import aligned
+from tinyzip.integer import Program, kernels
+from tinyzip.integer.plan import plan
+from tinyzip.integer.run import walk
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
@@ -36,6 +42,9 @@ from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.sequential import Sequential, Textbook
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
 
 N = 64
 NETWORKS = ("seed_net", "lenet5", "vgg_net", "separable_net", "wide_mlp")
@@ -214,6 +223,36 @@ def laws() -> Iterator[Law]:
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, aligned_patches)
 
 
+def program_of(weights: int, activations: int) -> Program:
+    """The seed network in so many bits; images are bytes."""
+    net = models.seed_net()
+    bits = {"input": 8} | {block.name: activations for block in blocks_of(net)}
+    images = RNG.integers(0, 256, (256, *net.shape), np.uint8)
+    return lower(net, calibrate(net, images, weights=weights, activations=bits))
+
+
+def integer_laws() -> Iterator[Law]:
+    """Each law of the float products, and both together."""
+    two = "pays", lambda *_: False
+    steps = "Steps", SimpleNamespace(of=lambda *_: None)
+    for name, equations, bits, *parts in (
+        ("two images in a product", "LN1–LN3", (2, 4), two),
+        ("steps of floats", "FS1, FS2", (4, 4), steps),
+        ("both", "", (2, 4), two, steps),
+    ):
+        program, codes = program_of(*bits), RNG.integers(0, 256, (1, 28, 28, 2 * N), np.uint8)
+        with_it = prepared(program, codes)
+        with patch.multiple(kernels, **dict(parts)):
+            without = prepared(program, codes)
+        yield Law(name, equations, f"seed_net {bits[0]}/{bits[1]}", without, with_it)
+
+
+def prepared(program: Program, codes: NDArray[Any]) -> Work:
+    """A run of the program as it is prepared now."""
+    steps, workspace = plan.__wrapped__(program, "blas", False), Workspace()
+    return lambda: deque(walk(steps, codes, workspace), maxlen=0)
+
+
 def ratio(slow: Work, fast: Work, turns: int, seconds: float) -> float:
     """Time of `slow` divided by time of `fast`: the median over the turns."""
     return median(spent(slow, seconds) / spent(fast, seconds) for _ in range(turns))
@@ -249,6 +288,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             cells = (ratio(fresh(work(printed)), reused(work(net)), *effort) for work in (step, answer))
             table.append((name, *(f"{times:.1f}×" for times in cells)))
         print(f"\n{aligned(table)}")
+        table = [("exact float products", "law", "measured on", "worth")]
+        for law in integer_laws():
+            table.append((*law[:3], f"{ratio(law.without, law.with_it, *effort):.2f}×"))
+        print(f"\n{aligned(table, words=(0, 1, 2))}")
 
 
 if __name__ == "__main__":

@@ -46,10 +46,11 @@ ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
 BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
 VARIANTS = (  # in --json
-    *("default", "channels-last", "integer", "blas"),
+    *("default", "channels-last", "integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"),
     *("qdq", "exact", "qoperator", "qoperator uint8"),
 )
 NETWORK = "seed_net"
+FEWER = {"4/4": (4, 4), "2/4": (2, 4)}  # bits of weights and of activations
 
 
 def load(names: Iterable[str]) -> list[ModuleType]:
@@ -71,10 +72,10 @@ def draw(N: int, shape: tuple[int, ...] = models.MNIST) -> Batch:
     return Batch(rng.integers(0, 256, (N, *shape), np.uint8), rng.integers(0, 10, N))
 
 
-def program_of(model: Sequential, bits: int) -> Program:
-    """Weights and activations of so many bits; images stay bytes. Sums are rounded once, as the others do."""
-    activations = {"input": 8} | {block.name: bits for block in blocks_of(model)}
-    grids = calibrate(model, draw(512).images, weights=bits, activations=activations)
+def program_of(model: Sequential, weights: int, activations: int) -> Program:
+    """With so many bits; images stay bytes. Sums are rounded once, as the others do."""
+    bits = {"input": 8} | {block.name: activations for block in blocks_of(model)}
+    grids = calibrate(model, draw(512).images, weights=weights, activations=bits)
     return lower(model, grids, rounding="single")
 
 
@@ -175,10 +176,14 @@ def compare(names: Iterable[str], effort: Effort, other_networks: bool) -> list[
     print("Engines")
     engines = load(names)
     model = getattr(models, NETWORK)()
-    program = program_of(model, 8)
+    program = program_of(model, 8, 8)
     entries = [entry for engine in engines for entry in engine.entries(model, program)]
     print("\nDo they compute the same? (the first of each kind is the reference)")
     check(entries, draw(64))
+    for name, bits in FEWER.items() if with_tinyzip in engines else ():
+        fewer = with_tinyzip.products(program_of(model, *bits), f" {name}")
+        check(fewer, draw(64))
+        entries += [entry for entry in fewer if entry.variant in VARIANTS]
 
     speeds: list[Speed] = []
     for work, batches in BATCHES.items():
@@ -195,7 +200,6 @@ def compare(names: Iterable[str], effort: Effort, other_networks: bool) -> list[
         [
             Entry("tinyzip", "integer", "integer", with_tinyzip.run(program, "integer")),
             Entry("tinyzip", "integer", "@ on int32", with_tinyzip.with_matmul(program)),
-            Entry("tinyzip", "integer", "4/4 bits", with_tinyzip.run(program_of(model, 4), "integer")),
         ],
         draw(64),
         1,

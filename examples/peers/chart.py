@@ -2,7 +2,8 @@
 
 ratio = tinyzip's fastest variant / the fastest variant of all other engines
 
-each at the same network, work, batch and number of threads. Right of the line at 1× tinyzip is ahead. A
+each at the same network, work, batch and number of threads; programs of fewer bits than eight, which nobody
+else has, are left out. Right of the line at 1× tinyzip is ahead. A
 hollow point is not to be trusted: the turns of one of the two lay so far apart that something else was at
 work.
 """
@@ -18,7 +19,7 @@ from tinyzip.base.refuse import refuse
 
 WORDS = {"train": "training", "float": "float inference", "integer": "int8 inference"}
 STYLES = {1: (plots.BLUE, "o", "1 thread"), 2: (plots.ORANGE, "s", "2 threads")}
-KEYS = {"network", "work", "batch", "threads", "engine", "images_per_s", "lowest", "highest"}
+KEYS = {"network", "work", "variant", "batch", "threads", "engine", "images_per_s", "lowest", "highest"}
 STEADY = 0.15  # half the range of the turns, as a part of their median
 
 Record = Mapping[str, Any]
@@ -57,6 +58,8 @@ def standings(records: Iterable[Record]) -> dict[Place, dict[int, Standing]]:
     """
     groups: dict[tuple[Place, int], list[Record]] = {}
     for record in records:
+        if "/" in record["variant"]:
+            continue
         place = record["network"], record["work"], record["batch"]
         groups.setdefault((place, record["threads"]), []).append(record)
     found: dict[Place, dict[int, Standing]] = {}

@@ -65,6 +65,10 @@ def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Sp
             ("integer", "onnxruntime", "integer", "qoperator"),
             ("integer", "onnxruntime", "integer", "qoperator uint8"),
             ("blas", "litert", "integer", "default"),
+            ("blas 2/4", "litert", "integer", "default"),
+            ("blas 2/4", "tinyzip", "integer", "blas"),
+            ("blas 4/4", "tinyzip", "integer", "blas"),
+            ("integer 4/4", "tinyzip", "integer", "integer"),
         ):
             engine, work, variant = theirs
             row = [
@@ -75,8 +79,7 @@ def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Sp
             ratios.append(
                 (f"{mine} ÷ {engine} {work if variant == 'default' else variant}, batch {batch}", row)
             )
-    base, matmul, narrow = (speed.images_per_s for speed in yardsticks)
+    base, matmul = (speed.images_per_s for speed in yardsticks)
     batch = yardsticks[0].batch
     ratios.append((f"integer ÷ @ on int32, batch {batch}", [base / matmul, np.nan]))
-    ratios.append((f"integer, 4/4 bits ÷ 8/8 bits, batch {batch}", [narrow / base, np.nan]))
     return ratios

@@ -89,10 +89,12 @@ def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
         Entry("tinyzip", "train", "default", train(model)),
         Entry("tinyzip", "float", "default", forward(model)),
     ]
-    if program is not None:
-        for product in ("integer", "blas"):
-            found.append(Entry("tinyzip", "integer", product, run(program, product)))
-    return found
+    return found if program is None else found + products(program)
+
+
+def products(program: integer.Program, bits: str = "") -> list[Entry]:
+    """A program with both kinds of products, their names followed by its bits."""
+    return [Entry("tinyzip", "integer", f"{name}{bits}", run(program, name)) for name in ("integer", "blas")]
 
 
 def with_matmul(program: integer.Program) -> Callable[[Batch, int], Run]:
