@@ -76,9 +76,14 @@ def forward(model: Sequential) -> Callable[[Batch, int], Run]:
 
 
 def run(program: integer.Program, product: Any) -> Callable[[Batch, int], Run]:
+    """A run of a program; for a single image a planned one, as whoever asks for them one by one would."""
+
     def start(batch: Batch, threads: int) -> Run:
         codes = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
         workers = Workers(threads)
+        if len(batch.labels) == 1:
+            planned = integer.prepare(program, 1, product)
+            return Run(lambda: planned(codes).T, lambda: workers)
         return Run(lambda: integer.run(program, codes, product, threads=workers).T, lambda: workers)
 
     return start

@@ -15,7 +15,7 @@ pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
                             what each operator computes
 plan.py                     in which order, and where the outputs live
 scores.py                   codes that are no classes yet
-run.py                      the engine
+run.py, planned.py          the engine; and what it does, written down and repeated
 intervals.py                which codes each channel can write, whatever goes in
 equals.py, absorb.py, channels.py, chain.py, clamps.py, simplify.py
                             smaller by proof: the same codes from fewer numbers
@@ -34,6 +34,7 @@ from tinyzip.integer.operators import (
     MaxPool2d,
     Operator,
 )
+from tinyzip.integer.planned import Planned, prepare
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
 from tinyzip.integer.run import resume, run
@@ -53,6 +54,7 @@ __all__ = [
     "Multiply",
     "Operator",
     "Pad",
+    "Planned",
     "Program",
     "Recall",
     "Reshape",
@@ -61,6 +63,7 @@ __all__ = [
     "Table",
     "Transpose",
     "multiplier",
+    "prepare",
     "requantize",
     "resume",
     "run",

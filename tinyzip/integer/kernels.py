@@ -131,6 +131,10 @@ class Prepared:
             values = -(-values // 2) + F * self.window[0] * OW
         return int(values * itemsize + F * OW // self.window[1] * (itemsize + VALUE))
 
+    def packing(self, N: int) -> int:
+        """B of (LN2) for N images: one alone has none beside it."""
+        return self.base if N > 1 else 0
+
     @property
     def gathers_nothing(self) -> bool:
         """Whether each patch is one place, so that the image is the matrix of patches."""
@@ -174,7 +178,8 @@ def centre(
     (top, _), (left, right) = padding
     (first, last), (C, H, W, N), dtype, zero = rows, x.shape, step.w.dtype, step.x.zero
     above, below = max(first, top), max(min(last, top + H), top)
-    columns = parts_of(N, step.base)[0].stop
+    base = step.packing(N)
+    columns = parts_of(N, base)[0].stop
     out = take(x, (C, last - first, left + W + right, columns), dtype, workspace)
     inner, seen = out[:, above - first : below - first], x[:, above - top : below - top]
     if inner.shape != out.shape:
@@ -184,8 +189,8 @@ def centre(
         inner[:, :, :left] = 0
         inner[:, :, left + W :] = 0
         inner = inner[:, :, left : left + W]
-    if step.base:
-        pack(seen, zero, step.base, inner)
+    if base:
+        pack(seen, zero, base, inner)
     elif zero:  # dtype= because NumPy 1 would subtract a small number in int8, and wrap
         np.subtract(seen, dtype.type(zero), out=inner, dtype=dtype)
     else:
@@ -229,14 +234,14 @@ def add_up(
 ) -> None:
     """The sums of some rows of the output, without bias: padded rows x into out (F, rows, OW, N)."""
     F, OH, OW, N = out.shape
-    rows, columns = step.window
-    acc, apart = out[None], step.window == (1, 1) and not step.base
+    (rows, columns), base = step.window, step.packing(N)
+    acc, apart = out[None], step.window == (1, 1) and not base
     if not apart:
         acc = take(x, (rows, F, OH, step.counts[1], x.shape[-1]), x.dtype, workspace)
     products(step, operator, x, acc.reshape(rows * F, *acc.shape[2:]), workspace)
     if apart:
         return
-    for part, sums in zip(parts_of(N, step.base), unpack(acc, step.base, workspace), strict=True):
+    for part, sums in zip(parts_of(N, base), unpack(acc, base, workspace), strict=True):
         if rows > 1:
             reduce_parts(list(sums), np.maximum, sums[0])
         found = sums[0, ..., : part.stop - part.start]
@@ -265,14 +270,14 @@ def products(
 
 def linear(step: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """Codes x (C, N) to codes y (F, N)."""
-    C, N = x.shape
+    (C, N), base = x.shape, step.packing(x.shape[1])
     centred = centre(x.reshape(C, 1, 1, N), step, NO_PADDING, (0, 1), workspace).reshape(C, -1)
     acc = take(x, (len(step.w), centred.shape[1]), step.w.dtype, workspace)
     multiply(step.w, centred, acc)
-    sums = unpack(acc, step.base, workspace)
-    if step.base:
+    sums = unpack(acc, base, workspace)
+    if base:
         acc = take(x, (len(step.w), N), step.w.dtype, workspace)
-        for part, found in zip(parts_of(N, step.base), sums, strict=True):
+        for part, found in zip(parts_of(N, base), sums, strict=True):
             np.copyto(acc[:, part], found[:, : part.stop - part.start])
     finish(step, acc, y, workspace)
 
