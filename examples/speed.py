@@ -9,7 +9,8 @@
 One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)
 gets the same weights in its own format, and has to give the same answers before its time counts. Then all
 take turns: a short measurement of each, and again, so that a machine that slows down does so for everyone.
-Printed are the median over the turns and half their range.
+Each has a process of its own, which is stopped while another one has its turn. Printed are the median over
+the turns and half their range; ! marks what lies more than ±15 % apart and is not to be trusted.
 
 Speeds are images per second of the network alone. Every engine finds its images in the layout that it likes
 best. A training step is forward, cross-entropy, backward and AdamW on one batch that stays the same.
@@ -18,19 +19,21 @@ best. A training step is forward, cross-entropy, backward and AdamW on one batch
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from textwrap import indent
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import plots
-from peers import Batch, Entry, chart, with_tinyzip
+from peers import Batch, chart
+from peers.chart import STEADY
 from peers.clock import Effort, Speed, measure
 from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
+from peers.seats import Job, Seat
 
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
@@ -53,16 +56,17 @@ NETWORK = "seed_net"
 FEWER = {"4/4": (4, 4), "2/4": (2, 4)}  # bits of weights and of activations
 
 
-def load(names: Iterable[str]) -> list[ModuleType]:
-    """The modules of the engines that are installed. Says which are not."""
-    found = []
+def load(names: Iterable[str], stack: ExitStack) -> dict[str, Seat]:
+    """A seat for each engine that is installed, until the stack is left. Says which are not."""
+    found: dict[str, Seat] = {}
     for name in names:
         try:
-            found.append(import_module(f"peers.with_{name}"))
+            found[name] = Seat(name)
         except ImportError as error:
             print(f"  {name}: left out ({error})")
         else:
-            print(f"  {found[-1].VERSION}")
+            stack.callback(found[name].close)
+            print(f"  {found[name].version}")
     return found
 
 
@@ -79,11 +83,11 @@ def program_of(model: Sequential, weights: int, activations: int) -> Program:
     return lower(model, grids, rounding="single")
 
 
-def called(speed: Entry | Speed) -> str:
+def called(speed: Job | Speed) -> str:
     return speed.engine if speed.variant == "default" else f"{speed.engine} {speed.variant}"
 
 
-def check(entries: Sequence[Entry], batch: Batch) -> None:
+def check(entries: Sequence[Job], batch: Batch) -> None:
     """Every entry's answers beside those of the first with the same work; stops where they disagree.
 
     float    logits: within 10⁻⁴ of the largest
@@ -94,10 +98,7 @@ def check(entries: Sequence[Entry], batch: Batch) -> None:
     rows = []
     good = True
     for entry in entries:
-        run = entry.start(batch, 1)
-        with run.around():
-            answers = [float(run.once()) for _ in range(3)] if entry.work == "train" else run.once()
-        mine = np.asarray(answers).astype(float)
+        mine = np.asarray(entry.answers(batch))
         reference = first.setdefault(entry.work, mine)
         apart = np.abs(mine - reference).max()
         if entry.work == "integer":
@@ -127,21 +128,28 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
         for name in dict.fromkeys(called(speed) for speed in here):
             cells = {speed.batch: speed for speed in here if called(speed) == name}
             ranges = {N: (s.highest - s.lowest) / s.images_per_s / 2 for N, s in cells.items()}
-            rows.append([name, *(f"{cells[N].images_per_s:,.0f} ±{ranges[N]:4.0%}" for N in batches)])
+            rows.append(
+                [
+                    name,
+                    *(
+                        f"{cells[N].images_per_s:,.0f} ±{ranges[N]:4.0%}{'!' if ranges[N] > STEADY else ' '}"
+                        for N in batches
+                    ),
+                ]
+            )
         print(indent(aligned(rows), "  "))
 
 
-def others(engines: Sequence[ModuleType], effort: Effort) -> tuple[list[Ratio], list[Record]]:
+def others(engines: Mapping[str, Seat], effort: Effort) -> tuple[list[Ratio], list[Record]]:
     """Training and float forward of other networks, beside torch."""
     ratios: list[Ratio] = []
     records: list[Record] = []
     for name, N in OTHERS.items():
         model, batch = getattr(models, name)(), draw(N)
-        entries = [entry for engine in engines for entry in engine.entries(model, None)]
+        entries = [entry for seat in engines.values() for entry in seat.jobs("entries", model, None)]
         check(entries, draw(64))
-        if name == "wide_mlp":
-            entries.append(Entry("tinyzip", "train", "gradient", with_tinyzip.gradient(model)))
-            entries.append(Entry("products", "train", "default", with_tinyzip.bare_products(model)))
+        if name == "wide_mlp" and "tinyzip" in engines:
+            entries += engines["tinyzip"].jobs("perceptron", model)
         speeds = []
         for work in ("train", "float"):
             group = [entry for entry in entries if entry.work == work]
@@ -162,6 +170,23 @@ def others(engines: Sequence[ModuleType], effort: Effort) -> tuple[list[Ratio], 
     return ratios, records
 
 
+@contextmanager
+def busy() -> Iterator[None]:
+    """One core is taken meanwhile."""
+    process = get_context("fork").Process(target=spin, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
 def recorded(network: str, speeds: Iterable[Speed]) -> list[Record]:
     """What --json keeps of the speeds of a network."""
     return [
@@ -171,17 +196,16 @@ def recorded(network: str, speeds: Iterable[Speed]) -> list[Record]:
     ]
 
 
-def compare(names: Iterable[str], effort: Effort, other_networks: bool) -> list[Record]:
+def compare(engines: Mapping[str, Seat], effort: Effort, other_networks: bool) -> list[Record]:
     """Measure, print, and give what --json keeps."""
-    print("Engines")
-    engines = load(names)
     model = getattr(models, NETWORK)()
     program = program_of(model, 8, 8)
-    entries = [entry for engine in engines for entry in engine.entries(model, program)]
+    entries = [entry for seat in engines.values() for entry in seat.jobs("entries", model, program)]
     print("\nDo they compute the same? (the first of each kind is the reference)")
     check(entries, draw(64))
-    for name, bits in FEWER.items() if with_tinyzip in engines else ():
-        fewer = with_tinyzip.products(program_of(model, *bits), f" {name}")
+    own = engines.get("tinyzip")
+    for name, bits in FEWER.items() if own else ():
+        fewer = own.jobs("products", program_of(model, *bits), f" {name}")
         check(fewer, draw(64))
         entries += [entry for entry in fewer if entry.variant in VARIANTS]
 
@@ -196,16 +220,13 @@ def compare(names: Iterable[str], effort: Effort, other_networks: bool) -> list[
         ]
         show(work, part)
         speeds += part
-    yardsticks = measure(
-        [
-            Entry("tinyzip", "integer", "integer", with_tinyzip.run(program, "integer")),
-            Entry("tinyzip", "integer", "@ on int32", with_tinyzip.with_matmul(program)),
-        ],
-        draw(64),
-        1,
-        effort,
-    )
+    yardsticks = measure(own.jobs("yardsticks", program), draw(64), 1, effort) if own else []
     ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), BATCHES["integer"][1:], yardsticks)
+    if own:
+        training = [entry for entry in entries if (entry.engine, entry.work) == ("tinyzip", "train")]
+        with busy():
+            one, two = (measure(training, draw(128), n, effort, True)[0].images_per_s for n in THREADS)
+        ratios.append(("training beside a busy core, two threads ÷ one, batch 128", [np.nan, two / one]))
     records = recorded(NETWORK, speeds)
     if other_networks:
         more_ratios, more_records = others(engines, effort)
@@ -238,7 +259,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.kept:
         records = chart.read(options.kept)
     else:
-        records = compare(options.only, Effort(3, 0.03) if options.quick else Effort(7, 0.18), options.all)
+        effort = Effort(3, 0.03) if options.quick else Effort(7, 0.18)
+        with ExitStack() as stack:
+            print("Engines")
+            records = compare(load(options.only, stack), effort, options.all)
     if options.json:
         options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
     if options.out and plots.available(("matplotlib",)):

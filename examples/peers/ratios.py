@@ -79,7 +79,8 @@ def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Sp
             ratios.append(
                 (f"{mine} ÷ {engine} {work if variant == 'default' else variant}, batch {batch}", row)
             )
-    base, matmul = (speed.images_per_s for speed in yardsticks)
-    batch = yardsticks[0].batch
-    ratios.append((f"integer ÷ @ on int32, batch {batch}", [base / matmul, np.nan]))
+    if yardsticks:
+        base, matmul = (speed.images_per_s for speed in yardsticks)
+        text = f"integer ÷ @ on int32, batch {yardsticks[0].batch}"
+        ratios.append((text, [base / matmul, np.nan]))
     return ratios

@@ -102,6 +102,22 @@ def products(program: integer.Program, bits: str = "") -> list[Entry]:
     return [Entry("tinyzip", "integer", f"{name}{bits}", run(program, name)) for name in ("integer", "blas")]
 
 
+def yardsticks(program: integer.Program) -> list[Entry]:
+    """The default product, and the one that one would write first."""
+    return [
+        Entry("tinyzip", "integer", "integer", run(program, "integer")),
+        Entry("tinyzip", "integer", "@ on int32", with_matmul(program)),
+    ]
+
+
+def perceptron(model: Sequential) -> list[Entry]:
+    """What a training step of fully connected layers consists of."""
+    return [
+        Entry("tinyzip", "train", "gradient", gradient(model)),
+        Entry("products", "train", "default", bare_products(model)),
+    ]
+
+
 def with_matmul(program: integer.Program) -> Callable[[Batch, int], Run]:
     """The program as one would first write it: `@` on int32. Plain convolutions without padding only."""
 
