@@ -68,13 +68,25 @@ def test_layers_of_few_bits_are_proved(data: Any) -> None:
     assert prepared(operator, Codes(0, 15, 0))[1] is not None
 
 
-def test_a_layer_that_float32_cannot_requantize_is_left_to_the_integers() -> None:
-    """(FS2): 2²³ sums to a code. Around the steps, two neighbours share one float32 once they are scaled."""
+def test_a_layer_too_fine_for_float32_is_requantized_in_floats_of_twice_the_width() -> None:
+    """(FS2): 2¹⁵ sums to a code. Around the steps, two neighbours share one float32 once they are scaled."""
     w, x, y = np.full((1, 500), 127), Codes(0, 255, 0), Codes(0, 255, 0)
     program = Program((Linear(w, [1], 2**30 + 1, 46, y),), (500,), x)
     operator = program.operators[0]
-    assert isinstance(operator, Linear) and prepared(operator, x)[1] is None
+    assert isinstance(operator, Linear)
+    found = prepared(operator, x)[1]
+    assert found is not None and found.m.dtype == found.c.dtype == np.dtype(float)
     codes_in = np.random.default_rng(0).integers(0, 256, (500, 50), np.uint8)
+    np.testing.assert_array_equal(run(program, codes_in, "blas"), run(program, codes_in))
+
+
+def test_a_layer_that_no_floats_requantize_is_left_to_the_integers() -> None:
+    """(FS2): every other step of this one is at an exact half, and the rest behind theirs."""
+    x = Codes(0, 15, 0)
+    program = Program((Linear([[3, 3]], [7], 2**30, 33, x, rounding="float32"),), (2,), x)
+    operator = program.operators[0]
+    assert isinstance(operator, Linear) and prepared(operator, x)[1] is None
+    codes_in = np.array(np.meshgrid(np.arange(16), np.arange(16)), np.uint8).reshape(2, -1)
     np.testing.assert_array_equal(run(program, codes_in, "blas"), run(program, codes_in))
 
 

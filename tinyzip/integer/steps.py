@@ -4,7 +4,7 @@ To an output's sums in −β … β, requantizing is a staircase of at most 255 
 
     code = lo + ⌊clamp(fl(fl(acc·m) + c), 0, hi − lo + ½)⌋                                     (FS1)
 
-in four passes where `scaling` needs seven, twice as wide. Rounding keeps order, and so do the product with a
+in four passes where `scaling` needs seven. Rounding keeps order, and so do the product with a
 positive m, the sum, the clamp and the floor: both staircases only rise. So they agree everywhere if they
 agree
 
@@ -15,7 +15,8 @@ only guessed, from (acc + bias)·m0·2⁻ⁿ; that none was missed shows in the 
 differ from one sum asked about to the next only where the two are neighbours.
 
 m is m0·2⁻ⁿ, rounded. c is free within what all steps allow, and lies in the middle of that. Where few bits
-leave few steps, float32 passes; where it fails, at one sum of one output, the integers of `scaling` run.
+leave few steps, float32 passes; where it fails, at one sum of one output, floats of twice the width are
+tried; and where they fail too (exact halves that go to even: no straight line does that), `scaling` runs.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ NEAR = np.arange(-2, 3)  # sums around a guess; "double" rounds up before, which
 
 @dataclass(frozen=True)
 class Steps:
-    """m and c of (FS1), (F, 1) of the product's dtype; codes to clamp to."""
+    """m and c of (FS1), (F, 1), of the product's dtype or twice as wide; codes to clamp to."""
 
     m: NDArray[Any]
     c: NDArray[Any]
@@ -49,21 +50,25 @@ class Steps:
         y = scaling.y
         m, bias = np.ldexp(operator.m0.astype(float), -operator.n)[:, None], operator.bias[:, None]
         sums, exact = asked(scaling, m, bias, bounds[:, None])
-        missed = (np.diff(exact) != 0) & (np.diff(sums) > 1)
-        rounded = m.astype(dtype)
-        products = (sums.astype(dtype) * rounded).astype(float)
-        least = np.where(exact > y.lo, exact - products, -np.inf).max(1, keepdims=True) - y.lo
-        most = np.where(exact < y.hi, exact + 1 - products, np.inf).min(1, keepdims=True) - y.lo
-        least, most = np.maximum(least, most - 1), np.minimum(most, least + 1)
-        steps = cls(rounded, ((least + most) / 2).astype(dtype), y)
+        if ((np.diff(exact) != 0) & (np.diff(sums) > 1)).any():
+            return None
         found = np.empty(sums.shape, y.dtype)
-        steps.apply(sums.astype(dtype), found, FRESH)
-        return steps if not missed.any() and (found == exact).all() else None
+        for width in (dtype, np.dtype(float)):
+            rounded = m.astype(width)
+            products = (sums.astype(width) * rounded).astype(float)
+            least = np.where(exact > y.lo, exact - products, -np.inf).max(1, keepdims=True) - y.lo
+            most = np.where(exact < y.hi, exact + 1 - products, np.inf).min(1, keepdims=True) - y.lo
+            least, most = np.maximum(least, most - 1), np.minimum(most, least + 1)
+            steps = cls(rounded, ((least + most) / 2).astype(width), y)
+            steps.apply(sums.astype(dtype), found, FRESH)
+            if (found == exact).all():
+                return steps
+        return None
 
     def apply(self, acc: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
         """(FS1): out = clamp(y.zero + round((acc + bias)·M)); acc (F, P) floats, out (F, P) of y's dtype."""
         with workspace.scratch():
-            scaled = take(acc, acc.shape, acc.dtype, workspace)
+            scaled = take(acc, acc.shape, self.m.dtype, workspace)
             np.multiply(acc, self.m, out=scaled)
             np.add(scaled, self.c, out=scaled)
             np.clip(scaled, 0, self.y.hi - self.y.lo + 0.5, out=scaled)
