@@ -35,9 +35,9 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    512: Recipe((6, 10, 12), 6e-5, (18, 24)),
-    1024: Recipe((8, 14, 20), 6e-5, (18, 24)),
-    2953: Recipe((12, 20, 28), 1.5e-5, (18, 18)),
+    512: Recipe((8, 14, 20), 2e-4, (18, 24)),
+    1024: Recipe((12, 20, 28), 5e-5, (18, 24)),
+    2953: Recipe((12, 20, 28), 4e-6, (18, 18)),
     8192: Recipe((12, 20, 28), 1e-6, (18, 12)),
 }
 BITS, ACTIVATION_BITS = 5, 6  # of the grids that training starts from
