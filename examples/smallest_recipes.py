@@ -2,12 +2,12 @@
 
 All are of one kind, since small files ask for the same things. Convolutions of 3×3 use a weight at every
 place of the image. Pools after the first two make the image small before the channels become many. The mean
-over the image in the end leaves one number a channel, so that the linear layer is tiny. Activations of four
+over the image in the end leaves one number a channel, so that the linear layer is tiny. Activations of six
 bits make biases short, as these are counted in steps of the activations.
 
 A layer has one step for all its weights, since every multiplier in a file costs what five weights do. The
-grid is finer than it needs to be: it is the price that decides how many of its codes are used. So more
-channels at a higher price, most of whose weights end as zeros, are better than few at a low one.
+grid is finer than it needs to be: it is the price that decides how many of its codes are used, and how many
+weights end as zeros.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,6 @@ class Recipe(NamedTuple):
     """A network, and how it is trained.
 
     channels   of the convolutions, one after another
-    pooled     after how many of them a max pool stands, from the first on
     price      nats of the loss for a bit of the weights
     looks      at every training image: with real numbers, then with the grids in place
     """
@@ -31,13 +30,12 @@ class Recipe(NamedTuple):
     channels: tuple[int, ...]
     price: float
     looks: tuple[int, int]
-    pooled: int = 2
 
 
 RECIPES = {
-    512: Recipe((8, 14, 20), 2e-4, (18, 24)),
-    1024: Recipe((12, 20, 28), 5e-5, (18, 24)),
-    2953: Recipe((12, 20, 28), 4e-6, (18, 18)),
+    512: Recipe((5, 8, 10), 1e-4, (18, 24)),
+    1024: Recipe((8, 14, 20), 6e-5, (18, 24)),
+    2953: Recipe((12, 20, 28), 1.5e-5, (18, 18)),
     8192: Recipe((12, 20, 28), 1e-6, (18, 12)),
 }
 BITS, ACTIVATION_BITS = 5, 6  # of the grids that training starts from
@@ -60,7 +58,7 @@ def digits_net(recipe: Recipe, rng: np.random.Generator, shape: tuple[int, ...],
             f"norm{number}": BatchNorm(F),
             f"relu{number}": ReLU(),
         }
-        if number <= recipe.pooled:
+        if number <= 2:
             layers[f"pool{number}"] = MaxPool2d(2)
         C = F
     layers |= {"average": GlobalAvgPool(), "flatten": Flatten(), "classes": Linear(C, classes)}

@@ -85,3 +85,16 @@ def test_a_file_that_does_not_fit_is_trained_on_at_a_higher_price(
     bench.teach()
     assert bench.smallest(100).stat().st_size > 100
     assert prices == pytest.approx([recipe.price * smallest.DEARER**i for i in range(3)])
+
+
+@pytest.mark.parametrize("budget", [512, 1024, 2953, 8192])
+def test_the_committed_files_have_the_bytes_and_the_errors_that_the_page_prints(
+    smallest: ModuleType, budget: int
+) -> None:
+    page = (EXAMPLES / "SMALLEST.md").read_text(encoding="utf-8")
+    line = next(line for line in page.splitlines() if line.split()[:1] == [f"{budget:,}"])
+    size, errors = (int(line.split()[place].replace(",", "")) for place in (1, -1))
+    path = EXAMPLES / "models" / f"mnist-{budget}.tz"
+    assert path.stat().st_size == size <= budget
+    test = mnist(EXAMPLES / "data" / "mnist")[1]
+    assert smallest.errors_of(archive.read(path), test) == errors
