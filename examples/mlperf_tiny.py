@@ -18,7 +18,6 @@ import argparse
 import json
 import lzma
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -29,7 +28,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from peers import Run
-from peers.clock import turn
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
@@ -155,7 +153,7 @@ def rates(work: dict[str, Work], N: int, turns: int, seconds: float) -> dict[str
     found: dict[str, list[float]] = {engine: [] for engine in work}
     for _ in range(turns):
         for engine, once in work.items():
-            found[engine].append(N * turn(Run(once), seconds, time.process_time))
+            found[engine].append(N * Run(once).rate(seconds, wall=False))
     return {engine: median(values) for engine, values in found.items()}
 
 

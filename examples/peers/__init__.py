@@ -8,6 +8,7 @@ Every engine gets its images in its own layout before the clock starts: (N, C, H
 or (C, H, W, N), float32 or codes. The clock sees the network and nothing else.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -45,6 +46,20 @@ class Run:
 
     once: Callable[[], Any]
     around: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    def rate(self, seconds: float, wall: bool) -> float:
+        """Runs per second, over at least `seconds`, after a warm-up of a quarter of that.
+
+        wall  whether the clock on the wall counts, or the processor's
+        """
+        clock = time.perf_counter if wall else time.process_time
+        with self.around():
+            for length in (seconds / 4, seconds):
+                runs, start = 0, clock()
+                while (spent := clock() - start) < length or not runs:
+                    self.once()
+                    runs += 1
+        return runs / spent
 
 
 @dataclass(frozen=True)

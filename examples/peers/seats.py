@@ -7,7 +7,6 @@ copy has nothing to answer, the system stops it, with all its threads.
 
 import os
 import signal
-import time
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import get_context
@@ -114,14 +113,7 @@ class Sitter:
         self.runs[number] = self.entries[number].start(batch, threads)
 
     def turn(self, number: int, seconds: float, wall: bool) -> float:
-        run, clock = self.runs[number], time.perf_counter if wall else time.process_time
-        with run.around():
-            for length in (seconds / 4, seconds):
-                runs, start = 0, clock()
-                while (spent := clock() - start) < length or not runs:
-                    run.once()
-                    runs += 1
-        return runs / spent
+        return self.runs[number].rate(seconds, wall)
 
 
 def libraries() -> set[str]:
