@@ -94,6 +94,12 @@ def test_what_is_no_program_is_refused_before_a_byte_is_written(program: Any, tm
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("path", [named(["one"]), 3, None])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(TypeError, match=r"c: path: found .*, needed a path"):
+        c.write(named(["one"]), path)
+
+
 def test_an_operator_or_a_rounding_that_is_not_known_is_refused_before_a_byte_is_written(
     tmp_path: Path,
 ) -> None:

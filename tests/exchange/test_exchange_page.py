@@ -258,9 +258,12 @@ def test_what_is_too_large_or_no_model_is_refused_before_a_byte_is_written(tmp_p
     for models, error, line in (
         (large, ValueError, r"page: models: found a tensor of 16,777,217 values, needed 16,777,216 or fewer"),
         ([7], TypeError, "page: models: found int, needed programs, or paths of .tz files"),
+        (7, TypeError, "page: models: found 7, needed a program, the path of a .tz file, or a list of these"),
         (tmp_path / "none.tz", FileNotFoundError, "none.tz"),
         (MNIST / "README.md", ValueError, "README.md: found .* needed .* the mark of a .tz file"),
     ):
         with pytest.raises(error, match=line):
             pages.write(models, path)
+    with pytest.raises(TypeError, match=r"page: path: found 7, needed a path"):
+        pages.write([], 7)
     assert not path.exists()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from tinyzip.base.files import PathLike, check_writable, write_atomically
+from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
 from tinyzip.base.refuse import refuse, said
 from tinyzip.exchange.c_draft import Draft
 from tinyzip.exchange.c_file import body_of, header_of
@@ -52,10 +52,11 @@ def write(program: Program, path: PathLike, prefix: str = "tz") -> Written:
 
     prefix   what the names that others see begin with: PREFIX_run, PREFIX_INPUT_SIZE in capitals
     returns  what was written, and what it takes
-    Raises what `source` raises, and OSError where a file cannot be written.
+    Raises what `source` raises, TypeError for what is no path, and OSError where a file cannot be written.
     """
-    stem = re.sub(r"\.[ch]$", "", str(Path(path)))
     draft = drafted(program, prefix)
+    check_path(path, "c: path")
+    stem = re.sub(r"\.[ch]$", "", str(Path(path)))
     header, body = texts(draft, Path(stem).name)
     targets = Path(f"{stem}.h"), Path(f"{stem}.c")
     for target in targets:

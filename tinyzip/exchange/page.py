@@ -41,8 +41,8 @@ from pathlib import PurePath
 from typing import Any
 
 from tinyzip.archive.format import VERSION, pack, read_bytes, unpack
-from tinyzip.base.files import write_atomically
-from tinyzip.base.refuse import refuse
+from tinyzip.base.files import check_path, write_atomically
+from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.operators import GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.program import Program
 
@@ -55,9 +55,10 @@ def write(models: Model | Sequence[Model], path: str | PathLike[str]) -> int:
     """Write the page of one model or several to a file, whole or not at all; the number of bytes written.
 
     models  programs, or .tz files; of several, the page has a slider, from those of many bits to those of few
-    Raises ValueError for no model, a file that `archive.read` refuses, and a program that is too large for a
-    page; OSError where a file cannot be read or written.
+    Raises TypeError for what is no model or no path; ValueError for a file that `archive.read` refuses, and
+    for a program that is too large for a page; OSError where a file cannot be read or written.
     """
+    check_path(path, "page: path")
     data = source(models).encode()
     write_atomically(path, [data])
     return len(data)
@@ -66,6 +67,10 @@ def write(models: Model | Sequence[Model], path: str | PathLike[str]) -> int:
 def source(models: Model | Sequence[Model] = ()) -> str:
     """The page's source, of no model if none is given: then a file has to be opened in it."""
     several = [models] if isinstance(models, Program | str | PathLike) else models
+    if not isinstance(several, Sequence):
+        refuse(
+            "page: models", said(models), "a program, the path of a .tz file, or a list of these", TypeError
+        )
     inlined = sorted(map(inline, several), key=lambda model: -model["bits"])
     folder = files("tinyzip.exchange") / "page"
     frame, style, *scripts = (
