@@ -41,6 +41,7 @@ needs neither logarithm nor float. A whole root of a whole number is the same in
 √(p·q) + √((1 − p)·(1 − q)) ≤ 1, the mean never costs more than the two estimates do on average.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from math import isqrt, log2
 from typing import Any, NamedTuple, NoReturn
@@ -100,7 +101,7 @@ def count(bit: int, a: Cell, b: Cell) -> None:
         b[bit] += 1
 
 
-class Coder:
+class Coder(ABC):
     """What a writer and a reader have in common, so that one walk over a program serves both.
 
     The walk hands each value to `bit` or `plain` and goes on with what comes back: from a writer the value
@@ -125,17 +126,19 @@ class Coder:
         """The place of this name, where decisions are counted."""
         return self._cells.setdefault(name, [0, 0])
 
+    @abstractmethod
     def bit(self, value: int | None, a: Cell, b: Cell | None = None) -> int:
         """One decision by (E5), or with b by (E6); it is counted in both places."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plain(self, value: int | None, bits: int) -> int:
         """A whole number in [0, 2^bits), all of them equally likely: 16 bits a step, the low ones first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def room(self, count: int) -> None:
         """Ask for room for so many weights. A reader refuses more than a message of its length may have."""
 
+    @abstractmethod
     def spent(self, part: str) -> None:
         """What has passed since the last call belongs to this part of the file: for a reader's ledger."""
 
@@ -167,6 +170,12 @@ class Writer(Coder):
             width = min(bits - done, PLAIN)
             self._step(value >> done & ((1 << width) - 1), 1, width)
         return value
+
+    def room(self, count: int) -> None:
+        """Nothing: weights that are to be written stand in memory already."""
+
+    def spent(self, part: str) -> None:
+        """Nothing: whoever writes keeps no ledger."""
 
     def _step(self, start: int, frequency: int, k: int) -> None:
         self._starts.append(start)

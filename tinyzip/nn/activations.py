@@ -6,6 +6,7 @@ entries. So a new one is a function and its derivative, and everything else foll
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -24,9 +25,9 @@ Gradients = tuple[Array, Arrays]  # dx, dp
 class Activation(Layer):
     """y = f(x) at each place. The cache is x."""
 
+    @abstractmethod
     def of(self, x: Array) -> Array:
         """f(x), of x's shape and dtype."""
-        raise NotImplementedError
 
     def output_shape(self, shape: Shape) -> Shape:
         return check_lengths(shape, f"{type(self).__name__}: an example's shape")
