@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.archive.coder import Symbols
+from tinyzip.integer.bounds import product_ends
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, Rounding, requantize
 from tinyzip.integer.maps import Multiply
@@ -70,9 +71,8 @@ def sums_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> tuple[Symbo
     low, high = x.lo - x.zero, x.hi - x.zero
     match operator:
         case Weighted():
-            w = operator.w.reshape(len(operator.w), -1)
-            up, down = (part.sum(1, dtype=np.int64) for part in (np.maximum(w, 0), np.minimum(w, 0)))
-            return up * low + down * high + operator.bias, up * high + down * low + operator.bias
+            least, greatest = product_ends(operator, x)
+            return least + operator.bias, greatest + operator.bias
         case GlobalAvgPool(m0=int()) if not operator.sums_codes():
             count = shape[1] * shape[2]
             return np.array([count * low]), np.array([count * high])

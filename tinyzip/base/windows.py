@@ -62,6 +62,14 @@ def same_padding(size: Pair, kernel: Pair, stride: Pair) -> Padding:
     return ends[0], ends[1]
 
 
+def wider(first: Padding, second: Padding) -> Padding:
+    """Both paddings together."""
+    (a, b), (c, d) = (
+        (low + low_2, high + high_2) for (low, high), (low_2, high_2) in zip(first, second, strict=True)
+    )
+    return (a, b), (c, d)
+
+
 def window_count(size: Pair, kernel: Pair, stride: Pair, padding: Padding, argument: str) -> Pair:
     """(OH, OW) by (W1); refuses a window that is larger than the padded image."""
     (top, bottom), (left, right) = padding

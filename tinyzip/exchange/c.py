@@ -16,7 +16,7 @@ from math import prod
 from pathlib import Path
 
 from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse
 from tinyzip.exchange.c_draft import Draft
 from tinyzip.exchange.c_file import body_of, header_of
 from tinyzip.exchange.c_operators import check_known
@@ -26,7 +26,7 @@ from tinyzip.exchange.c_text import identifiers
 from tinyzip.integer.bounds import INT16_MOST, INT32_MOST
 from tinyzip.integer.layout import Pad
 from tinyzip.integer.operators import Conv2d, Pool, Weighted
-from tinyzip.integer.program import Program
+from tinyzip.integer.program import Program, check_program
 from tinyzip.integer.shapes import padded
 
 
@@ -86,8 +86,7 @@ def source(program: Program, prefix: str = "tz", name: str | None = None) -> tup
 
 def drafted(program: Program, prefix: str) -> Draft:
     """All functions and tables; refuses what `source` says."""
-    if not isinstance(program, Program):
-        refuse("c: program", said(program), "a Program", TypeError)
+    check_program(program, "c: program")
     if not isinstance(prefix, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix, re.ASCII):
         refuse("c: prefix", repr(prefix), "an identifier of C: letters, digits and _, no digit first")
     check_known(program)

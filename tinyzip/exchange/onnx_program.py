@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse
 from tinyzip.exchange import onnx_exact, onnx_qdq
 from tinyzip.exchange.onnx_codes import Job, entry, leave, move
 from tinyzip.exchange.onnx_graph import Graph
 from tinyzip.integer import Argmax, Codes, Program
-from tinyzip.integer.program import place
+from tinyzip.integer.program import check_program, place
 
 SUMMARY = {
     True: "An integer program of tinyzip: the same codes as its engine's, integer operators only",
@@ -24,8 +24,7 @@ SUMMARY = {
 
 def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Graph, Any]:
     """The graph of `program`, and the model with its input `codes` and its output `output`."""
-    if not isinstance(program, Program):
-        refuse("write_program: program", said(program), "a Program", TypeError)
+    check_program(program, "write_program: program")
     graph = Graph(target)
     tensors = add_operators(graph, program, exact)
     last = tensors[-1]

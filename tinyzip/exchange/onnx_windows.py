@@ -5,12 +5,12 @@ what averages its padding, too, which no layer here does, is a convolution with 
 """
 
 from dataclasses import replace
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from tinyzip.base.windows import Padding
+from tinyzip.base.windows import Padding, same_padding, wider
 from tinyzip.exchange.onnx_step import Step
 from tinyzip.exchange.onnx_values import NO_BORDER, Value
 from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, MaxPool2d
@@ -25,7 +25,7 @@ def conv(step: Step) -> Value:
     if w.ndim != 4 or groups < 1 or w.shape[1] * groups != C or w.shape[0] % groups or w.size == 0:
         step.refuse(f"weights of shape {w.shape} in {groups} groups", f"(F, C/groups, kh, kw) for C = {C}")
     kernel, stride = window(step, w.shape[2:])
-    padding = added(step.x.border, pads(step, kernel, stride))
+    padding = wider(step.x.border, pads(step, kernel, stride))
     bias = step.values.has(step.node, 2)
     layer = Conv2d(C, len(w), kernel, stride, padding, groups, bias)
     return step.add(layer, w=w, **({"b": step.constant(2, (len(w),))} if bias else {}))
@@ -52,26 +52,15 @@ def pads(step: Step, kernel: Any, stride: Any) -> Padding:
     if rule == "VALID":
         return NO_BORDER
     if rule in ("SAME_UPPER", "SAME_LOWER"):  # as many outputs as strides fit
-        ends = []
-        for length, border, k, s in zip(step.x.shape[1:], step.x.border, kernel, stride, strict=True):
-            length += sum(border)
-            total = max((ceil(length / s) - 1) * s + k - length, 0)
-            ends.append((total // 2, total - total // 2)[:: 1 if rule == "SAME_UPPER" else -1])
-        return ends[0], ends[1]
+        H, W = (length + sum(ends) for length, ends in zip(step.x.shape[1:], step.x.border, strict=True))
+        rows, columns = same_padding((H, W), kernel, stride)
+        return (rows, columns) if rule == "SAME_UPPER" else (rows[::-1], columns[::-1])
     if rule != "NOTSET":
         step.refuse(f"auto_pad {rule[:24]!r}", "NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     given = step.attribute("pads", (0, 0, 0, 0))
     if len(given) != 4 or min(given) < 0:
         step.refuse(f"pads {given[:8]}", "four, 0 or more")
     top, left, bottom, right = given
-    return (top, bottom), (left, right)
-
-
-def added(a: Padding, b: Padding) -> Padding:
-    """The padding of both."""
-    (top, bottom), (left, right) = (
-        (first[0] + second[0], first[1] + second[1]) for first, second in zip(a, b, strict=True)
-    )
     return (top, bottom), (left, right)
 
 
@@ -84,7 +73,7 @@ def max_pool(step: Step) -> Value:
     if step.x.border != NO_BORDER:
         if not step.x.positive:  # or the zeros could be the largest
             step.refuse("a border of zeros around numbers below 0", "one around the output of a ReLU")
-        padding = added(step.x.border, padding)
+        padding = wider(step.x.border, padding)
     padding = to_ceiling(step, kernel, stride, padding)
     y = step.add(MaxPool2d(kernel, stride, padding))
     return replace(y, positive=step.x.positive)
@@ -146,4 +135,4 @@ def pad(step: Step) -> Value:
     if len(ends) != 8 or any(ends[k] for k in (0, 1, 4, 5)) or not all(0 <= end <= max(size) for end in ends):
         step.refuse(f"pads {tuple(ends)[:8]}", "rows and columns around an image, no more than it has")
     border = (int(ends[2]), int(ends[6])), (int(ends[3]), int(ends[7]))
-    return replace(step.x, border=added(step.x.border, border))
+    return replace(step.x, border=wider(step.x.border, border))

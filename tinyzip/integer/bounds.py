@@ -47,6 +47,17 @@ def product_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     return bounds
 
 
+def product_ends(operator: Weighted, x: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The least and the greatest sum of products of each output, (F,) int64 each: both are attained.
+
+    Each product is least at one end of the codes x, at the lower one where its weight is positive.
+    """
+    w = operator.w.reshape(len(operator.w), -1)
+    up, down = (part.sum(1, dtype=np.int64) for part in (np.maximum(w, 0), np.minimum(w, 0)))
+    low, high = x.lo - x.zero, x.hi - x.zero
+    return up * low + down * high, up * high + down * low
+
+
 def channel_bounds(operator: Weighted, x: Codes) -> NDArray[np.int64]:
     """(B1) for each output, (F,) int64."""
     bounds: NDArray[np.int64] = product_bounds(operator, x) + np.abs(operator.bias.astype(np.int64))

@@ -17,8 +17,8 @@ from math import prod
 
 import numpy as np
 
-from tinyzip.base.windows import Padding
-from tinyzip.integer.intervals import Interval
+from tinyzip.base.windows import wider
+from tinyzip.integer.intervals import Interval, answers
 from tinyzip.integer.layout import ORDERS, Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import (
@@ -73,15 +73,8 @@ def does_nothing(program: Program, i: int, known: Sequence[Interval]) -> bool:
         case GlobalAvgPool():
             return operator.y is None and shape[1:] == (1, 1)
         case Table(table=rows):
-            return y == x and answers_itself(rows, program.inputs(i, known)[0])
+            return y == x and answers(rows, program.inputs(i, known)[0], lambda codes: codes)
     return False
-
-
-def answers_itself(rows: np.ndarray, x: Interval) -> bool:
-    """Whether a table, (256,) or (C, 256), holds for each code of each channel's interval that code."""
-    every = np.arange(x.lo.min(), x.hi.max() + 1)
-    seen = (every >= x.lo[:, None]) & (every <= x.hi[:, None])
-    return bool(((rows[..., every % 256] == every) | ~seen).all())
 
 
 def plain(operator: Operator, shape: Shape, to: Shape) -> Operator:
@@ -111,14 +104,6 @@ def without_border(
         if not fits or known[source[0] + 1].lo.min() < program.codes[source[0] + 1].zero:
             return operator, reads
     return replace(operator, padding=padding), source
-
-
-def wider(first: Padding, second: Padding) -> Padding:
-    """Both paddings together."""
-    (a, b), (c, d) = (
-        (low + low_2, high + high_2) for (low, high), (low_2, high_2) in zip(first, second, strict=True)
-    )
-    return (a, b), (c, d)
 
 
 def chained(program: Program, nodes: dict[int, Node], end: int) -> Program:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.intervals import Interval, looked_up
+from tinyzip.integer.intervals import Interval, answers, looked_up
 from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import Operator, Pool
 from tinyzip.integer.program import Program
@@ -78,10 +78,7 @@ def merged_clamp(program: Program, i: int, known: Sequence[Interval]) -> Changes
     z = looked_up(table.table, x)
     idle = Interval(np.where(z.lo > x.lo, z.lo, y.lo), np.where(z.hi < x.hi, z.hi, y.hi))
     clamp = hull(idle, y)
-    every = np.arange(y.lo, y.hi + 1)
-    seen = (every >= x.lo[:, None]) & (every <= x.hi[:, None])
-    answers = table.table[..., every % 256]
-    if clamp is None or not ((answers == np.clip(every, clamp.lo, clamp.hi)) | ~seen).all():
+    if clamp is None or not answers(table.table, x, lambda codes: np.clip(codes, clamp.lo, clamp.hi)):
         return {}
     return {front: claiming(program.operators[front], clamp), i: Recall(front, name=table.name)}
 

@@ -206,6 +206,13 @@ def looked_up(rows: NDArray[Any], x: Interval) -> Interval:
     )
 
 
+def answers(rows: NDArray[Any], x: Interval, function: Callable[[Ends], NDArray[Any]]) -> bool:
+    """Whether a table, (256,) or (C, 256), answers every code of each channel's interval as the function."""
+    every = np.arange(x.lo.min(), x.hi.max() + 1)
+    seen = (every >= x.lo[:, None]) & (every <= x.hi[:, None])
+    return bool(((rows[..., every % 256] == function(every)) | ~seen).all())
+
+
 def rearranged(operator: Operator, x: Interval, shape: Shape, to: Shape) -> Interval:
     """What each channel can hold after its values have moved: `shape` before, `to` after."""
     lo, hi = (moved(operator, spread(end, shape), to).reshape(to[0], -1) for end in (x.lo, x.hi))

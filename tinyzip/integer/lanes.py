@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.bounds import FLOAT_EXACT
+from tinyzip.integer.bounds import FLOAT_EXACT, product_ends
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.memory import take
 from tinyzip.integer.operators import Weighted
@@ -44,10 +44,8 @@ MOVED, GATHERED = 45, 15  # multiplications in whose time a number is packed or 
 
 def largest_sum(operator: Weighted, x: Codes) -> int:
     """β of (LN1): the largest magnitude of a sum of products on codes x, the bias not counted."""
-    w = operator.w.reshape(len(operator.w), -1).astype(np.int64)
-    P, Q = np.maximum(w, 0).sum(1), np.maximum(-w, 0).sum(1)
-    up, down = x.hi - x.zero, x.zero - x.lo
-    return int(max((P * up + Q * down).max(), (P * down + Q * up).max()))
+    least, greatest = product_ends(operator, x)
+    return int(max(-least.min(), greatest.max()))
 
 
 def base_of(largest: int) -> int:
