@@ -32,7 +32,7 @@ from bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, S
 from runner import Run, add_arguments, run_all
 from study import trained
 
-from tinyzip import archive, integer
+from tinyzip import archive
 from tinyzip.distill import student
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, separable_net, wide_net
@@ -40,11 +40,11 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import fit_budget, sensitivity, sizes
 from tinyzip.quant.auto import grids_for, post_train
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify
 from tinyzip.quant.equalize import equalize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import grid_of
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, split, to_input
 from tinyzip.train.evaluate import predict
@@ -211,8 +211,7 @@ class Bench:
 
 
 def errors_of(program: Program, test: Dataset) -> int:
-    codes = grid_of(program.input).quantize(to_input(test.images))
-    return int((integer.run(program, codes, threads=THREADS).argmax(0) != test.labels).sum())
+    return int((classify(program, test.images, THREADS) != test.labels).sum())
 
 
 def make_all(bench: Bench) -> list[Cell]:

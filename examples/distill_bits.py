@@ -18,16 +18,15 @@ import numpy as np
 import plots
 from study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
-from tinyzip import integer
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for, post_train
+from tinyzip.quant.classify import classify
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import grid_of
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.evaluate import predict
@@ -85,8 +84,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         )
 
     def errors(program: Program) -> int:
-        codes = grid_of(program.input).quantize(to_input(test.images))
-        return int((integer.run(program, codes).argmax(axis=0) != test.labels).sum())
+        return int((classify(program, test.images) != test.labels).sum())
 
     floats: dict[str, Sequential] = {}
     for name, make in (("seed net", seed_net), ("student", student_net)):

@@ -30,13 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tinyzip import archive, integer
+from tinyzip import archive
 from tinyzip.base.table import aligned
 from tinyzip.exchange import page
 from tinyzip.integer import Program
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify
 from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import grid_of
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit
@@ -122,15 +124,13 @@ def train(images: Images, labels: NDArray[np.uint8], epochs: int, seed: int) -> 
 
 def errors(program: Program, test: Dataset, images: Images) -> str:
     """How many test images it reads wrongly, and how many rightly in percent."""
-    wrong = (integer.run(program, codes_of(program, images)).argmax(0) != test.labels).sum()
+    wrong = (classify(program, images) != test.labels).sum()
     return f"{wrong:,} ({1 - wrong / len(test):.2%})"
 
 
 def codes_of(program: Program, images: Images) -> NDArray[np.uint8]:
     """Pixels of 0 to 255 as the program's input codes."""
-    m, n = program.input.scale
-    codes = np.rint(to_input(images) / (m / 2**n)) + program.input.zero
-    return np.clip(codes, program.input.lo, program.input.hi).astype(program.input.dtype)
+    return grid_of(program.input).quantize(to_input(images))
 
 
 def main() -> None:

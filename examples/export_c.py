@@ -27,6 +27,7 @@ from tinyzip.integer import Program, run
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit
 
@@ -78,9 +79,7 @@ def main(words: list[str] | None = None) -> None:
     programs = {file: archive.read(file) for file in args.files} or {"student, int8": trained(train)}
     images = to_input(test.images[: args.images])
     for name, program in programs.items():
-        m, n = program.input.scale
-        reals = program.input.zero + np.rint(images * 2.0**n / m)
-        report(name, program, np.clip(reals, program.input.lo, program.input.hi).astype(program.input.dtype))
+        report(name, program, grid_of(program.input).quantize(images))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tinyzip.integer.gemm import PRODUCTS
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
+from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit
 
@@ -117,9 +118,7 @@ def main(words: list[str] | None = None) -> None:
     programs = {file: archive.read(file) for file in args.files} or trained(train)
     images = to_input(test.images[: args.images])
     for name, program in programs.items():
-        m, n = program.input.scale
-        codes = np.rint(images / np.ldexp(float(m), -n)) + program.input.zero
-        report(name, program, codes.clip(program.input.lo, program.input.hi).astype(program.input.dtype))
+        report(name, program, grid_of(program.input).quantize(images))
 
 
 if __name__ == "__main__":

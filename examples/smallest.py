@@ -9,21 +9,19 @@ The files of each seed are in --out. A run that was stopped goes on with the sam
 for a look or two and shows the shape of it all in two minutes.
 """
 
-import argparse
-import json
-import sys
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
 import plots
-from runner import Run, add_arguments, run_all
 from smallest_recipes import (
     ACTIVATION_BITS,
     BITS,
     DEARER,
     RATES,
+    RECIPE,
     RECIPES,
     SOFT,
     STRONG,
@@ -35,28 +33,29 @@ from smallest_recipes import (
     VIEWS,
     digits_net,
 )
+from study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
-from tinyzip import archive, integer
+from tinyzip import archive
 from tinyzip.base.table import aligned
 from tinyzip.distill.guides import Sum
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.teachers import Ensemble
 from tinyzip.distill.transfer import record, views
 from tinyzip.integer import Program
+from tinyzip.integer.operators import Weighted
 from tinyzip.nn.models import wide_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rate import Price
-from tinyzip.quant.twin import grid_of
-from tinyzip.train import checkpoint
 from tinyzip.train.data import Dataset, mnist, split, to_input
 from tinyzip.train.fit import fit
+from tinyzip.train.history import History
 from tinyzip.train.optim import AdamW, one_cycle
 
-DATA = Path(__file__).parent / "data" / "mnist"
 ELSEWHERE = {  # bytes and errors in percent, as published
     "MIRACLE [Havasi et al. 2019]": [(1520, 0.96), (3030, 0.69)],
     "entropy-penalised [Oktay et al. 2020]": [(2840, 0.9)],
@@ -77,30 +76,19 @@ class Bench:
     def learn(
         self, name: str, start: Any, images: Any, labels: Any, looks: int, lr: float, **how: Any
     ) -> Any:
-        """The trained model `name`: from its file, or trained now, from where an earlier run was stopped."""
-        path, saved = self.folder / f"{name}.model", self.folder / f"{name}.checkpoint"
-        if path.exists():
-            return start.with_params(checkpoint.read(path)[1])
-        print(f"seed {self.seed}: {name}", flush=True)
-        model, history = fit(
+        """The trained model `name`, and a line on its errors when it has been trained."""
+        return trained(
+            self.folder,
+            name,
+            partial(fit_and_say, validation=(self.validation.images, self.validation.labels)),
             start,
-            images,
-            labels,
+            images=images,
+            labels=labels,
             rng=np.random.default_rng([self.seed, 1]),
             epochs=1 if self.quick else max(1, round(looks * len(self.train) / len(images))),
             schedule=one_cycle(lr),
-            validation=(self.validation.images, self.validation.labels),
-            checkpoint=saved,
-            resume=saved if saved.exists() else None,
             **how,
         )
-        print(
-            f"  {history.validation_errors[-1]} errors of {len(self.validation):,} validation images",
-            flush=True,
-        )
-        checkpoint.write(path, {}, model.params)
-        saved.unlink()
-        return model
 
     def teach(self) -> None:
         """The teachers, and what they say of the views, which are the training images from here on."""
@@ -148,6 +136,14 @@ class Bench:
         return path
 
 
+def fit_and_say(model: Any, **options: Any) -> tuple[Any, History]:
+    """`fit`, and a line on the errors of the validation images."""
+    model, history = fit(model, **options)
+    N = len(options["validation"][0])
+    print(f"  {history.validation_errors[-1]} errors of {N:,} validation images", flush=True)
+    return model, history
+
+
 def on_grids(network: Sequential, train: Dataset) -> FakeQuantized:
     """The network with grids in place: one step a layer."""
     model = fold_batch_norm(network)
@@ -164,11 +160,10 @@ def as_program(fake: FakeQuantized) -> Program:
 
 def errors_of(program: Program, dataset: Dataset) -> int:
     """On the integer engine."""
-    codes = grid_of(program.input).quantize(to_input(dataset.images))
-    return int((integer.run(program, codes).argmax(0) != dataset.labels).sum())
+    return int((classify(program, dataset.images) != dataset.labels).sum())
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int]) -> list[dict[str, Any]]:
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int]) -> list[Row]:
     """A row for each budget, the test images read after all has been trained."""
     bench = Bench(folder, data, seed, quick)
     bench.teach()
@@ -176,17 +171,13 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int
     rows = []
     for budget, path in files.items():
         program = archive.read(path)
-        weights = sum(
-            operator.w.size + operator.bias.size
-            for operator in program.operators
-            if hasattr(operator, "bias")
-        )
+        weighted = [operator for operator in program.operators if isinstance(operator, Weighted)]
         rows.append(
             {
                 "budget": budget,
                 "seed": seed,
                 "bytes": path.stat().st_size,
-                "parameters": weights,
+                "parameters": sum(operator.w.size + operator.bias.size for operator in weighted),
                 "errors": errors_of(program, bench.test),
                 "validation_errors": errors_of(program, bench.validation),
             }
@@ -194,35 +185,26 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int
     return rows
 
 
-def as_table(rows: list[dict[str, Any]]) -> str:
+def as_table(rows: list[Row]) -> str:
     """A line for each budget: means over the seeds."""
     lines = [("budget", "bytes", "parameters", "test errors, mean ± std", "each")]
-    for budget in dict.fromkeys(row["budget"] for row in rows):
-        own = [row for row in rows if row["budget"] == budget]
+    for (budget,), own in grouped(rows, "budget").items():
         errors = [row["errors"] for row in own]
-        spread = f" ± {stdev(errors):.1f}" if len(errors) > 1 else ""
-        lines.append(
-            (
-                f"{budget:,}",
-                f"{mean(row['bytes'] for row in own):,.0f}",
-                f"{own[0]['parameters']:,}",
-                f"{mean(errors):.1f}{spread}",
-                ", ".join(map(str, errors)),
-            )
-        )
+        size = mean(row["bytes"] for row in own)
+        each = ", ".join(map(str, errors))
+        lines.append((f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each))
     return aligned(lines, words=(4,))
 
 
-def plot(rows: list[dict[str, Any]], N: int, path: Path) -> None:
+def plot(rows: list[Row], N: int, path: Path) -> None:
     """Bytes against errors in percent, beside what others have published."""
     figure, axes = plots.new_figure(1, 1, plots.WIDTH, 5)
     ax = axes[0, 0]
-    budgets = list(dict.fromkeys(row["budget"] for row in rows))
-    own = [[row for row in rows if row["budget"] == budget] for budget in budgets]
+    own = grouped(rows, "budget").values()
     size = [mean(row["bytes"] for row in group) for group in own]
     errors = [[100 * row["errors"] / N for row in group] for group in own]
-    spread = [stdev(e) if len(e) > 1 else 0.0 for e in errors]
-    ax.errorbar(size, [mean(e) for e in errors], spread, label="tinyzip, whole .tz files", capsize=4)
+    deviations = [stdev(e) if len(e) > 1 else 0.0 for e in errors]
+    ax.errorbar(size, [mean(e) for e in errors], deviations, label="tinyzip, whole .tz files", capsize=4)
     for name, points in ELSEWHERE.items():
         ax.plot(*zip(*points, strict=True), label=name, linestyle="")
     ax.set(xscale="log", xlabel="bytes", ylabel="errors on the test images, percent")
@@ -233,33 +215,14 @@ def plot(rows: list[dict[str, Any]], N: int, path: Path) -> None:
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__, "smallest", "one seed, one look for each network", 3)
     parser.add_argument("--budget", type=int, nargs="+", choices=RECIPES, default=list(RECIPES), help="bytes")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="one seed, one look for each network")
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
-    parser.add_argument("--out", type=Path, help="files, models, plot: out/smallest, out/smallest-quick")
-    parser.add_argument("--json", type=Path, help="where to write the rows for machines")
-    add_arguments(parser)
-    args = parser.parse_args(words)
-    out = args.out or Path("out") / ("smallest-quick" if args.quick else "smallest")
-    seeds = args.seeds[:1] if args.quick else args.seeds
-    settings = {"quick": args.quick, "budgets": args.budget}
-    recipe = "\n".join(f"{budget}: {RECIPES[budget]}" for budget in args.budget)
-    runs = [Run(f"seed-{seed}", one_seed, {"seed": seed, **settings}, recipe) for seed in seeds]
-    results = run_all(runs, out, args.data, args.workers, args.dask)
-    rows = sorted((row for rows in results.values() for row in rows), key=lambda row: row["budget"])
-    print(f"\n{as_table(rows)}\n\n{len(runs)} seeds; files and models are in {out}/")
+    args = ask(parser, words)
+    rows = sorted(rows_of(args, one_seed, RECIPE, budgets=args.budget), key=lambda row: row["budget"])
+    print(as_table(rows))
     if plots.available(("matplotlib",)):
-        plot(rows, len(mnist(args.data)[1]), out / "smallest.png")
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        plot(rows, len(mnist(args.data)[1]), args.out / "smallest.png")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
-        sys.exit(f"smallest: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\nsmallest: stopped; the same command goes on from what is in --out")
+    run_as_script("smallest", main)

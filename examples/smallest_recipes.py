@@ -47,6 +47,14 @@ VIEWED = Augment(shift=1, rotation=8, scale=0.08, elastic=(8, 4))  # for the sma
 VIEWS = 6  # of each image, seen again and again
 DEARER, TRIES = 1.25, 6  # how the price rises for a file that does not fit, and how often
 
+RECIPE = (
+    "\n".join(f"{budget}: {recipe}" for budget, recipe in RECIPES.items())
+    + f"""
+grids of {BITS} bits, activations of {ACTIVATION_BITS}; up to {RATES}; soft {SOFT}, T {TEMPERATURE}
+{TEACHERS} teachers, {TEACHER_EPOCHS} epochs, {STRONG}
+{VIEWS} views of an image, {VIEWED}; prices {DEARER} times as high, {TRIES} times at most"""
+)
+
 
 def digits_net(recipe: Recipe, rng: np.random.Generator, shape: tuple[int, ...], classes: int) -> Sequential:
     """The network of a recipe, for images of `shape` (C, H, W)."""

@@ -45,17 +45,24 @@ def ask(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argpars
 
 
 def rows_of(
-    args: argparse.Namespace, study: Callable[..., list[Row]], recipe: str, without: Sequence[str] = ()
+    args: argparse.Namespace,
+    study: Callable[..., list[Row]],
+    recipe: str,
+    without: Sequence[str] = (),
+    **settings: Any,
 ) -> list[Row]:
-    """The rows of all seeds: from --out, or made now; and in the file --json, without some of their keys."""
-    quick = {"quick": args.quick}
-    runs = [Run(f"seed{seed}", study, {"seed": seed} | quick, recipe) for seed in args.seeds]
+    """The rows of all seeds: from --out, or made now; and in the file --json, without some of their keys.
+
+    settings  what else the study is given
+    """
+    told = {"quick": args.quick, **settings}
+    runs = [Run(f"seed{seed}", study, {"seed": seed} | told, recipe) for seed in args.seeds]
     found = run_all(runs, args.out, args.data, args.workers, args.dask).values()
     rows = [row for rows in found for row in rows]
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        told = [{key: value for key, value in row.items() if key not in without} for row in rows]
-        args.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        kept = [{key: value for key, value in row.items() if key not in without} for row in rows]
+        args.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return rows
 
 

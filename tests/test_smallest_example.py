@@ -50,17 +50,17 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
     ]
     smallest.main([*words, "--workers", "1"])
     found = json.loads(rows.read_text())
-    made = {path: path.stat().st_mtime_ns for path in (out / "seed-0").iterdir()}
+    made = {path: path.stat().st_mtime_ns for path in (out / "seed0").iterdir()}
     assert [row["budget"] for row in found] == [512, 1024]
     test = mnist(data)[1]
     for row in found:
         assert row.keys() == {"budget", "seed", "bytes", "parameters", "errors", "validation_errors"}
-        path = out / "seed-0" / f"mnist-{row['budget']}.tz"
+        path = out / "seed0" / f"mnist-{row['budget']}.tz"
         assert row["bytes"] == path.stat().st_size
         assert row["errors"] == smallest.errors_of(archive.read(path), test)
     assert (out / "smallest.png").exists()
     smallest.main(words)  # all is there, and nothing is trained again
-    assert {path: path.stat().st_mtime_ns for path in (out / "seed-0").iterdir()} == made
+    assert {path: path.stat().st_mtime_ns for path in (out / "seed0").iterdir()} == made
     assert json.loads(rows.read_text()) == found
 
 
