@@ -171,7 +171,7 @@ def figure_square(x: float, side: float, color: str) -> Any:
 def plot_reliability(answers: Mapping[str, Answers], path: Path) -> None:
     """How often a network is right where it is so and so sure: a dot for each bin of confidence, a curve for
     each network. Below, how many images lie in the bins, all but a few of them in the last."""
-    figure, axes = new_figure(2, 1, 6, 6, sharex=True, height_ratios=(3, 1))
+    figure, axes = new_figure(2, 1, 6, 7.5, sharex=True, height_ratios=(3, 1))
     above, below = axes[:, 0]
     above.plot([0, 1], [0, 1], color=BLACK, linestyle=":", label="calibrated")
     for (name, answer), marker, color in zip(answers.items(), MARKERS, COLOURS, strict=False):
@@ -182,7 +182,7 @@ def plot_reliability(answers: Mapping[str, Answers], path: Path) -> None:
         below.plot(answer.confidence[there], answer.count[there], **style)
     above.set(ylabel="share of right answers")
     below.set(xlabel="confidence: probability of the class that is given", ylabel="images", yscale="log")
-    above.legend()
+    figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", frameon=False)
     for ax in (above, below):
         ax.grid(alpha=0.3)
     save(figure, path)

@@ -144,7 +144,7 @@ def test_a_constant_goes_where_windows_miss_only_zeros_of_its_weights() -> None:
     w[0, 0], w[0, 1, 1, 1] = 2, 5
     program = simplified(conv([[[[1]], [[1]]], [[[0]], [[0]]]], [0, 7]), conv(w, padding=1))
     assert program.shapes[1][0] == 1 and weights(program)[1].shape == (1, 1, 3, 3)
-    assert program.operators[1].bias.tolist() == [35]  # type: ignore[attr-defined]
+    assert program.operators[1].bias.tolist() == [35]
 
 
 def test_constants_that_stay_are_merged_where_they_are_equal() -> None:
@@ -188,7 +188,7 @@ def test_a_last_output_keeps_its_channels_but_not_the_weights_of_constant_ones()
     """(AB1): sums from −128 on give 127 above a clamp; the nearest to 0 that does is 127."""
     program = simplified(dense([[1, 2], [3, 4], [1, 2], [0, 5]], [0, 400, 0, -300]), shape=(2,))
     assert weights(program)[0].tolist() == [[1, 2], [0, 0], [1, 2], [0, 0]]
-    assert program.operators[0].bias.tolist() == [0, 127, 0, -128]  # type: ignore[attr-defined]
+    assert program.operators[0].bias.tolist() == [0, 127, 0, -128]
 
 
 def test_weights_that_only_meet_padding_are_cut_off() -> None:
@@ -340,14 +340,14 @@ def test_sums_are_narrower_where_codes_are_fewer_than_claimed() -> None:
     few = simplified(first, dense(np.full((2, 20), 1), y=wide), shape=(20,))
     assert few.codes[1] == wide  # nothing to gain
     pooled = simplified(first, Reshape((1, 4, 5)), MaxPool2d(2, y=wide), Flatten(), last_of(4), shape=(20,))
-    assert pooled.operators[2].y is None  # type: ignore[attr-defined]
+    assert pooled.operators[2].y is None
 
 
 def test_a_clamp_of_a_pool_stays_where_it_cuts_something_off_or_proves_a_bound() -> None:
     signed, clamp = Codes(-127, 127, 0), Codes(0, 127, 0)
     two = conv(np.array([[[[1]], [[0]]], [[[1]], [[-1]]]]), y=signed)  # from 0 up, and from below
     program = simplified(two, MaxPool2d(2, y=clamp), conv(np.array([[[[1]], [[-2]]]])))
-    assert program.operators[1].y == clamp  # type: ignore[attr-defined]
+    assert program.operators[1].y == clamp
     wide = Codes(0, 255, 0)
     first = dense(np.eye(20, dtype=int), y=wide)
     pool = MaxPool2d((1, 1), (2, 2), y=FEW)
@@ -386,4 +386,4 @@ def test_a_table_that_only_clamps_is_the_clamp_of_what_is_before_it() -> None:
 
 def test_only_a_program_is_simplified() -> None:
     with pytest.raises(TypeError, match=r"simplify: program: found int, needed a Program"):
-        simplify(3)  # type: ignore[arg-type]
+        simplify(3)
