@@ -118,7 +118,8 @@ def compared(litert: Any, path: Path, graph: Graph, x: Array) -> dict[str, tuple
     found["litert reference"] = [(outputs[places[t]], y) for t, y in answers(made, x, list(places)).items()]
     for engine, program in programs.items():
         (y,) = answers(interpreter(litert, path, engine, 1), x, graph.outputs).values()
-        several = (simplify(program),) if found[engine] else (program, simplify(program))
+        smaller = archive.shorten(simplify(program))
+        several = (smaller,) if found[engine] else (program, smaller)
         found[engine] += [(run(one, tflite.batch_last(x)), y) for one in several]
     return {
         engine: (sum(y.size for _, y in row), sum(int((z != tflite.batch_last(y)).sum()) for z, y in row))
@@ -160,7 +161,7 @@ def rates(work: dict[str, Work], N: int, turns: int, seconds: float) -> dict[str
 def measured(path: Path, litert: Any, turns: int, seconds: float) -> list[Row]:
     """All that is found of one file."""
     graph, program = read_graph(path), tflite.read(path)
-    smaller = simplify(program)
+    smaller = archive.shorten(simplify(program))
     x = codes_for(graph.tensors[graph.inputs[0]].shape[1:], max(BATCHES))
     kernels, exact = {}, None
     if litert:

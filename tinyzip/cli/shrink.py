@@ -1,13 +1,15 @@
 """tinyzip shrink: a program made smaller, by proof, and with --bits on from where proof ends.
 
 Without --bits no code that the program writes changes, whatever the input: what can be proved to make no
-difference is gone. With --bits the weights get fewer bits, images say where, and the last line what it costs.
+difference is gone, and multipliers have no more digits than these codes need. With --bits the weights get
+fewer bits, images say where, and the last line what it costs.
 """
 
 from argparse import ArgumentParser, Namespace
 from math import prod
 
 from tinyzip.archive.format import pack, write
+from tinyzip.archive.shorten import shorten
 from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
@@ -37,14 +39,18 @@ def run(options: Namespace) -> None:
         refuse("--images, --data", "no --bits", "it too: a proof looks at no images")
     data, source = read_file(options.model)
     program = program_of(options.model, data, source)
-    smaller = simplify(program)
-    parts = {"": (program, len(data)), "simplified": (smaller, len(pack(smaller)))}
+    simpler = simplify(program)
+    smaller = shorten(simpler)
+    parts = {"": (program, len(data))}
+    parts |= {
+        name: (some, len(pack(some))) for name, some in (("simplified", simpler), ("shortened", smaller))
+    }
     said = "every code of the output is proved to be as before, whatever the input"
     if options.bits is not None:
         options.images = options.images or [str(SOME)]
         images = read_images(options, program.shape, "training")
         shrunk = shrink(program, images.pixels, lambda some: len(pack(some)), options.bits)
-        smaller, said = shrunk.program, str(shrunk)
+        smaller, said = shorten(shrunk.program), str(shrunk)
         parts[f"about {options.bits} bits"] = (smaller, len(pack(smaller)))
     print(table_of(parts))
     print(said)
