@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import FLOAT_EXACT, accumulator_of
 from tinyzip.integer.memory import take
+from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
 
 Product = Literal["integer", "blas"]
@@ -46,7 +47,7 @@ def least_of(dtype: np.dtype[Any]) -> int:
 def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
     """w (F, K) times patches (K, P) into out (F, P); all of one dtype, from `product_dtype`."""
     if out.dtype.kind == "f":
-        np.matmul(w, patches, out=out)
+        products.multiply(w, patches, out)
     else:
         np.einsum("fk,kp->fp", w, patches, out=out)
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyzip.base.windows import strided
+from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast import blocks
 from tinyzip.nn.fast.blocks import Route, patch_blocks
@@ -73,7 +74,7 @@ class AlignedConvReLUPool(Stage):
             for columns, block in patch_blocks(x, 1, self.geometry, workspace, beside):
                 with workspace.scratch():
                     z = workspace.empty((2, 2, F, block.shape[2]), x.dtype)
-                    np.matmul(wide, block[0], out=z.reshape(4 * F, -1))
+                    products.multiply(wide, block[0], z.reshape(4 * F, -1))
                     compete(z, best[:, columns], None if kept is None else kept.winners[:, :, columns])
             if self.layer.bias:
                 best += p["b"][:, None]

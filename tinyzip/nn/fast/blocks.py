@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from tinyzip.base.windows import Padding, pad, strided, windows
+from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.patches import Geometry
@@ -37,7 +38,7 @@ def multiply(w: Array, x: Array, geometry: Geometry, y: Array, workspace: Worksp
     """
     with workspace.scratch():
         for columns, block in patch_blocks(x, len(w), geometry, workspace):
-            np.matmul(w, block, out=y[:, :, columns])
+            products.multiply(w, block, y[:, :, columns])
 
 
 def weight_gradient(dy: Array, x: Array, geometry: Geometry, dw: Array, workspace: Workspace) -> None:
@@ -55,13 +56,13 @@ def input_gradient(dy: Array, w: Array, geometry: Geometry, dx: Array, workspace
         border = (C, top + H + bottom, left + W + right, N)
         image = dx if border == dx.shape else workspace.empty(border, dx.dtype)
         if is_pointwise(geometry):
-            np.matmul(w.swapaxes(1, 2), dy, out=image.reshape(len(w), C // len(w), -1))
+            products.multiply(w.swapaxes(1, 2), dy, image.reshape(len(w), C // len(w), -1))
         else:
             image[...] = 0
             for rows, columns in blocks(dx, geometry):
                 with workspace.scratch():
                     dpatches = workspace.empty((*w.shape[::2], columns.stop - columns.start), dx.dtype)
-                    np.matmul(w.swapaxes(1, 2), dy[:, :, columns], out=dpatches)
+                    products.multiply(w.swapaxes(1, 2), dy[:, :, columns], dpatches)
                     first, last = rows.start * geometry.stride[0], (rows.stop - 1) * geometry.stride[0]
                     scatter(dpatches, geometry, image[:, first : last + geometry.kernel[0]])
         if image is not dx:

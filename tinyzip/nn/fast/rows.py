@@ -12,6 +12,7 @@ for no more maps than channels and 16 at most: more maps are tall enough, and mu
 
 import numpy as np
 
+from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast.blocks import patch_blocks
 from tinyzip.nn.ops.checks import Array
@@ -38,7 +39,7 @@ def multiply(w: Array, x: Array, geometry: Geometry, y: Array, workspace: Worksp
             first, last = columns.start // rows.shape[3], columns.stop // rows.shape[3]
             with workspace.scratch():
                 z = workspace.empty((G, kh, F, last - first, rows.shape[3]), x.dtype)
-                np.matmul(tall.reshape(G, kh * F, -1), block, out=z.reshape(G, kh * F, -1))
+                products.multiply(tall.reshape(G, kh * F, -1), block, z.reshape(G, kh * F, -1))
                 for i in range(kh):
                     start, stop = max(first - i, 0), min(last - i, OH)
                     if start >= stop:

@@ -1,0 +1,59 @@
+"""Products in pieces are the products."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyzip.machine import products
+from tinyzip.machine.products import COLUMNS, MOST, multiply, pieces_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_kernels() -> Iterator[None]:
+    """As if BLAS had them, whatever this machine has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "has_small_kernels", lambda: True)
+        yield
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 70), st.integers(1, 400), st.integers(1, 1100)),
+    st.sampled_from([(), (1,), (3,)]),
+    st.sampled_from([np.float32, np.float64, np.int32]),
+    st.integers(0, 2**32 - 1),
+)
+def test_whole_numbers_are_the_same_in_pieces(
+    sizes: tuple[int, int, int], before: tuple[int, ...], dtype: Any, seed: int
+) -> None:
+    """(MP1), where w is turned, and x and out are parts of larger arrays, too."""
+    M, K, P = sizes
+    rng = np.random.default_rng(seed)
+    w, x = rng.integers(-9, 10, (*before, K, M)).swapaxes(-1, -2), rng.integers(-9, 10, (*before, K, P + 3))
+    out = np.full((*before, M, P + 5), 7, dtype)
+    multiply(w.astype(dtype), x.astype(dtype)[..., 1 : P + 1], out[..., 2 : P + 2])
+    np.testing.assert_array_equal(out[..., 2 : P + 2], w @ x[..., 1 : P + 1])
+    assert (out[..., :2] == 7).all() and (out[..., P + 2 :] == 7).all()
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_no_piece_has_more_products_than_the_kernels_take(M: int, K: int) -> None:
+    rows, columns = pieces_of(M, K)
+    assert rows * K * columns <= MOST and 1 <= rows <= M and columns % COLUMNS == 0
+    assert columns or MOST // (COLUMNS * min(M, products.THIN)) < K
+
+
+def test_other_kernels_multiply_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
+    monkeypatch.setattr(products, "cut", None)
+    w, x, out = (
+        np.ones((20, 30), np.float32),
+        np.ones((30, 9000), np.float32),
+        np.empty((20, 9000), np.float32),
+    )
+    multiply(w, x, out)
+    assert (out == 30).all()

@@ -1,0 +1,74 @@
+"""Matrix products in pieces so small that BLAS multiplies them where they lie.
+
+Before it multiplies, BLAS copies both factors into the order in which its innermost loop reads them. Between
+large matrices each number is copied once and used hundreds of times; but the factor that stands for a layer's
+weights has ten or twenty rows, and there the copies take longer than the product. OpenBLAS's kernels for
+AVX-512 have a second way, without any copy, for products of no more than 10⁶ multiplications. So a wide
+product is cut into some of those, with B a number of columns and A of rows,
+
+    (w·x)[A, B] = w[A]·x[:, B]                                                                  (MP1)
+
+Every sum is still over all of K, so whole numbers come out the same, and real ones within the rounding of a
+sum in another order.
+
+Which kernels BLAS chose is asked of threadpoolctl; where that is missing, or others were chosen, nothing is
+cut, which is only slower.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.machine.workers import blas_libraries
+
+Array = NDArray[Any]
+
+KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # those of OpenBLAS that have a way without copies
+MOST = 10**6  # multiplications of a product that goes this way
+COLUMNS = 64  # what these kernels take at once
+WIDEST = 8 * COLUMNS  # more at a time gains nothing: measured
+THIN = 16  # rows that a piece of w must have, or the copies are cheaper: measured
+
+
+@functools.cache
+def has_small_kernels() -> bool:
+    """Whether BLAS multiplies small matrices without copying them first."""
+    libraries = blas_libraries()
+    return libraries is not None and any(row.get("architecture") in KERNELS for row in libraries.info())
+
+
+def pieces_of(M: int, K: int) -> tuple[int, int]:
+    """How many rows of w, (M, K), and how many columns of x meet at once in (MP1); (M, 0) if all do."""
+    most = MOST // (COLUMNS * K)
+    if most < min(M, THIN):
+        return M, 0
+    parts = -(-M // most)
+    rows = M if parts == 1 else min(-(-M // (4 * parts)) * 4, most)
+    return rows, min(MOST // (rows * K * COLUMNS) * COLUMNS, WIDEST)
+
+
+def multiply(w: Array, x: Array, out: Array) -> None:
+    """out = w·x                                                                               (MP1)
+
+    w  (…, M, K)
+    x  (…, K, P); out (…, M, P)
+    """
+    (M, K), P = w.shape[-2:], x.shape[-1]
+    rows, columns = pieces_of(M, K)
+    if max(columns, COLUMNS) >= P or not columns or x.dtype != np.float32 or not has_small_kernels():
+        np.matmul(w, x, out=out)
+        return
+    whole = P - P % columns
+    pieces = cut(x[..., :whole], columns)
+    for start in range(0, M, rows):
+        part, found = w[..., start : start + rows, :], out[..., start : start + rows, :]
+        np.matmul(part[..., None, :, :], pieces, out=cut(found[..., :whole], columns))
+        if whole < P:
+            np.matmul(part, x[..., whole:], out=found[..., whole:])
+
+
+def cut(x: Array, width: int) -> Array:
+    """x (…, K, n·width) as (…, n, K, width): a view."""
+    return x.reshape(*x.shape[:-1], -1, width).swapaxes(-2, -3)
