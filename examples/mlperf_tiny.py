@@ -20,6 +20,7 @@ import lzma
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -35,7 +36,8 @@ from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite_file import Graph, read_graph
 from tinyzip.exchange.tflite_operators import translate
 from tinyzip.exchange.tflite_reference import Reference
-from tinyzip.integer import Program, run, simplify
+from tinyzip.integer import Program, prepare, run, simplify
+from tinyzip.integer.gemm import Product
 
 Array = NDArray[Any]
 Work = Callable[[], Any]
@@ -143,9 +145,10 @@ def jobs(
             return tflite.batch_last(made.get_tensor(end["index"]))
 
         found[engine] = work
-    found["integer"] = lambda: run(program, codes)
-    found["blas"] = lambda: run(program, codes, "blas")
-    found[SIMPLIFIED] = lambda: run(smaller, codes, "blas")
+    chosen: dict[str, tuple[Program, Product]]
+    chosen = {"integer": (program, "integer"), "blas": (program, "blas"), SIMPLIFIED: (smaller, "blas")}
+    for engine, (which, product) in chosen.items():
+        found[engine] = partial(prepare(which, N, product), codes)
     return found
 
 

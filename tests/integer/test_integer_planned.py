@@ -53,6 +53,13 @@ def test_nothing_is_decided_or_allocated_any_more(monkeypatch: pytest.MonkeyPatc
     assert peak < found.nbytes + 2**18  # NumPy's own buffers
 
 
+def test_a_clamp_is_written_down_as_one_ufunc() -> None:
+    planned = prepare(Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE), 2, "blas")
+    names = [getattr(call, "__self__", call).__name__ for call, _, _ in planned.calls]
+    assert names.count("clip") == 1 and not {"maximum", "minimum"} & set(names)
+    assert not any(call is np.clip for call, _, _ in planned.calls)
+
+
 def test_the_memory_of_a_plan_is_said() -> None:
     program = Program((conv(), Flatten()), (1, 40, 40), BYTE)
     prepare(program, 4)

@@ -28,6 +28,7 @@ from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.plan import plan
 from tinyzip.integer.program import Program, check_program
 from tinyzip.integer.run import check, run, scores, walk
+from tinyzip.machine.buffers import ShortBuffers
 from tinyzip.machine.workspace import Workspace
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -43,10 +44,9 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
         return self.noted(getattr(ufunc, method), inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function is np.clip:  # as two calls, which take half the time of the one
+        if function is np.clip:  # which asks for a ufunc of its own in the end: that one is written down
             x, least, most = args
-            function, args = np.minimum, (np.maximum(x, least, out=options["out"]), most)
-            return function(*args, out=options["out"])
+            return x.clip(least, most, **options)
         return self.noted(function, args, options)
 
     def __getitem__(self, index: Any) -> Any:
@@ -82,6 +82,8 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
             self.calls.append((function, args, options))
         elif not isinstance(result, np.ndarray):
             refuse(*LOOKED)
+        elif isinstance(getattr(function, "__self__", None), np.ufunc):
+            self.calls.append((function, args, options | {"out": result}))
         elif not any(isinstance(a, np.ndarray) and np.may_share_memory(result, a) for a in args):
             self.calls.append((lambda: np.copyto(result, function(*args, **options)), (), {}))
         return result.view(type(self)) if isinstance(result, np.ndarray) else result
@@ -129,8 +131,9 @@ class Planned:
                 "planned: codes", f"{codes.shape[-1]} examples", f"{self.entry.shape[-1]}, or another plan"
             )
         np.copyto(self.entry, codes)
-        for call, args, options in self.calls:
-            call(*args, **options)
+        with ShortBuffers(self.entry.shape[-1]):
+            for call, args, options in self.calls:
+                call(*args, **options)
         return scores(self.program, self.output.copy())
 
 

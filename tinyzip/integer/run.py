@@ -21,6 +21,7 @@ from tinyzip.integer.operators import Argmax, Conv2d
 from tinyzip.integer.plan import Plan, plan, written
 from tinyzip.integer.program import Program, check_program, place
 from tinyzip.integer.scores import Scores
+from tinyzip.machine.buffers import ShortBuffers
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
@@ -71,9 +72,10 @@ def run(
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
-        for i, y in walk(steps, codes[..., part], workspace):
-            if i in outputs:
-                outputs[i][..., part] = y
+        with ShortBuffers(size):
+            for i, y in walk(steps, codes[..., part], workspace):
+                if i in outputs:
+                    outputs[i][..., part] = y
 
     with workers:
         workers.map(shard, starts)
@@ -139,7 +141,8 @@ def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, as a new array."""
-    *_, (_, y) = walk(steps, codes, workspace)
+    with ShortBuffers(codes.shape[-1]):
+        *_, (_, y) = walk(steps, codes, workspace)
     return y.copy()
 
 
