@@ -17,6 +17,7 @@ are, are calls.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.plan import plan
 from tinyzip.integer.program import Program, check_program
 from tinyzip.integer.run import check, run, scores, walk
-from tinyzip.machine.buffers import ShortBuffers
+from tinyzip.machine.workers import small_buffer
 from tinyzip.machine.workspace import Workspace
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -131,7 +132,8 @@ class Planned:
                 "planned: codes", f"{codes.shape[-1]} examples", f"{self.entry.shape[-1]}, or another plan"
             )
         np.copyto(self.entry, codes)
-        with ShortBuffers(self.entry.shape[-1]):
+        one = self.entry.shape[-1] == 1  # whose rows are too short to gain from it
+        with nullcontext() if one else small_buffer():
             for call, args, options in self.calls:
                 call(*args, **options)
         return scores(self.program, self.output.copy())

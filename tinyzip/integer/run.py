@@ -21,7 +21,6 @@ from tinyzip.integer.operators import Argmax, Conv2d
 from tinyzip.integer.plan import Plan, plan, written
 from tinyzip.integer.program import Program, check_program, place
 from tinyzip.integer.scores import Scores
-from tinyzip.machine.buffers import ShortBuffers
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
@@ -72,10 +71,9 @@ def run(
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
-        with ShortBuffers(size):
-            for i, y in walk(steps, codes[..., part], workspace):
-                if i in outputs:
-                    outputs[i][..., part] = y
+        for i, y in walk(steps, codes[..., part], workspace):
+            if i in outputs:
+                outputs[i][..., part] = y
 
     with workers:
         workers.map(shard, starts)
@@ -141,8 +139,7 @@ def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, as a new array."""
-    with ShortBuffers(codes.shape[-1]):
-        *_, (_, y) = walk(steps, codes, workspace)
+    *_, (_, y) = walk(steps, codes, workspace)
     return y.copy()
 
 

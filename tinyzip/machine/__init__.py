@@ -4,7 +4,6 @@ workspace.py  scratch memory that is handed down
 processes.py  copies of this process, which do not wait for each other's interpreter
 workers.py    one piece of work for several cores
 products.py   matrix products in pieces that are multiplied where they lie
-buffers.py    how many numbers NumPy copies before it computes with them
 chunks.py     many passes over large arrays, while they are in cache
 packed.py     many small arrays in a few vectors
 """
