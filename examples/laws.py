@@ -15,6 +15,7 @@ import argparse
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from statistics import median
 from types import SimpleNamespace
@@ -25,9 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.table import aligned
-from tinyzip.integer import Program, kernels
+from tinyzip.integer import Program, convolution, kernels
+from tinyzip.integer import lines as lines_of_patches
 from tinyzip.integer.plan import plan
 from tinyzip.integer.run import walk
+from tinyzip.machine import products
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
@@ -232,19 +235,33 @@ def program_of(weights: int, activations: int) -> Program:
 
 
 def integer_laws() -> Iterator[Law]:
-    """Each law of the float products, and both together."""
-    two = "pays", lambda *_: False
-    steps = "Steps", SimpleNamespace(of=lambda *_: None)
+    """Each law of the float products, and all together."""
+    pieces = patch.object(products, "has_small_kernels", lambda: False)
+    lines = patch.object(lines_of_patches, "ALONE", 2**60)
+    two = patch.object(convolution, "pays", lambda *_: False)
+    steps = patch.object(kernels, "Steps", SimpleNamespace(of=lambda *_: None))
     for name, equations, bits, *parts in (
-        ("two images in a product", "LN1–LN3", (2, 4), two),
+        ("products in pieces", "MP1", (8, 8), pieces),
+        ("shared rows of patches", "LP2", (8, 8), lines),
+        ("two columns in a product", "LN1–LN4", (2, 4), two),
         ("steps of floats", "FS1, FS2", (4, 4), steps),
-        ("both", "", (2, 4), two, steps),
+        ("all", "", (2, 4), pieces, lines, two, steps),
     ):
-        program, codes = program_of(*bits), RNG.integers(0, 256, (1, 28, 28, 2 * N), np.uint8)
-        with_it = prepared(program, codes)
-        with patch.multiple(kernels, **dict(parts)):
-            without = prepared(program, codes)
-        yield Law(name, equations, f"seed_net {bits[0]}/{bits[1]}", without, with_it)
+        work = partial(prepared, program_of(*bits), RNG.integers(0, 256, (1, 28, 28, N), np.uint8))
+        without = changed(parts, changed(parts, work)())
+        yield Law(name, equations, f"seed_net {bits[0]}/{bits[1]}", without, work())
+
+
+def changed(parts: Sequence[Any], work: Callable[[], Any]) -> Callable[[], Any]:
+    """The work, done with these patches in place."""
+
+    def once() -> Any:
+        with ExitStack() as stack:
+            for part in parts:
+                stack.enter_context(part)
+            return work()
+
+    return once
 
 
 def prepared(program: Program, codes: NDArray[Any]) -> Work:

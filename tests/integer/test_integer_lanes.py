@@ -1,4 +1,4 @@
-"""Two images in one product give the codes of two products, up to the last bound at which they fit."""
+"""Two inputs in one product give the codes of two products, up to the last bound at which they fit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
 
-from tinyzip.integer import Codes, Conv2d, Linear, MaxPool2d, Operator, Program, kernels, run
+from tinyzip.integer import Codes, Conv2d, Linear, MaxPool2d, Operator, Program, convolution, kernels, run
 from tinyzip.integer.bounds import FLOAT_EXACT
-from tinyzip.integer.lanes import base_of, lanes, largest_sum, pack, parts_of, pays, unpack
+from tinyzip.integer.lanes import base_of, lanes, largest_sum, pack, pays, scale_down, unpack
 from tinyzip.integer.operators import Weighted
 from tinyzip.integer.plan import plan
 from tinyzip.machine.workspace import FRESH
 
 EDGE = 2895
 WIDE = Codes(-128, 127, 0)
-KINDS = ("conv", "pooled", "pooled apart", "padded", "depthwise", "dilated", "grouped", "linear")
+KINDS = (
+    *("conv", "one place", "pooled", "pooled rows", "pooled by three", "pooled apart"),
+    *("padded", "strided, pooled", "depthwise", "dilated", "grouped", "linear"),
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def wherever_they_fit() -> Iterator[None]:
     """These layers are too small for it to pay."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "pays", lambda *_: True)
+        for module in (convolution, kernels):
+            patch.setattr(module, "pays", lambda *_: True)
         plan.cache_clear()
         yield
     plan.cache_clear()
@@ -49,8 +53,16 @@ def layer(kind: str, total: int) -> tuple[tuple[Operator, ...], tuple[int, ...]]
     match kind:
         case "conv":
             return (conv(rows(2, 3, 3)),), (2, 4, 5)
+        case "one place":
+            return (conv(rows(2, 1, 1)),), (2, 3, 5)
         case "pooled":
             return (conv(rows(2, 4, 3)), MaxPool2d(2)), (2, 9, 7)
+        case "pooled rows":
+            return (conv(rows(2, 3, 3)), MaxPool2d((2, 1))), (2, 6, 7)
+        case "pooled by three":
+            return (conv(rows(2, 3, 3)), MaxPool2d(3)), (2, 8, 9)
+        case "strided, pooled":
+            return (conv(rows(2, 3, 3), padding=1, stride=(1, 2)), MaxPool2d((1, 4))), (2, 4, 17)
         case "pooled apart":
             return (conv(rows(2, 3, 3)), MaxPool2d(3, 2)), (2, 7, 8)
         case "padded":
@@ -71,7 +83,7 @@ def layer(kind: str, total: int) -> tuple[tuple[Operator, ...], tuple[int, ...]]
 def test_sums_at_both_ends_of_the_last_bound_come_apart(
     kind: str, reach: int, total: int, signed: bool, N: int
 ) -> None:
-    """(LN2), (LN3): 15·193 = 2,895 and 16·181 = 2,896, attained with both signs, beside one another."""
+    """(LN2)–(LN4): 15·193 = 2,895 and 16·181 = 2,896, attained with both signs, beside one another."""
     x = Codes(-reach if signed else 0, reach, 0)
     operators, shape = layer(kind, total)
     program = Program(operators, shape, x)
@@ -88,16 +100,19 @@ def test_sums_at_both_ends_of_the_last_bound_come_apart(
         np.testing.assert_array_equal(run(program, codes_in, "blas"), run(program, codes_in))
 
 
-def test_two_images_fit_up_to_2895() -> None:
-    """(LN2), (LN3). All steps from acc to s₂ keep order, so it is enough to ask at the ends of each s₁."""
-    assert base_of(EDGE) == 2 * EDGE + 4 and base_of(EDGE + 1) == 0
+def test_two_sums_fit_up_to_2895_and_up_to_2047_at_a_power_of_two() -> None:
+    """(LN2), (LN3), (LN4). All steps from acc to s₂ keep order, so it is enough to ask at each s₁'s ends."""
+    assert [base_of(largest) for largest in (0, 1, 2047, 2048, EDGE, EDGE + 1)] == [
+        *(1, 4, 4096),
+        *(4100, 2 * EDGE + 4, 0),
+    ]
     for largest in range(EDGE + 1):
         base = base_of(largest)
         assert base > 2 * largest and largest * (base + 1) < FLOAT_EXACT
         second = np.arange(-largest, largest + 1)
         for first in (-largest, largest):
-            acc = (second * base + first).astype(np.float32)
-            found = unpack(acc, base, FRESH)
+            found = unpack((second * base + first).astype(np.float32), base, FRESH)
+            scale_down(found[1], base)
             assert (found[0] == first).all() and (found[1] == second).all()
 
 
@@ -114,7 +129,7 @@ def test_the_largest_sum_is_attained_and_never_passed(data: Any) -> None:
 
 @given(st.data())
 def test_what_is_packed_and_multiplied_comes_apart(data: Any) -> None:
-    """(LN2), (LN3): any whole matrices within the bound, an odd number of images too."""
+    """(LN2)–(LN4): any whole matrices within the bound, an odd number of images too."""
     x = data.draw(codes())
     F, K, N = (data.draw(st.integers(1, most)) for most in (4, 40, 9))
     w = integers(data.draw, -4, 4, (F, K))
@@ -122,14 +137,14 @@ def test_what_is_packed_and_multiplied_comes_apart(data: Any) -> None:
     base = base_of(largest_sum(operator, x))
     if not base:
         return
-    images = batch(data.draw, x, (K, N))
-    packed = np.full((K, -(-N // 2)), np.nan, np.float32)
-    pack(images, x.zero, base, packed)
-    found = unpack(w.astype(np.float32) @ packed, base, FRESH)
-    wanted = w @ (images.astype(int) - x.zero)
-    for part, sums in zip(parts_of(N, base), found, strict=True):
-        np.testing.assert_array_equal(sums[:, : part.stop - part.start], wanted[:, part])
-    assert N % 2 == 0 or (found[1][:, -1] == 0).all()
+    images = batch(data.draw, x, (K, N)).astype(int) - x.zero
+    half = -(-N // 2)
+    packed = np.full((K, half), np.nan, np.float32)
+    pack(images[:, :half].astype(np.float32), images[:, half:].astype(np.float32), base, packed)
+    first, second = unpack(w.astype(np.float32) @ packed, base, FRESH)
+    scale_down(second, base)
+    np.testing.assert_array_equal(np.hstack([first, second[:, : N - half]]), w @ images)
+    assert N % 2 == 0 or (second[:, -1] == 0).all()
 
 
 @settings(max_examples=60)
@@ -140,27 +155,32 @@ def test_programs_of_few_bits_give_the_same_codes(data: Any) -> None:
     np.testing.assert_array_equal(run(program, x, "blas"), run(program, x))
 
 
-def test_a_product_has_half_as_many_columns_where_two_images_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind, wanted", [("linear", [5, 10]), ("conv", [2 * 2 * 10, 2 * 3 * 10])])
+def test_a_product_makes_pairs_where_two_fit(
+    kind: str, wanted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten examples, and of three columns of outputs."""
     widths = []
 
     def multiply(w: Any, patches: Any, out: Any) -> None:
-        widths.append(patches.shape[1])
+        widths.append(patches.shape[-1])
         np.matmul(w, patches, out=out)
 
-    monkeypatch.setattr(kernels, "multiply", multiply)
+    for module in (convolution, kernels):
+        monkeypatch.setattr(module, "multiply", multiply)
     for reach, total in ((15, 193), (16, 181)):
         x = Codes(0, reach, 0)
-        operators, shape = layer("linear", total)
+        operators, shape = layer(kind, total)
         run(Program(operators, shape, x), np.zeros((*shape, 10), np.uint8), "blas")
-    assert widths == [5, 10]
+    assert widths == wanted
 
 
-def test_two_images_pay_where_a_sum_has_many_products() -> None:
+def test_two_lanes_pay_where_a_sum_has_many_products() -> None:
     assert pays(50, 784, 784) and not pays(50, 320, 320) and not pays(64, 64, 64)
     assert pays(20, 30, 2, True) and not pays(20, 30, 2)
 
 
-def test_the_printed_program_says_how_many_images_a_product_takes() -> None:
+def test_the_printed_program_says_how_many_sums_a_product_makes() -> None:
     for reach, total, found in ((15, 193, "2"), (16, 181, "1")):
         operators, shape = layer("conv", total)
         head, _, line, _ = str(Program(operators, shape, Codes(0, reach, 0))).splitlines()

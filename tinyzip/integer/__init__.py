@@ -7,11 +7,12 @@ operators.py                the operators, plain records
 residuals.py, maps.py, layout.py
                             those that name earlier outputs, map codes one by one, only move them
 bounds.py, shapes.py        how large an accumulator can grow; what each operator writes
-memory.py, lanes.py         scratch memory band by band; two images in one multiplication
+memory.py, lanes.py         scratch memory band by band; two numbers in one multiplication
 table.py, program.py        a network as data, and as a table
 scaling.py, steps.py        requantizing in few passes over memory; in floats, where that is proved
 gemm.py                     exact products, fast
-pools.py, depthwise.py, kernels.py, elementwise.py, softmax.py, copies.py
+lines.py                    the patches of a convolution, most of them shared
+pools.py, depthwise.py, kernels.py, convolution.py, elementwise.py, softmax.py, copies.py
                             what each operator computes
 plan.py                     in which order, and where the outputs live
 scores.py                   codes that are no classes yet

@@ -45,11 +45,14 @@ def least_of(dtype: np.dtype[Any]) -> int:
 
 
 def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
-    """w (F, K) times patches (K, P) into out (F, P); all of one dtype, from `product_dtype`."""
+    """w (…, F, K) times patches (…, K, P) into out (…, F, P); all of one dtype, from `product_dtype`."""
     if out.dtype.kind == "f":
         products.multiply(w, patches, out)
-    else:
+    elif out.ndim == 2:
         np.einsum("fk,kp->fp", w, patches, out=out)
+    else:
+        for i in range(len(out)):
+            multiply(w[i], patches[i], out[i])
 
 
 def integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:

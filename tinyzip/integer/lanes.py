@@ -1,4 +1,4 @@
-"""Two images in one multiplication.
+"""Two numbers in one multiplication.
 
 float32 holds every whole number up to 2²⁴ exactly, and the sums of a layer of few bits need only a part of
 that. Over all inputs whose codes lie in x.lo … x.hi, every partial sum of the products of output f lies
@@ -8,14 +8,23 @@ between the sum of their least values and that of their greatest, so its magnitu
 
 with P the sum of the positive weights and Q that of the others' magnitudes. It is attained, and smaller than
 (B1) where the codes lie on one side of their zero, as behind a ReLU: what pulls up there cannot pull down.
-Then two images fit into one number, and one product gives the sums of both:
+Then two inputs fit into one number, and one product gives the sums of both:
 
-    x₁ + B·x₂  →  s₁ + B·s₂,   B = 2β + 4,   where β·(B + 1) < 2²⁴, that is β ≤ 2,895             (LN2)
+    x₁ + B·x₂  →  s₁ + B·s₂,   B > 2β,   where β·(B + 1) < 2²⁴                                    (LN2)
 
-All that is formed on the way is a partial sum of the first image plus B times the same of the second, so at
-most β·(B + 1), and exact. The two are taken apart by
+All that is formed on the way is a partial sum of the first plus B times the same of the second, so at most
+β·(B + 1), and exact. In a fully connected layer x₂ is another example. In a convolution it is the same image,
+moved by one output: a product then gives two neighbouring columns of outputs.
 
-    s₂ = rint(acc·r),   s₁ = acc − B·s₂,   r = 1/B in float32                                     (LN3)
+The two are taken apart by rounding to a multiple of B. For B a power of two that is what adding a large
+number does, whose last place is worth B:
+
+    B·s₂ = (acc + C) − C,   s₁ = acc − B·s₂,   C = 1.5·2²³·B                                      (LN3)
+
+since |s₁| < B/2, and |acc| < 2²⁴ ≤ 2²²·B leaves acc + C between 2²³·B and 2²⁴·B. There is such a B for
+β ≤ 2,047. Up to β ≤ 2,895 there is B = 2β + 4, and then
+
+    s₂ = rint(acc·r),   s₁ = acc − B·s₂,   r = 1/B in float32                                     (LN4)
 
 acc/B = s₂ + s₁/B, and |s₁|/B ≤ β/(2β + 4) = ½ − 1/(β + 2). Both roundings together, that of r and that of the
 product, move it by less than (β + ½)·(2⁻²³ + 2⁻⁴⁸), which is below 1/(β + 2), since (β + ½)·(β + 2) < 2²³ − 1
@@ -23,8 +32,8 @@ for β ≤ 2,895. So acc·r lies less than ½ from s₂; B·s₂ and s₁ are wh
 leave the sums apart, but not far enough for two roundings.)
 
 The products are halved, and so is what is gathered for them. Packing is linear, so nothing else of a layer
-needs to know: the packed images go through padding, windows and products as half as many images would. What
-it costs is a pass over the images and four over half the sums, so it pays where a sum has many products.
+needs to know: what is packed goes through windows and products as half as much would. It costs
+some passes over the inputs and over half the sums, so it pays where a sum has many products.
 """
 
 from typing import Any
@@ -38,7 +47,7 @@ from tinyzip.integer.memory import take
 from tinyzip.integer.operators import Weighted
 from tinyzip.machine.workspace import Workspace
 
-APART = 4  # what B has above 2β
+APART = 4  # what B of (LN4) has above 2β
 MOVED, GATHERED = 45, 15  # multiplications in whose time a number is packed or taken apart, or gathered
 
 
@@ -49,13 +58,18 @@ def largest_sum(operator: Weighted, x: Codes) -> int:
 
 
 def base_of(largest: int) -> int:
-    """B of (LN2) for sums of at most this magnitude; 0 where two of them do not fit into one float32."""
-    base = 2 * largest + APART
-    return base if largest * (base + 1) < FLOAT_EXACT else 0
+    """B of (LN2) for sums of at most this magnitude; 0 where two of them do not fit into one float32.
+
+    The power of two above 2β, of (LN3), or else what is enough for (LN4).
+    """
+    for base in (1 << (2 * largest).bit_length(), 2 * largest + APART):
+        if largest * (base + 1) < FLOAT_EXACT:
+            return base
+    return 0
 
 
 def lanes(operator: Weighted, x: Codes) -> int:
-    """How many images fit into one float product of this operator, 1 or 2."""
+    """How many sums fit into one float product of this operator, 1 or 2."""
     return 2 if base_of(largest_sum(operator, x)) else 1
 
 
@@ -67,32 +81,30 @@ def pays(F: int, K: int, packed: int, gathers: bool = False) -> bool:
     return F * K + (GATHERED * K if gathers else 0) > MOVED * (F + packed)
 
 
-def parts_of(count: int, base: int) -> tuple[slice, ...]:
-    """Which of `count` examples are the first images of (LN2), and which the second: one fewer if odd."""
-    half = -(-count // 2)
-    return (slice(0, half), slice(half, count)) if base else (slice(0, count),)
-
-
-def pack(x: NDArray[Any], zero: int, base: int, out: NDArray[Any]) -> None:
-    """(LN2): the codes x (…, N) minus `zero` into out (…, ⌈N/2⌉), of the product's dtype.
-
-    The last of an odd number of examples is packed with zeros.
-    """
-    first, second = (x[..., part] for part in parts_of(x.shape[-1], base))
-    np.multiply(second, out.dtype.type(base), out=out[..., : second.shape[-1]], dtype=out.dtype)
-    out[..., second.shape[-1] :] = zero * base
+def pack(first: NDArray[Any], second: NDArray[Any], base: int, out: NDArray[Any]) -> None:
+    """(LN2): out = first + B·second, in out's dtype; first may be longer in its last axis than second."""
+    np.multiply(second, out.dtype.type(base), out=out[..., : second.shape[-1]])
+    out[..., second.shape[-1] :] = 0
     np.add(out, first, out=out)
-    if zero:
-        np.subtract(out, zero * (base + 1), out=out)
 
 
-def unpack(acc: NDArray[Any], base: int, workspace: Workspace) -> list[NDArray[Any]]:
-    """(LN3): [s₁, s₂] from acc = s₁ + B·s₂. s₁ takes acc's memory; without a base, [acc]."""
-    if not base:
-        return [acc]
-    second, product = (take(acc, acc.shape, acc.dtype, workspace) for _ in range(2))
-    np.multiply(acc, acc.dtype.type(1 / base), out=second)
-    np.rint(second, out=second)
-    np.multiply(second, acc.dtype.type(base), out=product)
-    np.subtract(acc, product, out=acc)
-    return [acc, second]
+def unpack(acc: NDArray[Any], base: int, workspace: Workspace) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(LN3) or (LN4): s₁ in acc's memory, and B·s₂, from acc = s₁ + B·s₂."""
+    second, number = take(acc, acc.shape, acc.dtype, workspace), acc.dtype.type
+    if base & (base - 1):
+        np.multiply(acc, number(1 / base), out=second)
+        np.rint(second, out=second)
+        np.multiply(second, number(base), out=second)
+    else:
+        np.add(acc, number(1.5 * 2**23 * base), out=second)
+        np.subtract(second, number(1.5 * 2**23 * base), out=second)
+    np.subtract(acc, second, out=acc)
+    return acc, second
+
+
+def scale_down(second: NDArray[Any], base: int) -> None:
+    """s₂ in place of B·s₂."""
+    if base & (base - 1):
+        np.divide(second, second.dtype.type(base), out=second)
+    else:
+        np.multiply(second, second.dtype.type(1 / base), out=second)  # the same, sooner

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of
+from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of, window_count
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.fixedpoint import (
     M0_LEAST,
@@ -204,6 +204,10 @@ class Conv2d(Weighted):
     def window(self) -> Pair:
         """The rows and columns of the image that a window lies over, dilation included."""
         return reach_of(self.kernel, self.dilation)
+
+    def outputs(self, size: Pair, where: str = "Conv2d") -> Pair:
+        """(OH, OW) of images of this size, by (W1)."""
+        return window_count(size, self.window, self.stride, self.padding, where)
 
 
 @dataclass(frozen=True, eq=False)

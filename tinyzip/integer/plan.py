@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.integer.convolution import Convolution, conv2d
 from tinyzip.integer.copies import concat, pad, reshape_channels_last, transpose
 from tinyzip.integer.elementwise import add, look_up, products_of, scaling_of, terms_of
 from tinyzip.integer.gemm import Product
-from tinyzip.integer.kernels import Prepared, conv2d, linear
+from tinyzip.integer.kernels import Prepared, linear
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.memory import by_channels
@@ -126,7 +127,7 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
     match operator:
         case Conv2d():
             _, H, W = program.inputs(i, program.shapes)[0]
-            return partial(conv2d, Prepared.of(operator, x, product, (H, W), pool), operator)
+            return partial(conv2d, Convolution.of(operator, x, product, (H, W), pool))
         case Linear():
             return partial(linear, Prepared.of(operator, x, product))
         case MaxPool2d():

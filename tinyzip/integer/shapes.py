@@ -33,8 +33,7 @@ def shape_after(operator: Operator, shapes: Sequence[Shape], where: str) -> Shap
             if shape[0] != C:
                 refuse(where, f"an input of {shape[0]} channels", f"{C}")
             _, H, W = shape
-            counts = window_count((H, W), operator.window, operator.stride, operator.padding, where)
-            return len(operator.w), *counts
+            return len(operator.w), *operator.outputs((H, W), where)
         case Linear():
             if shape[0] != operator.w.shape[1]:
                 refuse(where, f"an input of {shape[0]} values", f"{operator.w.shape[1]}")
