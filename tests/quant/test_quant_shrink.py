@@ -7,13 +7,13 @@ from quant_networks import pictures, small_network
 from residual_networks import small
 
 from tinyzip import archive
-from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, simplify
+from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, Transpose, simplify
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.layers import Residual
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.classify import classify
-from tinyzip.quant.shrink import clamped_twin, parted, shrink
-from tinyzip.quant.twin import named
+from tinyzip.quant.shrink import clamped_twin, shrink
+from tinyzip.quant.twin import named, parted
 
 
 def size(program: Program) -> int:
@@ -86,3 +86,15 @@ def test_residual_blocks_shrink_too() -> None:
     shrunk = shrink(program, pictures(60, seed=9), size, 4)
     assert set(shrunk.bits) == {o.name for o in program.operators if isinstance(o, Conv2d | Linear)}
     assert size(shrunk.program) < size(program) and shrunk.changed <= 5
+
+
+def test_operators_that_only_move_codes_in_front_stay() -> None:
+    """The twin does not see them: its images are moved as they move codes."""
+    straight = quantize(small_network(), pictures(40), method="minmax").program
+    C, H, W = straight.shape
+    turn = Transpose((2, 0, 1), name="turn")
+    turned = Program((turn, *straight.operators), (H, W, C), straight.input)
+    images = pictures(60, seed=9)
+    shrunk, wanted = shrink(turned, images[..., None], size), shrink(straight, images, size)
+    assert shrunk.program == Program((turn, *wanted.program.operators), (H, W, C), straight.input)
+    assert (shrunk.changed, shrunk.bits) == (wanted.changed, wanted.bits)

@@ -19,7 +19,7 @@ from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import codes_of, lower
-from tinyzip.quant.twin import float_twin, grid_of, named
+from tinyzip.quant.twin import float_twin, grid_of, named, parted, renumbered, split
 
 
 @settings(max_examples=30)
@@ -104,8 +104,8 @@ def test_the_twin_of_a_resnet_that_others_made_answers_as_it_does():
     """Its branches stand in the file in another order than this library lowers them."""
     data = Path(__file__).parents[1] / "data" / "tflite" / "pretrainedResnet_quant.tflite"
     program = named(tflite.read(data))
-    body = integer.Program(program.operators[:-1], program.shape, program.input)  # without its softmax
-    twin = float_twin(body)
+    body, _ = parted(program)
+    twin = float_twin(program)
     kinds = [type(layer).__name__ for layer in twin.layers.values() if not isinstance(layer, ReLU)]
     assert kinds == ["Conv2d", *["Residual"] * 3, "AvgPool2d", "Flatten", "Linear"]
     bodies = [layer.body for layer in twin.layers.values() if isinstance(layer, Residual)]
@@ -114,3 +114,52 @@ def test_the_twin_of_a_resnet_that_others_made_answers_as_it_does():
     z, _ = twin.forward(grid_of(program.input).dequantize(codes))
     found = grid_of(body.output).dequantize(integer.run(body, codes))
     assert np.abs(z - found).mean() <= 0.05 * np.abs(found).max()  # noise that clamps cut at the top
+
+
+@pytest.mark.needs("tflite")
+def test_the_twin_begins_behind_what_only_moves_codes_and_ends_with_the_logits():
+    """Spoken words come as vectors that are read as images; a softmax stands at the end."""
+    program = tflite.read(Path(__file__).parents[1] / "data" / "tflite" / "micro_speech_quantized.tflite")
+    twin = float_twin(program)
+    assert [operator.kind for operator in program.operators] == [
+        *("Reshape", "Conv2d", "Flatten", "Linear", "Softmax")
+    ]
+    assert twin.shape == program.shapes[1] and [
+        type(layer).__name__ for layer in twin.layers.values() if not isinstance(layer, ReLU)
+    ] == ["Conv2d", "Flatten", "Linear"]
+    codes = np.random.default_rng(0).integers(-128, 128, (1960, 20)).astype(np.int8)
+    moved, *_, logits, _ = integer.run(program, codes, trace=True)
+    z, _ = twin.forward(grid_of(program.input).dequantize(moved))
+    grid = grid_of(program.codes[-2])
+    found = grid.dequantize(logits)
+    assert np.abs(np.clip(z, grid.low, grid.high) - found).mean() <= 0.05 * np.abs(found).max()
+
+
+def test_borders_are_padding_in_the_twin_and_operators_that_move_codes_are_left_out():
+    model, images = small_network(), pictures()
+    program = lower(model, calibrate(model, images))
+    conv, pool, *_ = program.operators
+    border = integer.Pad(((2, 0), (0, 1))), replace(conv, padding=((0, 1), (1, 0)))
+    image = Program((*border, pool), program.shape, program.input)
+    whole = Program((replace(conv, padding=((2, 1), (1, 1))), pool), program.shape, program.input)
+    wanted = float_twin(whole)
+    assert float_twin(image).layers == wanted.layers
+    C, H, W = program.shape
+    turned = Program((integer.Transpose((2, 1, 0)), *whole.operators), (W, H, C), program.input)
+    found = float_twin(turned)
+    assert found.layers == wanted.layers and found.shape == wanted.shape == program.shape
+    for name, array in wanted.params.items():
+        np.testing.assert_array_equal(found.params[name], array)
+
+
+def test_an_operator_that_needs_the_codes_as_they_came_keeps_those_in_front():
+    y = integer.Codes(0, 255, 0)
+    turn, add = integer.Transpose((0, 2, 1)), integer.Add(-1, [2**30] * 3, [31, 31, 40], y)
+    program = Program((turn, add), (1, 4, 4), y)
+    assert split(program) == ((), program)
+    with pytest.raises(ValueError, match="found Transpose, needed one that a layer stands for"):
+        float_twin(program)
+    moved = Program((turn, integer.Pad(0), replace(add, other=0), integer.Recall(1)), (1, 4, 4), y)
+    front, behind = split(moved)
+    assert front == (turn,) and [o.reads(i) for i, o in enumerate(behind.operators)] == [(-1,), (0, -1), (0,)]
+    assert renumbered(behind.operators, 1) == moved.operators[1:]

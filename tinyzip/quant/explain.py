@@ -47,7 +47,7 @@ from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
-from tinyzip.quant.twin import float_twin, grid_of, named, weight_scales
+from tinyzip.quant.twin import float_twin, grid_of, readable, weight_scales
 from tinyzip.train.evaluate import check_labels, check_shape
 from tinyzip.train.pixels import check_range
 
@@ -152,7 +152,8 @@ def explain(
     """
     check_program(program, "explain: program")
     if model is None:
-        network, program = float_twin(program), named(program)
+        program = readable(program)
+        network = float_twin(program)
     else:
         check_sequential(model, "explain: model")
         network = fold_batch_norm(model)

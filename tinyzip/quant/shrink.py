@@ -8,7 +8,8 @@ either, but a program keeps what its numbers mean; so it is read as a float netw
     bits           go where they count, by (QK1), at most as many bytes as the same bits everywhere take
     weights        are rounded with each layer's output in view, by (QR1), and biases take up the mean (QR2)
 
-and is lowered once more. A softmax or an argmax at the end reads the same codes as before, and stays.
+and is lowered once more. A softmax or an argmax at the end reads the same codes as before, and stays, and so
+does what only moves codes in front.
 
 The price is counted on images that nothing of this has seen: on how many of them the class is another than
 the original's. It needs no labels, for the original is what is to be met.
@@ -18,12 +19,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.integer import Argmax, Program, Softmax, simplify
-from tinyzip.integer.operators import Operator
+from tinyzip.integer import Program, simplify
+from tinyzip.integer.layout import moved
 from tinyzip.integer.program import check_program
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.layers import Layer, ReLU, Residual
@@ -35,7 +37,7 @@ from tinyzip.quant.calibrate import Grids
 from tinyzip.quant.classify import check_pixels, classify
 from tinyzip.quant.grid import check_bits
 from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import float_twin, grid_of, named
+from tinyzip.quant.twin import float_twin, grid_of, named, parted, renumbered, split
 
 Array = NDArray[Any]
 LOOKED_AT = 128  # images on which bits are allocated
@@ -78,13 +80,18 @@ def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bit
         refuse("shrink: images", "one image", "one to look at and one to judge by, or more")
     cut = max(1, len(pixels) * 3 // 4)
     seen, held_back = pixels[:cut], pixels[cut:]
-    body, tail = parted(named(simplify(program)))
+    simple = named(simplify(program))
+    front, behind = split(simple)
+    body, tail = parted(behind)
+    for operator, shape in zip(front, simple.shapes[1:], strict=False):
+        seen = np.stack([moved(operator, x, shape) for x in seen])
     model, grids = clamped_twin(body)
 
     def rounded(chosen: dict[str, int], method: str) -> Program:
         network, found = post_train(model, seen, chosen, grids, method)
         short = lower(network, found)
-        return Program((*short.operators, *tail), short.shape, short.input)
+        operators = renumbered((*short.operators, *tail), len(front))
+        return Program((*front, *operators), program.shape, short.input)
 
     names = [block.name for block in blocks_of(model)]
     budget = weigh(rounded(dict.fromkeys(names, bits), "mse"))
@@ -92,15 +99,6 @@ def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bit
     smaller = simplify(rounded(chosen, "adaround"))
     changed = int((classify(smaller, held_back) != classify(program, held_back)).sum())
     return Shrunk(smaller, chosen, changed, len(held_back))
-
-
-def parted(program: Program) -> tuple[Program, tuple[Operator, ...]]:
-    """The program up to its logits, and the softmax or argmax behind them."""
-    operators = list(program.operators)
-    while len(operators) > 1 and isinstance(operators[-1], Softmax | Argmax):
-        operators.pop()
-    body = Program(tuple(operators), program.shape, program.input)
-    return body, program.operators[len(operators) :]
 
 
 def clamped_twin(program: Program) -> tuple[Sequential, Grids]:

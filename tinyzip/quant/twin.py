@@ -7,6 +7,9 @@ M = s_x·s_w/s_y. That is all that is needed to read it as a float network again
 
 What comes out computes what the program would, if activations were not rounded and clamped. A table is read
 as the function that is straight between the points it knows, a sum with what leads to it as a residual block.
+A border becomes the padding of what reads it. What only moves the codes that come in, as other people's
+models do whose images lie otherwise in memory, is no part of the network: the twin begins behind it, and it
+ends with the logits, in front of a softmax or an argmax.
 """
 
 from contextlib import suppress
@@ -20,6 +23,9 @@ from tinyzip import integer
 from tinyzip.base.branches import Block, Chain, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
+from tinyzip.integer.chain import without_needless_operators
+from tinyzip.integer.intervals import intervals
+from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import check_program
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
@@ -104,16 +110,63 @@ def _branches(program: Program, block: Block, names: list[str]) -> tuple[Chain, 
     return (one, other) if lengths[0] >= lengths[1] else (other, one)
 
 
+def split(program: Program) -> tuple[tuple[Operator, ...], Program]:
+    """The operators in front that only move the codes that come in, and the program behind them."""
+    moves = (integer.Transpose, integer.Reshape)
+    k = next((i for i, o in enumerate(program.operators) if not isinstance(o, moves)), 0)
+    read = [source for i, o in enumerate(program.operators[k:], k) for source in o.reads(i)]
+    if min(read) < k - 1:  # the codes are needed as they came, too
+        return (), program
+    behind = Program(renumbered(program.operators[k:], -k), program.shapes[k], program.codes[k])
+    return program.operators[:k], behind
+
+
+def parted(program: Program) -> tuple[Program, tuple[Operator, ...]]:
+    """The program up to its logits, and the softmax or argmax behind them."""
+    operators = list(program.operators)
+    while len(operators) > 1 and isinstance(operators[-1], integer.Softmax | integer.Argmax):
+        operators.pop()
+    body = Program(tuple(operators), program.shape, program.input)
+    return body, program.operators[len(operators) :]
+
+
+def renumbered(operators: tuple[Operator, ...], by: int) -> tuple[Operator, ...]:
+    """Operators that name others, where all have moved by so many places."""
+    moved: list[Operator] = []
+    for operator in operators:
+        match operator:
+            case integer.Recall(source=source):
+                operator = replace(operator, source=source + by)
+            case integer.Add(other=other):
+                operator = replace(operator, other=other + by)
+            case integer.Concat(sources=sources):
+                operator = replace(operator, sources=tuple(source + by for source in sources))
+        moved.append(operator)
+    return tuple(moved)
+
+
+def readable(program: Program) -> Program:
+    """The program as its twin reads it: named, borders as padding, and no more than leads to the logits.
+
+    What only moves codes in front is gone, and so are a softmax and an argmax at the end.
+    """
+    program = named(program)
+    if any(isinstance(operator, integer.Pad) for operator in program.operators):
+        program = without_needless_operators(program, intervals(program))
+    return parted(split(program)[1])[0]
+
+
 def float_twin(program: Program) -> Sequential:
     """The float network that computes what a program's codes mean, without rounding activations.
 
-    Its layers have the names that `named` gives to the program's operators.
+    Its layers have the names that `named` gives to the program's operators; it computes the logits from what
+    operators that only move codes leave of the input, see `readable`.
 
     raises  ValueError for an operator that no layer stands for, and for a program that is no chain of layers
             and residual blocks
     """
     check_program(program, "float_twin: program")
-    program = named(program)
+    program = readable(program)
     try:
         chain = _chain(program)
     except Tangled as error:
@@ -179,8 +232,6 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
                 every = np.arange(x.lo, x.hi + 1)
                 points = grid_of(x).dequantize(every), grid_of(y).dequantize(table[every % 256])
                 layers[own] = ByPoints(*(tuple(map(float, values)) for values in points))
-            case integer.Argmax():
-                pass
             case _:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
     if turned:
