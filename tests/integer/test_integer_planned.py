@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from integer_programs import BYTE, batch, conv, programs, small
 
 from tinyzip.integer import Flatten, Linear, Program, prepare, run
-from tinyzip.integer.planned import recorder
+from tinyzip.integer.recorder import recorder
+from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
 
@@ -26,6 +27,28 @@ def test_a_planned_program_gives_the_codes_of_a_run(data: Any) -> None:
         found, wanted = planned(x), run(program, x, product)
         assert type(found) is type(wanted) and found.dtype == wanted.dtype
         np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_shards_that_come_again_are_repeated_and_give_the_codes_of_the_first_time(data: Any) -> None:
+    """(PL1), with other programs, sizes and larger memory in between."""
+    several = data.draw(st.lists(programs(), min_size=1, max_size=2))
+    workers = Workers(1)
+    for _ in range(10):
+        program, N = data.draw(st.sampled_from(several)), data.draw(st.sampled_from([1, 1, 3]))
+        product: Any = data.draw(st.sampled_from(["integer", "blas"]))
+        x = batch(data.draw, program.input, (*program.shape, N))
+        found = run(program, x, product, threads=workers)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(run(program, x, product)))
+
+
+def test_the_third_run_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, workers = Program((conv(padding=1), Flatten()), (1, 6, 6), BYTE), Workers(1)
+    x = np.random.default_rng(0).integers(0, 256, (1, 6, 6, 4), np.uint8)
+    wanted = [np.asarray(run(program, x + np.uint8(k), threads=workers)).copy() for k in (0, 1)][1]
+    monkeypatch.setattr(Workspace, "empty", None)
+    np.testing.assert_array_equal(np.asarray(run(program, x + np.uint8(1), threads=workers)), wanted)
 
 
 def test_an_answer_stays_when_the_next_one_is_computed() -> None:
@@ -55,9 +78,9 @@ def test_nothing_is_decided_or_allocated_any_more(monkeypatch: pytest.MonkeyPatc
 
 def test_a_clamp_is_written_down_as_one_ufunc() -> None:
     planned = prepare(Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE), 2, "blas")
-    names = [getattr(call, "__self__", call).__name__ for call, _, _ in planned.calls]
+    names = [getattr(call, "__self__", call).__name__ for call, _, _ in planned.recorded.calls]
     assert names.count("clip") == 1 and not {"maximum", "minimum"} & set(names)
-    assert not any(call is np.clip for call, _, _ in planned.calls)
+    assert not any(call is np.clip for call, _, _ in planned.recorded.calls)
 
 
 def test_the_memory_of_a_plan_is_said() -> None:

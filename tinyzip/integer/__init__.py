@@ -16,7 +16,8 @@ pools.py, depthwise.py, kernels.py, convolution.py, elementwise.py, softmax.py, 
                             what each operator computes
 plan.py                     in which order, and where the outputs live
 scores.py                   codes that are no classes yet
-run.py, planned.py          the engine; and what it does, written down and repeated
+recorder.py, run.py, planned.py
+                            the engine; and what it does, written down and repeated
 intervals.py                which codes each channel can write, whatever goes in
 equals.py, absorb.py, channels.py, chain.py, clamps.py, simplify.py
                             smaller by proof: the same codes from fewer numbers

@@ -29,6 +29,7 @@ class Workspace:
         self._memory = np.empty(0, np.uint8)
         self._top = 0
         self._peak = 0
+        self.notes: dict[Any, Any] = {}  # what its users know about this memory; forgotten when it moves
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An uninitialised array of the given shape and dtype on top of the stack."""
@@ -56,6 +57,7 @@ class Workspace:
             raw = np.empty(self._peak + ALIGNMENT, np.uint8)
             start = -raw.ctypes.data % ALIGNMENT
             self._memory = raw[start : start + self._peak]
+            self.notes.clear()
 
 
 class Scratch:
