@@ -1,7 +1,8 @@
 """How small can a file be that reads handwriting?
 
 For each budget of bytes a network is trained to be a file: from a large teacher, after a while on grids, and
-at a price for every bit that the coder will charge for its weights (`quant.rate`). The whole .tz file counts,
+at a price for the bits that the coder will charge for its weights beyond what the budget has room for
+(`quant.rate`). The whole .tz file counts,
 and the integer engine classifies. The recipes (`smallest_recipes.py`) were chosen on validation images; the
 test images are read once, at the end.
 
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 import plots
 from smallest_recipes import (
-    ACTIVATION_BITS,
+    BATCH,
     BITS,
-    DEARER,
+    DECAY,
+    MARGIN,
     RATES,
     RECIPE,
     RECIPES,
@@ -29,8 +31,7 @@ from smallest_recipes import (
     TEACHERS,
     TEMPERATURE,
     TRIES,
-    VIEWED,
-    VIEWS,
+    Recipe,
     digits_net,
 )
 from study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
@@ -91,47 +92,43 @@ class Bench:
         )
 
     def teach(self) -> None:
-        """The teachers, and what they say of the views, which are the training images from here on."""
+        """The teachers."""
         rng = np.random.default_rng([self.seed, 2])
         teachers = {}
         for number in range(TEACHERS):
             start = wide_net(rng, self.shape, self.classes)
             name, images, labels = f"teacher{number}", self.train.images, self.train.labels
             teachers[name] = self.learn(name, start, images, labels, TEACHER_EPOCHS, 4e-3, augment=STRONG)
-        V = 1 if self.quick else VIEWS
-        seen = views(self.train.images, self.train.labels, VIEWED, V, np.random.default_rng([self.seed, 3]))
-        self.images, self.labels = seen
-        self.answers = record(Ensemble(teachers), self.images)
+        self.teachers = Ensemble(teachers)
+
+    def see(self, recipe: Recipe) -> tuple[Any, Any, Distillation]:
+        """Views of the training images, their labels, and an objective with what teachers say of them."""
+        V = 1 if self.quick else recipe.views
+        rng = np.random.default_rng([self.seed, 3])
+        images, labels = views(self.train.images, self.train.labels, recipe.viewed, V, rng)
+        return images, labels, Distillation(record(self.teachers, images), SOFT, TEMPERATURE)
 
     def smallest(self, budget: int) -> Path:
         """The file for a budget of bytes."""
         path, recipe = self.folder / f"mnist-{budget}.tz", RECIPES[budget]
         if path.exists():
             return path
-        objective = Distillation(self.answers, SOFT, TEMPERATURE)
-        optimizer = AdamW(weight_decay=0.0)
+        *seen, objective = self.see(recipe)
+        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
         start = digits_net(recipe, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
-        seen = self.images, self.labels
-        network = self.learn(
-            f"float-{'-'.join(map(str, recipe.channels))}",
-            start,
-            *seen,
-            recipe.looks[0],
-            RATES[0],
-            objective=objective,
-            optimizer=optimizer,
-        )
-        fake, price, looks = on_grids(network, self.train), recipe.price, recipe.looks[1]
+        name = f"float-{'-'.join(map(str, recipe.channels))}"
+        network = self.learn(name, start, *seen, recipe.looks[0], RATES[0], objective=objective, **how)
+        how["optimizer"] = AdamW(weight_decay=DECAY)
+        fake, free, looks = on_grids(network, self.train, recipe.activations), recipe.free, recipe.looks[1]
         for number in range(TRIES):
-            priced = Sum((objective, Price.create(fake, price)))
-            fake = self.learn(
-                f"{budget}-coded{number}", fake, *seen, looks, RATES[1], objective=priced, optimizer=optimizer
-            )
+            priced = Sum((objective, Price.create(fake, recipe.price, free)))
+            name = f"{budget}-coded{number}"
+            fake = self.learn(name, fake, *seen, looks, RATES[1], objective=priced, **how)
             packed = archive.pack(as_program(fake), names=False)
-            print(f"  {len(packed)} bytes of {budget} at a price of {price:.1e}", flush=True)
+            print(f"  {len(packed)} bytes of {budget}, {free} bits free", flush=True)
             if len(packed) <= budget or self.quick:
                 break
-            price, looks = price * DEARER, VIEWS  # a little dearer, and a little longer, until it fits
+            free, looks = max(0, free - 8 * (len(packed) - budget) - MARGIN), recipe.views
         archive.write(as_program(fake), path, names=False)
         return path
 
@@ -144,11 +141,11 @@ def fit_and_say(model: Any, **options: Any) -> tuple[Any, History]:
     return model, history
 
 
-def on_grids(network: Sequential, train: Dataset) -> FakeQuantized:
+def on_grids(network: Sequential, train: Dataset, activations: int) -> FakeQuantized:
     """The network with grids in place: one step a layer."""
     model = fold_batch_norm(network)
     blocks = [name.removesuffix(".w") for name in model.params if name.endswith(".w")]
-    bits = {"input": 8, **dict.fromkeys(blocks[:-1], ACTIVATION_BITS), blocks[-1]: 8}
+    bits = {"input": 8, **dict.fromkeys(blocks[:-1], activations), blocks[-1]: 8}
     grids = calibrate(model, train.images[:1000], BITS, bits, "mse", "mse", per_channel=False)
     return FakeQuantized.create(model, grids)
 

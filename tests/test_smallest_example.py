@@ -64,27 +64,36 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
     assert json.loads(rows.read_text()) == found
 
 
-def test_a_file_that_does_not_fit_is_trained_on_at_a_higher_price(
+def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits(
     smallest: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prices: list[float] = []
-    real = smallest.Price.create
+    found: list[tuple[int, int]] = []
+    create, pack = smallest.Price.create, archive.pack
 
-    def noted(model, price):
-        prices.append(price)
-        return real(model, price)
+    def noted(model, price, free):
+        found.append((free, 0))
+        return create(model, price, free)
+
+    def packed(program, names):
+        made = pack(program, names=names)
+        found[-1] = found[-1][0], len(made)
+        return made
 
     monkeypatch.setattr(smallest.Price, "create", noted)
+    monkeypatch.setattr(smallest.archive, "pack", packed)
     monkeypatch.setattr(smallest, "TEACHER_EPOCHS", 1)
     monkeypatch.setattr(smallest, "TEACHERS", 1)
     monkeypatch.setattr(smallest, "TRIES", 3)
-    recipe = smallest.RECIPES[1024]._replace(looks=(1, 1))
+    recipe = smallest.RECIPES[512]._replace(looks=(1, 1))
     monkeypatch.setitem(smallest.RECIPES, 100, recipe)  # nothing fits into 100 bytes
     (tmp_path / "out").mkdir()
     bench = smallest.Bench(tmp_path / "out", few_images(tmp_path / "data"), 0, False)
     bench.teach()
     assert bench.smallest(100).stat().st_size > 100
-    assert prices == pytest.approx([recipe.price * smallest.DEARER**i for i in range(3)])
+    tries = [found[i : i + 2] for i in range(2)]
+    assert len(found) == 3 and found[0][0] == recipe.free
+    for (free, size), (after, _) in tries:
+        assert after == max(0, free - 8 * (size - 100) - smallest.MARGIN)
 
 
 @pytest.mark.parametrize("budget", [512, 1024, 2953, 8192])

@@ -11,7 +11,7 @@ from tinyzip.distill.guides import Sum
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lsq import gradient_scale
-from tinyzip.quant.rate import Price, rate
+from tinyzip.quant.rate import Price, entropy, rate
 from tinyzip.train.fit import fit, hard_labels
 
 IMAGES = pictures(60)
@@ -54,6 +54,16 @@ def test_weights_on_their_codes_cost_the_entropy_of_the_codes(seed, lo_hi):
     _, n = np.unique(codes, return_counts=True)
     bits, _, _ = rate(codes * 0.5, np.array(0.5), *lo_hi)
     assert bits == pytest.approx(-np.sum(n * np.log2(n / codes.size)), abs=1e-9)
+    assert entropy(codes * 0.5, np.array(0.5), *lo_hi) == pytest.approx(bits, abs=1e-9)
+
+
+@given(seeds, ends, st.booleans())
+def test_the_entropy_is_that_of_the_codes_that_weights_are_rounded_to(seed, lo_hi, per_channel):
+    w, step = draw(seed, *lo_hi, per_channel)
+    steps = step.reshape(-1, 1, 1) if per_channel else step
+    codes = np.clip(np.rint(w / steps), *lo_hi)
+    _, n = np.unique(codes, return_counts=True)
+    assert entropy(w, step, *lo_hi) == pytest.approx(-np.sum(n * np.log2(n / w.size)), abs=1e-9)
 
 
 @given(seeds, ends, st.booleans())
@@ -101,6 +111,42 @@ def test_a_price_makes_the_codes_cheaper_and_nothing_else_trains_differently_wit
     assert bits(trained(Sum((hard_labels, Price.create(fake, 3e-3))))) < 0.9 * bits(free)
 
 
+def test_bits_cost_nothing_while_the_codes_have_no_more_of_them_than_are_free():
+    """(QN4)"""
+    model = small_network()
+    fake = FakeQuantized.create(model, calibrate(model, IMAGES, weights=3, weight_method="mse"))
+    usual = Price.create(fake, 0.25)
+    seen = {name: fake.params[name] * (0.93 if name.endswith(".w") else 1) for name in usual.layers}
+    batch = type("Seen", (), {"seen": seen})
+    weights = [(seen[name], fake.step(name), *ends) for name, ends in usual.ends.items()]
+    bits = sum(entropy(*array) for array in weights)
+    whole = usual(np.ones((4, 3)), batch)
+    beyond = Price.create(fake, 0.25, bits - 1e-6)(np.ones((4, 3)), batch)
+    assert beyond[0] == whole[0] > 0
+    for name, gradient in whole[2].items():
+        np.testing.assert_array_equal(beyond[2][name], gradient)
+    loss, _, gradients = Price.create(fake, 0.25, bits + 1e-6)(np.ones((4, 3)), batch)
+    assert loss == 0 and gradients.keys() == whole[2].keys()
+    assert not any(gradient.any() for gradient in gradients.values())
+
+
+def test_training_ends_near_the_bits_that_are_free():
+    model = small_network()
+    fake = FakeQuantized.create(model, calibrate(model, IMAGES, weights=4, weight_method="mse"))
+
+    def bits(fake):
+        return sum(
+            entropy(fake.params[n], fake.step(n), *ends) for n, ends in Price.create(fake, 1.0).ends.items()
+        )
+
+    free = 0.7 * bits(fake)
+    objective = Sum((hard_labels, Price.create(fake, 3e-2, free)))
+    trained, _ = fit(
+        fake, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=60, objective=objective, progress=False
+    )
+    assert 0.8 * free < bits(trained) <= 1.02 * free
+
+
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("rule", ["lsq", "straight-through"])
 def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_trained(rule, per_channel):
@@ -129,7 +175,9 @@ def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_train
 
 def test_bad_prices_and_codes_are_refused():
     with pytest.raises(ValueError, match=r"Price: price: found -1, needed a finite number, 0 or more"):
-        Price(-1, {}, {})
+        Price(-1, 0, {}, {})
+    with pytest.raises(ValueError, match=r"Price: free: found -1, needed a finite number, 0 or more"):
+        Price(1, -1, {}, {})
     with pytest.raises(ValueError, match="rate: w"):
         rate(np.zeros((0, 3)), np.array(1.0), -1, 1)
     with pytest.raises(ValueError, match="rate: lo, hi"):

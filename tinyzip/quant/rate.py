@@ -20,6 +20,15 @@ derivative:
 
 A weight is pulled to whichever of its two neighbours is the more frequent, the harder the more that is. As
 soon as it is there its part in the other count is gone: rare codes die out, and the zero attracts.
+
+What price leads to how many bits is not known before. But a file has a budget, and so may the charge: with
+H for the entropy of the codes as they are, all weights rounded, and R₀ for the bits that cost nothing,
+
+price·ΣR   while ΣH > R₀,   else 0                                                             (QN4)
+
+As long as there are more bits they are pushed out at this price, and below nothing pushes. So the sum stays
+near R₀, where the price is in force just as often as it has to be: on the average it is what the budget is
+worth, whatever was written, as long as that is more.
 """
 
 from dataclasses import dataclass
@@ -65,35 +74,47 @@ def rate(w: Array, step: Array, lo: int, hi: int) -> tuple[float, Array, Array]:
     return float(n @ charge), du / s, dstep if step.ndim else np.asarray(dstep.sum())
 
 
+def entropy(w: Array, step: Array, lo: int, hi: int) -> float:
+    """H, the bits of M weights rounded to their codes: −Σ n_c·log₂(n_c/M). Arguments as in `rate`."""
+    codes = np.clip(np.rint(w / by_channel(step, w)), lo, hi).astype(np.intp) - lo
+    n = np.bincount(codes.ravel())
+    n = n[n > 0]
+    return float(-n @ np.log2(n / w.size))
+
+
 @dataclass(frozen=True)
 class Price:
-    """The objective price·Σ R over the weights of a network that simulates integers; its dz is 0.
+    """The objective (QN4) over the weights of a network that simulates integers; its dz is 0.
 
     It knows nothing of labels, and so is added to an objective that does, by `guides.Sum` of `distill`. The
     derivative by a step has LSQ's scale g, as that of the loss has in `fake`: one without would outweigh it a
     hundredfold, and steps would grow until all weights are zero.
 
     price   what a bit costs, in nats of the loss: 10⁻⁴ says that a thousand bits are worth 0.1 nats
+    free    R₀, bits that cost nothing
     ends    the first and the last code of each array of weights by name
     steps   the names of the steps' logarithms, for those that are learned, and else the steps
-    raises  ValueError for a price that is negative or not finite
+    raises  ValueError for a price or free bits that are negative or not finite
     """
 
     price: float
+    free: float
     ends: dict[str, tuple[int, int]]
     steps: dict[str, Array]
 
     def __post_init__(self) -> None:
-        if not is_number(self.price) or not 0 <= self.price < np.inf:
-            refuse("Price: price", self.price, "a finite number, 0 or more")
+        for name in ("price", "free"):
+            value = getattr(self, name)
+            if not is_number(value) or not 0 <= value < np.inf:
+                refuse(f"Price: {name}", value, "a finite number, 0 or more")
 
     @classmethod
-    def create(cls, model: FakeQuantized, price: float) -> Self:
+    def create(cls, model: FakeQuantized, price: float, free: float = 0.0) -> Self:
         """For all weights of `model` that have more than two values; signs always cost one bit."""
         names = [n for n, g in model.start.items() if n.endswith(".w") and not isinstance(g, Signs)]
         ends = {n: (model.start[n].lo, model.start[n].hi) for n in names}
         fixed = {n: model.step(n) for n in names if f"{n}.log_step" not in model.params}
-        return cls(price, ends, fixed)
+        return cls(price, free, ends, fixed)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -106,14 +127,20 @@ class Price:
         return {}
 
     def __call__(self, z: Array, batch: Batch) -> tuple[float, Array, Arrays]:
+        steps = {name: self._step(name, batch) for name in self.ends}
+        seen = [(batch.seen[name], steps[name], *ends) for name, ends in self.ends.items()]
+        beyond = sum(entropy(*weights) for weights in seen) > self.free
+        price = self.price if beyond else 0.0
         total, gradients = 0.0, {}
-        for name, ends in self.ends.items():
-            w = batch.seen[name]
-            step = self.steps[name] if name in self.steps else np.exp(batch.seen[f"{name}.log_step"])
-            bits, dw, dstep = rate(w, step, *ends)
+        for name, weights in zip(self.ends, seen, strict=True):
+            bits, dw, dstep = rate(*weights)
             total += bits
-            gradients[name] = (self.price * dw).astype(w.dtype)
+            gradients[name] = (price * dw).astype(dw.dtype)
             if name not in self.steps:
-                g = gradient_scale(w.size // dstep.size, ends[1])
-                gradients[f"{name}.log_step"] = np.asarray(self.price * dstep * step * g, w.dtype)
-        return self.price * total, np.zeros_like(z), gradients
+                g = gradient_scale(dw.size // dstep.size, self.ends[name][1])
+                gradients[f"{name}.log_step"] = np.asarray(price * dstep * steps[name] * g, dw.dtype)
+        return price * total, np.zeros_like(z), gradients
+
+    def _step(self, name: str, batch: Batch) -> Array:
+        fixed = self.steps.get(name)
+        return np.exp(batch.seen[f"{name}.log_step"]) if fixed is None else fixed
