@@ -51,10 +51,10 @@ STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the t
 MEDIUM = Augment(shift=1.5, rotation=10, scale=0.1, elastic=(12, 4))  # for the larger networks
 LIGHT = Augment(shift=1, rotation=8, scale=0.06)
 RECIPES = {
-    512: Recipe((6, 8, 10, 14), 4, 3500, 8e-5, (24, 36), 6, LIGHT),
+    512: Recipe((6, 8, 10, 14), 4, 3400, 2.5e-4, (24, 24), 6, LIGHT),
     1024: Recipe((8, 12, 14, 18), 4, 7550, 4e-5, (24, 24), 6, LIGHT),
     2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 36), 12, MEDIUM),
-    8192: Recipe((16, 24, 32, 48), 6, 64000, 5e-6, (24, 24), 12, MEDIUM),
+    8192: Recipe((16, 24, 32, 48), 6, 64000, 5e-6, (12, 24), 12, MEDIUM),
 }
 BITS = 3  # of the weights' grids
 BATCH, DECAY = 64, 0.1  # the decay is with the grids only
