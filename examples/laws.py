@@ -161,10 +161,10 @@ def laws() -> Iterator[Law]:
     yield Law("patches in blocks", "X3", "vgg conv1b", at_once, in_blocks)
 
     def product(route: blocks.Route) -> Work:
-        return reused(lambda workspace: route(w[:, :8, : 8 * 9], x[:8], geometry, dy[:, :8], workspace))
+        return reused(lambda workspace: route(w, x, geometry, y.reshape(1, 16, -1), workspace))
 
     by_rows = product(rows.multiply)
-    yield Law("rows of the kernel", "X4", "y of half conv1b, 8 to 8", product(blocks.multiply), by_rows)
+    yield Law("rows that share patches", "X4", "y of vgg conv1b", product(blocks.multiply), by_rows)
 
     def weights(route: blocks.Route) -> Work:
         return reused(lambda workspace: route(dy, x, geometry, np.empty_like(w), workspace))

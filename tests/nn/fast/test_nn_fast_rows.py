@@ -1,4 +1,4 @@
-"""X4: rows of the kernel, added up one row apart, are the convolution."""
+"""X4: products with slices of the same lines are the convolution."""
 
 import pytest
 from against import assert_equal, assert_within_rounding, conv_layers
@@ -10,7 +10,6 @@ from tinyzip.nn.fast import blocks, rows
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.layers import Conv2d
 
-STRIDES = st.tuples(st.just(1), st.integers(1, 3))  # down, and across
 BLOCKS = st.sampled_from([1, 600, 2**21])
 
 
@@ -20,27 +19,28 @@ def stage(layer, shape):
 
 
 @settings(max_examples=200)
-@given(conv_layers(stride=STRIDES), BLOCKS, SEEDS)
-def test_rows_of_the_kernel_give_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed):
-    """(X4): also for more maps than it pays for."""
+@given(conv_layers(), BLOCKS, SEEDS, st.sampled_from([1, 12]))
+def test_rows_that_share_patches_give_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed, alone):
+    """(X4): also where no rows overlap, and where there are too few columns."""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
+        patch.setattr(rows, "ALONE", alone)
         assert_equal(stage(layer, shape), [layer], shape, N, seed)
 
 
-@given(conv_layers(stride=STRIDES), BLOCKS, SEEDS)
-def test_on_real_numbers_they_are_the_same_sums_in_another_order(case, size, seed):
+@given(conv_layers(), BLOCKS, SEEDS, st.sampled_from([1, 12]))
+def test_on_real_numbers_they_are_the_same_sums_in_another_order(case, size, seed, alone):
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
+        patch.setattr(rows, "ALONE", alone)
         assert_within_rounding(stage(layer, shape), layer, shape, N, seed)
 
 
-def test_they_pay_at_vertical_stride_1_for_kernels_of_two_rows_and_few_maps():
-    def pays(F, C, kernel=3, stride=1):
-        return rows.pays(F, C, Conv2d(C, F, kernel, stride).geometry((C, 9, 9)))
+def test_they_pay_where_rows_of_windows_overlap():
+    def pays(kernel, stride):
+        return rows.pays(Conv2d(3, 4, kernel, stride).geometry((3, 9, 9)))
 
-    assert pays(4, 4) and pays(3, 4, stride=(1, 2)) and pays(4, 4, kernel=(2, 1))
-    assert pays(16, 20) and not pays(17, 20) and not pays(5, 4)
-    assert not pays(4, 4, stride=(2, 1)) and not pays(4, 4, kernel=(1, 3))
+    assert pays(3, 1) and pays(3, 2) and pays((2, 1), (1, 2))
+    assert not pays(3, 3) and not pays((1, 3), 1) and not pays(2, (3, 1))

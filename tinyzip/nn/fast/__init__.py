@@ -9,7 +9,7 @@ within the rounding of a sum in another order on real ones.
     sums.py         sums over the long axis, left to BLAS
     memory.py       results in memory that is there already
     blocks.py       the patches of a convolution in blocks that stay in cache
-    rows.py         a convolution by the rows of its kernel
+    rows.py         a convolution whose rows of outputs share their patches
     taller.py       the taller factor first
     turned.py       the input's gradient gathered, with turned kernels
     conv.py         the convolution as it runs, by these routes

@@ -1,51 +1,56 @@
-"""A convolution by the rows of its kernel: a taller matrix, over smaller patches.
+"""A convolution whose rows of outputs share their patches.
 
-A thin matrix makes a slow product, and few maps make a thin matrix. At vertical stride 1 it can be kh times
-as tall: give each row i of the kernel maps of its own, over all rows of the padded image, and add them up one
-row apart. That takes patches kh times smaller, too:
+A patch has kh rows, and the patch one row of outputs further down sees kh − sh of them again. So gather each
+row of all patches once, the places of the kernel ordered by row, column and channel:
 
-z[i, f, h, ow, n] = Σ_{c,j} w[f, c, i, j] · x̄[c, h, ow·sw + j, n],   y[f, oh] = Σ_i z[i, f, oh + i]   (X4)
+lines[h, j, c, ow, n] = x̄[c, h, ow·sw + j, n],   y[f, oh] = Σ w[f, c, i, j] · lines[oh·sh + i, j, c]  (X4)
 
-It is the same sum in another order. It applies at vertical stride 1 to kernels of two rows or more, and pays
-for no more maps than channels and 16 at most: more maps are tall enough, and much to add up.
+The patches of output row oh are the rows oh·sh … oh·sh + kh − 1 of `lines`, which lie one after the other: a
+matrix (kh·kw·C, OW·N) that need not be made. So a kh/sh-th part is gathered, and stays in cache. It
+is the same sum in another order. It applies to every convolution and pays where rows overlap, kh > sh, and a
+row of outputs has columns enough for a product of its own.
 """
 
 import numpy as np
 
+from tinyzip.base.windows import strided
 from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.fast.blocks import patch_blocks
+from tinyzip.nn.fast import blocks
+from tinyzip.nn.fast.blocks import padded
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.patches import Geometry
 
-THIN = 16  # rows of the left factor that BLAS multiplies at once, or about: measured
+ALONE = 64  # columns that are enough for a product of their own
 
 
-def pays(maps: int, channels: int, geometry: Geometry) -> bool:
-    """Is X4 faster for so many maps and channels a group?"""
-    return geometry.stride[0] == 1 < geometry.kernel[0] and maps <= min(channels, THIN)
+def pays(geometry: Geometry) -> bool:
+    """Is X4 faster, given enough examples?"""
+    return geometry.kernel[0] > geometry.stride[0]
 
 
 def multiply(w: Array, x: Array, geometry: Geometry, y: Array, workspace: Workspace) -> None:
     """y = w·patches, as `blocks.multiply`                                                      (X4)"""
-    (G, F, _), (kh, kw), (OH, OW) = w.shape, geometry.kernel, geometry.outputs
-    H = geometry.size[0] + sum(geometry.padding[0])
-    rows = y.reshape(G, F, OH, -1)
+    (G, F, K), (kh, kw), (sh, sw), (OH, OW) = w.shape, geometry.kernel, geometry.stride, geometry.outputs
+    C, N = K // (kh * kw), x.shape[3]
+    row = OW * N
+    if row < ALONE:
+        blocks.multiply(w, x, geometry, y, workspace)
+        return
+    outputs = y.reshape(G, F, OH, row).swapaxes(1, 2)
     with workspace.scratch():
-        tall = workspace.empty((G, kh, F, w.shape[2] // kh), w.dtype)
-        np.copyto(tall.reshape(G, kh, F, -1, kw), w.reshape(G, F, -1, kh, kw).transpose(0, 3, 1, 2, 4))
-        flat = geometry._replace(kernel=(1, kw), outputs=(H, OW))
-        for columns, block in patch_blocks(x, G, flat, workspace, beside=G * kh * F):
-            first, last = columns.start // rows.shape[3], columns.stop // rows.shape[3]
-            with workspace.scratch():
-                z = workspace.empty((G, kh, F, last - first, rows.shape[3]), x.dtype)
-                products.multiply(tall.reshape(G, kh * F, -1), block, z.reshape(G, kh * F, -1))
-                for i in range(kh):
-                    start, stop = max(first - i, 0), min(last - i, OH)
-                    if start >= stop:
-                        continue
-                    part = z[:, i, :, start + i - first : stop + i - first]
-                    if i:
-                        rows[:, :, start:stop] += part
-                    else:  # which comes first to every row of y
-                        rows[:, :, start:stop] = part
+        kernels = workspace.empty((G, 1, F, K), w.dtype)
+        np.copyto(kernels.reshape(G, F, kh, kw, C), w.reshape(G, F, C, kh, kw).transpose(0, 1, 3, 4, 2))
+        image = padded(x, geometry.padding, workspace)
+        c, h, column, n = image.strides
+        line = kw * C * row * n
+        most = max(1, (blocks.BLOCK // (G * line) - kh) // sh + 1)
+        memory = workspace.empty((G * ((min(most, OH) - 1) * sh + kh) * line // n,), x.dtype)
+        for start in range(0, OH, most):
+            count = min(most, OH - start)
+            R = (count - 1) * sh + kh
+            seen = (G, R, kw, C, OW, N), (C * c, h, column, c, sw * column, n)
+            np.copyto(memory[: G * R * line // n].reshape(seen[0]), strided(image, *seen, start * sh))
+            strides = R * line, sh * line, row * n, n
+            patches: Array = np.ndarray((G, count, K, row), x.dtype, memory, 0, strides)
+            products.multiply(kernels, patches, outputs[:, start : start + count])
