@@ -92,8 +92,15 @@ def convolution(draw, model, x, shape):
         given |= {"auto_pad": draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER", "VALID"]))}
     else:
         given |= {"pads": [draw(st.integers(0, 2)) for _ in range(4)]}
+    reach = kernel
     if draw(st.booleans()):
-        given |= {"kernel_shape": kernel, "dilations": [1, 1]}
+        dilation = [
+            draw(st.integers(1, 2)) if (k - 1) * 2 < n else 1 for k, n in zip(kernel, (H, W), strict=True)
+        ]
+        if given.get("auto_pad", "VALID") != "VALID":  # which onnxruntime does not dilate
+            dilation = [1, 1]
+        given |= {"kernel_shape": kernel, "dilations": dilation}
+        reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     border = [draw(st.integers(0, 2)) for _ in range(4)] if draw(st.booleans()) else [0] * 4
     if any(border):
         pads = model.constant([0, 0, *border[:2], 0, 0, *border[2:]], np.int64)
@@ -101,7 +108,7 @@ def convolution(draw, model, x, shape):
     y = model.node("Conv", x, model.drawn(F, C // groups, *kernel), *draw(maybe(model, F)), **given)
     size = []
     for n, k, s, a, b, at in zip(
-        (H, W), kernel, given["strides"], border[:2], border[2:], (0, 1), strict=True
+        (H, W), reach, given["strides"], border[:2], border[2:], (0, 1), strict=True
     ):
         n += a + b
         match given.get("auto_pad"):
@@ -151,7 +158,7 @@ def pool(draw, model, x, shape):
     kind, given = draw(st.sampled_from(["MaxPool", "AveragePool"])), {}
     if kind == "AveragePool":
         given = {"count_include_pad": draw(st.integers(0, 1))}
-    elif draw(st.booleans()):
+    elif min(kernel) > 1 and draw(st.booleans()):  # of one place onnxruntime itself counts two numbers
         given = {"ceil_mode": 1}
     size = []
     for n, k, s, a, b in zip((H, W), kernel, strides, pads[:2], pads[2:], strict=True):

@@ -83,7 +83,10 @@ def normal(*shape):
 WRONG = {
     "weights of shape (3, 1, 3, 3) in 1 groups": made("Conv", normal(3, 1, 3, 3)),
     "(F, C/groups, kh, kw) for C = 2": made("Conv", normal(3, 2, 3)),
-    "dilations (2, 2)": made("Conv", normal(3, 2, 3, 3), dilations=[2, 2]),
+    "dilations (2, 2)": made("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]),
+    "dilations (2, 0)": made("Conv", normal(3, 2, 3, 3), dilations=[2, 0]),
+    "dilations (2,)": made("Conv", normal(3, 2, 3, 3), dilations=[2]),
+    "a window of (2147483647, 3) with its gaps": made("Conv", normal(3, 2, 3, 3), dilations=[2**30 - 1, 1]),
     "a window (5, 5)": made("Conv", normal(3, 2, 3, 3), kernel_shape=[5, 5]),
     "pads (-1,": made("Conv", normal(3, 2, 3, 3), pads=[-1, 0, 0, 0]),
     "auto_pad 'SAME'": made("Conv", normal(3, 2, 3, 3), auto_pad="SAME"),

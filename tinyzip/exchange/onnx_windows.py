@@ -1,7 +1,8 @@
 """Nodes of an .onnx graph that look through windows: convolutions, poolings, and the borders before them.
 
-A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window behind it. And
-what averages its padding, too, which no layer here does, is a convolution with equal weights.
+A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window behind it. What
+averages its padding, too, which no layer here does, is a convolution with equal weights; and a convolution
+whose window is dilated is one with a larger window, where zeros stand between the weights.
 """
 
 from dataclasses import replace
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.base.windows import Padding, same_padding, wider
+from tinyzip.base.windows import Padding, reach_of, same_padding, wider
 from tinyzip.exchange.onnx_step import Step
-from tinyzip.exchange.onnx_values import NO_BORDER, Value
+from tinyzip.exchange.onnx_values import NO_BORDER, Array, Value
 from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, MaxPool2d
 
 MOST_MADE = 1 << 22  # weights that are made here and stand in no file
@@ -24,15 +25,40 @@ def conv(step: Step) -> Value:
     groups = step.attribute("group", 1)
     if w.ndim != 4 or groups < 1 or w.shape[1] * groups != C or w.shape[0] % groups or w.size == 0:
         step.refuse(f"weights of shape {w.shape} in {groups} groups", f"(F, C/groups, kh, kw) for C = {C}")
-    kernel, stride = window(step, w.shape[2:])
+    _, stride = window(step, w.shape[2:])
+    w = apart(step, w)
+    kernel: Any = w.shape[2:]
     padding = wider(step.x.border, pads(step, kernel, stride))
     bias = step.values.has(step.node, 2)
     layer = Conv2d(C, len(w), kernel, stride, padding, groups, bias)
     return step.add(layer, w=w, **({"b": step.constant(2, (len(w),))} if bias else {}))
 
 
+def apart(step: Step, w: Array) -> Array:
+    """w (F, C, kh, kw) with zeros in between, as far apart as the node's dilation asks for."""
+    dilation = step.attribute("dilations", (1, 1))
+    if len(dilation) != 2 or min(dilation) < 1:
+        step.refuse(f"dilations {dilation[:8]}", "two, 1 or more")
+    (F, C, kh, kw), (rows, columns) = w.shape, dilation
+    if dilation == (1, 1):
+        return w
+    reach = reach_of((kh, kw), (rows, columns))
+    if F * C * prod(reach) > MOST_MADE:
+        step.refuse(f"a window of {reach} with its gaps", f"fewer than {MOST_MADE} weights and zeros")
+    out = np.zeros((F, C, *reach), w.dtype)
+    out[:, :, ::rows, ::columns] = w
+    return out
+
+
+def undilated(step: Step) -> tuple[Any, Any]:
+    """(kernel, stride) of a pooling, whose window may have no gaps."""
+    if any(step_ != 1 for step_ in step.attribute("dilations", (1, 1))):
+        step.refuse(f"dilations {step.attribute('dilations', (1, 1))}", "none")
+    return window(step, None)
+
+
 def window(step: Step, kernel: Any) -> tuple[Any, Any]:
-    """(kernel, stride) of a window, which may not be dilated; kernel: what it has to be, or None."""
+    """(kernel, stride) of a window; kernel: what it has to be, or None."""
     said = step.attribute("kernel_shape", () if kernel is None else tuple(kernel))
     stride = step.attribute("strides", (1, 1))
     if len(said) != 2 or (kernel is not None and said != tuple(kernel)) or len(stride) != 2:
@@ -41,8 +67,6 @@ def window(step: Step, kernel: Any) -> tuple[Any, Any]:
         )
     if min(*said, *stride) < 1:
         step.refuse(f"a window {said} with strides {stride}", "1 or more")
-    if any(step_ != 1 for step_ in step.attribute("dilations", (1, 1))):
-        step.refuse(f"dilations {step.attribute('dilations', (1, 1))}", "none")
     return said, stride
 
 
@@ -68,7 +92,7 @@ def max_pool(step: Step) -> Value:
     step.image()
     if len(step.node.outputs) != 1:
         step.refuse("indices to be written", "the largest values alone")
-    kernel, stride = window(step, None)
+    kernel, stride = undilated(step)
     padding = pads(step, kernel, stride)
     if step.x.border != NO_BORDER:
         if not step.x.positive:  # or the zeros could be the largest
@@ -94,7 +118,7 @@ def to_ceiling(step: Step, kernel: Any, stride: Any, padding: Padding) -> Paddin
 
 def avg_pool(step: Step) -> Value:
     C, _, _ = step.image()
-    kernel, stride = window(step, None)
+    kernel, stride = undilated(step)
     padding = pads(step, kernel, stride)
     if to_ceiling(step, kernel, stride, padding) != padding:
         step.refuse("ceil_mode where it adds a window", "an average over whole windows")
