@@ -52,7 +52,7 @@ from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW, one_cycle
 
 DATA = Path(__file__).parent / "data" / "mnist"
-COLUMNS = [(8, 8), (4, 8), (3, 8), (2, 8), (1, 8), (4, 4)]
+COLUMNS = [(8, 8), (4, 8), (3, 8), (2, 8), (1, 8), (4, 4), (2, 4), (1, 4)]
 AFTER = {
     "nearest, min-max": "minmax",
     "nearest, least squares": "mse",

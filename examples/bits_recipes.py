@@ -38,6 +38,8 @@ STEPS = {  # by bits of weights and activations
     (3, 8): Step((4, 8), 12, 4e-3, 0.7, 3.0),
     (2, 8): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),
     (1, 8): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
+    (2, 4): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),  # as with 8 bits of activations
+    (1, 4): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
 }
 
 

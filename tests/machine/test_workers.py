@@ -19,12 +19,19 @@ def test_workers_give_every_item_its_own_result_in_order(threads, items):
         assert crew.map(lambda item, _: item**2, range(items)) == [item**2 for item in range(items)]
 
 
-def test_an_item_always_lands_on_the_same_workspace():
-    with Workers(3) as crew:
-        for _ in range(3):
-            assert crew.map(lambda _, workspace: workspace, range(7)) == [
-                crew.workspaces[k % 3] for k in range(7)
-            ]
+def test_whoever_is_free_takes_the_next_item_and_each_has_a_workspace():
+    all_others, used = threading.Event(), {}
+
+    def work(item, workspace):
+        used[item] = workspace
+        if item == 0:
+            assert all_others.wait(20)
+        elif len(used) == 7:
+            all_others.set()
+
+    with Workers(2) as crew:
+        crew.map(work, range(7))
+        assert {id(used[item]) for item in range(1, 7)} == {id(w) for w in crew.workspaces} - {id(used[0])}
 
 
 @pytest.mark.parametrize("failing", [0, 1, 5])

@@ -73,9 +73,10 @@ def small_buffer() -> Iterator[None]:
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
-    Used as a context manager; a block within its own block changes nothing. In `map`, thread t of T gets the
-    items t, t + T, …. Which thread works on an item never changes its result, so one thread and two give the
-    same bits. The threads start at the first use, sleep between uses, and end when the object goes.
+    Used as a context manager; a block within its own block changes nothing. In `map`, whoever is free takes
+    the next item, so that a thread whose core is busy with something else keeps nobody waiting. Which thread
+    works on an item never changes its result, so one thread and two give the same bits. The threads start at
+    the first use, sleep between uses, and end when the object goes.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -124,15 +125,15 @@ class Workers:
         """
         items = list(items)
         results: list[Any] = [None] * len(items)
+        waiting = iter(range(len(items)))  # one for all threads
 
         def work(thread: int) -> None:
             with small_buffer():
-                for i in range(thread, len(items), self.threads):
+                for i in waiting:
                     results[i] = function(items[i], self.workspaces[thread])
 
         if self._pool is None or len(items) < 2:
-            for thread in range(self.threads):
-                work(thread)
+            work(0)
             return results
         others = [self._pool.submit(work, thread) for thread in range(1, self.threads)]
         try:
