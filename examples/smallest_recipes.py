@@ -54,7 +54,7 @@ RECIPES = {
     512: Recipe((6, 8, 10, 14), 4, 3400, 2.5e-4, (24, 24), 6, LIGHT),
     1024: Recipe((8, 12, 14, 18), 4, 7550, 4e-5, (24, 24), 6, LIGHT),
     2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 36), 12, MEDIUM),
-    8192: Recipe((16, 24, 32, 48), 6, 64000, 5e-6, (12, 24), 12, MEDIUM),
+    8192: Recipe((16, 24, 32, 48), 6, 64000, 5e-6, (12, 12), 12, MEDIUM),
 }
 BITS = 3  # of the weights' grids
 BATCH, DECAY = 64, 0.1  # the decay is with the grids only
