@@ -133,8 +133,10 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
             checkpoint=saved,
             resume=saved if saved.exists() else None,
         )
-        errors = int((predict(models[name], validation.images) != validation.labels).sum())
-        print(f"  {errors} errors of {len(validation):,} validation images", flush=True)
+        seen = Dataset(images.images[: len(validation)], images.labels[: len(validation)])
+        new, own = (int((predict(models[name], x.images) != x.labels).sum()) for x in (validation, seen))
+        print(f"  {new} errors of {len(validation):,} validation images, ", end="")
+        print(f"{own} of {len(seen):,} images that it was trained on", flush=True)
 
     def first_weights() -> np.random.Generator:
         return np.random.default_rng([args.seed, 2])
