@@ -166,6 +166,9 @@ def laws() -> Iterator[Law]:
     by_rows = product(rows.multiply)
     yield Law("rows that share patches", "X4", "y of vgg conv1b", product(blocks.multiply), by_rows)
 
+    whole = changed([patch.object(products, "has_small_kernels", lambda: False)], by_rows)
+    yield Law("products in pieces", "MP1", "y of vgg conv1b", whole, by_rows)
+
     def weights(route: blocks.Route) -> Work:
         return reused(lambda workspace: route(dy, x, geometry, np.empty_like(w), workspace))
 

@@ -1,13 +1,18 @@
 """The patches of a convolution, however they are gathered, are what its windows see."""
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyzip.base.windows import pad
+from tinyzip.integer import lines
 from tinyzip.integer.lines import Layout, centre, gather
+from tinyzip.integer.operators import NO_PADDING
+from tinyzip.integer.recorder import recorder
 from tinyzip.machine.workspace import FRESH
 
 
@@ -37,8 +42,9 @@ def test_each_output_finds_its_window_whether_rows_are_shared_or_not(data: Any) 
     image = centre(x, 7, dtype, padding, (0, seen), layout.phases, FRESH)
     padded = pad(x.astype(int) - 7, padding, 0)
     parts = G, together, down, rows, layout.kernel[0] * layout.kernel[1] * inner, columns, N
-    for alone in {False, layout.slides}:
-        found = gather(image, layout, down, alone, FRESH)
+    for alone, short in {(False, 0), (False, 2**60), (layout.slides, 0)}:
+        with patch.object(lines, "SHORT", short):
+            found = gather(image, layout, down, alone, FRESH)
         if alone:
             patches = found.reshape(parts)
         elif layout.is_pointwise and down == 1:
@@ -52,3 +58,26 @@ def test_each_output_finds_its_window_whether_rows_are_shared_or_not(data: Any) 
             ]
             wanted = window.transpose(1, 2, 0, 3).reshape(-1, N)
             np.testing.assert_array_equal(patches[g, p, d, row, :, o], wanted)
+
+
+@pytest.mark.parametrize(
+    ("N", "stride", "alone", "copies"),
+    [
+        (1, 1, False, 2),
+        (7, 1, False, 2),
+        (8, 1, False, 1),
+        (1, 3, False, 1),
+        (8, 1, True, 1),
+    ],
+)
+def test_short_runs_are_gathered_from_lines_and_long_ones_at_once(
+    N: int, stride: int, alone: bool, copies: int
+) -> None:
+    """(LP2): of 8 columns; rows that do not overlap have no lines to share."""
+    layout = Layout.of((3, 3), (stride, 1), (1, 1), 1, 1, 1, 8)
+    rows = 7 * stride + 3
+    x = np.random.default_rng(0).integers(0, 256, (2, rows, 10, N), np.uint8)
+    image = centre(x, 0, np.dtype(np.float32), NO_PADDING, (0, rows), layout.phases, FRESH)
+    kind = recorder()
+    gather(image.view(kind), layout, 1, alone, FRESH)
+    assert [function is np.copyto for function, _, _ in kind.calls] == [True] * copies

@@ -16,7 +16,7 @@ code; and the bias moves all sums of a channel alike. Where the window is 2×2, 
 All steps are taken for a band of rows before the next band is begun.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,10 +32,10 @@ from tinyzip.integer.lanes import pack, pays, scale_down, unpack
 from tinyzip.integer.lines import Layout, centre, gather
 from tinyzip.integer.memory import VALUE, bands, take
 from tinyzip.integer.operators import NO_PADDING, Conv2d, MaxPool2d
-from tinyzip.integer.pools import max_pool2d, reduce_parts
+from tinyzip.integer.pools import max_pool2d, reduce_parts, sweep
 from tinyzip.machine.workspace import Workspace
 
-FEW = 8  # examples; of fewer, neighbouring columns lie so close that making them apart gains nothing
+FEW = 8  # examples; of fewer, neighbours lie so close that making them apart gains nothing
 WIDEST = 4  # columns of a pooling window that are made apart, at most
 
 
@@ -48,7 +48,7 @@ class Convolution:
               the matrices of (DW1)
     narrow    whether w holds these matrices
     base      B of (LN2) where a product makes two columns of outputs, or 0
-    layouts   of the windows: the usual one, and one for few examples, which makes no columns apart
+    layouts   of the windows: the usual one, and one for few examples, which makes nothing apart
     outputs   rows and columns of outputs, less those that no window of the pooling reaches
     window    the pooling that is done band by band, (1, 1) for none
     pool      the max pool that is done on the whole of the sums, or None
@@ -154,8 +154,13 @@ def conv2d(step: Convolution, x: NDArray[Any], y: NDArray[Any], workspace: Works
 
 def add_up(step: Convolution, image: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
     """The sums of some rows of the output, without bias: padded rows by phases into out (F, rows, OW, N)."""
-    F, rows, _, N = out.shape
-    layout = step.layout(N)
+    F, rows, columns, N = out.shape
+    layout, (down, across) = step.layout(N), step.window
+    if N < FEW and step.window != (1, 1):
+        whole = take(out, (F, rows * down, columns * across, N), out.dtype, workspace)
+        add_up(replace(step, window=(1, 1)), image, whole, workspace)
+        sweep(MaxPool2d(step.window), whole, np.maximum, out, workspace)
+        return
     if is_depthwise(step.operator):
         (kh, _), image = layout.kernel, image[0]
         if step.narrow:
@@ -165,7 +170,7 @@ def add_up(step: Convolution, image: NDArray[Any], out: NDArray[Any], workspace:
         return
     if layout.lanes == 2:
         image = beside(image, layout, step.base, workspace)
-    down, L, G = step.window[0], layout.products, layout.groups
+    L, G = layout.products, layout.groups
     alone = is_cheap(image.dtype) and layout.is_alone(N)
     patches = gather(image, layout, down, alone, workspace)
     shape = (L, down, F) if alone else (F, L, down)

@@ -19,6 +19,11 @@ only, each of them once,
 and the patches of output row oh are lines[oh·sh : oh·sh + kh], a matrix of kh·kw·C rows that needs no copy.
 It applies where rows overlap and are not dilated, and pays where BLAS multiplies, which does not mind many
 products, and a row of outputs has columns enough for one; else there is one matrix for all rows, by (W2).
+
+That matrix can be gathered from lines, too. A short run costs as much as being found does, and of a single
+image all runs are short. There are about kh times fewer of them in the lines than in the matrix. And if each
+place keeps its lines one behind the other, as lines[j, c, p, h, o, n], then for sh = 1 all that a place of
+the matrix holds is one long run of these.
 """
 
 from dataclasses import dataclass
@@ -34,6 +39,7 @@ from tinyzip.integer.memory import take
 from tinyzip.machine.workspace import Workspace
 
 ALONE = 64  # columns that are enough for a product of their own
+SHORT = 64  # numbers in a run; fewer cost more to find than to copy a second time
 
 
 @dataclass(frozen=True)
@@ -129,25 +135,45 @@ def gather(image: NDArray[Any], layout: Layout, down: int, alone: bool, workspac
     alone  whether each row of outputs has a matrix of its own, by (LP2): (G, L, down, rows, K, columns·N).
            Else one matrix has all of them, (G, K, L·down·rows·columns·N)
     """
-    (kh, kw), (sh, sw), (dh, dw) = layout.kernel, layout.stride, layout.dilation
-    (S, C, R, _, N), G, L = image.shape, layout.groups, layout.products
-    run = layout.columns * N
-    K, rows = kh * kw * (C // G), ((R - layout.reach) // sh + 1) // down
+    (kh, kw), sh, dh = layout.kernel, layout.stride[0], layout.dilation[0]
+    (_, C, R, _, N), G, L = image.shape, layout.groups, layout.products
+    places, rows = kw * (C // G), ((R - layout.reach) // sh + 1) // down
     if layout.is_pointwise and down == 1:
-        return image.reshape(G, K, -1)
-    lines, across = ((R,), (1, 1)) if alone else ((kh,), (down, rows))
-    s, c, h, q, n = image.strides
-    out = take(image, (G, *lines, kw, C // G, L, *across, run), image.dtype, workspace)
+        return image.reshape(G, places, -1)
+    h, n, run = image.strides[2], image.itemsize, layout.columns * N
+    row = run * n
+    if alone:
+        lines, line = runs(image, layout, (R, h), (1, 0), (1, 0), workspace), places * L * row
+        strides = R * line, row, sh * line, down * sh * line, L * row, n
+        return np.ndarray((G, L, down, rows, kh * places, run), image.dtype, lines, 0, strides)
+    if layout.slides and run < SHORT:
+        lines, line = runs(image, layout, (1, 0), (1, 0), (R, h), workspace), R * row
+        patches = take(image, (G, kh, places, L, down, rows, run), image.dtype, workspace)
+        steps = places * L * line, row, L * line, line, sh * row, down * sh * row, n
+        np.copyto(patches, np.ndarray(patches.shape, image.dtype, lines, 0, steps))
+    else:
+        patches = runs(image, layout, (kh, h * dh), (down, h * sh), (rows, h * sh * down), workspace)
+    return patches.reshape(G, kh * places, -1)
+
+
+def runs(
+    image: NDArray[Any], layout: Layout, first: Pair, second: Pair, third: Pair, workspace: Workspace
+) -> NDArray[Any]:
+    """For each place (j, c) and part p the columns that all windows see of some rows of an image by phases.
+
+    first  how many rows, and how many bytes from each to the next; second, third: from each of these on
+    Returns (G, first, kw, C/G, L, second, third, columns·N).
+    """
+    (S, C, _, _, N), (s, c, _, q, n), G, L = image.shape, image.strides, layout.groups, layout.products
+    kw, sw, dw = layout.kernel[1], layout.stride[1], layout.dilation[1]
+    counts, run = (first[0], second[0], third[0]), layout.columns * N
+    out = take(image, (G, counts[0], kw, C // G, L, *counts[1:], run), image.dtype, workspace)
     every = S // gcd(S, dw)  # from a place j to the next that sees the same phase
     for part in range(L):
         for j in range(min(every, kw)):
             target = out[:, :, j::every, :, part]
             a, phase = divmod(part * layout.lanes * sw + j * dw, S)
-            steps = C // G * c, h * dh, every * dw // S * q, c, h * sh, h * sh * down, n
+            steps = C // G * c, first[1], every * dw // S * q, c, second[1], third[1], n
             seen: NDArray[Any] = np.ndarray(target.shape, image.dtype, image, phase * s + a * q, steps)
             np.copyto(target, seen)
-    if not alone:
-        return out.reshape(G, K, -1)
-    line = K // kh * L * run * n
-    strides = R * line, run * n, sh * line, down * sh * line, L * run * n, n
-    return np.ndarray((G, L, down, rows, K, run), image.dtype, out, 0, strides)
+    return out
