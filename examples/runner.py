@@ -16,7 +16,8 @@ processes  One for each run, and as many at a time as there are workers, each wi
            scripts' functions and the data travel there, the result and the run's files travel back.
 
 A worker that is killed loses no run, as another takes it over: three times at most, since it may have been
-the run that killed it. A run that fails is named at the end, when all others are done.
+the run that killed it. A run that fails is named at the end, when all others are done. Where the script is
+killed, its processes end with it.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import json
 import os
 import pickle
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +35,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -192,6 +194,7 @@ def _attempt(run: Run, out: Path, data: Path, cores: list[int], attempts: int) -
 
 def _here(run: Run, out: Path, data: Path, cores: list[int]) -> Any:
     """In a process of its own: the run on these cores, what it prints in a file."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if cores:
         os.sched_setaffinity(0, cores)
     folder = out / run.name
@@ -199,6 +202,14 @@ def _here(run: Run, out: Path, data: Path, cores: list[int]) -> Any:
     log = (out / f"{run.name}.log").open("a", encoding="utf-8", buffering=1)
     with log, redirect_stdout(log), redirect_stderr(log):
         return run.function(folder, data, **run.settings)
+
+
+def _end_with_parent() -> None:
+    """Nobody waits any more for the result of a process whose parent has been killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

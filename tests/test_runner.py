@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 GRID = """
 import os
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,11 @@ def die_once(folder: Path, data: Path, mark: str, seed: int) -> dict:
 
 def die(folder: Path, data: Path) -> dict:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def go_on(folder: Path, data: Path) -> dict:
+    os.write(1, b"on\\n")
+    threading.Event().wait()
 """
 
 
@@ -148,8 +155,30 @@ def cluster(tmp_path: Path):
             process.wait()
 
 
-@pytest.mark.needs("distributed")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_end_with_the_script_that_started_them(
+    grid, data: Path, tmp_path: Path, number: int
+) -> None:
+    lines = f"""
+import sys
+from pathlib import Path
+
+sys.path[:0] = {[str(EXAMPLES), str(Path(grid.__file__).parent)]}
+if __name__ == "__main__":
+    from drawn_grid import go_on
+    from runner import Run, run_all
+
+    run_all([Run("endless", go_on, {{}})], Path({str(tmp_path / "out")!r}), Path({str(data)!r}), 1)
+"""
+    (tmp_path / "script.py").write_text(lines, encoding="utf-8")
+    script = subprocess.Popen([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE)
+    assert script.stdout is not None and script.stdout.readline() == b"on\n"
+    script.send_signal(number)
+    assert script.communicate(timeout=60)[0] == b""  # the end of the pipe: nobody holds it any more
+
+
 @pytest.mark.filterwarnings("ignore")  # of what distributed leaves open
+@pytest.mark.needs("distributed")
 def test_a_cluster_gives_the_table_of_one_machine_and_a_killed_worker_loses_no_run(
     runner, grid, data: Path, tmp_path: Path, cluster
 ) -> None:
