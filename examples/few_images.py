@@ -97,8 +97,8 @@ def plot_curves(rows: list[Row], path: Path) -> None:
         ax.plot(list(cells), [np.mean(errors) for errors in cells.values()], label=method, color=color)
         for images, errors in cells.items():
             ax.plot([images] * len(errors), errors, linestyle="", marker=".", color=color, alpha=0.6)
-    ax.set(xscale="log", yscale="log", xlabel="training images of the student")
-    ax.set(ylabel="errors of the test images")
+    ax.set(xscale="log", xlabel="training images of the student", ylabel="errors of the test images")
+    ax.set_ylim(bottom=0)
     sizes = sorted({row["images"] for row in rows})
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()
