@@ -4,27 +4,27 @@ Each law is proved and explained in its file. `worth` is the time without divide
 layers of the example networks that `examples/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
-    sums by BLAS              X1        2.26×  sums over a long axis             always
-    memory in place           X2        1.42×  everything                        always
-    patches in blocks         X3        1.31×  every convolution                 always
-    rows that share patches   X4        1.09×  y of every convolution            kh > sh
-    products in pieces        MP1       1.33×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.58×  dw of every convolution           C·kh·kw > F
-    turned kernels            X6        1.91×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.67×  poolings, dw of depthwise         always
-    band matrices             X8, X9    5.43×  depthwise convolutions            always
-    ReLU in place             X10       1.30×  behind Conv2d, Linear, BatchNorm  always
-    few passes                X11, X12  2.09×  batch norm                        always
-    winners in training only  X13       2.28×  max pooling                       always
-    disjoint windows          X14       1.60×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.06×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   1.10×  the same, stride 1, one group     from 5×5 on
+    sums by BLAS              X1        2.33×  sums over a long axis             always
+    memory in place           X2        1.49×  everything                        always
+    patches in blocks         X3        1.37×  every convolution                 always
+    rows that share patches   X4        1.08×  y of every convolution            kh > sh
+    products in pieces        MP1       1.40×  the same, by machine.products     BLAS has small kernels
+    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
+    turned kernels            X6        2.09×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.66×  poolings, dw of depthwise         always
+    band matrices             X8, X9    5.05×  depthwise convolutions            always
+    ReLU in place             X10       1.24×  behind Conv2d, Linear, BatchNorm  always
+    few passes                X11, X12  1.98×  batch norm                        always
+    winners in training only  X13       2.27×  max pooling                       always
+    disjoint windows          X14       1.56×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.21×  Conv2d, ReLU, MaxPool2d(2)        always
+    aligned patches           X17–X19   1.11×  the same, stride 1, one group     from 5×5 on
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      2.7×    2.7×     2.1×           2.0×      1.2×
-    forward       3.8×    3.9×     2.6×           2.0×      1.0×
+    training      2.6×    2.8×     2.1×           2.0×      1.1×
+    forward       3.7×    3.4×     2.8×           2.2×      1.0×
 
 The time of a fully connected network is BLAS's own, printed or fast.
 """
