@@ -1,10 +1,11 @@
 """X4: products with slices of the same lines are the convolution."""
 
+import numpy as np
 import pytest
-from against import assert_equal, assert_within_rounding, conv_layers
+from against import arrays, assert_equal, assert_within_rounding, conv_layers, printed, through
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import SEEDS
+from shapes import SEEDS, integral
 
 from tinyzip.nn.fast import blocks, rows
 from tinyzip.nn.fast.conv import FastConv2d
@@ -36,6 +37,20 @@ def test_on_real_numbers_they_are_the_same_sums_in_another_order(case, size, see
         patch.setattr(blocks, "BLOCK", size)
         patch.setattr(rows, "ALONE", alone)
         assert_within_rounding(stage(layer, shape), layer, shape, N, seed)
+
+
+@given(conv_layers(), BLOCKS, SEEDS, st.permutations(range(4)))
+def test_how_images_lie_in_memory_makes_no_difference(case, size, seed, order):
+    """As channels last, for one: the product looks into the image itself where there is no border."""
+    layer, shape, N = case
+    p, x, dy = arrays(integral, [layer], shape, N, seed, largest=4)
+    lying = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", size)
+        patch.setattr(rows, "ALONE", 1)
+        found = through(stage(layer, shape), p, lying, dy)
+    for name, array in printed([layer], p, x, dy).items():
+        np.testing.assert_array_equal(found[name], array, name)
 
 
 def test_they_pay_where_rows_of_windows_overlap():

@@ -43,14 +43,15 @@ def multiply(w: Array, x: Array, geometry: Geometry, y: Array, workspace: Worksp
         np.copyto(kernels.reshape(G, F, kh, kw, C), w.reshape(G, F, C, kh, kw).transpose(0, 1, 3, 4, 2))
         image = padded(x, geometry.padding, workspace)
         c, h, column, n = image.strides
-        line = kw * C * row * n
+        size = x.itemsize
+        line = kw * C * row * size
         most = max(1, (blocks.BLOCK // (G * line) - kh) // sh + 1)
-        memory = workspace.empty((G * ((min(most, OH) - 1) * sh + kh) * line // n,), x.dtype)
+        memory = workspace.empty((G * ((min(most, OH) - 1) * sh + kh) * line // size,), x.dtype)
         for start in range(0, OH, most):
             count = min(most, OH - start)
             R = (count - 1) * sh + kh
             seen = (G, R, kw, C, OW, N), (C * c, h, column, c, sw * column, n)
-            np.copyto(memory[: G * R * line // n].reshape(seen[0]), strided(image, *seen, start * sh))
-            strides = R * line, sh * line, row * n, n
+            np.copyto(memory[: G * R * line // size].reshape(seen[0]), strided(image, *seen, start * sh))
+            strides = R * line, sh * line, row * size, size
             patches: Array = np.ndarray((G, count, K, row), x.dtype, memory, 0, strides)
             products.multiply(kernels, patches, outputs[:, start : start + count])
