@@ -5,10 +5,16 @@ by the gradient of the image itself, until the teacher answers what it was told 
 
     x ← x − η·∂/∂x Σ_k −q_k·ln σ(z(x)/T)_k,          x in [0, 1]            [Nayak et al. 2019, equation 2]
 
-and a student with half of every width then learns the teacher's answers to such dreams. One class alone would
-be a poor dream: of a real 4 the teacher also says "a little 9". So q is drawn around what classes look alike
-to the teacher: from a Dirichlet distribution whose concentrations are the cosines of the last layer's
-weights, brought to [0, 1], times one of two strengths (the same, section 3.2).
+What comes out of that looks like noise, and a student learns little from it: a teacher is as sure of noise
+as of digits, and nothing in the equation prefers the latter. So here a dream has to be drawn with a pen. It
+is u ≥ 0 smoothed, x = min(1, G·u·G) with a Gaussian matrix G; it begins in the dark; ink has a price; and it
+must be read wherever it is shifted by up to two pixels. The gradient by u is that of x plus the price,
+smoothed in the same way, as G is symmetric (where x is cut at 1 it counts as if it were not).
+
+A student with half of every width then learns the teacher's answers to such dreams. One class alone would be
+a poor dream: of a real 4 the teacher also says "a little 9". So q is drawn around what classes look alike to
+the teacher: from a Dirichlet distribution whose concentrations are the cosines of the last layer's weights,
+brought to [0, 1], times one of two strengths (the same, section 3.2).
 
 The student sees its dreams shifted, turned and bent, and asks the teacher about each anew. It is compared
 with students that see noise, and the digits themselves, as many and in the same way; and with one that sees
@@ -32,7 +38,7 @@ from tinyzip.distill.transplant import transplant
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.augment import Augment
+from tinyzip.train.augment import Augment, gaussian
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
@@ -42,13 +48,15 @@ Array = NDArray[Any]
 TEACHER_EPOCHS, TEACHER_LR = 20, 0.010
 DREAMS, STEPS, STEP, TOGETHER = 6_000, 100, 0.05, 250
 STRENGTHS, DREAM_TEMPERATURE = (1.0, 0.1), 4.0
+PEN, INK, DARK, SHIFT = 1.0, 5e-4, 0.1, 2  # σ in pixels, the price, the brightest pixel at first, in pixels
 EPOCHS, LR, TEMPERATURE = 60, 0.015, 4.0
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))
 QUICK_IMAGES, QUICK_STEPS = 200, 5
 SHOWN = 40
 KINDS = {("dreams", "drawn"), ("dreams", "teacher"), ("noise", "drawn"), ("digits", "drawn")}
 RECIPE = f"""teacher {TEACHER_EPOCHS} epochs up to {TEACHER_LR}; {DREAMS} dreams, {STEPS} steps of {STEP}
-{STRENGTHS}, T {DREAM_TEMPERATURE}; students {EPOCHS} epochs up to {LR}, T {TEMPERATURE}, {STRONG}"""
+{STRENGTHS}, T {DREAM_TEMPERATURE}; students {EPOCHS} epochs up to {LR}, T {TEMPERATURE}, {STRONG}
+pen {PEN}, ink {INK}, dark {DARK}, shift {SHIFT}"""
 
 
 def likeness(teacher: Sequential) -> Array:
@@ -71,21 +79,30 @@ def wishes(teacher: Sequential, count: int, rng: np.random.Generator) -> Array:
 
 
 def dream(teacher: Sequential, q: Array, rng: np.random.Generator, steps: int) -> Array:
-    """Images (N, C, H, W) in [0, 1] to which the teacher answers q (K, N), from uniform noise."""
+    """Images (N, C, H, W) in [0, 1] to which the teacher answers q (K, N)."""
     told = np.log(np.maximum(q, 1e-6)) * DREAM_TEMPERATURE
     workspace, rule, images = Workspace(), AdamW(weight_decay=0), []
+    down, along = (gaussian(length, PEN) for length in teacher.shape[1:])
+
+    def smooth(u: Array) -> Array:
+        smoothed: Array = np.einsum("hi,ciwn,wj->chjn", down, u, along, optimize=True)
+        return smoothed
+
     for start in range(0, q.shape[1], TOGETHER):
         target = told[:, start : start + TOGETHER]
-        x = rng.random((*teacher.shape, target.shape[1])).astype(np.float32)
-        state = rule.init({"x": x})
+        u = DARK * rng.random((*teacher.shape, target.shape[1]), np.float32)
+        state = rule.init({"u": u})
         for _ in range(steps):
             workspace.reset()
-            z, caches = teacher.forward(x, train=True, workspace=workspace)
+            y, x = rng.integers(-SHIFT, SHIFT + 1, 2)
+            seen = np.roll(np.minimum(smooth(u), 1), (y, x), axis=(1, 2))
+            z, caches = teacher.forward(seen, train=True, workspace=workspace)
             _, dz = soft_cross_entropy(z, target, DREAM_TEMPERATURE)
             dx = teacher.image_gradient(dz * z.shape[1], caches, workspace=workspace)
-            rule.step({"x": x}, {"x": dx}, state, STEP)
-            np.clip(x, 0, 1, out=x)
-        images.append(np.moveaxis(x, -1, 0))
+            du = smooth(np.roll(dx, (-y, -x), axis=(1, 2)) + np.float32(INK))
+            rule.step({"u": u}, {"u": du}, state, STEP)
+            np.maximum(u, 0, out=u)
+        images.append(np.moveaxis(np.minimum(smooth(u), 1), -1, 0))
     return np.concatenate(images)
 
 
