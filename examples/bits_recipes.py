@@ -31,15 +31,17 @@ class Step(NamedTuple):
     decay: float = 0.0
 
 
+TERNARY = Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2)
+BINARY = Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3)
 STEPS = {  # by bits of weights and activations
     (8, 8): Step(None, 8, 4e-3, 0.7, 3.0),
     (4, 8): Step((8, 8), 10, 4e-3, 0.7, 3.0),
     (4, 4): Step(None, 10, 4e-3, 0.7, 3.0),
     (3, 8): Step((4, 8), 12, 4e-3, 0.7, 3.0),
-    (2, 8): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),
-    (1, 8): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
-    (2, 4): Step(None, 24, 6e-3, 0.5, 2.0, decay=0.2),  # as with 8 bits of activations
-    (1, 4): Step(None, 45, 6e-3, 0.5, 2.0, decay=0.3),
+    (2, 8): TERNARY,
+    (1, 8): BINARY,
+    (2, 4): TERNARY,
+    (1, 4): BINARY,
 }
 
 
