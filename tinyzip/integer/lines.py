@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 
 from tinyzip.base.windows import Padding, Pair, reach_of
 from tinyzip.integer.memory import take
+from tinyzip.machine.products import ALONE
 from tinyzip.machine.workspace import Workspace
 
-ALONE = 64  # columns that are enough for a product of their own
 SHORT = 64  # numbers in a run; fewer cost more to find than to copy a second time
 
 

@@ -30,6 +30,7 @@ MOST = 10**6  # multiplications of a product that goes this way
 COLUMNS = 64  # what these kernels take at once
 WIDEST = 8 * COLUMNS  # more at a time gains nothing: measured
 THIN = 16  # rows that a piece of w must have, or the copies are cheaper: measured
+ALONE = 64  # columns that are enough for a product of their own
 
 
 @functools.cache

@@ -15,13 +15,12 @@ import numpy as np
 
 from tinyzip.base.windows import strided
 from tinyzip.machine import products
+from tinyzip.machine.products import ALONE
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast import blocks
 from tinyzip.nn.fast.blocks import padded
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.patches import Geometry
-
-ALONE = 64  # columns that are enough for a product of their own
 
 
 def pays(geometry: Geometry) -> bool:
