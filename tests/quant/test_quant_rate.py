@@ -170,7 +170,7 @@ def test_the_price_is_that_of_all_weights_and_its_gradients_are_by_what_is_train
         expected = (found[0] - found[1]) / 2e-7
         w = name.removesuffix(".log_step")
         g = gradient_scale(seen[w].size // seen[name].size, price.ends[w][1])
-        assert gradients[name].sum() == pytest.approx(g * expected, rel=0.05, abs=0.05 * g)
+        assert gradients[name].sum() == pytest.approx(g * expected, rel=1e-4, abs=1e-4 * g)
 
 
 def test_bad_prices_and_codes_are_refused():
