@@ -175,6 +175,10 @@ def laws() -> Iterator[Law]:
     tall = weights(taller.weight_gradient)
     yield Law("taller factor first", "X5", "dw of vgg conv1b", weights(blocks.weight_gradient), tall)
 
+    shared = weights(rows.weight_gradient)
+    apart = changed([patch.object(products, "has_small_kernels", lambda: False)], shared)
+    yield Law("sums in pieces", "MP2", "dw of vgg conv1b", apart, shared)
+
     def inputs(route: blocks.Route) -> Work:
         return reused(lambda workspace: route(dy, w, geometry, dx, workspace))
 

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyzip.machine import products
-from tinyzip.machine.products import COLUMNS, MOST, multiply, pieces_of
+from tinyzip.machine.products import (
+    COLUMNS,
+    ENTRIES,
+    MOST,
+    multiply,
+    multiply_transposed,
+    pieces_of,
+    transposed_pieces_of,
+)
+from tinyzip.machine.workspace import FRESH
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,6 +47,35 @@ def test_whole_numbers_are_the_same_in_pieces(
     multiply(w.astype(dtype), x.astype(dtype)[..., 1 : P + 1], out[..., 2 : P + 2])
     np.testing.assert_array_equal(out[..., 2 : P + 2], w @ x[..., 1 : P + 1])
     assert (out[..., :2] == 7).all() and (out[..., P + 2 :] == 7).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 4), st.integers(1, 70), st.integers(1, 70), st.integers(1, 1500)),
+    st.sampled_from([(), (1,), (3,)]),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_sums_over_a_long_axis_are_the_same_in_pieces(
+    sizes: tuple[int, int, int, int], before: tuple[int, ...], dtype: Any, seed: int
+) -> None:
+    """(MP2), where x, y and out are parts of larger arrays, too."""
+    S, L, F, P = sizes
+    rng = np.random.default_rng(seed)
+    x, y = (rng.integers(-9, 10, (*before, S, size, P + 3)).astype(dtype) for size in (L, F))
+    out = np.full((*before, L, F + 2), 7, dtype)
+    multiply_transposed(x[..., 1 : P + 1], y[..., 2 : P + 2], out[..., 1:-1], FRESH)
+    needed = np.einsum("...slp,...sfp->...lf", x[..., 1 : P + 1], y[..., 2 : P + 2])
+    np.testing.assert_array_equal(out[..., 1:-1], needed)
+    assert (out[..., [0, -1]] == 7).all()
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 10**6))
+def test_no_piece_of_a_sum_has_more_products_or_entries_than_the_kernels_take(L: int, F: int, P: int) -> None:
+    few, most, width = transposed_pieces_of(L, F, P, True)
+    assert 1 <= few <= F and 1 <= most <= L and 1 <= width <= P
+    assert few * most <= ENTRIES and few * most * width <= MOST
+    assert transposed_pieces_of(L, F, P, False) == (F, L, P)
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))

@@ -9,7 +9,11 @@ product is cut into some of those, with B a number of columns and A of rows,
     (w·x)[A, B] = w[A]·x[:, B]                                                                  (MP1)
 
 Every sum is still over all of K, so whole numbers come out the same, and real ones within the rounding of a
-sum in another order.
+sum in another order. Where both factors lie along the axis of the sum, as in a gradient of weights, the
+second way is open to results of at most 1,024 entries; so these are cut, too, with D some rows of the other
+factor, and the sum is over pieces of columns,
+
+    (x·yᵀ)[A, D] = Σ_B x[A, B]·y[D, B]ᵀ                                                         (MP2)
 
 Which kernels BLAS chose is asked of threadpoolctl; where that is missing, or others were chosen, nothing is
 cut, which is only slower.
@@ -22,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.machine.workers import blas_libraries
+from tinyzip.machine.workspace import Workspace
 
 Array = NDArray[Any]
 
@@ -31,6 +36,8 @@ COLUMNS = 64  # what these kernels take at once
 WIDEST = 8 * COLUMNS  # more at a time gains nothing: measured
 THIN = 16  # rows that a piece of w must have, or the copies are cheaper: measured
 ALONE = 64  # columns that are enough for a product of their own
+ENTRIES = 1024  # of a result x·yᵀ that goes this way
+SIDE = 32  # rows of y in a piece, at most
 
 
 @functools.cache
@@ -68,6 +75,47 @@ def multiply(w: Array, x: Array, out: Array) -> None:
         np.matmul(part[..., None, :, :], pieces, out=cut(found[..., :whole], columns))
         if whole < P:
             np.matmul(part, x[..., whole:], out=found[..., whole:])
+
+
+def multiply_transposed(x: Array, y: Array, out: Array, workspace: Workspace) -> None:
+    """out = Σ_s x[s]·y[s]ᵀ                                                                    (MP2)
+
+    x    (…, S, L, P)
+    y    (…, S, F, P)
+    out  (…, L, F)
+    """
+    (L, P), F = x.shape[-2:], y.shape[-2]
+    few, most, width = transposed_pieces_of(L, F, P, x.dtype == np.float32 and has_small_kernels())
+    whole = P - P % width
+    for first in range(0, L, most):
+        left = x[..., first : first + most, :]
+        for other in range(0, F, few):
+            right = y[..., other : other + few, :]
+            target = out[..., first : first + most, other : other + few]
+            with workspace.scratch():
+                count = *x.shape[:-2], whole // width
+                parts = workspace.empty((*count, *target.shape[-2:]), out.dtype)
+                np.matmul(
+                    cut(left[..., :whole], width), cut(right[..., :whole], width).swapaxes(-1, -2), parts
+                )
+                np.add.reduce(parts, axis=(-4, -3), out=target)
+            if whole < P:
+                rest = np.matmul(left[..., whole:], right[..., whole:].swapaxes(-1, -2))
+                target += np.add.reduce(rest, axis=-3)
+
+
+def transposed_pieces_of(L: int, F: int, P: int, small: bool) -> tuple[int, int, int]:
+    """How many rows of y, rows of x, and columns meet at once in (MP2); all without small kernels."""
+    if not small:
+        return F, L, P
+    few = even(F, SIDE)
+    most = even(L, ENTRIES // few)
+    return few, most, even(P, MOST // (few * most))
+
+
+def even(length: int, most: int) -> int:
+    """The length of equal pieces, the last one perhaps shorter, none longer than `most`."""
+    return -(-length // -(-length // most))
 
 
 def cut(x: Array, width: int) -> Array:

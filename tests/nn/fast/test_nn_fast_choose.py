@@ -54,14 +54,17 @@ def routes(layer, shape=(2, 9, 9)):
 
 def test_a_convolution_gets_the_routes_whose_conditions_it_meets():
     scatter, gather = blocks.input_gradient, turned.input_gradient
-    plain, tall, shared = blocks.multiply, taller.weight_gradient, rows.multiply
-    assert routes(Conv2d(2, 2, 3, padding=1)) == (shared, tall, gather, shared)
-    assert routes(Conv2d(2, 6, 3, padding=1)) == (shared, tall, scatter)  # three maps a channel
+    plain, tall, shared, few = blocks.multiply, taller.weight_gradient, rows.multiply, rows.weight_gradient
+    assert routes(Conv2d(2, 2, 3, padding=1)) == (shared, few, gather, shared)
+    assert routes(Conv2d(2, 6, 3, padding=1)) == (shared, few, scatter)  # three maps a channel
     assert routes(Conv2d(4, 2, (1, 3), padding=(0, 1)), (4, 9, 9)) == (plain, tall, gather, plain)
-    assert routes(Conv2d(2, 1, 3, 2)) == (shared, tall, scatter)
+    assert routes(Conv2d(2, 1, 3, 2)) == (shared, few, scatter)
     assert routes(Conv2d(2, 1, 3, 3)) == (plain, tall, scatter)
-    assert routes(Conv2d(2, 4, 1)) == (plain, blocks.weight_gradient, scatter)
-    assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (shared, tall, gather, shared)
+    assert routes(Conv2d(2, 4, 1)) == (plain, few, scatter)
+    assert routes(Conv2d(2, 4, 1, 2)) == (plain, blocks.weight_gradient, scatter)
+    assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (shared, few, gather, shared)
+    many = Conv2d(40, 40, 3, padding=1)  # 14,400 weights
+    assert routes(many, (40, 9, 9)) == (shared, tall, gather, shared)
 
 
 def test_each_layer_has_its_stage():

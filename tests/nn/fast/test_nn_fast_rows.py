@@ -15,14 +15,14 @@ BLOCKS = st.sampled_from([1, 600, 2**21])
 
 
 def stage(layer, shape):
-    routes = rows.multiply, blocks.weight_gradient, blocks.input_gradient
+    routes = rows.multiply, rows.weight_gradient, blocks.input_gradient
     return FastConv2d(layer, shape, *routes)
 
 
 @settings(max_examples=200)
 @given(conv_layers(), BLOCKS, SEEDS, st.sampled_from([1, 12]))
 def test_rows_that_share_patches_give_the_textbook_bit_for_bit_on_whole_numbers(case, size, seed, alone):
-    """(X4): also where no rows overlap, and where there are too few columns."""
+    """(X4): also where no rows overlap, and where there are too few columns; y, and dw by (MP2)."""
     layer, shape, N = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", size)
@@ -59,3 +59,11 @@ def test_they_pay_where_rows_of_windows_overlap():
 
     assert pays(3, 1) and pays(3, 2) and pays((2, 1), (1, 2))
     assert not pays(3, 3) and not pays((1, 3), 1) and not pays(2, (3, 1))
+
+
+def test_gradients_of_few_weights_pay_for_windows_of_one_pixel_too():
+    def pays(F, K, *window):
+        return rows.pays_for_weights(F, K, Conv2d(3, 4, *window).geometry((3, 9, 9)))
+
+    assert pays(32, 288, 3) and pays(64, 128, 1) and not pays(64, 576, 3)
+    assert not pays(4, 27, 3, 3) and not pays(4, 3, 1, 2) and not pays(4, 9, (1, 3))

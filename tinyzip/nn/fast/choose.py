@@ -7,9 +7,10 @@ layers of the example networks that `examples/laws.py` names (AMD EPYC, one core
     sums by BLAS              X1        2.33×  sums over a long axis             always
     memory in place           X2        1.49×  everything                        always
     patches in blocks         X3        1.37×  every convolution                 always
-    rows that share patches   X4        1.08×  y of every convolution            kh > sh
+    rows that share patches   X4        1.08×  y of every convolution, few dw    kh > sh
     products in pieces        MP1       1.40×  the same, by machine.products     BLAS has small kernels
     taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
+    sums in pieces            MP2       1.23×  dw by X4, by machine.products     BLAS has small kernels
     turned kernels            X6        2.09×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
     shifted images            X7        1.66×  poolings, dw of depthwise         always
     band matrices             X8, X9    5.05×  depthwise convolutions            always
@@ -106,8 +107,9 @@ def convolution(layer: Conv2d, shape: Shape) -> Stage:
     if layer.groups == layer.C > 1:
         return FastDepthwise(layer, shape)
     F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)
-    weights, inputs = weight_route(F, C * prod(layer.kernel)), input_route(F, C, geometry)
-    return FastConv2d(layer, shape, product_route(geometry), weights, inputs)
+    K = C * prod(layer.kernel)
+    weights = rows.weight_gradient if rows.pays_for_weights(F, K, geometry) else weight_route(F, K)
+    return FastConv2d(layer, shape, product_route(geometry), weights, input_route(F, C, geometry))
 
 
 def residual(layer: Residual, shape: Shape) -> Stage:
