@@ -1,5 +1,6 @@
 """A planned program repeats the calls of a run, and gives its codes."""
 
+import importlib
 import tracemalloc
 from typing import Any
 
@@ -78,9 +79,10 @@ def test_nothing_is_decided_or_allocated_any_more(monkeypatch: pytest.MonkeyPatc
 
 def test_a_clamp_is_written_down_as_one_ufunc() -> None:
     planned = prepare(Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE), 2, "blas")
-    names = [getattr(call, "__self__", call).__name__ for call, _, _ in planned.recorded.calls]
+    calls = [call for call, _, _ in planned.recorded[2].calls]
+    names = [getattr(call, "__self__", call).__name__ for call in calls]
     assert names.count("clip") == 1 and not {"maximum", "minimum"} & set(names)
-    assert not any(call is np.clip for call, _, _ in planned.recorded.calls)
+    assert np.clip not in calls
 
 
 def test_the_memory_of_a_plan_is_said() -> None:
@@ -94,6 +96,20 @@ def test_the_memory_of_a_plan_is_said() -> None:
         tracemalloc.stop()
     assert kept <= planned.nbytes + 2**16
     assert prepare(program, 16).nbytes < 4.1 * planned.nbytes
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 11])
+def test_many_examples_are_planned_in_the_shards_of_a_run(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(PL1) for each of two sizes at most, whose memory does not grow with the number of examples."""
+    program = Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE)
+    monkeypatch.setattr(importlib.import_module("tinyzip.integer.run"), "SHARD", 4)
+    planned = prepare(program, count)
+    assert len(planned.recorded) <= 2 and max(planned.recorded) <= 4
+    assert planned.nbytes < 1.5 * prepare(program, 4).nbytes  # their codes lie apart
+    x = np.random.default_rng(count).integers(0, 256, (1, 8, 8, count), np.uint8)
+    np.testing.assert_array_equal(np.asarray(planned(x)), np.asarray(run(program, x)))
 
 
 def test_copies_behind_ones_back_are_repeated_and_views_stay_views() -> None:

@@ -49,6 +49,16 @@ def test_whole_numbers_are_the_same_in_pieces(
     assert (out[..., :2] == 7).all() and (out[..., P + 2 :] == 7).all()
 
 
+def test_what_is_small_enough_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten rows of 25 numbers and 576 columns are one call, though pieces have no more than 512 columns."""
+    rng = np.random.default_rng(0)
+    w, x, out = (rng.standard_normal(shape, np.float32) for shape in ((10, 25), (25, 576), (10, 576)))
+    multiply(w, np.tile(x, 10), np.empty((10, 5760), np.float32))  # would be cut
+    monkeypatch.setattr(products, "cut", None)
+    multiply(w, x, out)
+    np.testing.assert_array_equal(out, w @ x)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.tuples(st.integers(1, 4), st.integers(1, 70), st.integers(1, 70), st.integers(1, 1500)),

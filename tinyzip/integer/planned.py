@@ -24,7 +24,7 @@ from tinyzip.integer.gemm import PRODUCTS, Product
 from tinyzip.integer.plan import plan
 from tinyzip.integer.program import Program, check_program
 from tinyzip.integer.recorder import LOOKED
-from tinyzip.integer.run import Recorded, check, run, scores, walk
+from tinyzip.integer.run import Recorded, check, run, scores, shard_size, walk
 from tinyzip.machine.workers import small_buffer
 from tinyzip.machine.workspace import Workspace
 
@@ -32,33 +32,42 @@ from tinyzip.machine.workspace import Workspace
 class Planned:
     """A program for N examples: `planned(codes)` is `run(program, codes)` for these many, sooner.
 
-    It computes in memory of its own, `nbytes` of it, and so serves one thread at a time: each has its own.
+    It computes in memory of its own, `nbytes` of it, and so serves one thread at a time: each has its own. It
+    cuts its examples into the shards of `run`, of one or two sizes, and notes the calls for each of them.
     """
 
     def __init__(self, program: Program, count: int, product: Product) -> None:
-        self.program, self.product = program, product
-        steps, workspace = plan(program, product, False), Workspace()
-        entry = np.full((*program.shape, count), program.input.zero, program.input.dtype)
-        for _ in walk(steps, entry, workspace):  # which finds out how much memory is needed
-            pass
-        self.recorded = Recorded(steps, entry, workspace)
-        self.nbytes = entry.nbytes + workspace.peak
+        self.program, self.product, self.count = program, product, count
+        steps = plan(program, product, False)
+        self.size = -(-count // -(-count // shard_size(program, steps)))
+        self.recorded: dict[int, Recorded] = {}
+        workspace = Workspace()
+        for size in sorted({self.size, count % self.size or self.size}, reverse=True):
+            entry = np.full((*program.shape, size), program.input.zero, program.input.dtype)
+            for _ in walk(steps, entry, workspace):  # which finds out how much memory is needed
+                pass
+            self.recorded[size] = Recorded(steps, entry, workspace)
+        self.nbytes = workspace.peak + sum(recorded.entry.nbytes for recorded in self.recorded.values())
 
     def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
         """codes (…, N) as for `run`, N as planned; returns what `run` returns, and refuses what it does."""
         check(self.program, codes)
-        entry = self.recorded.entry
-        if codes.shape != entry.shape:
-            refuse("planned: codes", f"{codes.shape[-1]} examples", f"{entry.shape[-1]}, or another plan")
-        one = entry.shape[-1] == 1  # whose rows are too short to gain from it
+        if codes.shape[-1] != self.count:
+            refuse("planned: codes", f"{codes.shape[-1]} examples", f"{self.count}, or another plan")
+        last = self.recorded[self.size].output
+        y = np.empty((*last.shape[:-1], self.count), last.dtype)
+        one = self.count == 1  # whose rows are too short to gain from it
         with nullcontext() if one else small_buffer():
-            return scores(self.program, self.recorded(codes).copy())
+            for start in range(0, self.count, self.size):
+                shard = slice(start, min(start + self.size, self.count))
+                y[..., shard] = self.recorded[shard.stop - start](codes[..., shard])
+        return scores(self.program, y)
 
 
 def prepare(program: Program, count: int = 1, product: Product = "integer") -> Planned:
     """Plan a program for `count` examples at a time.
 
-    Memory is that of one run of a shard, and grows with `count`: `Planned.nbytes` says how much it is.
+    Memory is that of a shard, however many there are: `Planned.nbytes` says how much it is.
     Raises TypeError and ValueError for what is no program, count or product.
     """
     check_program(program, "prepare: program")
@@ -66,7 +75,7 @@ def prepare(program: Program, count: int = 1, product: Product = "integer") -> P
     if product not in PRODUCTS:
         refuse("prepare: product", repr(product), f"one of {', '.join(PRODUCTS)}")
     planned, x = Planned(program, count, product), program.input
-    codes = np.resize(np.arange(x.lo, x.hi + 1, dtype=x.dtype), planned.recorded.entry.shape)
+    codes = np.resize(np.arange(x.lo, x.hi + 1, dtype=x.dtype), (*program.shape, count))
     if not np.array_equal(np.asarray(planned(codes)), np.asarray(run(program, codes, product))):
         refuse(*LOOKED)
     return planned

@@ -71,7 +71,9 @@ class Steps:
             scaled = take(acc, acc.shape, self.m.dtype, workspace)
             np.multiply(acc, self.m, out=scaled)
             np.add(scaled, self.c, out=scaled)
-            np.clip(scaled, 0, self.y.hi - self.y.lo + 0.5, out=scaled)
+            # `clip` between arrays takes half as long as between numbers, which it looks at one by one.
+            least, most = (np.array(end, scaled.dtype) for end in (0, self.y.hi - self.y.lo + 0.5))
+            np.clip(scaled, least, most, out=scaled)
             codes = out.view(np.uint8)  # which wraps around as int8 does
             np.copyto(codes, scaled, casting="unsafe")
             if self.y.lo:

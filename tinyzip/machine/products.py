@@ -65,7 +65,8 @@ def multiply(w: Array, x: Array, out: Array) -> None:
     """
     (M, K), P = w.shape[-2:], x.shape[-1]
     rows, columns = pieces_of(M, K)
-    if max(columns, COLUMNS) >= P or not columns or x.dtype != np.float32 or not has_small_kernels():
+    small = M * K * P <= MOST or max(columns, COLUMNS) >= P
+    if small or not columns or x.dtype != np.float32 or not has_small_kernels():
         np.matmul(w, x, out=out)
         return
     whole = P - P % columns
