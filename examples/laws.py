@@ -31,10 +31,10 @@ from tinyzip.integer import lines as lines_of_patches
 from tinyzip.integer.plan import plan
 from tinyzip.integer.run import walk
 from tinyzip.machine import products
-from tinyzip.machine.workers import Workers
+from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
-from tinyzip.nn.fast import blocks, pools, rows, taller, turned
+from tinyzip.nn.fast import blocks, pools, rows, taller, turned, winograd
 from tinyzip.nn.fast.choose import first_stage, one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
@@ -232,6 +232,8 @@ def laws() -> Iterator[Law]:
     aligned_patches = reused(passes(five, digits, first_stage([five, relu, pool], digits)[1]))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, aligned_patches)
 
+    yield Law("two columns from four", "X20, X21", "y of vgg conv1b", by_rows, product(winograd.multiply))
+
 
 def program_of(weights: int, activations: int) -> Program:
     """The seed network in so many bits; images are bytes."""
@@ -299,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="shorter and fewer measurements")
     options = parser.parse_args(arguments)
     effort = (1, 0.01) if options.quick else (9, 0.1)
-    with Workers(1):
+    with Workers(1), small_buffer():  # as networks run
         table = [("what", "law", "measured on", "worth")]
         for law in laws():
             times = ratio(law.without, law.with_it, *effort)

@@ -8,7 +8,7 @@ from against import arrays, assert_equal, conv_layers, through
 from hypothesis import given, settings
 from shapes import SEEDS, integral
 
-from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast import aligned, blocks, rows, taller, turned, winograd
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.choose import one_stage, stages
@@ -64,7 +64,9 @@ def test_a_convolution_gets_the_routes_whose_conditions_it_meets():
     assert routes(Conv2d(2, 4, 1, 2)) == (plain, blocks.weight_gradient, scatter)
     assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (shared, few, gather, shared)
     many = Conv2d(40, 40, 3, padding=1)  # 14,400 weights
-    assert routes(many, (40, 9, 9)) == (shared, tall, gather, shared)
+    two = winograd.multiply
+    assert routes(many, (40, 9, 9)) == (two, tall, gather, two)
+    assert routes(Conv2d(16, 16, 3), (16, 9, 9)) == (two, few, gather, two)
 
 
 def test_each_layer_has_its_stage():

@@ -3,13 +3,14 @@
 A layer says what it computes, in the words of `ops`. Here the same is computed in less time. Each file opens
 with a law, an equation between two ways to one number; says when it applies and when it pays; and then uses
 it. The tests hold each to the textbook: bit for bit on whole numbers, where sums are exact in any order, and
-within the rounding of a sum in another order on real ones.
+within the rounding of a sum in another order on real ones, or a bound of its own.
 
     stage.py        what a network runs: a layer, or some, that are told where to write
     sums.py         sums over the long axis, left to BLAS
     memory.py       results in memory that is there already
     blocks.py       the patches of a convolution in blocks that stay in cache
     rows.py         a convolution whose rows of outputs share their patches
+    winograd.py     two columns of outputs from four multiplications for six
     taller.py       the taller factor first
     turned.py       the input's gradient gathered, with turned kernels
     conv.py         the convolution as it runs, by these routes

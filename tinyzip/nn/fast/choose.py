@@ -4,30 +4,33 @@ Each law is proved and explained in its file. `worth` is the time without divide
 layers of the example networks that `examples/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
-    sums by BLAS              X1        2.33×  sums over a long axis             always
-    memory in place           X2        1.49×  everything                        always
-    patches in blocks         X3        1.37×  every convolution                 always
-    rows that share patches   X4        1.08×  y of every convolution, few dw    kh > sh
-    products in pieces        MP1       1.40×  the same, by machine.products     BLAS has small kernels
+    sums by BLAS              X1        2.28×  sums over a long axis             always
+    memory in place           X2        1.44×  everything                        always
+    patches in blocks         X3        1.18×  every convolution                 always
+    rows that share patches   X4        1.12×  y of every convolution, few dw    kh > sh
+    products in pieces        MP1       1.33×  the same, by machine.products     BLAS has small kernels
     taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
-    sums in pieces            MP2       1.23×  dw by X4, by machine.products     BLAS has small kernels
-    turned kernels            X6        2.09×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.66×  poolings, dw of depthwise         always
-    band matrices             X8, X9    5.05×  depthwise convolutions            always
-    ReLU in place             X10       1.24×  behind Conv2d, Linear, BatchNorm  always
-    few passes                X11, X12  1.98×  batch norm                        always
-    winners in training only  X13       2.27×  max pooling                       always
-    disjoint windows          X14       1.56×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.21×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   1.11×  the same, stride 1, one group     from 5×5 on
+    sums in pieces            MP2       1.29×  dw by X4, by machine.products     BLAS has small kernels
+    turned kernels            X6        1.38×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.73×  poolings, dw of depthwise         always
+    band matrices             X8, X9    4.51×  depthwise convolutions            always
+    ReLU in place             X10       1.27×  behind Conv2d, Linear, BatchNorm  always
+    few passes                X11, X12  1.97×  batch norm                        always
+    winners in training only  X13       2.35×  max pooling                       always
+    disjoint windows          X14       1.49×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.09×  Conv2d, ReLU, MaxPool2d(2)        always
+    aligned patches           X17–X19   0.99×  the same, stride 1, one group     from 5×5 on
+    two columns from four     X20, X21  1.06×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      2.6×    2.8×     2.1×           2.0×      1.1×
-    forward       3.7×    3.4×     2.8×           2.2×      1.0×
+    training      2.7×    2.8×     2.2×           2.1×      1.2×
+    forward       3.4×    3.6×     2.7×           2.2×      1.0×
 
-The time of a fully connected network is BLAS's own, printed or fast.
+The time of a fully connected network is BLAS's own, printed or fast. Aligned patches gain nothing any more
+beside rows that share patches and sums in pieces; without them a network of 5×5 kernels would add up in
+another order, and trained ones that are printed would be others.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +39,7 @@ from itertools import takewhile
 from math import prod
 from typing import Any
 
-from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast import aligned, blocks, rows, taller, turned, winograd
 from tinyzip.nn.fast.added import FastResidual
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
@@ -109,7 +112,7 @@ def convolution(layer: Conv2d, shape: Shape) -> Stage:
     F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)
     K = C * prod(layer.kernel)
     weights = rows.weight_gradient if rows.pays_for_weights(F, K, geometry) else weight_route(F, K)
-    return FastConv2d(layer, shape, product_route(geometry), weights, input_route(F, C, geometry))
+    return FastConv2d(layer, shape, product_route(F, C, geometry), weights, input_route(F, C, geometry))
 
 
 def residual(layer: Residual, shape: Shape) -> Stage:
@@ -117,7 +120,9 @@ def residual(layer: Residual, shape: Shape) -> Stage:
     return FastResidual(layer, shape, body, shortcut)
 
 
-def product_route(geometry: Geometry) -> Route:
+def product_route(F: int, C: int, geometry: Geometry) -> Route:
+    if winograd.applies(geometry) and winograd.pays(F, C, geometry):
+        return winograd.multiply
     return rows.multiply if rows.pays(geometry) else blocks.multiply
 
 
@@ -127,7 +132,7 @@ def weight_route(F: int, K: int) -> Route:
 
 def input_route(F: int, C: int, geometry: Geometry) -> Route:
     if turned.applies(geometry) and turned.pays(F, C, geometry):
-        return partial(turned.input_gradient, multiply=product_route(turned.turned(geometry)))
+        return partial(turned.input_gradient, multiply=product_route(C, F, turned.turned(geometry)))
     return blocks.input_gradient
 
 
