@@ -91,7 +91,9 @@ class AlignedConvReLUPool(Stage):
         dx = workspace.empty(x.shape, x.dtype) if need_dx else None
         with workspace.scratch():
             rectified = rectify_backward(dy, y, workspace).reshape(F, -1)
-            db = total(rectified, workspace)  # the losers of each four would add nothing
+            dp = {"w": dw}
+            if self.layer.bias:
+                dp["b"] = total(rectified, workspace)  # the losers of each four would add nothing
             dz = workspace.empty((2, 2, *rectified.shape), x.dtype)
             return_to_winners(rectified, winners, dz)
             rows = dz.reshape(1, 4 * F, -1)
@@ -100,7 +102,7 @@ class AlignedConvReLUPool(Stage):
             np.sum(placed(dwide, w.shape), axis=(0, 1), out=dw)
             if dx is not None:
                 blocks.input_gradient(rows, wide[None], self.geometry, dx, workspace)
-        return dx, {"w": dw, "b": db} if self.layer.bias else {"w": dw}
+        return dx, dp
 
 
 def pays(layer: Conv2d) -> bool:

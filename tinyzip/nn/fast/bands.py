@@ -49,12 +49,12 @@ class FastDepthwise(Windowed[Conv2d]):
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         w, x = p["w"], cache
-        dw, db = workspace.empty(w.shape, w.dtype), total(dy.reshape(len(w), -1), workspace)
+        dw = workspace.empty(w.shape, w.dtype)
         dx = workspace.empty(x.shape, x.dtype) if need_dx else None
-        weight_gradient(dy, x, self.geometry, dw)
+        weight_gradient(dy, x, self.geometry, dw, workspace)
         if dx is not None:
             input_gradient(dy, w, self.geometry, dx, workspace)
-        return dx, {"w": dw, "b": db} if self.layer.bias else {"w": dw}
+        return dx, {"w": dw, "b": total(dy.reshape(len(w), -1), workspace)} if self.layer.bias else {"w": dw}
 
 
 def depthwise(x: Array, w: Array, geometry: Geometry, y: Array, workspace: Workspace) -> None:
@@ -76,14 +76,22 @@ def depthwise(x: Array, w: Array, geometry: Geometry, y: Array, workspace: Works
             multiply_rows(band.reshape(C, F // C, *band.shape[1:]), image, maps, -top, sh)
 
 
-def weight_gradient(dy: Array, x: Array, geometry: Geometry, dw: Array) -> None:
-    """dw[f, i, j] = Σ dy[f]·x[c] shifted by (i, j) as in (X7); shapes as in `depthwise`, dw overwritten."""
+def weight_gradient(dy: Array, x: Array, geometry: Geometry, dw: Array, workspace: Workspace) -> None:
+    """dw[f, i, j] = Σ dy[f]·x[c] shifted by (i, j) as in (X7); shapes as in `depthwise`, dw overwritten.
+
+    Columns a stride apart are brought together once, so that no shifted image has to be copied.
+    """
+    step = geometry.stride[1]
     for channels, maps in channel_parts(x, dy):
-        image, gradient, dkernels = x[channels], dy[maps], dw[maps]
-        for i, j, out, inside in shifts(geometry):
-            term, seen = gradient[:, *out], image[:, *inside]
-            rows = *term.shape[:2], term.shape[2] * term.shape[3]
-            np.sum(dot(term.reshape(rows), seen.reshape(rows)), axis=1, out=dkernels[:, 0, i, j])
+        gradient, dkernels = dy[maps], dw[maps]
+        with workspace.scratch():
+            images = [strip(x[channels], slice(phase, None, step), workspace) for phase in range(step)]
+            for i, j, out, (rows, columns) in shifts(geometry):
+                first, phase = divmod(columns.start, step)
+                term = gradient[:, *out]
+                seen = images[phase][:, rows, first : first + term.shape[2]]
+                lines = *term.shape[:2], term.shape[2] * term.shape[3]
+                np.sum(dot(term.reshape(lines), seen.reshape(lines)), axis=1, out=dkernels[:, 0, i, j])
 
 
 def input_gradient(dy: Array, w: Array, geometry: Geometry, dx: Array, workspace: Workspace) -> None:

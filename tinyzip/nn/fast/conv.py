@@ -41,10 +41,9 @@ class FastConv2d(Windowed[Conv2d]):
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         x = cache
         dw = workspace.empty(p["w"].shape, x.dtype)
-        db = total(dy.reshape(len(dy), -1), workspace)
         dx = workspace.empty(x.shape, x.dtype) if need_dx else None
         w, dkernels, rows = (by_group(a, self.layer.groups) for a in (p["w"], dw, dy))
         self.weight_gradient(rows, x, self.geometry, dkernels, workspace)
         if dx is not None:
             self.input_gradient(rows, w, self.geometry, dx, workspace)
-        return dx, {"w": dw, "b": db} if self.layer.bias else {"w": dw}
+        return dx, {"w": dw, "b": total(dy.reshape(len(dy), -1), workspace)} if self.layer.bias else {"w": dw}

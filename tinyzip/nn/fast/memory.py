@@ -37,10 +37,10 @@ class FastLinear(Single[Linear]):
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         w, x = p["w"], cache
-        dw, db = workspace.empty(w.shape, w.dtype), total(dy, workspace)
+        dw = workspace.empty(w.shape, w.dtype)
         np.matmul(dy, x.T, out=dw)
         dx = np.matmul(w.T, dy, out=workspace.empty(x.shape, x.dtype)) if need_dx else None
-        return dx, {"w": dw, "b": db} if self.layer.bias else {"w": dw}
+        return dx, {"w": dw, "b": total(dy, workspace)} if self.layer.bias else {"w": dw}
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ class FastGlobalAvgPool(Single[GlobalAvgPool]):
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, **_: Any) -> Gradients:
         _, H, W, _ = cache
-        return np.divide(dy, dy.dtype.type(H * W), out=workspace.empty(cache, dy.dtype)), {}
+        dx = workspace.empty(cache, dy.dtype)
+        np.copyto(dx, dy / dy.dtype.type(H * W))
+        return dx, {}
 
 
 def largest(x: Array, geometry: Geometry, workspace: Workspace) -> Array:
