@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from against import arrays, assert_equal, conv_layers, through
+from against import arrays, assert_equal, conv_layers, dirty, through
 from hypothesis import given, settings
 from shapes import SEEDS, integral
 
-from tinyzip.nn.fast import aligned, blocks, rows, taller, turned, winograd
+from tinyzip.nn.fast import aligned, blocks, choose, rows, taller, turned, winograd
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.choose import one_stage, stages
@@ -30,7 +30,9 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
+    Residual,
 )
+from tinyzip.nn.sequential import Sequential
 
 
 def chosen(*layers, shape=(2, 12, 12)):
@@ -133,6 +135,65 @@ def test_a_callers_own_layer_runs_as_itself():
         "1": FastReLU(ReLU(), (3,)),
         "2": own,
     }
+
+
+CHAIN = {
+    "conv1": Conv2d(1, 4, 3, padding=1, bias=False),
+    "norm1": BatchNorm(4),
+    "relu1": ReLU(),
+    "each": Conv2d(4, 4, 3, padding=1, groups=4, bias=False),
+    "norm2": BatchNorm(4),
+    "block": Residual({"norm": BatchNorm(4), "relu": ReLU(), "conv": Conv2d(4, 4, 1), "norm2": BatchNorm(4)}),
+    "relu2": ReLU(),
+    "conv2": Conv2d(4, 3, 3),
+    "relu3": ReLU(),
+    "drop": Dropout(0.5),
+    "conv3": Conv2d(3, 3, 1),
+    "relu4": ReLU(),
+    "norm3": BatchNorm(3),
+    "flatten": Flatten(),
+    "fc": Linear(48, 5),
+    "relu5": ReLU(),
+}
+
+
+def test_what_nobody_else_looks_at_is_overwritten():
+    """(X10): an own x behind a convolution, a dy that a stage behind has made; not what others share."""
+    net = Sequential.create(CHAIN, (1, 6, 6), np.random.default_rng(0))
+    assert net.stages["norm1"].stage.over and net.stages["norm2"].over
+    assert not net.stages["norm3"].over  # behind a ReLU, whose backward looks at it
+    body = net.stages["block"].body
+    assert not body["body.norm"].stage.over and body["body.norm2"].over  # the block's x is its shortcut, too
+    assert net.stages["norm1"].over and body["body.norm"].over
+    assert not net.stages["conv2"].over  # dropout may hand on what it is given
+    assert net.stages["conv3"].over and not net.stages["fc"].over  # what the caller gives stays
+
+
+@pytest.mark.parametrize("probed", [(), ("conv1", "norm2", "block.body.norm", "fc")])
+def test_overwriting_changes_no_bit_and_nothing_of_the_callers(probed, monkeypatch):
+    rng = np.random.default_rng(0)
+    net = Sequential.create(CHAIN, (1, 6, 6), rng).probed(probed)
+    x, dz = (rng.standard_normal(shape, np.float32) for shape in ((1, 6, 6, 5), (5, 5)))
+    kept = x.copy(), dz.copy()
+
+    def gradients(network):
+        workspace = dirty()
+        z, caches = network.forward(x, train=True, rng=np.random.default_rng(1), workspace=workspace)
+        seen = {name: seen.y.copy() for name, seen in network.probes(caches).items()}
+        found = [{"z": z.copy(), **seen}]
+        for _ in range(2):  # the caches serve a second time
+            grads = network.backward(dz, caches, workspace=workspace)
+            found.append({name: array.copy() for name, array in grads.items()})
+        return [*found, network.statistics(caches)]
+
+    found = gradients(net)
+    monkeypatch.setattr(choose, "in_place", lambda chosen: chosen)
+    for mine, other in zip(found, gradients(type(net)(net.layers, net.params, net.shape)), strict=True):
+        assert mine.keys() == other.keys()
+        for name, array in mine.items():
+            np.testing.assert_array_equal(array, other[name], name)
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(dz, kept[1])
 
 
 IMAGE = (2, 4, 4)  # sixteen pixels, so that means of whole numbers are exact

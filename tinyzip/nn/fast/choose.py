@@ -34,8 +34,9 @@ another order, and trained ones that are printed would be others.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from math import prod
 from typing import Any
 
@@ -79,6 +80,22 @@ def stages(layers: Mapping[str, Layer], shape: Shape) -> dict[str, Stage]:
         for name in names[:count]:
             shape = layers[name].output_shape(shape)
         names = names[count:]
+    return in_place(chosen)
+
+
+def in_place(chosen: dict[str, Stage]) -> dict[str, Stage]:
+    """By (X10), stages write over what the neighbour has made for them and nobody else looks at.
+
+    What a chain begins and ends with may be somebody else's, and so may all that passes a layer as printed.
+    """
+    for before, behind in pairwise(chosen):
+        match chosen[before], chosen[behind]:
+            case FastConv2d() | FastDepthwise(), FastBatchNorm() as norm:
+                chosen[behind] = replace(norm, over=True)
+            case FastConv2d() | FastDepthwise(), Rectified(stage=FastBatchNorm() as norm) as both:
+                chosen[behind] = replace(both, stage=replace(norm, over=True))
+            case Rectified() as rectified, stage if type(stage) in GIVE:
+                chosen[before] = replace(rectified, over=True)
     return chosen
 
 
@@ -135,6 +152,11 @@ def input_route(F: int, C: int, geometry: Geometry) -> Route:
         return partial(turned.input_gradient, multiply=product_route(C, F, turned.turned(geometry)))
     return blocks.input_gradient
 
+
+GIVE = (  # stages that make a new dx
+    *(FastConv2d, FastDepthwise, FastLinear, FastBatchNorm, FastMaxPool2d, FastAvgPool2d, FastGlobalAvgPool),
+    *(Rectified, ConvReLUPool, AlignedConvReLUPool, FastResidual),
+)
 
 STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
     AvgPool2d: FastAvgPool2d,

@@ -8,7 +8,7 @@ of a channel, what is left for each value is a multiplication and an addition:
 
 The second form of each serves training, where x − μ is at hand, the first of X11 and the last of X12
 inference. They apply always; the sums are X1. (Sums of x and x² would give μ and σ² in one pass, but lose all
-digits where μ is much larger than σ.)
+digits where μ is much larger than σ.) And x − μ may stand where x stood, by the argument of `in_place`.
 """
 
 from dataclasses import dataclass
@@ -27,12 +27,17 @@ from tinyzip.nn.ops.norm import BatchNormCache, across, values_per_channel
 
 @dataclass(frozen=True)
 class FastBatchNorm(Single[BatchNorm]):
-    """A BatchNorm, by X11 and X12."""
+    """A BatchNorm, by X11 and X12.
+
+    over  may forward write over x?
+    """
+
+    over: bool = False
 
     def forward(self, p: Arrays, x: Array, *, train: bool, workspace: Workspace, **_: Any) -> Output:
         eps = x.dtype.type(self.layer.eps)
         if train:
-            return train_forward(x, p["gamma"], p["beta"], eps, workspace)
+            return train_forward(x, p["gamma"], p["beta"], eps, workspace, self.over)
         scale = p["gamma"] / np.sqrt(p["var"] + eps)
         y = np.multiply(x, across(scale, x), out=workspace.empty(x.shape, x.dtype))
         y += across(p["beta"] - p["mean"] * scale, x)
@@ -53,10 +58,13 @@ class FastBatchNorm(Single[BatchNorm]):
         return self.layer.statistics(p, cache)
 
 
-def train_forward(x: Array, gamma: Array, beta: Array, eps: Any, workspace: Workspace) -> Output:
-    """y with the statistics of this batch, as `ops.batch_norm_train`                           (X11)"""
+def train_forward(
+    x: Array, gamma: Array, beta: Array, eps: Any, workspace: Workspace, over: bool = False
+) -> Output:
+    """y with the statistics of this batch, as `ops.batch_norm_train`; x is overwritten if `over`   (X11)"""
     M = values_per_channel(x)
-    y, centred = workspace.empty(x.shape, x.dtype), workspace.empty(x.shape, x.dtype)
+    y = workspace.empty(x.shape, x.dtype)
+    centred = x if over else workspace.empty(x.shape, x.dtype)
     rows = centred.reshape(len(x), M)
     mean = total(x.reshape(rows.shape), workspace) / x.dtype.type(M)
     np.subtract(x, across(mean, x), out=centred)
