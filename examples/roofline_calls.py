@@ -61,10 +61,17 @@ def touched(array: Array) -> int:
 def union(arrays: Iterable[Array]) -> int:
     """The bytes from the first to the last of each array, where several lie counted once."""
     total, reached = 0, 0
-    for low, high in sorted(map(np.lib.array_utils.byte_bounds, arrays)):
+    for low, high in sorted(ends(array) for array in arrays if array.size):
         total += max(0, high - max(low, reached))
         reached = max(reached, high)
     return total
+
+
+def ends(array: Array) -> tuple[int, int]:
+    """The address of its first byte, and the one behind its last."""
+    steps = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
+    first = array.ctypes.data + sum(step for step in steps if step < 0)
+    return first, first + sum(map(abs, steps)) + array.itemsize
 
 
 def macs(call: Call) -> int:

@@ -44,7 +44,7 @@ def test_each_byte_that_an_array_stands_on_counts_once(axes, dtype) -> None:
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60)), min_size=1, max_size=6))
 def test_bytes_of_several_arrays_count_once(parts) -> None:
     memory = np.zeros(100, np.float32)
-    arrays = [memory[start : start + size] for size, start in parts]
+    arrays = [memory[start : start + size][:: -1 if size % 2 else 1] for size, start in parts]
     assert union(arrays) == len(set().union(*map(addresses, arrays)))
 
 
