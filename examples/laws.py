@@ -232,7 +232,10 @@ def laws() -> Iterator[Law]:
     aligned_patches = reused(passes(five, digits, first_stage([five, relu, pool], digits)[1]))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, aligned_patches)
 
-    yield Law("two columns from four", "X20, X21", "y of vgg conv1b", by_rows, product(winograd.multiply))
+    conv, shape = Conv2d(32, 32, 3, padding=1), (32, 14, 14)  # conv2b of vgg_net
+    given = normal(1, 32, 32 * 9), normal(*shape, N), conv.geometry(shape), normal(1, 32, 14 * 14 * N)
+    six, four = (reused(partial(route, *given)) for route in (rows.multiply, winograd.multiply))
+    yield Law("two columns from four", "X20, X21", "y of vgg conv2b", six, four)
 
 
 def program_of(weights: int, activations: int) -> Program:

@@ -4,29 +4,29 @@ Each law is proved and explained in its file. `worth` is the time without divide
 layers of the example networks that `examples/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
-    sums by BLAS              X1        2.28×  sums over a long axis             always
-    memory in place           X2        1.44×  everything                        always
-    patches in blocks         X3        1.18×  every convolution                 always
-    rows that share patches   X4        1.12×  y of every convolution, few dw    kh > sh
+    sums by BLAS              X1        2.30×  sums over a long axis             always
+    memory in place           X2        1.45×  everything                        always
+    patches in blocks         X3        1.15×  every convolution                 always
+    rows that share patches   X4        1.08×  y of every convolution, few dw    kh > sh
     products in pieces        MP1       1.33×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
-    sums in pieces            MP2       1.29×  dw by X4, by machine.products     BLAS has small kernels
-    turned kernels            X6        1.38×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.73×  poolings, dw of depthwise         always
-    band matrices             X8, X9    4.51×  depthwise convolutions            always
-    ReLU in place             X10       1.27×  behind Conv2d, Linear, BatchNorm  always
-    few passes                X11, X12  1.97×  batch norm                        always
-    winners in training only  X13       2.35×  max pooling                       always
-    disjoint windows          X14       1.49×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.09×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   0.99×  the same, stride 1, one group     from 5×5 on
-    two columns from four     X20, X21  1.06×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
+    taller factor first       X5        1.59×  dw of every convolution           C·kh·kw > F
+    sums in pieces            MP2       1.26×  dw by X4, by machine.products     BLAS has small kernels
+    turned kernels            X6        1.39×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.62×  poolings, dw of depthwise         always
+    band matrices             X8, X9    4.46×  depthwise convolutions            always
+    ReLU in place             X10       1.25×  behind Conv2d, Linear, BatchNorm  always
+    few passes                X11, X12  2.06×  batch norm                        always
+    winners in training only  X13       2.38×  max pooling                       always
+    disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.21×  Conv2d, ReLU, MaxPool2d(2)        always
+    aligned patches           X17–X19   0.97×  the same, stride 1, one group     from 5×5 on
+    two columns from four     X20, X21  1.16×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      2.7×    2.8×     2.2×           2.1×      1.2×
-    forward       3.4×    3.6×     2.7×           2.2×      1.0×
+    training      2.7×    2.9×     2.3×           2.5×      1.2×
+    forward       3.5×    3.6×     2.6×           2.2×      1.0×
 
 The time of a fully connected network is BLAS's own, printed or fast. Aligned patches are worth 1.10× where
 OpenBLAS is held to AVX2 (OPENBLAS_CORETYPE=Haswell), and nothing beside products and sums in pieces.
