@@ -44,7 +44,7 @@ from tinyzip.train.optim import SGD, AdamW, Optimizer, State, one_cycle
 Array = NDArray[Any]
 LARGE, SMALL = 1200, 800
 TEACHER_EPOCHS, EPOCHS, TABLE_EPOCHS, BATCH = 45, 30, 10, 256
-TEACHER_LR, LR = 2e-3, 1e-3
+TEACHER_LR, LR = 2e-3, 2e-3
 DROPPED = 0.3  # of the hidden units; half of them, as usual, would take many times as many epochs
 LONGEST = 15.0  # the squared length of a unit's incoming weights
 TEMPERATURE, SOFT = 20.0, 0.9
