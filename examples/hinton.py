@@ -8,8 +8,9 @@ comes nearly as far.
 
 The answers say more than what class is right. So the small network also learns from a transfer set without
 any 3s, and learns to tell 3s; only that it takes them for something very rare, which is mended by a bias. The
-paper found that bias by the test errors; here it follows from how often classes occur (`distill.prior`). The
-last transfer set has 7s and 8s only.
+paper found that bias by the test errors; here it follows from how often classes occur, and from what the
+student says of all training images, whose labels it is not told (`distill.prior`). The last transfer set has
+7s and 8s only.
 
 Rows: {"experiment", "seed", "errors", "missing_right"}: errors of the test images, and the share of right
 answers among the test images of classes that the transfer set lacks.
@@ -32,7 +33,7 @@ from study import Row, ask, grouped, options, rows_of, run_as_script, spread, tr
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
-from tinyzip.distill.prior import prior_bias
+from tinyzip.distill.prior import settled_bias
 from tinyzip.nn.layers import Dropout, Flatten, Linear, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
@@ -193,7 +194,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         # Labels would say that the other classes do not exist; so the teacher alone speaks.
         student = students.learn(name, train.images[there], train.labels[there], soft=1.0)
         z, missing = logits(student, test.images), np.unique(train.labels[~there])
-        bias = prior_bias(logits(student, train.images[there]), prior)
+        bias = settled_bias(logits(student, train.images), prior)
         rows += [row(name, z, missing), row(f"{name}, bias", z + bias[:, None], missing)]
     return rows
 

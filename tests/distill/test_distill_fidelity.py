@@ -10,7 +10,7 @@ from shapes import SEEDS
 
 from tinyzip.distill.fidelity import BINS, compare, fidelity, judge
 from tinyzip.distill.losses import kl_divergence
-from tinyzip.distill.prior import prior_bias
+from tinyzip.distill.prior import prior_bias, settled_bias
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import evaluate, logits
@@ -120,6 +120,42 @@ def test_a_bias_turns_the_posteriors_of_one_prior_into_those_of_another(K, X, se
     assert b.mean() == pytest.approx(0, abs=1e-12)
 
 
+@given(st.integers(2, 5), st.integers(2, 6), SEEDS)
+def test_a_settled_bias_mends_the_posteriors_on_images_of_the_new_prior(K, X, seed):
+    """(K20): A network knows P(k | x) as it was in training; now class k comes a_k times as often."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 9, (K, X))
+    often = rng.integers(1, 6, K)
+    now = counts * often[:, None]
+    z = np.repeat(np.log(counts / counts.sum(axis=0)), now.sum(axis=0), axis=1)
+    prior = now.sum(axis=1) / now.sum()
+    b = settled_bias(z, prior)
+    assert np.abs(softmax(z + b[:, None]).mean(axis=1) - prior).max() <= 1e-5
+    assert np.abs(softmax(z + np.log(often)[:, None]).mean(axis=1) - prior).max() <= 1e-12
+    assert b.mean() == pytest.approx(0, abs=1e-12)
+
+
+@given(sizes, SEEDS)
+def test_each_step_of_a_settling_bias_lowers_its_objective_by_at_least_a_divergence(size, seed):
+    """(K20): f(b) is the mean of ln Σ exp(z + b) less π'·b, and falls by KL(π' ‖ believed) or more."""
+    z, *_ = draw(size, seed)
+    prior = np.random.default_rng(seed).dirichlet(np.full(len(z), 3.0))
+    believed = softmax(z).mean(axis=1)
+    b = prior_bias(z, prior)
+    f = np.logaddexp.reduce(z, axis=0).mean(), np.logaddexp.reduce(z + b[:, None], axis=0).mean() - prior @ b
+    assert f[0] - f[1] >= prior @ np.log(prior / believed) - 1e-9 * np.abs(z).max()
+
+
+@given(sizes, SEEDS)
+def test_a_settled_bias_makes_the_mean_belief_the_shares(size, seed):
+    """(K20)"""
+    rng = np.random.default_rng(seed)
+    z, prior = rng.normal(0, 2, size), rng.dirichlet(np.full(size[0], 3.0))
+    b = settled_bias(z.astype(np.float32), prior)
+    assert b.dtype == np.float32
+    assert np.abs(softmax(z + b[:, None]).mean(axis=1) - prior).max() <= 1e-5
+
+
 @given(sizes, SEEDS)
 def test_what_is_believed_already_needs_no_bias(size, seed):
     z, *_ = draw(size, seed)
@@ -137,3 +173,5 @@ def test_a_class_that_is_never_given_has_a_finite_bias():
 def test_shares_that_do_not_fit_are_refused(prior):
     with pytest.raises(ValueError, match=r"^prior_bias: prior: found .*, needed "):
         prior_bias(np.zeros((2, 3)), np.array(prior))
+    with pytest.raises(ValueError, match=r"^prior_bias: prior: found .*, needed "):
+        settled_bias(np.zeros((2, 3)), np.array(prior))
