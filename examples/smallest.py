@@ -21,14 +21,15 @@ from smallest_recipes import (
     BATCH,
     BITS,
     DECAY,
+    DEEP,
     MARGIN,
+    MEDIUM,
     RATES,
     RECIPE,
     RECIPES,
     SOFT,
     STRONG,
     TEACHER_EPOCHS,
-    TEACHERS,
     TEMPERATURE,
     TRIES,
     Recipe,
@@ -73,6 +74,7 @@ class Bench:
         self.train, self.validation = split(train, len(train) // 30, np.random.default_rng(seed))
         self.shape = to_input(train.images[:1]).shape[:3]
         self.classes = train.classes
+        self.seen: dict[Any, tuple[Any, Any, Distillation]] = {}  # of the last recipe, the next may share it
 
     def learn(
         self, name: str, start: Any, images: Any, labels: Any, looks: int, lr: float, **how: Any
@@ -92,21 +94,27 @@ class Bench:
         )
 
     def teach(self) -> None:
-        """The teachers."""
+        """The teachers: two networks of different kinds, which err on different images."""
         rng = np.random.default_rng([self.seed, 2])
-        teachers = {}
-        for number in range(TEACHERS):
-            start = wide_net(rng, self.shape, self.classes)
-            name, images, labels = f"teacher{number}", self.train.images, self.train.labels
-            teachers[name] = self.learn(name, start, images, labels, TEACHER_EPOCHS, 4e-3, augment=STRONG)
-        self.teachers = Ensemble(teachers)
+        seen, (first, second) = (self.train.images, self.train.labels), TEACHER_EPOCHS
+        wide, deep = wide_net(rng, self.shape, self.classes), digits_net(DEEP, rng, self.shape, self.classes)
+        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH, "augment": MEDIUM}
+        self.teachers = Ensemble(
+            {
+                "wide": self.learn("teacher-wide", wide, *seen, first, 4e-3, augment=STRONG),
+                "deep": self.learn("teacher-deep", deep, *seen, second, RATES[0], **how),
+            }
+        )
 
     def see(self, recipe: Recipe) -> tuple[Any, Any, Distillation]:
         """Views of the training images, their labels, and an objective with what teachers say of them."""
         V = 1 if self.quick else recipe.views
-        rng = np.random.default_rng([self.seed, 3])
-        images, labels = views(self.train.images, self.train.labels, recipe.viewed, V, rng)
-        return images, labels, Distillation(record(self.teachers, images), SOFT, TEMPERATURE)
+        if (V, recipe.viewed) not in self.seen:
+            rng = np.random.default_rng([self.seed, 3])
+            images, labels = views(self.train.images, self.train.labels, recipe.viewed, V, rng)
+            objective = Distillation(record(self.teachers, images), SOFT, TEMPERATURE)
+            self.seen = {(V, recipe.viewed): (images, labels, objective)}
+        return self.seen[V, recipe.viewed]
 
     def smallest(self, budget: int) -> Path:
         """The file for a budget of bytes."""
@@ -115,20 +123,23 @@ class Bench:
             return path
         *seen, objective = self.see(recipe)
         how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
-        start = digits_net(recipe, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
+        start = digits_net(recipe.channels, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
         name = f"float-{'-'.join(map(str, recipe.channels))}"
         network = self.learn(name, start, *seen, recipe.looks[0], RATES[0], objective=objective, **how)
         how["optimizer"] = AdamW(weight_decay=DECAY)
-        fake, free, looks = on_grids(network, self.train, recipe.activations), recipe.free, recipe.looks[1]
+        fake, looks = on_grids(network, self.train, recipe.activations), recipe.looks[1]
+        free, price = recipe.free, recipe.price
         for number in range(TRIES):
-            priced = Sum((objective, Price.create(fake, recipe.price, free)))
+            priced = Sum((objective, Price.create(fake, price, free)))
             name = f"{budget}-coded{number}"
             fake = self.learn(name, fake, *seen, looks, RATES[1], objective=priced, **how)
             packed = archive.pack(as_program(fake), names=False)
-            print(f"  {len(packed)} bytes of {budget}, {free} bits free", flush=True)
+            print(f"  {len(packed)} bytes of {budget}, {free} bits free, {price} a bit beyond", flush=True)
             if len(packed) <= budget or self.quick:
                 break
-            free, looks = max(0, free - 8 * (len(packed) - budget) - MARGIN), recipe.views
+            # Either more bits were free than there is room for, or the price did not push hard enough.
+            free, price = max(0, free - 8 * (len(packed) - budget) - MARGIN), 2 * price
+            looks = recipe.views
         archive.write(as_program(fake), path, names=False)
         return path
 

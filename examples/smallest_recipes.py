@@ -50,39 +50,42 @@ class Recipe(NamedTuple):
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the teachers
 MEDIUM = Augment(shift=1.5, rotation=10, scale=0.1, elastic=(12, 4))  # for the larger networks
 LIGHT = Augment(shift=1, rotation=8, scale=0.06)
+DEEP = (16, 24, 32, 48)  # the channels of the largest network, and of a teacher
 RECIPES = {
-    512: Recipe((6, 8, 10, 14), 4, 3400, 2.5e-4, (24, 24), 6, LIGHT),
-    1024: Recipe((8, 12, 14, 18), 4, 7550, 4e-5, (24, 24), 6, LIGHT),
-    2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 36), 12, MEDIUM),
-    8192: Recipe((16, 24, 32, 48), 6, 64000, 5e-6, (12, 12), 12, MEDIUM),
+    512: Recipe((6, 7, 8, 12), 4, 3350, 1.5e-4, (48, 48), 6, LIGHT),
+    1024: Recipe((8, 12, 14, 18), 4, 7500, 5e-5, (24, 24), 6, LIGHT),
+    2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 24), 12, MEDIUM),
+    8192: Recipe(DEEP, 6, 64000, 5e-6, (24, 12), 12, MEDIUM),
 }
 BITS = 3  # of the weights' grids
 BATCH, DECAY = 64, 0.1  # the decay is with the grids only
 RATES = 6e-2, 1.2e-3  # the highest learning rates, with real numbers and with the grids
 SOFT, TEMPERATURE = 0.7, 2.0  # how much the teachers count, and how they speak
-TEACHERS, TEACHER_EPOCHS = 1, 20
+TEACHER_EPOCHS = 20, 16  # of the wide network, and of the deep one
 MARGIN, TRIES = 64, 6  # how many bits less are free for a file that does not fit, and how often
 
 RECIPE = (
     "\n".join(f"{budget}: {recipe}" for budget, recipe in RECIPES.items())
     + f"""
 weights of {BITS} bits; up to {RATES}, batches of {BATCH}, decay {DECAY}
-soft {SOFT}, T {TEMPERATURE}; {TEACHERS} teachers, {TEACHER_EPOCHS} epochs, {STRONG}
-{TRIES} times at most, with {MARGIN} bits less"""
+soft {SOFT}, T {TEMPERATURE}; teachers {TEACHER_EPOCHS} epochs, {STRONG}, {MEDIUM}
+{TRIES} times at most, with {MARGIN} bits less at twice the price"""
 )
 
 
-def digits_net(recipe: Recipe, rng: np.random.Generator, shape: tuple[int, ...], classes: int) -> Sequential:
-    """The network of a recipe, for images of `shape` (C, H, W)."""
+def digits_net(
+    channels: tuple[int, ...], rng: np.random.Generator, shape: tuple[int, ...], classes: int
+) -> Sequential:
+    """The network with so many channels, for images of `shape` (C, H, W)."""
     layers: dict[str, Layer] = {}
     C = shape[0]
-    for number, F in enumerate(recipe.channels, 1):
+    for number, F in enumerate(channels, 1):
         layers |= {
             f"conv{number}": Conv2d(C, F, 3, bias=False),
             f"norm{number}": BatchNorm(F),
             f"relu{number}": ReLU(),
         }
-        if number in (1, len(recipe.channels) - 1):
+        if number in (1, len(channels) - 1):
             layers[f"pool{number}"] = MaxPool2d(2)
         C = F
     layers |= {"average": GlobalAvgPool(), "flatten": Flatten(), "classes": Linear(C, classes)}
