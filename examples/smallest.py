@@ -194,14 +194,17 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int
 
 
 def as_table(rows: list[Row]) -> str:
-    """A line for each budget: means over the seeds."""
-    lines = [("budget", "bytes", "parameters", "test errors, mean ± std", "each")]
+    """A line for each budget: means over the seeds, and the file that did best on validation images."""
+    best = ("best on validation", "its bytes", "its errors")
+    lines = [("budget", "bytes", "parameters", "test errors, mean ± std", "each", *best)]
     for (budget,), own in grouped(rows, "budget").items():
         errors = [row["errors"] for row in own]
         size = mean(row["bytes"] for row in own)
         each = ", ".join(map(str, errors))
-        lines.append((f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each))
-    return aligned(lines, words=(4,))
+        first = min(own, key=lambda row: row["validation_errors"])
+        kept = (f"seed {first['seed']}", f"{first['bytes']:,}", f"{first['errors']:,}")
+        lines.append((f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each, *kept))
+    return aligned(lines, words=(4, 5))
 
 
 def plot(rows: list[Row], N: int, path: Path) -> None:

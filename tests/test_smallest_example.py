@@ -64,25 +64,24 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
     assert json.loads(rows.read_text()) == found
 
 
-def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits(
+def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits_at_a_higher_price(
     smallest: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[tuple[int, int]] = []
+    found: list[tuple[float, float, int]] = []
     create, pack = smallest.Price.create, archive.pack
 
     def noted(model, price, free):
-        found.append((free, 0))
+        found.append((price, free, 0))
         return create(model, price, free)
 
     def packed(program, names):
         made = pack(program, names=names)
-        found[-1] = found[-1][0], len(made)
+        found[-1] = *found[-1][:2], len(made)
         return made
 
     monkeypatch.setattr(smallest.Price, "create", noted)
     monkeypatch.setattr(smallest.archive, "pack", packed)
-    monkeypatch.setattr(smallest, "TEACHER_EPOCHS", 1)
-    monkeypatch.setattr(smallest, "TEACHERS", 1)
+    monkeypatch.setattr(smallest, "TEACHER_EPOCHS", (1, 1))
     monkeypatch.setattr(smallest, "TRIES", 3)
     recipe = smallest.RECIPES[512]._replace(looks=(1, 1))
     monkeypatch.setitem(smallest.RECIPES, 100, recipe)  # nothing fits into 100 bytes
@@ -91,9 +90,10 @@ def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits(
     bench.teach()
     assert bench.smallest(100).stat().st_size > 100
     tries = [found[i : i + 2] for i in range(2)]
-    assert len(found) == 3 and found[0][0] == recipe.free
-    for (free, size), (after, _) in tries:
+    assert len(found) == 3 and found[0][:2] == (recipe.price, recipe.free)
+    for (price, free, size), (dearer, after, _) in tries:
         assert after == max(0, free - 8 * (size - 100) - smallest.MARGIN)
+        assert dearer == 2 * price
 
 
 @pytest.mark.parametrize("budget", [512, 1024, 2953, 8192])
@@ -102,8 +102,17 @@ def test_the_committed_files_have_the_bytes_and_the_errors_that_the_page_prints(
 ) -> None:
     page = (EXAMPLES / "SMALLEST.md").read_text(encoding="utf-8")
     line = next(line for line in page.splitlines() if line.split()[:1] == [f"{budget:,}"])
-    size, errors = (int(line.split()[place].replace(",", "")) for place in (1, -1))
+    size, errors = (int(word.replace(",", "")) for word in line.split()[-2:])
     path = EXAMPLES / "models" / f"mnist-{budget}.tz"
     assert path.stat().st_size == size <= budget
     test = mnist(EXAMPLES / "data" / "mnist")[1]
     assert smallest.errors_of(archive.read(path), test) == errors
+
+
+def test_the_file_to_keep_is_the_one_with_the_fewest_validation_errors(smallest: ModuleType) -> None:
+    rows = [
+        {"budget": 512, "seed": s, "bytes": 500 + s, "parameters": 9, "errors": e, "validation_errors": v}
+        for s, e, v in ((0, 90, 21), (1, 99, 18), (2, 80, 20))
+    ]
+    line = smallest.as_table(rows).splitlines()[1]
+    assert line.split() == "512 501 9 89.7 ± 9.5 90, 99, 80 seed 1 501 99".split()
