@@ -20,7 +20,6 @@ import plots
 from smallest_recipes import (
     BATCH,
     BITS,
-    DECAY,
     DEEP,
     MARGIN,
     MEDIUM,
@@ -126,7 +125,7 @@ class Bench:
         start = digits_net(recipe.channels, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
         name = f"float-{'-'.join(map(str, recipe.channels))}"
         network = self.learn(name, start, *seen, recipe.looks[0], RATES[0], objective=objective, **how)
-        how["optimizer"] = AdamW(weight_decay=DECAY)
+        how["optimizer"] = AdamW(weight_decay=recipe.decay)
         fake, looks = on_grids(network, self.train, recipe.activations), recipe.looks[1]
         free, price = recipe.free, recipe.price
         for number in range(TRIES):
@@ -203,7 +202,9 @@ def as_table(rows: list[Row]) -> str:
         each = ", ".join(map(str, errors))
         first = min(own, key=lambda row: row["validation_errors"])
         kept = (f"seed {first['seed']}", f"{first['bytes']:,}", f"{first['errors']:,}")
-        lines.append((f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each, *kept))
+        lines.append(
+            (f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each, *kept)
+        )
     return aligned(lines, words=(4, 5))
 
 

@@ -11,7 +11,8 @@ real numbers the learning rate is high and batches are small. It misses images t
 as often as others, and so needs light distortions only.
 
 On grids the rate is low, as a weight moves from code to code and every move is noise for all others; and
-weights decay, as they would drift to where they get no gradient. A layer has one step for all its weights,
+weights decay, as they would drift to where they get no gradient. (Not in the first network: at its price they
+are pulled to zero anyhow.) A layer has one step for all its weights,
 since every multiplier in a file costs what five weights do. Weights have seven codes, but for how many bits
 of them there is room, the budget says: bits beyond are pushed out at a price, (QN4) of `rate`. Activations
 of few bits make biases short, as these are counted in steps of the activations.
@@ -36,6 +37,7 @@ class Recipe(NamedTuple):
     looks        at every training image: with real numbers, then with the grids in place
     views        of each image, seen again and again
     viewed       how they are distorted
+    decay        of the weights while grids are in place
     """
 
     channels: tuple[int, ...]
@@ -45,6 +47,7 @@ class Recipe(NamedTuple):
     looks: tuple[int, int]
     views: int
     viewed: Augment
+    decay: float
 
 
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the teachers
@@ -52,13 +55,13 @@ MEDIUM = Augment(shift=1.5, rotation=10, scale=0.1, elastic=(12, 4))  # for the 
 LIGHT = Augment(shift=1, rotation=8, scale=0.06)
 DEEP = (16, 24, 32, 48)  # the channels of the largest network, and of a teacher
 RECIPES = {
-    512: Recipe((6, 7, 8, 12), 4, 3350, 1.5e-4, (48, 48), 6, LIGHT),
-    1024: Recipe((8, 12, 14, 18), 4, 7500, 5e-5, (24, 24), 6, LIGHT),
-    2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 24), 12, MEDIUM),
-    8192: Recipe(DEEP, 6, 64000, 5e-6, (24, 12), 12, MEDIUM),
+    512: Recipe((6, 6, 8, 10), 4, 3350, 2e-4, (48, 48), 6, LIGHT, 0.0),
+    1024: Recipe((8, 12, 14, 18), 4, 7500, 5e-5, (24, 24), 6, LIGHT, 0.1),
+    2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 24), 12, MEDIUM, 0.1),
+    8192: Recipe(DEEP, 6, 64000, 5e-6, (24, 12), 12, MEDIUM, 0.1),
 }
 BITS = 3  # of the weights' grids
-BATCH, DECAY = 64, 0.1  # the decay is with the grids only
+BATCH = 64
 RATES = 6e-2, 1.2e-3  # the highest learning rates, with real numbers and with the grids
 SOFT, TEMPERATURE = 0.7, 2.0  # how much the teachers count, and how they speak
 TEACHER_EPOCHS = 20, 16  # of the wide network, and of the deep one
@@ -67,7 +70,7 @@ MARGIN, TRIES = 64, 6  # how many bits less are free for a file that does not fi
 RECIPE = (
     "\n".join(f"{budget}: {recipe}" for budget, recipe in RECIPES.items())
     + f"""
-weights of {BITS} bits; up to {RATES}, batches of {BATCH}, decay {DECAY}
+weights of {BITS} bits; up to {RATES}, batches of {BATCH}
 soft {SOFT}, T {TEMPERATURE}; teachers {TEACHER_EPOCHS} epochs, {STRONG}, {MEDIUM}
 {TRIES} times at most, with {MARGIN} bits less at twice the price"""
 )
