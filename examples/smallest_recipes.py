@@ -11,11 +11,14 @@ real numbers the learning rate is high and batches are small. It misses images t
 as often as others, and so needs light distortions only.
 
 On grids the rate is low, as a weight moves from code to code and every move is noise for all others; and
-weights decay, as they would drift to where they get no gradient. (Not in the first network: at its price they
-are pulled to zero anyhow.) A layer has one step for all its weights,
-since every multiplier in a file costs what five weights do. Weights have seven codes, but for how many bits
-of them there is room, the budget says: bits beyond are pushed out at a price, (QN4) of `rate`. Activations
-of few bits make biases short, as these are counted in steps of the activations.
+weights decay, as they would drift to where they get no gradient. (Not in the first network: at its price
+they are pulled to zero anyhow.) A layer has one step for all its weights, since every multiplier in a file
+costs what five weights do. Weights have seven codes, but for how many bits of them there is room, the budget
+says: bits beyond are pushed out at a price, (QN4) of `rate`. Activations of few bits make biases short, as
+these are counted in steps of the activations.
+
+All learn from two teachers that err on different images: a wide network of 5×5 convolutions, and one of the
+kind above, as large as the largest.
 """
 
 from typing import NamedTuple
