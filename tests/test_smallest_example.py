@@ -115,4 +115,4 @@ def test_the_file_to_keep_is_the_one_with_the_fewest_validation_errors(smallest:
         for s, e, v in ((0, 90, 21), (1, 99, 18), (2, 80, 20))
     ]
     line = smallest.as_table(rows).splitlines()[1]
-    assert line.split() == "512 501 9 89.7 ± 9.5 90, 99, 80 seed 1 501 99".split()
+    assert " ".join(line.split()) == "512 501 9 89.7 ± 9.5 90, 99, 80 seed 1 501 99"
