@@ -85,7 +85,8 @@ def residual_networks(draw, dtype=np.float32):
     """(model, images uint8): one block or two, with a clip, a pool or nothing behind."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     C = draw(st.integers(1, 3))
-    shape, layers = (C, 9, 9), {}
+    H = 9
+    shape, layers = (C, H, H), {}
     if draw(st.booleans()):
         F = draw(st.integers(2, 4))
         layers |= {"conv": Conv2d(C, F, 3, padding=1), "relu": ReLU()}
@@ -93,11 +94,12 @@ def residual_networks(draw, dtype=np.float32):
     for i in range(draw(st.integers(1, 2))):
         F, stride = draw(st.sampled_from([(C, 1), (C + 1, 1), (4, 2)]))
         layers[f"block{i}"] = draw(blocks(C, F, stride))
-        behind = draw(
-            st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), MaxPool2d(2), AvgPool2d(2)])
-        )
+        H = -(-H // stride)
+        halves = [MaxPool2d(2), AvgPool2d(2)] if H > 1 else []
+        behind = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), *halves]))
         if behind is not None:
             layers[f"behind{i}"] = behind
+        H //= 2 if behind in halves else 1
         C = F
     layers |= {"global": GlobalAvgPool(), "flat": Flatten()}
     if draw(st.booleans()):
