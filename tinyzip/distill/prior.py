@@ -65,8 +65,8 @@ def settled_bias(z: Array, prior: Array) -> Array:
              the mean belief in each class is its share, within 10⁻⁵
     raises   as `prior_bias`
     """
-    exact = z.astype(np.float64) if isinstance(z, np.ndarray) and z.dtype.kind == "f" else z
-    b = prior_bias(exact, prior)
+    b = prior_bias(z, prior).astype(np.float64)
+    exact = z.astype(np.float64)
     for _ in range(STEPS - 1):
         further = prior_bias(exact + b[:, None], prior)
         b += further

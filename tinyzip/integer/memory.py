@@ -24,6 +24,14 @@ def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Work
     return array if type(like) is np.ndarray else array.view(type(like))
 
 
+def clip(values: NDArray[Any], least: float, most: float) -> None:
+    """Bring values within least … most, numbers of their dtype, where they stand.
+
+    Between arrays this takes half as long as between Python's numbers, which NumPy looks at one by one.
+    """
+    np.clip(values, np.array(least, values.dtype), np.array(most, values.dtype), out=values)
+
+
 def by_channels(
     kernel: Callable[..., None], *inputs: NDArray[Any], y: NDArray[Any], workspace: Workspace
 ) -> None:

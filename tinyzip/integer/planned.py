@@ -39,7 +39,7 @@ class Planned:
     def __init__(self, program: Program, count: int, product: Product) -> None:
         self.program, self.product, self.count = program, product, count
         steps = plan(program, product, False)
-        self.size = -(-count // -(-count // shard_size(program, steps)))
+        self.size = shard_size(program, steps, count)
         self.recorded: dict[int, Recorded] = {}
         workspace = Workspace()
         for size in sorted({self.size, count % self.size or self.size}, reverse=True):

@@ -9,7 +9,7 @@ from tinyzip.base.windows import pad, window_count
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_STEP, even, significant
-from tinyzip.integer.memory import take
+from tinyzip.integer.memory import clip, take
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
 from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
@@ -82,7 +82,7 @@ def max_pool2d_codes(
 
 def clamp(values: NDArray[Any], codes: Codes, y: NDArray[Any]) -> None:
     """y = values within codes.lo … codes.hi, in their dtype; the values are overwritten."""
-    np.clip(values, codes.lo, codes.hi, out=values)
+    clip(values, codes.lo, codes.hi)
     np.copyto(y, values, casting="unsafe")
 
 

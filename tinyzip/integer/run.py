@@ -58,8 +58,7 @@ def run(
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
     steps = plan(program, product, trace)
-    rounds = -(-N // (shard_size(program, steps) * workers.threads))
-    size = -(-N // (rounds * workers.threads))
+    size = shard_size(program, steps, N, workers.threads)
     starts = range(0, N, size)
     copies = None
     if len(starts) > 1 and not trace and type(codes) is np.ndarray:
@@ -204,8 +203,14 @@ def check(program: Program, codes: NDArray[Any]) -> None:
             refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
 
 
-def shard_size(program: Program, steps: Plan) -> int:
-    """How many examples go together, at most SHARD, one at least.
+def shard_size(program: Program, steps: Plan, N: int, threads: int = 1) -> int:
+    """How many of N examples go together, so that all threads have as many shards, as equal as can be."""
+    rounds = -(-N // (most_together(program, steps) * threads))
+    return -(-N // (rounds * threads))
+
+
+def most_together(program: Program, steps: Plan) -> int:
+    """How many examples go together at most: up to SHARD, one at least.
 
     As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
     band: longer rows would only push each other out of the cache.

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_STEP, POWERS, SIGNIFICANT, Rounding, significant
-from tinyzip.integer.memory import take
+from tinyzip.integer.memory import clip, take
 from tinyzip.machine.workspace import Workspace
 
 Column = NDArray[np.int64]  # (F, 1)
@@ -120,13 +120,12 @@ class Scaling:
                 theta, start = self.ties
                 f = take(acc, acc.shape, np.int64, workspace)
                 np.right_shift(wide, shift, out=f)
-                np.clip(f, least - 1, most, out=f)
+                clip(f, least - 1, most)
                 np.add(f, start, out=f)
                 np.take(theta, f, out=f, mode="wrap")
                 np.add(wide, f, out=wide)
             np.right_shift(wide, shift, out=narrow, casting="unsafe")
-            # `clip` between arrays takes half as long as between numbers, which it looks at one by one.
-            np.clip(narrow, np.array(least, np.int32), np.array(most, np.int32), out=narrow)
+            clip(narrow, least, most)
             if self.y.zero:
                 np.add(narrow, np.array(self.y.zero, np.int32), out=narrow)
             np.copyto(out, narrow, casting="unsafe")

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.memory import take
+from tinyzip.integer.memory import clip, take
 from tinyzip.integer.operators import Weighted
 from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import FRESH, Workspace
@@ -71,9 +71,7 @@ class Steps:
             scaled = take(acc, acc.shape, self.m.dtype, workspace)
             np.multiply(acc, self.m, out=scaled)
             np.add(scaled, self.c, out=scaled)
-            # `clip` between arrays takes half as long as between numbers, which it looks at one by one.
-            least, most = (np.array(end, scaled.dtype) for end in (0, self.y.hi - self.y.lo + 0.5))
-            np.clip(scaled, least, most, out=scaled)
+            clip(scaled, 0, self.y.hi - self.y.lo + 0.5)
             codes = out.view(np.uint8)  # which wraps around as int8 does
             np.copyto(codes, scaled, casting="unsafe")
             if self.y.lo:
