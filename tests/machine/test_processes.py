@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.machine.processes import Processes, is_shared, shared
+from tinyzip.machine.processes import LONGEST, LOSSES, Balance, Processes, is_shared, shared
 from tinyzip.machine.workers import Workers
 
 
@@ -57,6 +57,27 @@ def test_results_come_in_the_order_of_the_items_whoever_made_them(count, sizes):
             assert all(workers[t::count] == workers[t : t + 1] * len(workers[t::count]) for t in range(count))
     finally:
         processes.close()
+
+
+@given(wins=st.lists(st.booleans(), min_size=1, max_size=40))
+def test_work_is_shared_out_until_it_has_lost_three_times_in_a_row(wins):
+    balance, losses = Balance(), 0
+    for won in wins:
+        assert balance.share()
+        balance.note(1.0 if won else 1.1, 1.0)
+        losses = 0 if won else losses + 1
+        alone = 0
+        while alone <= LONGEST and not balance.share():
+            alone += 1
+        assert alone == (min(2**losses, LONGEST) if losses >= LOSSES else 0)
+
+
+def test_a_question_is_answered_alone_where_sharing_has_lost(pair):
+    processes = pair(pids)
+    processes.map([0, 1, 2])
+    for _ in range(LOSSES):
+        processes._balance.note(2.0, 1.0)
+    assert processes.map([0, 1, 2]) == pids([0, 1, 2])
 
 
 @given(
@@ -137,8 +158,8 @@ def test_an_answer_that_cannot_be_sent_is_an_error_and_no_silence(pair):
 def test_a_copy_that_sleeps_between_two_questions_wakes_up(pair, monkeypatch):
     monkeypatch.setattr("tinyzip.machine.processes.AWAKE", 0.0)
     processes = pair(pids)
-    answers = [processes.map([0, 1]) for _ in range(20)]
-    assert answers == answers[:1] * 20
+    answers = [processes.map([0, 1]) for _ in range(LOSSES)]
+    assert answers == answers[:1] * LOSSES and answers[0][1] != (1, os.getpid())
 
 
 def test_ctrl_c_is_left_to_the_process_that_asks(pair):

@@ -11,6 +11,7 @@ would give each item to whoever is free and send it the function each time; what
 
     memory     that copies share which were made before and after each other (`shared`)
     waiting    awake: falling asleep and being woken costs more than many of the questions
+    alone      beside a program that takes a core, two may be slower than one; this is noticed (`Balance`)
     number     no more copies than there are items, fewer where the system has no room for more
     signals    none may arrive while a copy is half made, and Ctrl-C is for this process alone
     children   that nobody waits for, where SIGCHLD is ignored: `multiprocessing` would keep them for ever
@@ -32,13 +33,14 @@ from dataclasses import fields, is_dataclass
 from math import prod
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
+LOSSES, LONGEST = 3, 64  # in a row, before copies are left out; the most questions without them
 SIGNALS = {signal.SIGINT, signal.SIGTERM}  # not to arrive while a copy is made
 
 Item = TypeVar("Item")
@@ -70,6 +72,32 @@ def is_ours(part: object) -> bool:
     return home == "tinyzip" or (home in ("builtins", "numpy", "_thread") and not callable(part))
 
 
+class Balance:
+    """Does it pay, just now, to share the work out?
+
+    Whoever works for w seconds of its processor on k of n items would do all of them in w·n/k, on a core of
+    its own. If the answer of all comes later than that, sharing has lost. It may be a moment's bad luck; but
+    after three losses in a row some other program wants a core, and 8 questions are answered alone, then 16
+    after one more loss, and 64 at most: one of 65 is the price of noticing that the core is free again.
+    """
+
+    def __init__(self) -> None:
+        self._losses = self._alone = 0
+
+    def share(self) -> bool:
+        """Shall the next question be shared out?"""
+        if self._alone == 0:
+            return True
+        self._alone -= 1
+        return False
+
+    def note(self, together: float, alone: float) -> None:
+        """A question that was shared out took so many seconds, and would have taken so many alone."""
+        self._losses = self._losses + 1 if together > alone else 0
+        if self._losses >= LOSSES:
+            self._alone = min(2**self._losses, LONGEST)
+
+
 class Processes(Generic[Item, Result]):
     """This process and up to `count` − 1 copies of it, which share out items to the same function.
 
@@ -85,6 +113,7 @@ class Processes(Generic[Item, Result]):
         self._function = function
         self._count = count
         self._copies: list[Copy] = []
+        self._balance = Balance()
 
     def map(self, items: Sequence[Item]) -> list[Result]:
         """A result for each item, in order. Of T processes, number t gets items t, t + T, …; 0 is this one.
@@ -93,17 +122,22 @@ class Processes(Generic[Item, Result]):
         """
         results: list[Any] = [None] * len(items)
         self._start(len(items))
-        copies = self._copies[: max(len(items) - 1, 0)]
+        copies = self._copies[: max(len(items) - 1, 0)] if self._balance.share() else []
         T = 1 + len(copies)
+        start = perf_counter()
         try:
             for t, copy in enumerate(copies, 1):
                 copy.ask(items[t::T])
+            worked = thread_time()
             results[::T] = self._function(items[::T])
+            worked = thread_time() - worked
             for t, copy in enumerate(copies, 1):
                 results[t::T] = copy.answer()
         except BaseException:
             self.close()  # questions and answers may be out of step
             raise
+        if copies:
+            self._balance.note(perf_counter() - start, worked * len(items) / len(items[::T]))
         return results
 
     def _start(self, items: int) -> None:
