@@ -35,7 +35,8 @@ from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
 from tinyzip.nn.fast import blocks, pools, rows, taller, turned, winograd
-from tinyzip.nn.fast.choose import first_stage, one_stage
+from tinyzip.nn.fast.aligned import AlignedConvReLUPool, larger
+from tinyzip.nn.fast.choose import one_stage, weight_route
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
 from tinyzip.nn.fast.pool_first import ConvReLUPool
@@ -229,8 +230,9 @@ def laws() -> Iterator[Law]:
 
     five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
     joined = reused(passes(five, digits, ConvReLUPool(one_stage(five, digits))))
-    aligned_patches = reused(passes(five, digits, first_stage([five, relu, pool], digits)[1]))
-    yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, aligned_patches)
+    wide = AlignedConvReLUPool(five, larger(five, digits), weight_route(4 * five.F, five.C * 6 * 6))
+    together = reused(passes(five, digits, wide))
+    yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
 
     conv, shape = Conv2d(32, 32, 3, padding=1), (32, 14, 14)  # conv2b of vgg_net
     given = normal(1, 32, 32 * 9), normal(*shape, N), conv.geometry(shape), normal(1, 32, 14 * 14 * N)

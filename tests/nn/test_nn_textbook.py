@@ -6,13 +6,14 @@ from gradcheck import assert_gradients
 from shapes import distinct, normal
 from test_nn_sequential import SHAPE, everything
 
+from tinyzip.machine import products
 from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential, Textbook
 from tinyzip.train.fit import fit
 
 LAYERS = {
-    "dense": Conv2d(1, 2, 5, padding=1),  # runs aligned to the pooling
+    "dense": Conv2d(1, 2, 5, padding=1),  # aligned to the pooling, where BLAS has no small kernels
     "relu1": ReLU(),
     "pool1": MaxPool2d(2),
     "rows": Conv2d(2, 2, 3, padding=1),  # by rows of the kernel, and dx by turned kernels
@@ -51,11 +52,13 @@ def objective(z, batch):
     return float((apart**2).sum()) / 2 / z.shape[1], apart / z.shape[1]
 
 
+@pytest.mark.parametrize("small_kernels", [False, True])
 @pytest.mark.filterwarnings("ignore:fit. loss:UserWarning")  # a step of 1 is large, and meant
-def test_a_training_leaves_the_same_bits_printed_and_fast():
+def test_a_training_leaves_the_same_bits_printed_and_fast(small_kernels, monkeypatch):
     """Weights and pixels are whole numbers. So all that is added up is a multiple of 1/32: 1/8 for the mean
     over the batch, 1/4 for the average of four pixels. And float64 rounds none of these below 2⁵³/32; no sum
     is larger than with all pixels 1 and all weights 4, as ±1 is after three steps of 1."""
+    monkeypatch.setattr(products, "has_small_kernels", lambda: small_kernels)
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 2, (8, 10, 10)).astype(np.float64), rng.integers(0, 2, 8)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pooled import assert_pooled_within_rounding, chain, far_from_kinks, pooled
 from shapes import SEEDS, integral, normal
 
+from tinyzip.machine import products
 from tinyzip.nn.fast import aligned, blocks, taller
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.layers import Conv2d, MaxPool2d, ReLU
@@ -61,7 +62,10 @@ def test_the_wide_kernel_is_its_equation():
     np.testing.assert_array_equal(wide, expected)
 
 
-def test_they_pay_for_dense_kernels_from_five_rows_and_columns_on():
+def test_they_pay_for_dense_kernels_from_five_rows_and_columns_on_where_blas_copies(monkeypatch):
+    monkeypatch.setattr(products, "has_small_kernels", lambda: True)
+    assert not aligned.pays(Conv2d(1, 2, 5))
+    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
     assert aligned.pays(Conv2d(1, 2, 5)) and aligned.pays(Conv2d(1, 2, (4, 6)))
     for layer in (Conv2d(1, 2, 4), Conv2d(1, 2, 5, stride=(1, 2)), Conv2d(2, 2, 5, groups=2)):
         assert not aligned.pays(layer)

@@ -8,6 +8,7 @@ from against import arrays, assert_equal, conv_layers, dirty, through
 from hypothesis import given, settings
 from shapes import SEEDS, integral
 
+from tinyzip.machine import products
 from tinyzip.nn.fast import aligned, blocks, choose, rows, taller, turned, winograd
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
@@ -89,12 +90,19 @@ def test_each_layer_has_its_stage():
     assert type(one_stage(Conv2d(1, 4, 3), (1, 6, 6))) is FastConv2d  # one channel is one group
 
 
-def test_layers_are_joined_where_a_law_says_so():
-    five, three, relu, pool = Conv2d(2, 2, 5), Conv2d(2, 2, 3), ReLU(), MaxPool2d(2)
-    assert chosen(five, relu, pool, Flatten()) == {
-        "0": AlignedConvReLUPool(five, aligned.larger(five, (2, 12, 12)), taller.weight_gradient),
+@pytest.mark.parametrize("small_kernels", [False, True])
+def test_patches_are_aligned_to_the_pooling_where_blas_would_copy_its_factors(small_kernels, monkeypatch):
+    monkeypatch.setattr(products, "has_small_kernels", lambda: small_kernels)
+    five = Conv2d(2, 2, 5)
+    joined = AlignedConvReLUPool(five, aligned.larger(five, (2, 12, 12)), taller.weight_gradient)
+    assert chosen(five, ReLU(), MaxPool2d(2), Flatten()) == {
+        "0": ConvReLUPool(one_stage(five, (2, 12, 12))) if small_kernels else joined,
         "3": AsPrinted(Flatten(), (2, 4, 4)),
     }
+
+
+def test_layers_are_joined_where_a_law_says_so():
+    five, three, relu, pool = Conv2d(2, 2, 5), Conv2d(2, 2, 3), ReLU(), MaxPool2d(2)
     for layer in (Conv2d(2, 2, 5, stride=2), Conv2d(2, 2, 5, groups=2), Conv2d(2, 2, 2)):
         assert chosen(layer, relu, pool).keys() == {"0"}
         assert isinstance(chosen(layer, relu, pool)["0"], ConvReLUPool)

@@ -14,7 +14,8 @@ the price. Backward is C3 with `wide` for w, on a dz that holds each dy at its w
 of dwide where X17 placed w.
 
 X17–X19 apply to stride 1, one group and MaxPool2d(2), and pay while the larger windows cost at most half more
-multiplications, from 5×5 on.
+multiplications, from 5×5 on; but not where BLAS multiplies pieces without copying them (MP1), as there it minds
+no small matrix.
 """
 
 from dataclasses import dataclass
@@ -106,9 +107,9 @@ class AlignedConvReLUPool(Stage):
 
 
 def pays(layer: Conv2d) -> bool:
-    """Do the larger windows apply, and cost at most half more multiplications?"""
+    """Do the larger windows apply, cost at most half more multiplications, and save BLAS copies?"""
     (kh, kw), plain = layer.kernel, layer.stride == (1, 1) and layer.groups == 1
-    return plain and 2 * (kh + 1) * (kw + 1) <= 3 * kh * kw
+    return plain and 2 * (kh + 1) * (kw + 1) <= 3 * kh * kw and not products.has_small_kernels()
 
 
 def larger(layer: Conv2d, shape: Shape) -> Geometry:

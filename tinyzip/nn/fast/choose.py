@@ -19,7 +19,7 @@ layers of the example networks that `examples/laws.py` names (AMD EPYC, one core
     winners in training only  X13       2.38×  max pooling                       always
     disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
     pooling before the ReLU   X15, X16  1.21×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   0.97×  the same, stride 1, one group     from 5×5 on
+    aligned patches           X17–X19   0.97×  the same, stride 1, one group     5×5 and no small kernels
     two columns from four     X20, X21  1.16×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
 
 All together, the network as it is printed divided by the network that runs:
