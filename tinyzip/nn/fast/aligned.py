@@ -14,7 +14,7 @@ the price. Backward is C3 with `wide` for w, on a dz that holds each dy at its w
 of dwide where X17 placed w.
 
 X17–X19 apply to stride 1, one group and MaxPool2d(2), and pay while the larger windows cost at most half more
-multiplications, from 5×5 on; but not where BLAS multiplies pieces without copying them (MP1), as there it minds
+multiplications, from 5×5 on; but not where BLAS multiplies pieces without copying them (MP1), where it minds
 no small matrix.
 """
 
