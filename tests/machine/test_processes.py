@@ -72,12 +72,18 @@ def test_work_is_shared_out_until_it_has_lost_three_times_in_a_row(wins):
         assert alone == (min(2**losses, LONGEST) if losses >= LOSSES else 0)
 
 
-def test_a_question_is_answered_alone_where_sharing_has_lost(pair):
-    processes = pair(pids)
-    processes.map([0, 1, 2])
+def test_copies_that_come_late_three_times_are_left_out(pair):
+    def late(items):
+        if os.getpid() != here:
+            sum(range(10**6))
+        return pids(items)
+
+    here = os.getpid()
+    processes = pair(late)
     for _ in range(LOSSES):
-        processes._balance.note(2.0, 1.0)
-    assert processes.map([0, 1, 2]) == pids([0, 1, 2])
+        (_, first), (_, copy) = processes.map([0, 1])
+        assert first == here != copy
+    assert processes.map([0, 1]) == pids([0, 1])
 
 
 @given(
