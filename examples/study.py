@@ -85,8 +85,8 @@ def trained(
 
 
 def spread(values: Sequence[float], form: str = ".1f") -> str:
-    """Mean ± standard deviation; of one value, that."""
-    deviation = f" ± {format(stdev(values), form)}" if len(values) > 1 else ""
+    """Mean ± standard deviation; of one value, that. A sign that the form asks for is the mean's."""
+    deviation = f" ± {format(stdev(values), form.lstrip('+'))}" if len(values) > 1 else ""
     return f"{format(mean(values), form)}{deviation}"
 
 
