@@ -4,32 +4,32 @@ Each law is proved and explained in its file. `worth` is the time without divide
 layers of the example networks that `examples/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
-    sums by BLAS              X1        2.30×  sums over a long axis             always
-    memory in place           X2        1.45×  everything                        always
-    patches in blocks         X3        1.15×  every convolution                 always
+    sums by BLAS              X1        2.34×  sums over a long axis             always
+    memory in place           X2        2.09×  everything                        always
+    patches in blocks         X3        1.22×  every convolution                 always
     rows that share patches   X4        1.08×  y of every convolution, few dw    kh > sh
-    products in pieces        MP1       1.33×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.59×  dw of every convolution           C·kh·kw > F
-    sums in pieces            MP2       1.26×  dw by X4, by machine.products     BLAS has small kernels
-    turned kernels            X6        1.39×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.62×  poolings, dw of depthwise         always
-    band matrices             X8, X9    4.46×  depthwise convolutions            always
+    products in pieces        MP1       1.38×  the same, by machine.products     BLAS has small kernels
+    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
+    sums in pieces            MP2       1.27×  dw by X4, by machine.products     BLAS has small kernels
+    turned kernels            X6        1.48×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.83×  poolings, dw of depthwise         always
+    band matrices             X8, X9    4.40×  depthwise convolutions            always
     ReLU in place             X10       1.25×  behind Conv2d, Linear, BatchNorm  always
     few passes                X11, X12  2.06×  batch norm                        always
-    winners in training only  X13       2.38×  max pooling                       always
-    disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.21×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   0.97×  the same, stride 1, one group     5×5 and no small kernels
-    two columns from four     X20, X21  1.16×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
+    winners in training only  X13       2.43×  max pooling                       always
+    disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.10×  Conv2d, ReLU, MaxPool2d(2)        always
+    aligned patches           X17–X19   0.95×  the same, stride 1, one group     5×5 and no small kernels
+    two columns from four     X20, X21  1.14×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      2.7×    2.9×     2.3×           2.5×      1.2×
-    forward       3.5×    3.6×     2.6×           2.2×      1.0×
+    training      2.7×    2.7×     2.2×           2.2×      1.2×
+    forward       4.3×    4.0×     3.0×           2.2×      1.0×
 
-The time of a fully connected network is BLAS's own, printed or fast. Aligned patches are worth 1.10× where
-OpenBLAS is held to AVX2 (OPENBLAS_CORETYPE=Haswell), and nothing beside products and sums in pieces.
+The time of a fully connected network is BLAS's own, printed or fast. Aligned patches are for other kernels
+than these: where OpenBLAS is held to AVX2 (OPENBLAS_CORETYPE=Haswell) they are worth 1.13×.
 """
 
 from collections.abc import Callable, Mapping
