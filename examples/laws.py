@@ -35,8 +35,7 @@ from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
 from tinyzip.nn.fast import blocks, pools, rows, taller, turned, winograd
-from tinyzip.nn.fast.aligned import AlignedConvReLUPool, larger
-from tinyzip.nn.fast.choose import one_stage, weight_route
+from tinyzip.nn.fast.choose import first_stage, one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
 from tinyzip.nn.fast.pool_first import ConvReLUPool
@@ -230,7 +229,8 @@ def laws() -> Iterator[Law]:
 
     five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
     joined = reused(passes(five, digits, ConvReLUPool(one_stage(five, digits))))
-    wide = AlignedConvReLUPool(five, larger(five, digits), weight_route(4 * five.F, five.C * 6 * 6))
+    with patch.object(products, "has_small_kernels", lambda: False):  # where the choice falls on them
+        wide = first_stage([five, relu, pool], digits)[1]
     together = reused(passes(five, digits, wide))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
 

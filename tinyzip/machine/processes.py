@@ -118,6 +118,8 @@ class Processes(Generic[Item, Result]):
     def map(self, items: Sequence[Item]) -> list[Result]:
         """A result for each item, in order. Of T processes, number t gets items t, t + T, …; 0 is this one.
 
+        T is 1 for a while where sharing has lost, see `Balance`.
+
         raises  what the function raises, here or in a copy; RuntimeError when a copy has ended
         """
         results: list[Any] = [None] * len(items)

@@ -14,8 +14,8 @@ the price. Backward is C3 with `wide` for w, on a dz that holds each dy at its w
 of dwide where X17 placed w.
 
 X17–X19 apply to stride 1, one group and MaxPool2d(2), and pay while the larger windows cost at most half more
-multiplications, from 5×5 on; but not where BLAS multiplies pieces without copying them (MP1), where it minds
-no small matrix.
+multiplications, from 5×5 on. Where BLAS multiplies small matrices without copying them (MP1), few rows are no
+disadvantage, and X17–X19 do not pay.
 """
 
 from dataclasses import dataclass
