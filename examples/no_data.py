@@ -16,9 +16,11 @@ a poor dream: of a real 4 the teacher also says "a little 9". So q is drawn arou
 the teacher: from a Dirichlet distribution whose concentrations are the cosines of the last layer's weights,
 brought to [0, 1], times one of two strengths (the same, section 3.2).
 
-The student sees its dreams shifted, turned and bent, and asks the teacher about each anew. It is compared
-with students that see noise, and the digits themselves, as many and in the same way; and with one that sees
-dreams and starts from a part of its teacher (`distill.transplant`).
+The student sees its dreams shifted, turned and bent out of all shape, and asks the teacher about each anew.
+With labels that would do harm, since a digit has to stay what its label says; but a teacher says what it
+sees, and the more kinds of strokes it is asked about, the more it tells. The student is compared with others
+that see noise, and the digits themselves, as many and in the same way; and with one that sees dreams and
+starts from a part of its teacher (`distill.transplant`).
 
 Rows: {"inputs": "dreams" | "noise" | "digits", "start": "drawn" | "teacher", "seed", "errors"}.
 """
@@ -49,13 +51,14 @@ TEACHER_EPOCHS, TEACHER_LR = 20, 0.010
 DREAMS, STEPS, STEP, TOGETHER = 6_000, 100, 0.05, 250
 STRENGTHS, DREAM_TEMPERATURE = (1.0, 0.1), 4.0
 PEN, INK, DARK, SHIFT = 1.0, 5e-4, 0.1, 2  # σ in pixels, the price, the brightest pixel at first, in pixels
-EPOCHS, LR, TEMPERATURE = 60, 0.015, 4.0
-STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))
+EPOCHS, LR, TEMPERATURE = 150, 0.015, 4.0
+WILD = Augment(shift=4, rotation=60, scale=0.5, elastic=(70, 4))
 QUICK_IMAGES, QUICK_STEPS = 200, 5
 SHOWN = 40
 KINDS = {("dreams", "drawn"), ("dreams", "teacher"), ("noise", "drawn"), ("digits", "drawn")}
 RECIPE = f"""teacher {TEACHER_EPOCHS} epochs up to {TEACHER_LR}; {DREAMS} dreams, {STEPS} steps of {STEP}
-{STRENGTHS}, T {DREAM_TEMPERATURE}; students {EPOCHS} epochs up to {LR}, T {TEMPERATURE}, {STRONG}
+{STRENGTHS}, T {DREAM_TEMPERATURE}; students {EPOCHS} epochs up to {LR}, T {TEMPERATURE}
+{WILD}
 pen {PEN}, ink {INK}, dark {DARK}, shift {SHIFT}"""
 
 
@@ -153,7 +156,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
             temperature=TEMPERATURE,
             loss="kl",
             schedule=one_cycle(LR),
-            augment=STRONG,
+            augment=WILD,
         )
         errors = int((predict(student, test.images) != test.labels).sum())
         rows.append({"inputs": inputs, "start": begin, "seed": seed, "errors": errors})
