@@ -18,9 +18,9 @@ brought to [0, 1], times one of two strengths (the same, section 3.2).
 
 The student sees its dreams shifted, turned and bent out of all shape, and asks the teacher about each anew.
 With labels that would do harm, since a digit has to stay what its label says; but a teacher says what it
-sees, and the more kinds of strokes it is asked about, the more it tells. The student is compared with others
-that see noise, and the digits themselves, as many and in the same way; and with one that sees dreams and
-starts from a part of its teacher (`distill.transplant`).
+sees, and up to a point tells the more, the more kinds of strokes it is asked about. The student is compared
+with others that see noise, and the digits themselves, as many and in the same way; and with one that sees
+dreams and starts from a part of its teacher (`distill.transplant`).
 
 Rows: {"inputs": "dreams" | "noise" | "digits", "start": "drawn" | "teacher", "seed", "errors"}.
 """
