@@ -149,7 +149,7 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
 
     The divergence asks how alike the counts are, not how far a clipped value was moved. So a spike attracts
     the cut: what lies beyond it is added to a bin where it is hardly noticed. Black borders behind a bias
-    make such spikes, and at 4 bits a whole network can fall for one.
+    make such spikes, and at 3 bits or 4 a whole network can fall for one.
     """
     levels = 2**bits if histogram.one_sided else 2 ** (bits - 1)
     counts = histogram.magnitudes()
