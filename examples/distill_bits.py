@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import plots
+from numpy.typing import NDArray
 from study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.table import aligned
@@ -33,6 +34,7 @@ from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW, one_cycle
 
+Array = NDArray[Any]
 MEDIUM = Augment(shift=2, rotation=12, scale=0.1)
 LIGHT = Augment(shift=1, rotation=8, scale=0.06)
 FLOAT_EPOCHS, FLOAT_LR = 15, 4e-3
@@ -41,11 +43,15 @@ METHODS = ("after training", "trained for it", "trained and distilled")
 
 
 class Step(NamedTuple):
-    """How to train for some bits; see `bits_recipes` for why."""
+    """How to train for some bits; see `bits_recipes` for why.
+
+    soft  the teacher's weight at the beginning and at the end. With two bits and one the network has to be
+          found anew: labels alone say roughly where, and then the teacher says it more finely
+    """
 
     epochs: int
     lr: float = 4e-3
-    soft: float = 0.7
+    soft: tuple[float, float] = (0.7, 0.7)
     temperature: float = 3.0
     decay: float = 0.0
 
@@ -54,12 +60,17 @@ STEPS = {
     8: Step(2),
     4: Step(4),
     3: Step(6),
-    2: Step(12, 6e-3, 0.5, 2.0, 0.2),
-    1: Step(20, 6e-3, 0.5, 2.0, 0.3),
+    2: Step(12, 6e-3, (0.0, 1.0), 2.0, 0.2),
+    1: Step(20, 6e-3, (0.0, 1.0), 2.0, 0.3),
 }
 RECIPE = f"float: {FLOAT_EPOCHS} epochs up to {FLOAT_LR}, {MEDIUM}\nqat: {LIGHT}" + "".join(
     f"\n  {bits}: {step}" for bits, step in STEPS.items()
 )
+
+
+def straight(first: float, last: float, progress: float, *_logits: Array) -> float:
+    """From first to last, in a straight line."""
+    return first + (last - first) * progress
 
 
 def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
@@ -102,7 +113,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
             with_teacher = partial(
                 distillation.train,
                 teacher=floats["seed net"],
-                soft=step.soft,
+                soft=partial(straight, *step.soft),
                 temperature=step.temperature,
                 loss="kl",
             )
