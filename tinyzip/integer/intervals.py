@@ -129,7 +129,7 @@ def sums(operator: Weighted, x: Interval, codes: Codes, shape: Shape) -> Interva
     up, down = np.maximum(w, 0), np.minimum(w, 0)
     lo, hi = ((end - codes.zero).reshape(len(w), 1, -1, *[1] * (w.ndim - 3)) for end in (x.lo, x.hi))
     least, most = (
-        over_places((up * a + down * b).sum(2).reshape(-1, *w.shape[3:]), rows, columns)
+        over_places((up * a + down * b).sum(2, np.int64).reshape(-1, *w.shape[3:]), rows, columns)
         for a, b in ((lo, hi), (hi, lo))
     )
     bias = operator.bias.astype(np.int64)

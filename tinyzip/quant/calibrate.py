@@ -151,7 +151,7 @@ def fit_biases(model: Sequential, grids: Grids) -> Grids:
             least = np.abs(check_finite(b, f"{block.name}.b")) / (float(grids[source].scale) * BIAS_MOST)
             dead = ~w.reshape(len(w), -1).any(axis=1)
             if grid.scale.ndim == 0:
-                least, dead = least.max(), dead.all()
+                least, dead = np.asarray(least.max()), np.asarray(dead.all())
             scale = np.where(dead & (least > 0), least, np.maximum(grid.scale, least))
             fitted[f"{block.name}.w"] = grid.with_scale(scale)
     return fitted
