@@ -5,9 +5,9 @@ arrays; building it checks the shapes, the ranges, and that no accumulator can o
 with two kernels written by hand, and says of two images which edge each has: an upright one (0) or a level
 one (1). It prints
 
-       operator         name       output  w bits  y bits  bytes  bound  width  lanes  rounding
+       operator         name       output  w bits  y bits  bytes  bound  width  rounding
        input                       1×5×5                8
-    0  Conv2d 2×2       edges      2×4×4        2       8     20  1,020  int16      2  double
+    0  Conv2d 2×2       edges      2×4×4        2       8     20  1,020  int16  double
     1  MaxPool2d 4×4/4  strongest  2×1×1                8
     2  Flatten                     2                    8
     3  Argmax                      class                8

@@ -24,7 +24,7 @@ from tinyzip import archive
 from tinyzip.base.table import aligned
 from tinyzip.exchange import onnx
 from tinyzip.integer import Argmax, Program, run
-from tinyzip.integer.gemm import PRODUCTS
+from tinyzip.integer.fast.gemm import PRODUCTS
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower

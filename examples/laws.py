@@ -26,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.table import aligned
-from tinyzip.integer import Program, convolution, kernels
-from tinyzip.integer import lines as lines_of_patches
-from tinyzip.integer.plan import plan
-from tinyzip.integer.run import walk
+from tinyzip.integer import Program
+from tinyzip.integer.fast import convolution, kernels
+from tinyzip.integer.fast import lines as lines_of_patches
+from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.run import walk
 from tinyzip.machine import products
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace

@@ -34,11 +34,11 @@ from peers import Run
 from tinyzip import archive
 from tinyzip.base.table import aligned
 from tinyzip.exchange import tflite
-from tinyzip.exchange.tflite_file import Graph, read_graph
-from tinyzip.exchange.tflite_operators import translate
-from tinyzip.exchange.tflite_reference import Reference
+from tinyzip.exchange.tflite.file import Graph, read_graph
+from tinyzip.exchange.tflite.operators import translate
+from tinyzip.exchange.tflite.reference import Reference
 from tinyzip.integer import Program, prepare, run, simplify
-from tinyzip.integer.gemm import Product
+from tinyzip.integer.fast.gemm import Product
 from tinyzip.machine.workers import Workers
 
 Array = NDArray[Any]

@@ -39,8 +39,8 @@ from roofline_machine import SIZES, Machine, machine_of, numbers, seconds
 from roofline_work import Rows, Work, answering, counted, learning, passing, repeated
 
 from tinyzip.base.table import aligned
-from tinyzip.integer.gemm import Product
-from tinyzip.integer.recorder import Call
+from tinyzip.integer.fast.gemm import Product
+from tinyzip.integer.fast.recorder import Call
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn import models

@@ -1,7 +1,7 @@
 """What a NumPy call does, counted from its arguments alone: multiply-accumulates, and bytes of memory.
 
-`tinyzip.integer.recorder` writes calls down. Here they are read: a matrix product has as many terms as its
-result has entries, times the length of the sums; and whatever the call, it reads or writes each byte of its
+`tinyzip.integer.fast.recorder` writes calls down. Here they are read: a matrix product has as many terms as
+its result has entries, times the length of the sums; and whatever the call, it reads or writes each byte of its
 arrays once, those that a view skips not at all, and those that it shows several times once.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.recorder import Call, Recorder
+from tinyzip.integer.fast.recorder import Call, Recorder
 from tinyzip.machine.workspace import Workspace
 
 Array = NDArray[Any]

@@ -11,10 +11,10 @@ import numpy as np
 from roofline_calls import Array, Watching
 
 from tinyzip.integer import Program
-from tinyzip.integer.gemm import Product
-from tinyzip.integer.plan import plan
-from tinyzip.integer.recorder import Call, recorder
-from tinyzip.integer.run import walk
+from tinyzip.integer.fast.gemm import Product
+from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.recorder import Call, recorder
+from tinyzip.integer.fast.run import walk
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.workers import Workers
@@ -23,7 +23,7 @@ from tinyzip.nn.residual import parts_of
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.optim import AdamW
-from tinyzip.train.optim_fast import packed_optimizer
+from tinyzip.train.run.optim_fast import packed_optimizer
 
 Mark = Callable[[str], None]  # what was done since the last mark belongs to this row
 Work = Callable[[Mark], object]

@@ -15,7 +15,7 @@ from typing import Any
 from runner import Run, add_arguments, run_all
 
 from tinyzip.nn.model import AnyModel
-from tinyzip.train import checkpoint
+from tinyzip.train.run import checkpoint
 
 DATA = Path(__file__).parent / "data" / "mnist"
 Row = dict[str, Any]

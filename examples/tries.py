@@ -41,7 +41,7 @@ from tinyzip.quant.qat import qat
 from tinyzip.quant.rounding import adaround
 from tinyzip.quant.saved import load, save
 from tinyzip.quant.twin import float_twin
-from tinyzip.train import checkpoint
+from tinyzip.train.run import checkpoint
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, split
 from tinyzip.train.evaluate import evaluate, logits, predict

@@ -13,7 +13,7 @@ from roofline_calls import macs, replaced, seen, touched, union
 from roofline_machine import SIZES, Machine, numbers
 from roofline_work import answering, counted, learning, passing, repeated
 
-from tinyzip.integer.recorder import recorder
+from tinyzip.integer.fast.recorder import recorder
 from tinyzip.nn import models
 from tinyzip.nn.sequential import Textbook
 

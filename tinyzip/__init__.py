@@ -29,8 +29,8 @@ The source is meant to be read, in this order. Each room's `__init__.py` lists i
     quant/lower.py                       the door
     integer/fixedpoint.py                a real multiplier without a real number
     integer/bounds.py                    why nothing overflows
-    integer/program.py, integer/run.py   a network as data, and the engine
-    integer/simplify.py                  what can be proved to make no difference, and goes
+    integer/program.py, integer/fast/run.py   a network as data, and the engine
+    integer/proof/simplify.py                  what can be proved to make no difference, and goes
     archive/                             a program as one large number
     exchange/                            models in the formats of others
     cli/                                 the command `tinyzip`

@@ -18,9 +18,9 @@ from onnx import helper
 
 from peers import Batch, Entry, Run, matrix_scales, moved, step
 from tinyzip import integer
-from tinyzip.exchange.onnx_graph import IR_VERSION, OPSET, Graph, window
-from tinyzip.exchange.onnx_network import network_graph
-from tinyzip.exchange.onnx_program import program_graph
+from tinyzip.exchange.onnx.graph import IR_VERSION, OPSET, Graph, window
+from tinyzip.exchange.onnx.network import network_graph
+from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.nn.sequential import Sequential
 
 VERSION = f"onnxruntime {onnxruntime.__version__}"

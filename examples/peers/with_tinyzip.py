@@ -16,9 +16,9 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import Inference
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW
-from tinyzip.train.optim_fast import packed_optimizer
-from tinyzip.train.shards import Gradient, Shards, shard_size
-from tinyzip.train.state import private_copy
+from tinyzip.train.run.optim_fast import packed_optimizer
+from tinyzip.train.run.shards import Gradient, Shards, shard_size
+from tinyzip.train.run.state import private_copy
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
 

@@ -10,7 +10,7 @@ from idx_folders import write_folder
 from tinyzip import archive, integer
 from tinyzip.cli.main import main
 from tinyzip.exchange import tflite
-from tinyzip.exchange.tflite_file import read_graph
+from tinyzip.exchange.tflite.file import read_graph
 from tinyzip.integer import Program
 from tinyzip.quant.classify import classify
 

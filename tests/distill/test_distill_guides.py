@@ -19,7 +19,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import one_cycle
-from tinyzip.train.watched import watch
+from tinyzip.train.run.watched import watch
 
 K, SHAPE, N = 4, (1, 5, 4), 60
 RNG = np.random.default_rng(4)
@@ -138,7 +138,7 @@ def test_layers_in_residual_blocks_lead_and_follow_by_the_way_to_them():
 def test_guided_students_are_the_same_for_any_number_of_threads_and_leave_the_teacher_alone(
     recorded, monkeypatch
 ):
-    monkeypatch.setattr("tinyzip.train.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
     results = [bits(taught(recorded=recorded, threads=threads)) for threads in (1, 2, 3)]
     assert results[0] == results[1] == results[2]
     teacher = network(6, 0)

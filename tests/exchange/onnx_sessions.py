@@ -35,9 +35,9 @@ def batch_last(x):
 
 def traced(program, x, exact, runtime=session):
     """What every operator of a program writes for codes x (…, N), from one run of its graph."""
-    from tinyzip.exchange.onnx_codes import leave
-    from tinyzip.exchange.onnx_graph import Graph
-    from tinyzip.exchange.onnx_program import add_operators
+    from tinyzip.exchange.onnx.codes import leave
+    from tinyzip.exchange.onnx.graph import Graph
+    from tinyzip.exchange.onnx.program import add_operators
     from tinyzip.integer import Argmax
 
     graph = Graph("traced")

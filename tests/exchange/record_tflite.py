@@ -10,7 +10,7 @@ from litert import tensors
 from tflite_models import FILES, MODELS, RECORDED, inputs
 from tie_models import tie_models
 
-from tinyzip.exchange.tflite_file import graph_of
+from tinyzip.exchange.tflite.file import graph_of
 
 
 def main() -> None:

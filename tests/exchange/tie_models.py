@@ -16,7 +16,7 @@ from drawn_models import NONE, VALID, Dice
 from numpy.typing import NDArray
 from tflite_builder import Model
 
-from tinyzip.exchange.tflite_file import Graph, Node
+from tinyzip.exchange.tflite.file import Graph, Node
 
 Array = NDArray[Any]
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")

@@ -12,8 +12,8 @@ from shapes import SEEDS
 
 from tinyzip.integer import Add, AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
 from tinyzip.integer.bounds import FLOAT_EXACT, bound_of
-from tinyzip.integer.depthwise import band_matrices
-from tinyzip.integer.gemm import multiply, product_dtype
+from tinyzip.integer.fast.depthwise import band_matrices
+from tinyzip.integer.fast.gemm import multiply, product_dtype
 
 WIDE = Codes(-128, 127, 0)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from integer_programs import INT32
 
 from tinyzip.integer import Codes, Linear, Program, Rounding, multiplier, requantize, run
+from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS, divide, even, high, rescale, significant
-from tinyzip.integer.scaling import Scaling
 from tinyzip.machine.workspace import Workspace
 
 MULTIPLIERS = [2**30, 2**30 + 1, 2**30 + 12345, 3 * 2**29, 2**31 - 2, 2**31 - 1]

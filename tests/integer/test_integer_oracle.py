@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
 from tinyzip.base.windows import reach_of
-from tinyzip.integer import Argmax, Codes, Conv2d, MaxPool2d, Operator, Program, memory, resume, run
-from tinyzip.integer.plan import plan
+from tinyzip.integer import Argmax, Codes, Conv2d, MaxPool2d, Operator, Program, resume, run
+from tinyzip.integer.fast import memory
+from tinyzip.integer.fast.plan import plan
 from tinyzip.machine.workers import Workers
 
 RESIDUAL = ["conv", "max", "recall", "add", "concat", "flatten", "linear"]

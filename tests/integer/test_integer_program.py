@@ -42,7 +42,7 @@ def test_argmax_takes_the_first_among_equals() -> None:
 
 def test_it_prints_as_a_table() -> None:
     lines = str(small()).splitlines()
-    for column in ("operator", "output", "bits", "bytes", "bound", "width", "lanes", "rounding"):
+    for column in ("operator", "output", "bits", "bytes", "bound", "width", "rounding"):
         assert column in lines[0]
     assert len(lines) == 1 + 1 + 5 + 1
     for part in (

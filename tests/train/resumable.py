@@ -9,8 +9,8 @@ from tiny import IMAGES, LABELS, jitter, network
 
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW, one_cycle
-from tinyzip.train.recipe import Recipe
-from tinyzip.train.state import TrainingState
+from tinyzip.train.run.recipe import Recipe
+from tinyzip.train.run.state import TrainingState
 
 EPOCHS, STEPS = 3, 3
 

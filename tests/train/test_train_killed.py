@@ -13,7 +13,7 @@ import pytest
 from resumable import EPOCHS, Interrupt, train
 from tiny import bytes_of
 
-from tinyzip.train.checkpoint import read
+from tinyzip.train.run.checkpoint import read
 
 
 def test_a_run_killed_at_24_random_moments_ends_with_the_undisturbed_bits(tmp_path):

@@ -15,9 +15,9 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW, one_cycle
-from tinyzip.train.recipe import Recipe
-from tinyzip.train.shards import Shards
-from tinyzip.train.state import TrainingState
+from tinyzip.train.run.recipe import Recipe
+from tinyzip.train.run.shards import Shards
+from tinyzip.train.run.state import TrainingState
 
 BATCH = 256  # two shards of 128 examples
 

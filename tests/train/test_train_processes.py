@@ -15,13 +15,13 @@ from tinyzip.distill.transfer import Recorded
 from tinyzip.machine.workers import Workers
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
-from tinyzip.train.shards import Shards
-from tinyzip.train.state import private_copy
+from tinyzip.train.run.shards import Shards
+from tinyzip.train.run.state import private_copy
 
 
 @pytest.fixture(autouse=True)
 def shards_of_seven(monkeypatch):
-    monkeypatch.setattr("tinyzip.train.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
 
 
 @pytest.mark.parametrize("processes", [2, 3])

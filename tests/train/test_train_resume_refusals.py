@@ -10,9 +10,9 @@ from tiny import IMAGES, LABELS, bytes_of, network, squared_error
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.checkpoint import read, write
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import SGD, constant
+from tinyzip.train.run.checkpoint import read, write
 
 
 def distant(z, batch):

@@ -17,7 +17,7 @@ from tinyzip.base.files import read_up_to
 from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import tflite
-from tinyzip.exchange.tflite_file import read_graph
+from tinyzip.exchange.tflite.file import read_graph
 from tinyzip.integer.program import Program
 
 STANDARD_INPUT = "-"

@@ -10,8 +10,8 @@ from tinyzip.base.kinds import PROGRAM
 from tinyzip.cli.command import Command
 from tinyzip.cli.programs import FILE_HELP, program_of, read_file
 from tinyzip.integer.codes import Codes
+from tinyzip.integer.fast.run import memory_of
 from tinyzip.integer.program import Program
-from tinyzip.integer.run import memory_of
 from tinyzip.integer.table import stored_bytes
 
 

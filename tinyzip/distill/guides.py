@@ -3,7 +3,7 @@
     train(student, teacher, images, labels, guides=[Guide("hint", "pool1", "pool1", 0.1)], …)
 
 A guide names a loss from `features` or `relations`, a layer of each network, and a weight. `Following` is
-the objective that it becomes: it asks to see the student's layer (`train.watched`), has the teacher asked
+the objective that it becomes: it asks to see the student's layer (`train.run.watched`), has the teacher asked
 for its own, and gives back the derivative where it arises. It says nothing of the logits, and of labels it
 knows nothing: so it is added to an objective that does. `Sum` does that, for any objectives.
 
@@ -25,7 +25,7 @@ from tinyzip.distill.transfer import Live
 from tinyzip.nn.layer import kaiming
 from tinyzip.nn.losses import is_weight, per_example
 from tinyzip.nn.model import Batch, Objective
-from tinyzip.train.watched import Watching
+from tinyzip.train.run.watched import Watching
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]

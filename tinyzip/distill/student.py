@@ -40,7 +40,7 @@ from tinyzip.train.evaluate import check_examples
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
 from tinyzip.train.pixels import check_model_range
-from tinyzip.train.shards import Augmentation
+from tinyzip.train.run.shards import Augmentation
 
 Array = NDArray[Any]
 

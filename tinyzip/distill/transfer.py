@@ -27,7 +27,7 @@ from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model, Probed
 from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
-from tinyzip.train.shards import Augmentation
+from tinyzip.train.run.shards import Augmentation
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from tinyzip.base.table import aligned
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.lanes import lanes
 from tinyzip.integer.layout import Flatten, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.residuals import Add, Concat, Recall
 
-HEAD = ("", "operator", "name", "output", "w bits", "y bits", "bytes", "bound", "width", "lanes", "rounding")
+HEAD = ("", "operator", "name", "output", "w bits", "y bits", "bytes", "bound", "width", "rounding")
 MULTIPLIER_BYTES = 4 + 1  # m0, n
 CHANNEL_BYTES = 4 + MULTIPLIER_BYTES  # a bias as well
 
@@ -74,9 +73,8 @@ def table(
     """One line an operator, a line for the input above and the sum of bytes below.
 
     shapes and codes are one longer than operators and bounds: they begin with the input's.
-    Under "lanes" stands how many images fit into one float product, see `lanes`.
     """
-    rows = [HEAD, ("", "input", "", size(shapes[0]), "", str(codes[0].bits), "", "", "", "", "")]
+    rows = [HEAD, ("", "input", "", size(shapes[0]), "", str(codes[0].bits), "", "", "", "")]
     for i, operator in enumerate(operators):
         scales = not isinstance(operator, GlobalAvgPool) or operator.y is not None
         rows.append(
@@ -90,14 +88,11 @@ def table(
                 f"{stored_bytes(operator):,}" if stored_bytes(operator) else "",
                 f"{bounds[i]:,}" if bounds[i] else "",
                 str(accumulator_of(bounds[i])) if bounds[i] else "",
-                str(lanes(operator, codes[1 + operator.reads(i)[0]]))
-                if isinstance(operator, Weighted)
-                else "",
                 str(getattr(operator, "rounding", "")) if scales else "",
             )
         )
-    rows.append(("", "total", "", "", "", "", f"{sum(map(stored_bytes, operators)):,}", "", "", "", ""))
-    return aligned(rows, words=(1, 2, 3, 10))
+    rows.append(("", "total", "", "", "", "", f"{sum(map(stored_bytes, operators)):,}", "", "", ""))
+    return aligned(rows, words=(1, 2, 3, 9))
 
 
 def size(shape: tuple[int, ...]) -> str:

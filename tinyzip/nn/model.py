@@ -110,7 +110,7 @@ class Batch:
     labels    (N,) whole numbers
     index     (N,) int64, where in the training images these examples stand
     progress  how much of the training is done, in [0, 1]
-    seen      outputs of layers and arrays that the objective has asked for, by name, see `train.watched`;
+    seen      outputs of layers and arrays that the objective has asked for, by name, see `train.run.watched`;
               valid until it returns, and not to be written to
     """
 
@@ -123,4 +123,4 @@ class Batch:
 
 Objective = Callable[[Array, Batch], tuple[float, Array] | tuple[float, Array, Arrays]]
 """(z (K, N), batch) -> (mean loss, dz (K, N)), and where it has asked to see more, the gradients by that, see
-`train.watched`. Called from several threads at the same time."""
+`train.run.watched`. Called from several threads at the same time."""

@@ -118,7 +118,7 @@ class Price:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The arrays that it asks to see, see `train.watched`."""
+        """The arrays that it asks to see, see `train.run.watched`."""
         return *self.ends, *(f"{name}.log_step" for name in self.ends if name not in self.steps)
 
     @property

@@ -23,10 +23,10 @@ from tinyzip import integer
 from tinyzip.base.branches import Block, Chain, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
-from tinyzip.integer.chain import without_needless_operators
-from tinyzip.integer.intervals import intervals
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import check_program
+from tinyzip.integer.proof.chain import without_needless_operators
+from tinyzip.integer.proof.intervals import intervals
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
     AvgPool2d,

@@ -32,13 +32,13 @@ from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import AnyModel, Batch, Objective
 from tinyzip.train.evaluate import check_examples, check_pair
 from tinyzip.train.history import Bar, Epoch, History
-from tinyzip.train.keeper import Keeper
 from tinyzip.train.optim import Optimizer
 from tinyzip.train.pixels import check_range, range_seen_by, remembering
-from tinyzip.train.recipe import Callback, Schedule, check_callbacks, recipe
-from tinyzip.train.shards import Augmentation
-from tinyzip.train.state import TrainingState
-from tinyzip.train.watched import watch
+from tinyzip.train.run.keeper import Keeper
+from tinyzip.train.run.recipe import Callback, Schedule, check_callbacks, recipe
+from tinyzip.train.run.shards import Augmentation
+from tinyzip.train.run.state import TrainingState
+from tinyzip.train.run.watched import watch
 
 Array = NDArray[Any]
 

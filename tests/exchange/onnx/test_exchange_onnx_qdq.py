@@ -1,0 +1,144 @@
+"""Programs as .onnx files between quantizers: each operator is at most one code from the engine's."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from drawn_programs import programs as programs_of_files
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from integer_programs import batch, codes, integers, programs
+from onnx_sessions import session, traced
+from quant_networks import networks
+
+from tinyzip.exchange.onnx.program import program_graph
+from tinyzip.exchange.onnx.qdq import nudge, room, step, weights
+from tinyzip.integer import AvgPool2d, Codes, GlobalAvgPool, Linear, Program, run
+from tinyzip.integer.fast.plan import plan
+from tinyzip.machine.workspace import Workspace
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
+
+pytestmark = pytest.mark.needs("onnx", "onnxruntime")
+BYTE = Codes(0, 255, 0)
+
+
+def apart(program, x, runtime=session):
+    """How far, at most, each operator's codes are from those that the engine makes of its inputs."""
+    outputs = [x, *traced(program, x, False, runtime)]
+    found = []
+    for call in plan(program, "integer", True).steps:
+        inputs = [outputs[k + 1] for k in call.reads]
+        y = np.empty((*call.shape, x.shape[-1]), call.dtype)
+        if call.kernel is None:
+            y[:] = inputs[0].reshape(y.shape)
+        else:
+            call.kernel(*inputs, y=y, workspace=Workspace())
+        found.append(int(np.abs(outputs[call.i + 1].astype(int) - y).max()))
+    return found
+
+
+def tiny():
+    """The least multiplier and the steps that are furthest apart, of those that a graph takes as they are."""
+    x, y = Codes(0, 255, 0, (2**39, 0)), Codes(0, 255, 0, (1, 39))
+    return Program((Linear([[1]], None, 2**30, 127, y),), (1,), x)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_every_operator_is_at_most_one_code_from_the_engine(data) -> None:
+    """(OQ1), (OQ2)"""
+    program = data.draw(programs())
+    assert max(apart(program, batch(data.draw, program.input, (*program.shape, 5)))) <= 1
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_so_it_is_where_nothing_is_fused(data) -> None:
+    """A runtime that knows no such kernels computes in float between the quantizers."""
+    program = data.draw(programs(most=3))
+    x = batch(data.draw, program.input, (*program.shape, 2))
+    assert max(apart(program, x, partial(session, fused=False))) <= 1
+
+
+@settings(max_examples=25)
+@given(networks())
+def test_lowered_networks_that_round_once_are_at_most_one_code_apart(drawn) -> None:
+    """From the images on: a network's layers do not amplify, and one rounding is nearly always the same."""
+    network, images = drawn
+    grids = calibrate(network, images)
+    program = lower(network, grids, rounding="single")
+    x = grids["input"].quantize(np.moveaxis(images, 0, -1) / np.float32(255))
+    for y, expected in zip(traced(program, x, False), run(program, x, trace=True), strict=True):
+        assert np.abs(y.astype(int) - expected).max() <= 1
+
+
+@given(st.data())
+def test_means_are_those_of_the_engine(data) -> None:
+    """Halves away from code 0, also where the zero point is elsewhere: not a code differs."""
+    x, size = data.draw(codes()), data.draw(st.integers(1, 6))
+    kernel = data.draw(st.integers(1, size))
+    padding = data.draw(st.integers(0, kernel - 1))
+    for mean in (GlobalAvgPool(), AvgPool2d(kernel, 1, padding)):
+        program = Program((mean,), (3, size, size), x)
+        assert apart(program, batch(data.draw, x, (*program.shape, 40))) == [0]
+
+
+@given(st.data())
+def test_shifts_of_weights_of_few_bits_are_those_of_the_engine(data) -> None:
+    """(OQ2): halves go up, as the bias has room for ½ once all is doubled. Not a code differs."""
+    bits = data.draw(st.integers(2, 6))
+    w = integers(data.draw, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, (4, 8))
+    bias = integers(data.draw, -500, 500, (4,))
+    y, n = data.draw(codes()), data.draw(st.integers(30, 44))
+    program = Program((Linear(w, bias, 2**30, n, y, weight_bits=bits, rounding="shift"),), (8,), BYTE)
+    assert apart(program, batch(data.draw, BYTE, (8, 200))) == [0]
+
+
+def test_the_bias_makes_up_for_the_second_rounding_of_a_double() -> None:
+    """(OQ2): of codes that one rounding writes differently, nine of ten are as they should be."""
+    rng = np.random.default_rng(0)
+    w, x = rng.integers(-8, 8, (32, 32)), rng.integers(0, 256, (32, 4000), np.uint8)
+    m0 = rng.integers(2**30, 2**31, 32)
+    programs = [
+        Program((Linear(w, None, m0, 37, BYTE, weight_bits=4, rounding=rounding),), (32,), BYTE)
+        for rounding in ("double", "single")
+    ]
+    double, single = (run(program, x) for program in programs)
+    (found,) = traced(programs[0], x, False)
+    assert (single != double).sum() > 200
+    assert (found != double).sum() < (single != double).sum() / 10
+
+
+@given(st.data())
+def test_weights_are_signed_only_where_no_pair_of_products_leaves_16_bits(data) -> None:
+    """(OQ3), and what (OQ2) multiplies all weights by leaves room for it."""
+    x = data.draw(codes())
+    bits = data.draw(st.integers(1, 8))
+    w = integers(data.draw, -(2 ** (bits - 1)), max(2 ** (bits - 1) - 1, 1), (3, 4))
+    layer = Linear(w, None, 2**30, 40, x, weight_bits=max(bits, 2)).checked("drawn")
+    held, zero = weights(layer, x)
+    assert np.array_equal(held.astype(int) - zero, w)
+    most = 255 if x.lo == 0 else 127 + 128
+    assert zero == 128 or 2 * np.abs(w).max() * most < 2**15 or x.hi < most
+    j = room(layer, x)
+    assert j == 0 or np.abs(w).max() * 2**j <= 64
+    assert (nudge(layer) == 0).all()
+
+
+def test_a_step_that_no_float_holds_is_taken_as_one() -> None:
+    assert step(Codes(0, 255, 0, (3, 1))) == 1.5
+    assert step(Codes(0, 255, 0, (1, 1100))) == step(Codes(0, 255, 0, (2**63 - 1, -1100))) == 1
+
+
+@settings(max_examples=40)
+@given(programs_of_files())
+@example(tiny())
+def test_every_scale_of_a_graph_is_an_ordinary_number(program) -> None:
+    """(OQ1): neither 0 nor so small that float32 loses digits, whatever scales a program has."""
+    from onnx.numpy_helper import to_array
+
+    _, model = program_graph(program, "qdq.onnx", exact=False)
+    held = [to_array(tensor) for tensor in model.graph.initializer]
+    scales = [array for array in held if array.dtype == np.float32]
+    assert all((array >= np.finfo(np.float32).tiny).all() for array in scales)

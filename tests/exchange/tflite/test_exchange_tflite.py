@@ -1,0 +1,105 @@
+"""Int8 models that others made, and models of all kinds of operators, tensor by tensor against LiteRT."""
+
+from zlib import crc32
+
+import numpy as np
+import pytest
+from drawn_models import drawn_model
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tflite_models import FILES, FOLDER, MODELS, batch_last, examples_first, inputs, recorded
+from tie_models import tie_models
+
+from tinyzip.exchange import tflite
+from tinyzip.exchange.tflite import KERNELS
+from tinyzip.exchange.tflite.file import Graph, graph_of
+from tinyzip.exchange.tflite.operators import translate
+from tinyzip.exchange.tflite.reference import Grid, Reference
+from tinyzip.integer import Codes, run
+
+RECORDED = recorded()
+
+
+def differing(graph: Graph, name: str, kernels: str, checksums: dict[str, int]) -> list[int]:
+    """The tensors that are not what was recorded, of those that an operator writes by itself."""
+    chain = translate(graph, KERNELS[kernels]())
+    x = inputs(name, *graph.tensors[graph.inputs[0]].shape[1:])
+    outputs = run(chain.program(), batch_last(x), trace=True)
+    written = {t for t, place in chain.places.items() if place >= 0 and t not in chain.borders}
+    assert written & set(graph.outputs) <= set(map(int, checksums)) and len(checksums) <= len(written) + 9
+    differ = []
+    for t in written & set(map(int, checksums)):
+        found = examples_first(outputs[chain.places[t]], graph.tensors[t].shape)
+        if crc32(found.tobytes()) != checksums[str(t)]:
+            differ.append(t)
+    return differ
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_tensor_is_that_of_the_reference_kernels(name: str) -> None:
+    """(TL1) to (TL8)"""
+    graph = graph_of(MODELS[name](), name)
+    assert differing(graph, name, "reference", RECORDED[name]["reference"]) == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_output_is_that_of_the_default_kernels(name: str) -> None:
+    """(XN1) to (XN4)"""
+    graph = graph_of(MODELS[name](), name)
+    assert differing(graph, name, "xnnpack", RECORDED[name]["xnnpack"]) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_code_differs_where_accumulators_are_all_but_a_half(name: str) -> None:
+    """For each node with weights and either kernel; where these two were the same nothing would be shown."""
+    ties = RECORDED[f"{name} ties"]
+    found = {}
+    for node, model, x in tie_models(graph_of(FILES[name](), name), name):
+        graph = graph_of(model, name)
+        for kernels, arithmetic in KERNELS.items():
+            y = run(translate(graph, arithmetic()).program(), batch_last(x))
+            shape = graph.tensors[graph.outputs[0]].shape
+            found[f"{node} {kernels}"] = crc32(examples_first(y, shape).tobytes())
+    assert found == ties
+    told_apart = sum(ties[key] != ties[key.replace("reference", "xnnpack")] for key in ties)
+    assert told_apart > 0 or name in ("ad01_int8", "hello_world_int8")
+
+
+@pytest.mark.needs("ai_edge_litert")
+@settings(max_examples=25)
+@example(1513749, "reference")  # a softmax of codes so coarse that its multiplier has 31 bits
+@given(st.integers(0, 2**64), st.sampled_from(sorted(KERNELS)))
+def test_no_code_of_a_drawn_model_differs_from_litert(seed: int, kernels: str) -> None:
+    from litert import tensors
+
+    model = drawn_model(str(seed))
+    graph = graph_of(model, "drawn")
+    chain = translate(graph, KERNELS[kernels]())
+    x = inputs(str(seed), *graph.tensors[graph.inputs[0]].shape[1:])
+    outputs = run(chain.program(), batch_last(x), trace=True)
+    written = [t for t, place in chain.places.items() if place >= 0 and t not in chain.borders]
+    wanted = written if kernels == "reference" else graph.outputs
+    for t, y in tensors(model, x, wanted, kernels).items():
+        np.testing.assert_array_equal(outputs[chain.places[t]], batch_last(y))
+
+
+def test_a_softmax_of_coarse_codes_has_a_multiplier_of_up_to_31_bits() -> None:
+    """(TL6)"""
+    for scale, m0 in ((20, 20 * 2**26), (40, 2**31 - 1)):
+        assert Reference().softmax(Grid(Codes(-128, 127, 0), np.float32(scale)), 1.0) == {"m0": m0, "n": 0}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_read_by_one_call(name: str) -> None:
+    path = FOLDER / f"{name}.tflite"
+    graph = graph_of(FILES[name](), name)
+    for kernels in ("reference", "xnnpack"):
+        assert tflite.read(path, kernels) == translate(graph, KERNELS[kernels]()).program()
+    assert tflite.read(path) == tflite.read(path, "reference")
+
+
+def test_operators_are_named_after_the_tensors_that_they_write() -> None:
+    program = tflite.read(FOLDER / "pretrainedResnet_quant.tflite")
+    names = [operator.name for operator in program.operators]
+    assert names[:2] == ["activation/Relu", "activation_1/Relu"] and names[3] == "activation_2/Relu"
+    assert max(map(len, names)) <= 24

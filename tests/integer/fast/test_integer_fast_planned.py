@@ -1,0 +1,160 @@
+"""A planned program repeats the calls of a run, and gives its codes."""
+
+import importlib
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from integer_programs import BYTE, batch, conv, programs, small
+
+from tinyzip.integer import Flatten, Linear, Program, prepare, run
+from tinyzip.integer.fast.recorder import recorder
+from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
+
+
+@settings(max_examples=120)
+@given(st.data())
+def test_a_planned_program_gives_the_codes_of_a_run(data: Any) -> None:
+    """(PL1): for any program and number of examples, again and again, whatever was there before."""
+    program, N = data.draw(programs()), data.draw(st.sampled_from([1, 1, 2, 5]))
+    product: Any = data.draw(st.sampled_from(["integer", "blas"]))
+    planned = prepare(program, N, product)
+    batches = [batch(data.draw, program.input, (*program.shape, N)) for _ in range(2)]
+    for x in (*batches, batches[0]):
+        found, wanted = planned(x), run(program, x, product)
+        assert type(found) is type(wanted) and found.dtype == wanted.dtype
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_shards_that_come_again_are_repeated_and_give_the_codes_of_the_first_time(data: Any) -> None:
+    """(PL1), with other programs, sizes and larger memory in between."""
+    several = data.draw(st.lists(programs(), min_size=1, max_size=2))
+    workers = Workers(1)
+    for _ in range(10):
+        program, N = data.draw(st.sampled_from(several)), data.draw(st.sampled_from([1, 1, 3]))
+        product: Any = data.draw(st.sampled_from(["integer", "blas"]))
+        x = batch(data.draw, program.input, (*program.shape, N))
+        found = run(program, x, product, threads=workers)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(run(program, x, product)))
+
+
+def test_the_third_run_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, workers = Program((conv(padding=1), Flatten()), (1, 6, 6), BYTE), Workers(1)
+    x = np.random.default_rng(0).integers(0, 256, (1, 6, 6, 4), np.uint8)
+    wanted = [np.asarray(run(program, x + np.uint8(k), threads=workers)).copy() for k in (0, 1)][1]
+    monkeypatch.setattr(Workspace, "empty", None)
+    np.testing.assert_array_equal(np.asarray(run(program, x + np.uint8(1), threads=workers)), wanted)
+
+
+def test_an_answer_stays_when_the_next_one_is_computed() -> None:
+    program = Program(small().operators[:-1], (1, 8, 8), BYTE)
+    planned = prepare(program, 3)
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 256, (1, 8, 8, 3), np.uint8) for _ in range(2))
+    kept = planned(first)
+    planned(second)
+    np.testing.assert_array_equal(np.asarray(kept), np.asarray(run(program, first)))
+
+
+def test_nothing_is_decided_or_allocated_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program((conv(padding=1), Flatten()), (1, 64, 64), BYTE)
+    planned = prepare(program, 64, "blas")
+    x = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 64), np.uint8)
+    planned(x)
+    monkeypatch.setattr(Workspace, "empty", None)
+    tracemalloc.start()
+    try:
+        found = planned(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < found.nbytes + 2**18  # NumPy's own buffers
+
+
+def test_a_clamp_is_written_down_as_one_ufunc() -> None:
+    planned = prepare(Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE), 2, "blas")
+    calls = [call for call, _, _ in planned.recorded[2].calls]
+    names = [getattr(call, "__self__", call).__name__ for call in calls]
+    assert names.count("clip") == 1 and not {"maximum", "minimum"} & set(names)
+    assert np.clip not in calls
+
+
+def test_the_memory_of_a_plan_is_said() -> None:
+    program = Program((conv(), Flatten()), (1, 40, 40), BYTE)
+    prepare(program, 4)
+    tracemalloc.start()
+    try:
+        planned = prepare(program, 4)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept <= planned.nbytes + 2**16
+    assert prepare(program, 16).nbytes < 4.1 * planned.nbytes
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 11])
+def test_many_examples_are_planned_in_the_shards_of_a_run(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(PL1) for each of two sizes at most, whose memory does not grow with the number of examples."""
+    program = Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE)
+    monkeypatch.setattr(importlib.import_module("tinyzip.integer.fast.run"), "SHARD", 4)
+    planned = prepare(program, count)
+    assert len(planned.recorded) <= 2 and max(planned.recorded) <= 4
+    assert planned.nbytes < 1.5 * prepare(program, 4).nbytes  # their codes lie apart
+    x = np.random.default_rng(count).integers(0, 256, (1, 8, 8, count), np.uint8)
+    np.testing.assert_array_equal(np.asarray(planned(x)), np.asarray(run(program, x)))
+
+
+def test_copies_behind_ones_back_are_repeated_and_views_stay_views() -> None:
+    """Reshapes that must copy, picked rows, assignments, means; the second time from other numbers."""
+
+    def work(x: Any) -> Any:
+        y = np.zeros_like(x) + x.T.reshape(3, 4)
+        y[1:, [0, 2]] = x[[2, 0]][:, 1:3]
+        y[0] += x[x.shape[0] - 1].astype(np.int64)
+        return y.copy().reshape(2, 6).sum(0) + np.clip(y.transpose(), -3, 3, out=y.T)[0, 0:1]
+
+    kind = recorder()
+    entry, other = np.arange(12).reshape(3, 4), np.arange(12).reshape(3, 4)[::-1] ** 2
+    result = work(entry.view(kind)).view(np.ndarray)
+    np.testing.assert_array_equal(result, work(entry))
+    entry[...] = other
+    for call, args, options in kind.calls:
+        call(*args, **options)
+    np.testing.assert_array_equal(result, work(other))
+
+
+def test_work_that_looks_at_values_cannot_be_planned() -> None:
+    for look in (lambda x: x[0], np.max, lambda x: x.sum()):
+        with pytest.raises(ValueError, match="a value that Python looks at"):
+            look(np.arange(3).view(recorder()))
+
+
+@pytest.mark.parametrize(
+    "fields, error, words",
+    [
+        ({"count": 0}, ValueError, "prepare: count"),
+        ({"count": True}, ValueError, "prepare: count"),
+        ({"product": "float"}, ValueError, "prepare: product"),
+        ({"program": "conv"}, TypeError, "prepare: program"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(fields: dict[str, Any], error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        prepare(**({"program": small()} | fields))
+
+
+def test_codes_that_a_run_refuses_are_refused_and_so_is_another_number_of_them() -> None:
+    planned = prepare(Program((Linear([[1, 1]], None, 2**30, 31, BYTE),), (2,), BYTE), 2)
+    for codes, error in ((np.zeros((2, 2)), TypeError), (np.zeros((3, 2), np.uint8), ValueError)):
+        with pytest.raises(error, match="run: codes"):
+            planned(codes)
+    with pytest.raises(ValueError, match="planned: codes: found 3 examples, needed 2"):
+        planned(np.zeros((2, 3), np.uint8))

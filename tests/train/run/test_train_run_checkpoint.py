@@ -1,0 +1,109 @@
+"""A checkpoint comes back as it was written, or it is refused."""
+
+import os
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tinyzip.base import arrays as files
+from tinyzip.train.run.checkpoint import plain, read, unplain, write
+
+META = {"epoch": 3, "state": 2**127 + 1, "loss": 0.1, "name": "σ"}
+ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "t": np.array(7), "empty": np.empty((0, 2))}
+
+arrays = st.dictionaries(
+    st.text(max_size=5),
+    hnp.arrays(st.sampled_from(files.DTYPES), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0)),
+    max_size=4,
+)
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+metas = st.dictionaries(st.text(max_size=5), leaves | st.lists(leaves, max_size=3), max_size=4)
+
+
+@given(metas, arrays)
+def test_what_is_read_is_what_was_written(tmp_path_factory, meta, arrays):
+    path = tmp_path_factory.mktemp("checkpoint") / "file"
+    write(path, meta, arrays)
+    meta_read, arrays_read = read(path)
+    assert meta_read == meta
+    assert arrays_read.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert arrays_read[name].tobytes() == array.tobytes()
+        assert (arrays_read[name].dtype, arrays_read[name].shape) == (array.dtype, array.shape)
+        assert arrays_read[name].flags.writeable
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_strided_arrays_are_written_in_their_logical_order(tmp_path):
+    array = np.arange(24.0).reshape(4, 6)[::2, ::-1].T
+    write(tmp_path / "file", {}, {"a": array})
+    assert np.array_equal(read(tmp_path / "file")[1]["a"], array)
+
+
+def test_any_changed_bit_any_cut_and_any_addition_is_refused(tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    write(good, META, ARRAYS)
+    data = good.read_bytes()
+    rng = np.random.default_rng(0)
+    for at in range(len(data)):
+        changed = bytearray(data)
+        changed[at] ^= 1 << int(rng.integers(8))
+        bad.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"checkpoint .*bad: found .*, needed "):
+            read(bad)
+        bad.write_bytes(data[:at])
+        with pytest.raises(ValueError, match=r"checkpoint .*bad: found .*, needed "):
+            read(bad)
+    bad.write_bytes(data + b"\0")
+    with pytest.raises(ValueError, match=rf"found {len(data) + 1} bytes, needed {len(data)} bytes"):
+        read(bad)
+
+
+def test_a_whole_file_of_another_version_is_refused_by_its_version(tmp_path):
+    path = tmp_path / "file"
+    write(path, META, ARRAYS)
+    data = bytearray(path.read_bytes()[: -files.CHECKSUM])
+    data[8] = 2
+    path.write_bytes(data + sha256(data).digest())
+    with pytest.raises(ValueError, match="found version 2, needed version 1"):
+        read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"TZTRAIN", b"a letter to a friend", b"\x80\x04pickle"])
+def test_a_foreign_file_is_refused_and_never_overwritten(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint .*file: found .*, needed "):
+        read(path)
+    with pytest.raises(ValueError, match=r"file: found .*, needed a checkpoint of .*, or no file yet"):
+        write(path, META, ARRAYS)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(2, np.complex64)])
+def test_an_array_of_another_dtype_is_refused(tmp_path, array):
+    with pytest.raises(TypeError, match=r"checkpoint .*: a: found dtype .*, needed float32 or "):
+        write(tmp_path / "file", {}, {"a": array})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_or_file_is_the_usual_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="folder/file: found no folder"):
+        write(tmp_path / "folder" / "file", META, ARRAYS)
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_every_generator_goes_on_from_a_saved_state(tmp_path, kind):
+    rng, other = np.random.Generator(kind(1)), np.random.Generator(kind(2))
+    rng.normal(size=3)
+    write(tmp_path / "file", {"state": plain(rng.bit_generator.state)}, {})
+    other.bit_generator.state = unplain(read(tmp_path / "file")[0]["state"])
+    assert np.array_equal(rng.normal(size=9), other.normal(size=9))

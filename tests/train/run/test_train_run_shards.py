@@ -1,0 +1,103 @@
+"""Shards add up to the batch: its gradient, its statistics, and draws of their own."""
+
+import numpy as np
+import pytest
+from tiny import IMAGES, LABELS, network
+
+from tinyzip.machine.workers import Workers
+from tinyzip.train.data import to_input
+from tinyzip.train.fit import hard_labels
+from tinyzip.train.run.shards import Shards, shard_size
+
+
+def gradient(size, dtype, threads=1, labels=LABELS):
+    with Workers(threads) as workers:
+        model = network(dtype, noisy=False)
+        shards = Shards(model, IMAGES, labels, hard_labels, None, workers, size)
+        result = shards(np.arange(46), (0,))
+        return result.loss, {name: grad.copy() for name, grad in result.grads.items()}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shards_of_any_size_give_the_same_gradient_within_the_rounding_of_a_sum(dtype):
+    """(SH1): Off by at most N·ε·Σ|terms| each (see `shards`), with N = 46 images of 16 positions each."""
+    terms = {name: np.zeros(array.shape) for name, array in network(noisy=False).params.items()}
+    for n in range(46):
+        with Workers(1) as workers:
+            one = Shards(network(np.float64, noisy=False), IMAGES, LABELS, hard_labels, None, workers, 1)
+            for name, grad in one(np.array([n]), (0,)).grads.items():
+                terms[name] += np.abs(grad) / 46
+    loss, grads = gradient(46, dtype)
+    for size in (1, 2, 5, 16, 45):
+        other_loss, others = gradient(size, dtype)
+        assert other_loss == pytest.approx(loss, rel=46 * float(np.finfo(dtype).eps))
+        for name, grad in grads.items():
+            bound = 2 * 46 * 16 * np.finfo(dtype).eps / 2 * terms[name]
+            assert (np.abs(grad.astype(np.float64) - others[name]) <= bound + 1e-30).all(), (name, size)
+
+
+def test_the_gradient_of_a_batch_is_the_slope_of_its_loss():
+    rng = np.random.default_rng(2)
+    model = network(np.float64, noisy=False)
+    with Workers(2) as workers:
+        shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 7)
+        grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()}
+        direction = {name: rng.normal(size=grad.shape) for name, grad in grads.items()}
+        losses = []
+        for step in (1e-6, -1e-6):
+            moved = {name: p + step * direction[name] for name, p in model.params.items()}
+            shards.model = model.with_params(moved)
+            losses.append(shards(np.arange(46), (0,)).loss)
+    # Differences of losses of order one are off by ε/h = 2e-10, and by h² times a third derivative.
+    slope = sum(np.sum(grads[name] * direction[name]) for name in grads)
+    assert slope == pytest.approx((losses[0] - losses[1]) / 2e-6, abs=1e-8)
+
+
+def test_batch_norm_statistics_are_the_shards_averages_by_share():
+    """(SH1)"""
+    model = network(np.float64)
+    x = to_input(IMAGES).astype(np.float64)
+    with Workers(1) as workers:
+        result = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 20)(np.arange(46), (0,))
+    for part in ("norm.mean", "norm.var"):
+        expected = 0.0
+        for start, share in ((0, 20 / 46), (20, 20 / 46), (40, 6 / 46)):
+            _, caches = model.forward(x[..., start : start + 20], train=True)
+            expected += share * model.statistics(caches)[part]
+        np.testing.assert_allclose(result.statistics[part], expected, rtol=1e-12)  # 10³ terms, ε = 2e-16
+
+
+def test_dropout_is_drawn_anew_for_each_step_and_shard_and_only_from_their_seed():
+    met = []
+
+    def objective(z, batch):
+        met.append(z.copy())
+        return hard_labels(z, batch)
+
+    twice = np.tile(np.arange(10), 2)
+    with Workers(1) as workers:
+        shards = Shards(network(), IMAGES, LABELS, objective, None, workers, 10)
+        for seed in ((7, 0), (7, 1), (8, 0), (7, 0)):
+            shards(twice, seed)
+    assert len({z.tobytes() for z in met[:6]}) == 6
+    assert all(np.array_equal(*pair) for pair in zip(met[:2], met[6:], strict=True))
+
+
+def test_augmentation_is_drawn_anew_for_each_step_and_shard_and_only_from_their_seed():
+    met = []
+
+    def augment(images, rng):
+        met.append(rng.random())
+        return images
+
+    with Workers(1) as workers:
+        shards = Shards(network(), IMAGES, LABELS, hard_labels, augment, workers, 10)
+        for seed in ((7, 0), (7, 1), (8, 0), (7, 0)):
+            shards(np.arange(20), seed)
+    assert len(set(met[:6])) == 6 and met[:2] == met[6:]
+
+
+def test_shards_get_larger_with_the_batch_and_the_model_and_never_with_the_machine():
+    assert shard_size(20_000, 32) == shard_size(20_000, 128) == 64
+    assert shard_size(20_000, 200) == shard_size(2_000_000, 200) == 100
+    assert shard_size(20_000, 600) == 128 and shard_size(2_000_000, 600) == 300

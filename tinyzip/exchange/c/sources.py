@@ -1,0 +1,124 @@
+"""A program as C: one header and one source file, C99, whole numbers only.
+
+    c.write(program, "digits")        digits.h and digits.c
+
+    #include "digits.h"
+    int digit = tz_classify(image);   /* (C, H, W) codes, row by row */
+
+The C computes what the engine computes, code for code. It calls no library and asks for no memory: weights
+stand in flash at their bits, codes in a few static arrays, of which `plan` finds the least. Each operator
+is a function that is named after it, under a comment with its shapes and the bound of its sums.
+"""
+
+import re
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
+from tinyzip.base.refuse import refuse
+from tinyzip.exchange.c.draft import Draft
+from tinyzip.exchange.c.file import body_of, header_of
+from tinyzip.exchange.c.operators import check_known
+from tinyzip.exchange.c.operators import write as write_step
+from tinyzip.exchange.c.plan import Plan
+from tinyzip.exchange.c.text import identifiers
+from tinyzip.integer.bounds import INT16_MOST, INT32_MOST
+from tinyzip.integer.layout import Pad
+from tinyzip.integer.operators import Conv2d, Pool, Weighted
+from tinyzip.integer.program import Program, check_program
+from tinyzip.integer.shapes import padded
+
+
+@dataclass(frozen=True)
+class Written:
+    """What C takes: the header says the same.
+
+    files  the header and the source; flash: bytes of weights, biases, multipliers and tables
+    ram    bytes of static arrays; work: multiply-accumulates an example
+    """
+
+    files: tuple[Path, Path]
+    flash: int
+    ram: int
+    work: int
+
+    def __str__(self) -> str:
+        return f"{self.flash:,} bytes of flash without code, {self.ram:,} of RAM, {self.work:,} products"
+
+
+def write(program: Program, path: PathLike, prefix: str = "tz") -> Written:
+    """Write PATH.h and PATH.c, both or neither; a PATH that ends in .c or .h means the two as well.
+
+    prefix   what the names that others see begin with: PREFIX_run, PREFIX_INPUT_SIZE in capitals
+    returns  what was written, and what it takes
+    Raises what `source` raises, TypeError for what is no path, and OSError where a file cannot be written.
+    """
+    draft = drafted(program, prefix)
+    check_path(path, "c: path")
+    stem = re.sub(r"\.[ch]$", "", str(Path(path)))
+    header, body = texts(draft, Path(stem).name)
+    targets = Path(f"{stem}.h"), Path(f"{stem}.c")
+    for target in targets:
+        check_writable(target)
+    new = not targets[0].exists()
+    write_atomically(targets[0], [header.encode("ascii")])
+    try:
+        write_atomically(targets[1], [body.encode("ascii")])
+    except BaseException:
+        if new:
+            targets[0].unlink(missing_ok=True)
+        raise
+    return Written(targets, draft.flash, draft.plan.ram, sum(program.multiplications))
+
+
+def source(program: Program, prefix: str = "tz", name: str | None = None) -> tuple[str, str]:
+    """The header and the source file as text.
+
+    name    of both files, without .h and .c; by default the prefix
+    Raises TypeError for what is no program, ValueError for a prefix that is no identifier of C, for a name
+    that an #include cannot hold, and for a program that C cannot hold: with a tensor or weights that int32
+    cannot count, an operator or a rounding that is not known here.
+    """
+    draft = drafted(program, prefix)
+    return texts(draft, prefix if name is None else name)
+
+
+def drafted(program: Program, prefix: str) -> Draft:
+    """All functions and tables; refuses what `source` says."""
+    check_program(program, "c: program")
+    if not isinstance(prefix, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix, re.ASCII):
+        refuse("c: prefix", repr(prefix), "an identifier of C: letters, digits and _, no digit first")
+    check_known(program)
+    most = largest(program)
+    plan = Plan.of(program, identifiers(program))
+    if plan.ram > INT32_MOST:
+        refuse("c: program", f"{plan.ram} bytes of memory", f"at most {INT32_MOST}")
+    draft = Draft(plan, prefix, "int" if most <= INT16_MOST else "int32_t")
+    for step in plan.steps.values():
+        write_step(draft, step)
+    return draft
+
+
+def texts(draft: Draft, name: str) -> tuple[str, str]:
+    """Header and source, of files of this name."""
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.+-][\w.+ -]*", name, re.ASCII):
+        refuse("c: name", repr(name), "letters, digits, spaces and . + - _, which an #include can hold")
+    return header_of(draft, name), body_of(draft, name)
+
+
+def largest(program: Program) -> int:
+    """The largest count or size that the C has to hold; refuses what int32 cannot."""
+    sizes = [prod(program.shape)]
+    for i, (operator, shape) in enumerate(zip(program.operators, program.shapes[1:], strict=True)):
+        read = program.inputs(i, program.shapes)[0]
+        now = [prod(shape), prod(padded(operator, read))]
+        if isinstance(operator, Weighted):
+            now.append(operator.w.size)
+        if isinstance(operator, Conv2d | Pool | Pad) and len(read) == 3:
+            steps = getattr(operator, "steps", getattr(operator, "stride", (1, 1)))
+            now += [s + e for s, e in zip(steps, padded(operator, read)[1:], strict=True)]
+        if max(now) > INT32_MOST:
+            refuse(f"c: operator {i} ({operator.kind})", f"a size of {max(now)}", f"at most {INT32_MOST}")
+        sizes += now
+    return max(sizes)

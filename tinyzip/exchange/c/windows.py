@@ -1,0 +1,207 @@
+"""Convolution, pooling and fully connected layers in C, a row at a time.
+
+A convolution adds up one row of one channel: each weight once, times the row of codes that it meets. Places
+outside the image hold the zero point and add nothing, so they are not visited. What the row's sums become,
+codes or the greatest of a pool's windows, is the matter of another function.
+"""
+
+from tinyzip.base.windows import Pair
+from tinyzip.exchange.c.draft import Draft, scales_of
+from tinyzip.exchange.c.plan import Step
+from tinyzip.exchange.c.text import Lines, affine, block, comment, function, index, let, loops, with_row
+from tinyzip.exchange.c.weights import packed, weight
+from tinyzip.integer.fixedpoint import M0_STEP, significant
+from tinyzip.integer.layout import Flatten
+from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool, Weighted
+from tinyzip.integer.table import describe
+
+
+def title(draft: Draft, i: int, k: int, more: str = "") -> Lines:
+    """The comment above an operator's functions: its name, kind and shapes."""
+
+    def size(k: int) -> str:
+        return "x".join(map(str, draft.plan.program.shapes[k + 1])) or "a class"
+
+    kind = describe(draft.plan.program.operators[i]).replace("×", "x")
+    return comment(f"{draft.name(i)}: {kind}, {size(k)} to {size(i)}.{more}")
+
+
+def bounded(draft: Draft, i: int) -> str:
+    """A sentence on the sums of operator i."""
+    bound, dtype = draft.plan.program.bounds[i], draft.plan.sums_of(i)
+    if isinstance(draft.plan.program.operators[i], Weighted):
+        return f" |sum + bias| <= {bound:,}, and {dtype}_t holds the sum."
+    return f" |sum| <= {bound:,}, which {dtype}_t holds."
+
+
+def add(total: str, bits: int, value: str) -> Lines:
+    """total += value, in 16 or 32 bits."""
+    return [f"{total} = (int16_t)({total} + {value});" if bits == 16 else f"{total} += {value};"]
+
+
+def conv2d(draft: Draft, step: Step) -> Lines:
+    """The functions of a convolution, and of the max pool that takes its sums."""
+    i = step.i if step.conv is None else step.conv
+    operator, pool = draft.operator(i, Conv2d), draft.plan.program.operators[step.i]
+    k, bits = step.reads[0], 8 * draft.plan.sums_of(i).itemsize
+    draft.lines += title(draft, i, k, bounded(draft, i))
+    draft.table(f"{draft.name(i)}_w", packed(operator), "0")
+    y = pool.y if isinstance(pool, MaxPool2d) and pool.y is not None else operator.y
+    scales = scales_of(draft, i, operator, y)
+    sums, call = sums_of_a_row(draft, i, operator, k, bits)
+    draft.lines += [*sums, ""]
+    F, OH, OW = draft.plan.shape(step.i)
+    rows = operator.window[0]
+    if isinstance(pool, MaxPool2d):
+        rows += (pool.kernel[0] - 1) * operator.stride[0]
+        stride = pool.steps[0] * operator.stride[0]
+        row = [
+            *loops([("ow", OW)], [f"most{bits}[{index(('ow', OW))}] = INT{bits}_MIN;"]),
+            *loops([("i", pool.kernel[0])], greatest(draft, step.i, pool, bits, call)),
+        ]
+        total = f"most{bits}[{index(('ow', OW))}]"
+        draft.lines += title(draft, step.i, i, " The greatest sum gives the greatest code.")
+    else:
+        stride, row, total = operator.stride[0], [f"{call};"], f"sums{bits}[{index(('ow', OW))}]"
+    store = draft.store(step.i, draft.place(step.i, "f", "oh", "ow"), scales.code(total))
+    return [
+        *draft.pull(k, stride, rows - operator.padding[0][0], count=OH),
+        *loops([("f", F)], row, scales.declared(loops([("ow", OW)], store))),
+    ]
+
+
+def greatest(draft: Draft, i: int, pool: MaxPool2d, bits: int, call: str) -> Lines:
+    """One row of sums, and the greatest of each window in it so far."""
+    _, OH, OW = draft.plan.shape(i)
+    oh = affine(("oh", pool.steps[0], OH), ("i", 1, pool.kernel[0]))
+    place = index(("ow", OW))
+    v = affine(("ow", pool.steps[1], OW), ("j", 1, pool.kernel[1]))
+    larger = block(f"if (sums{bits}[{v}] > most{bits}[{place}])", [f"most{bits}[{place}] = sums{bits}[{v}];"])
+    return [f"{with_row(call, oh)};", *loops([("ow", OW), ("j", pool.kernel[1])], larger)]
+
+
+def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> tuple[Lines, str]:
+    """The function that adds up row oh of channel f, and its call."""
+    (C, H, W), (F, OH, OW) = draft.plan.shape(k), draft.plan.shape(i)
+    CG, (kh, kw), (dh, dw) = operator.w.shape[1], operator.kernel, operator.dilation
+    (sh, sw), ((top, _), (left, _)) = operator.stride, operator.padding
+    each = F // operator.groups
+    group = "f" if each == 1 else f"f / {each}"
+    channel = index((group, operator.groups), ("c", CG))
+    least, most = -left, (OW - 1) * sw + (kw - 1) * dw - left
+    inside = least >= 0 and most < W
+    columns = OW if inside else max(OW, 2)  # a loop with ends of its own has a variable
+    v = affine(("ow", sw, columns), ("j", dw, kw), plus=-left)
+    place = index((channel, C), draft.slot(k, "h"), ("0", W))
+    place = v if place == "0" else "row" if v == "0" else f"row + {v}"
+    total = f"sums{bits}[{index(('ow', columns))}]"
+    product = add(total, bits, f"w * {draft.centred(k, place)}")
+    start = affine(("j", dw, kw), plus=-left)
+    along = loops([("ow", OW)], product)
+    if not inside:
+        first = ("v < 0 ? -v : 0" if sw == 1 else f"v < 0 ? ({sw - 1} - v) / {sw} : 0") if left else "0"
+        after = f"{W} - v" if sw == 1 else f"({W + sw - 1} - v) / {sw}"
+        end = f"v > {W - 1 - (OW - 1) * sw} ? {after} : {OW}" if most >= W else str(OW)
+        along = [
+            f"const int v = {start};",
+            *block(f"for (int ow = {first}, end = {end}; ow < end; ow++)", product),
+        ]
+    number = index(("f", F), ("c", CG), ("i", kh), ("j", kw))
+    along = loops([("j", kw)], let("int", "w", weight(operator, f"{draft.name(i)}_w", number), along))
+    row = let("int", "row", index((channel, C), draft.slot(k, "h"), ("0", W)), along)
+    conditions = ["h >= 0"] * (top > 0) + [f"h < {H}"] * ((OH - 1) * sh + (kh - 1) * dh - top >= H)
+    if conditions:
+        row = block(f"if ({' && '.join(conditions)})", row)
+    h = affine(("oh", sh, OH), ("i", dh, kh), plus=-top)
+    zeros = loops([("ow", OW)], [f"sums{bits}[{index(('ow', OW))}] = 0;"])
+    body = loops([("c", CG), ("i", kh)], let("int", "h", h, row))
+    return function(f"void {draft.name(i)}_sums", ["f", "oh"], zeros, body)
+
+
+def pool(draft: Draft, step: Step) -> Lines:
+    """The row of a max or average pool: the part of each window that lies inside the image."""
+    operator, (k,), i = draft.operator(step.i, Pool), step.reads, step.i
+    (C, H, W), (_, OH, OW) = draft.plan.shape(k), draft.plan.shape(i)
+    (kh, kw), (sh, sw) = operator.kernel, operator.steps
+    x, is_max = draft.load(k, draft.place(k, "c", "h", "v")), isinstance(operator, MaxPool2d)
+    y, dtype = draft.codes(i), draft.plan.sums_of(i)
+    draft.lines += title(draft, i, k, "" if is_max else bounded(draft, i))
+    if is_max:
+        value = "most" if operator.y is None else f"clamp(most, {y.lo}, {y.hi})"
+        begin, each = [f"int most = {draft.codes(k).lo};"], block(f"if ({x} > most)", [f"most = {x};"])
+    else:
+        value = "mean(sum, (bottom - top) * (right - left))"
+        value = value if operator.y is None else f"clamp({value}, {y.lo}, {y.hi})"
+        begin, each = [f"{dtype}_t sum = 0;"], add("sum", 8 * dtype.itemsize, x)
+    window = block("for (int h = top; h < bottom; h++)", block("for (int v = left; v < right; v++)", each))
+    store = draft.store(i, draft.place(i, "c", "oh", "ow"), value)
+    across = ends("left", "right", ("ow", sw, OW), kw, operator.padding[1], W)
+    down = ends("top", "bottom", ("oh", sh, OH), kh, operator.padding[0], H)
+    inner = loops([("c", C), ("ow", OW)], across, begin, window, store)
+    return [*draft.pull(k, sh, kh - operator.padding[0][0], count=OH), *down, *inner]
+
+
+def ends(first: str, end: str, window: tuple[str, int, int], length: int, padding: Pair, size: int) -> Lines:
+    """Where a window begins and ends, cut at the image's borders where it can lie over them."""
+    start, until = affine(window, plus=-padding[0]), affine(window, plus=length - padding[0])
+    lo = f"{start} < 0 ? 0 : {start}" if padding[0] else start
+    hi = f"{until} > {size} ? {size} : {until}" if sum(padding) else until
+    return [f"const int {first} = {lo}, {end} = {hi};"]
+
+
+def linear(draft: Draft, step: Step) -> Lines:
+    """A fully connected layer: output by output, or, behind an image that comes row by row, all at once."""
+    i, (k,) = step.i, step.reads
+    operator = draft.operator(i, Linear)
+    (F, C), bits, name = operator.w.shape, 8 * draft.plan.sums_of(i).itemsize, draft.name(i)
+    draft.lines += title(draft, i, k, bounded(draft, i))
+    draft.table(f"{name}_w", packed(operator), "0")
+    scales = scales_of(draft, i, operator, operator.y)
+    if step.flatten is None:
+        w = weight(operator, f"{name}_w", index(("f", F), ("c", C)))
+        product = let("int", "w", w, add("sum", bits, f"w * {draft.centred(k, index(('c', C)))}"))
+        store = draft.store(i, index(("f", F)), scales.code("sum"))
+        return loops(
+            [("f", F)],
+            [f"int{bits}_t sum = 0;"],
+            loops([("c", C)], product),
+            scales.declared(store),
+        )
+    flatten = draft.operator(step.flatten, Flatten)
+    C, H, W = draft.plan.shape(k)
+    axes = {"c": C, "h": H, "v": W}
+    order = "chv" if flatten.order == "CHW" else "hvc"
+    number = index(("f", F), *((axis, axes[axis]) for axis in order))
+    total = f"{draft.array(f'{draft.name(i)}_sums')}[{index(('f', F))}]"
+    product = add(total, bits, f"w * {draft.centred(k, draft.place(k, 'c', 'h', 'v'))}")
+    product = let("int", "w", weight(operator, f"{name}_w", number), product)
+    inner = [(axis, axes[axis]) for axis in order if axis != "h"]
+    return [
+        *loops([("f", F)], [f"{total} = 0;"]),
+        *loops([("h", H)], draft.pull(k, 1, 1, "h"), loops([("f", F), *inner], product)),
+        *loops([("f", F)], scales.declared(draft.store(i, index(("f", F)), scales.code(total)))),
+    ]
+
+
+def global_avg_pool(draft: Draft, step: Step) -> Lines:
+    """The mean of each channel, its sums growing row by row."""
+    i, (k,) = step.i, step.reads
+    operator = draft.operator(i, GlobalAvgPool)
+    (C, H, W), bits = draft.plan.shape(k), 8 * draft.plan.sums_of(i).itemsize
+    draft.lines += title(draft, i, k, bounded(draft, i))
+    total, place = f"{draft.array(f'{draft.name(i)}_sums')}[{index(('c', C))}]", draft.place(k, "c", "h", "v")
+    x = draft.load(k, place) if operator.sums_codes() else draft.centred(k, place)
+    if operator.y is None or operator.m0 is None or operator.n is None:
+        value = f"mean({total}, {H * W})"
+    elif operator.rounding == "float32":
+        y, m, shift = operator.y, operator.m0 // M0_STEP, operator.n - 7
+        offset = significant(significant(H * W * draft.codes(k).zero) * m)
+        z = int(significant((y.zero << shift) - offset))
+        value = f"mean_float32({total}, {m}, {z}, {shift}, {y.lo}, {y.hi})"
+    else:
+        value = scales_of(draft, i, operator, operator.y).code(total)
+    return [
+        *loops([("c", C)], [f"{total} = 0;"]),
+        *loops([("h", H)], draft.pull(k, 1, 1, "h"), loops([("c", C), ("v", W)], add(total, bits, x))),
+        *loops([("c", C)], draft.store(i, index(("c", C)), value)),
+    ]

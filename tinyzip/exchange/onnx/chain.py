@@ -1,0 +1,218 @@
+"""A graph of tensors as a network, which is a chain.
+
+Of a graph's nodes only those count that read an activation; the others make constants. They are put into a
+chain, in which branches that part and meet again at a sum are residual blocks (see `base.branches`). Then
+they are read in the order of that chain, each with what is known of the activation that comes in.
+
+Products x·σ(x) are the one other place where branches meet: they are found first, and become one node.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tinyzip.base.branches import Block, Chain, Tangled, chain_of
+from tinyzip.base.refuse import refuse
+from tinyzip.exchange.onnx.file import Graph, Node
+from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
+from tinyzip.exchange.onnx.step import Item, Step
+from tinyzip.exchange.onnx.values import NO_BORDER, Array, Value, Values
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Residual,
+)
+from tinyzip.nn.ops.checks import Shape
+from tinyzip.nn.sequential import Sequential
+
+BINARY = ("Add", "Sub", "Mul", "Div", "Sum")
+GATES = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish"}
+NAMES = {
+    AvgPool2d: "pool",
+    BatchNorm: "norm",
+    Conv2d: "conv",
+    Flatten: "flatten",
+    GlobalAvgPool: "average",
+    Linear: "fc",
+    MaxPool2d: "pool",
+    Residual: "block",
+}
+
+
+def network(graph: Graph) -> Sequential:
+    """The network that a graph computes.
+
+    Raises ValueError, naming the file, and the node where it is one, for what cannot be read.
+    """
+    return Translation(graph).network()
+
+
+class Translation:
+    """One graph on its way.
+
+    values  what is known of its tensors
+    nodes   those that read an activation on the way to the output, in their order
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+            found = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+            refuse(graph.source, found, "one of each")
+        self.graph = graph
+        ((self.start, shape),) = graph.inputs.items()
+        (self.end,) = graph.outputs
+        check_order(graph)
+        self.values = Values(graph, (shape[0] or 1) if shape else 1)
+        self.nodes = self.joined_gates(self.needed())
+        self.entry = self.entry_value(shape)
+
+    def activations(self, node: Node) -> tuple[str, ...]:
+        """The activations that a node reads."""
+        names = node.inputs if node.kind in BINARY else node.inputs[:1]
+        return tuple(name for name in names if not self.values.is_constant(name))
+
+    def needed(self) -> list[Node]:
+        """The nodes that the output depends on, in their order."""
+        wanted, nodes = {self.end}, []
+        for node in reversed(self.graph.nodes):
+            if node.outputs[0] in wanted and not self.values.is_constant(node.outputs[0]):
+                wanted.update(self.activations(node))
+                nodes.append(node)
+        return nodes[::-1]
+
+    def joined_gates(self, nodes: list[Node]) -> list[Node]:
+        """The nodes with one in place of every x·σ(x)."""
+        made = {node.outputs[0]: node for node in nodes}
+        readers: dict[str, int] = {}
+        for node in nodes:
+            for name in self.activations(node):
+                readers[name] = readers.get(name, 0) + 1
+        joined: dict[str, Node] = {}
+        for node in nodes:
+            names = self.activations(node) if node.kind == "Mul" else ()
+            for x, y in (names, names[::-1]) if len(names) == 2 else ():
+                gate = made.get(y)
+                if gate and is_known(gate) and gate.inputs[:1] == (x,) and readers[y] == 1:
+                    joined[node.outputs[0]] = replace(node, kind=GATES[gate.kind], inputs=(x,), attributes={})
+                    del made[y]
+                    break
+        return [joined.get(name, node) for name, node in made.items()]
+
+    def entry_value(self, shape: tuple[int | None, ...]) -> Value:
+        """The input; its channels are last if the first thing that is done to its layout says so."""
+        where = f"{self.graph.source}: input {self.start[:48]!r}"
+        lengths: Shape = tuple(length for length in shape[1:] if length is not None and length > 0)
+        if len(shape) not in (2, 4) or len(lengths) < len(shape) - 1 or (shape[0] or 1) < 1:
+            needed = "(N, C, H, W) or (N, C), of which N alone may be left open"
+            refuse(where, f"the shape {tuple(length or '?' for length in shape)}", needed)
+        name, last = self.start, False
+        while len(lengths) == 3:
+            readers = [node for node in self.nodes if name in self.activations(node)]
+            last = len(readers) == 1 and readers[0].attributes.get("perm") == NCHW
+            if len(readers) != 1 or readers[0].kind not in EVERYWHERE:
+                break
+            name = readers[0].outputs[0]
+        return Value((lengths[2], *lengths[:2]) if last else lengths, last=last)
+
+    def network(self) -> Sequential:
+        """The whole."""
+        places = {node.outputs[0]: k for k, node in enumerate(self.nodes)} | {self.start: -1}
+        reads = [[places[name] for name in self.activations(node)] for node in self.nodes]
+        if not self.nodes:
+            refuse(self.graph.source, "an output that does not depend on the input", "one that does")
+        try:
+            whole = chain_of(reads)
+        except Tangled as error:
+            self.graph.refuse(self.nodes[error.node], f"{error}", "a chain of layers and residual blocks")
+        self.values.known[self.start] = self.entry
+        chain, value = self.follow(whole, self.entry)
+        if value.border != NO_BORDER or value.turned or (value.last and value.shape[1:] != (1, 1)):
+            refuse(self.graph.source, "an output with a border, or with channels last", "logits (N, K)")
+        if not chain:
+            refuse(self.graph.source, "a graph without layers", "one layer or more")
+        layers, params = named(chain)
+        return Sequential(layers, params, self.entry.shape)
+
+    def follow(self, chain: Chain, value: Value) -> tuple[list[Item], Value]:
+        """The layers of a chain, and what comes out of them."""
+        items: list[Item] = []
+        for link in chain:
+            node = self.nodes[link.sum if isinstance(link, Block) else link]
+            if isinstance(link, Block):
+                item, value = self.block(node, link, value)
+                items.append(item)
+            elif node.kind in ("Softmax", "LogSoftmax") and node.outputs[0] == self.end:
+                self.check_softmax(node, value)
+            else:
+                value = read(Step(self.values, node, value, items))
+            self.values.known[node.outputs[0]] = value
+        return items, value
+
+    def block(self, node: Node, block: Block, value: Value) -> tuple[Item, Value]:
+        """The residual block of two branches that meet at `node`, and what comes out of it."""
+        if node.kind not in ("Add", "Sum"):
+            self.graph.refuse(node, "two activations", "constants for one of them, or a sum")
+        ways = [self.follow(way, value) for way in block.ways]
+        (body, a), (shortcut, b) = ways if len(ways[0][0]) >= len(ways[1][0]) else ways[::-1]
+        if replace(a, positive=False) != replace(b, positive=False) or a.border != NO_BORDER:
+            found = f"a sum of {self.values.file_shape(a)} and {self.values.file_shape(b)}"
+            self.graph.refuse(node, found, "two of one shape and layout, without a border")
+        if not body:
+            self.graph.refuse(node, "an activation added to itself", "two branches")
+        layers, arrays = named(body)
+        others, more = named(shortcut)
+        arrays = {f"body.{key}": array for key, array in arrays.items()}
+        arrays |= {f"shortcut.{key}": array for key, array in more.items()}
+        return Item(Residual(layers, others), arrays), replace(a, positive=a.positive and b.positive)
+
+    def check_softmax(self, node: Node, value: Value) -> None:
+        """Refuse a softmax that is not over the classes."""
+        axis = node.attributes.get("axis", -1 if self.graph.opset >= 13 else 1)
+        if len(value.shape) != 1 or axis not in (1, -1):
+            self.graph.refuse(node, f"a softmax over the axis {axis}", "one over the classes (N, K)")
+
+
+def check_order(graph: Graph) -> None:
+    """Refuse a tensor that is written twice, or read before it is written."""
+    written = {*graph.constants, *graph.inputs, ""}
+    for node in graph.nodes:
+        for name in node.inputs:
+            if name not in written:
+                graph.refuse(node, f"the input {name[:48]!r}", "what a node before it writes, or a constant")
+        if not node.outputs or not node.outputs[0]:
+            graph.refuse(node, "no output", "one")
+        for name in node.outputs:
+            if name and name in written:
+                graph.refuse(node, f"{name[:48]!r} to be written again", "an output of its own")
+            written.add(name)
+
+
+def is_known(gate: Node) -> bool:
+    """Whether there is a layer for x times what this node makes of x."""
+    slope, offset = gate.attributes.get("alpha", 0.2), gate.attributes.get("beta", 0.5)
+    sixth = isinstance(slope, float) and abs(slope - 1 / 6) < 1e-7 and offset == 0.5
+    return gate.kind == "Sigmoid" or (gate.kind == "HardSigmoid" and sixth)
+
+
+def named(chain: list[Item]) -> tuple[dict[str, Layer], dict[str, Array]]:
+    """Layers by name, "conv1", and their arrays, "conv1.w"."""
+    layers: dict[str, Layer] = {}
+    params: dict[str, Array] = {}
+    for name, item in zip(numbered(chain), chain, strict=True):
+        layers[name] = item.layer
+        params |= {f"{name}.{key}": array for key, array in item.arrays.items()}
+    return layers, params
+
+
+def numbered(chain: list[Item]) -> Iterator[str]:
+    """A name for each layer: what it is, and the how-manieth of its kind."""
+    counts: dict[str, int] = {}
+    for item in chain:
+        kind = NAMES.get(type(item.layer), type(item.layer).__name__.lower())
+        counts[kind] = counts.get(kind, 0) + 1
+        yield f"{kind}{counts[kind]}"

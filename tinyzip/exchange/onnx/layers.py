@@ -1,0 +1,214 @@
+"""Kind by kind, what a node of an .onnx graph is in a network.
+
+Much of a graph are no layers of their own: images are turned from channels last to channels first, or
+reshaped to what they are already; Identity and Dropout do nothing to a network that answers. Nor is a softmax
+at the end read: a network here gives logits, and the greatest probability is that of the greatest logit.
+
+[Operators of ONNX, version 1 to 23]
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf, prod
+
+import numpy as np
+
+from tinyzip.exchange.onnx.affine import affine, batch_norm, gemm, matmul, scaled, shifted
+from tinyzip.exchange.onnx.step import Step
+from tinyzip.exchange.onnx.values import NO_BORDER, Value
+from tinyzip.exchange.onnx.windows import avg_pool, conv, global_average, global_max, max_pool, pad
+from tinyzip.nn.layers import (
+    GELU,
+    Clip,
+    Flatten,
+    GlobalAvgPool,
+    HardSwish,
+    Layer,
+    LeakyReLU,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
+from tinyzip.nn.ops.checks import Shape
+
+NCHW, NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+
+Read = Callable[[Step], Value]
+
+
+def read(step: Step) -> Value:
+    """What a node writes; its layers are added to the chain.
+
+    Raises ValueError, naming the node's number, kind and name, for all that no layer stands for.
+    """
+    kind = step.node.kind
+    if kind not in READERS:
+        step.refuse("this kind", f"one of {', '.join(sorted(READERS))}")
+    if step.x.border != NO_BORDER and kind not in BORDERED:
+        step.refuse("a border of zeros before it", "a window that it can be part of")
+    with np.errstate(all="ignore"):  # what is not finite is refused when it is added
+        return READERS[kind](step)
+
+
+def reduce(step: Step) -> Value:
+    """ReduceMean or ReduceMax, over rows and columns."""
+    x, axes = step.x, step.values.axes(step.node)
+    if len(x.shape) != 3:
+        step.refuse("features", "an image with rows and columns")
+    wanted = (1, 2) if x.last else (2, 3)
+    if axes is None or tuple(sorted(axis % 4 for axis in axes if -4 <= axis < 4)) != wanted:
+        step.refuse(f"the axes {axes}", f"rows and columns, {wanted}")
+    layer = GlobalAvgPool() if step.node.kind == "ReduceMean" else MaxPool2d(x.shape[1:])
+    y = replace(step.add(layer), positive=x.positive)
+    return y if step.attribute("keepdims", 1) else flattened(step, y)
+
+
+def flatten(step: Step) -> Value:
+    if step.attribute("axis", 1) not in (1, -len(step.x.shape)):
+        step.refuse(f"the axis {step.attribute('axis', 1)}", "1: all but the examples")
+    return flattened(step, step.x)
+
+
+def flattened(step: Step, x: Value) -> Value:
+    """x as features (C·H·W,)."""
+    if len(x.shape) == 1:
+        return x
+    y = replace(step, x=x).add(Flatten())
+    turned = x.shape if x.last and x.shape[1:] != (1, 1) else None
+    return Value(y.shape, turned=turned, positive=x.positive)
+
+
+def reshape(step: Step) -> Value:
+    """Reshape, where it flattens, or does nothing."""
+    shape = step.values.file_shape(step.x)
+    if step.values.has(step.node, 1):
+        wanted = step.values.numbers(step.node, step.node.inputs[1])
+    else:
+        wanted = np.array(step.attribute("shape", ()), np.int64)  # versions below 5
+    return reshaped(step, step.values.target(step.node, wanted, shape))
+
+
+def squeeze(step: Step) -> Value:
+    """Squeeze, where it takes the rows and columns away from an image of one pixel."""
+    shape, axes = step.values.file_shape(step.x), step.values.axes(step.node)
+    ones = [k for k, length in enumerate(shape) if length == 1 and k > 0]
+    taken = ones if axes is None else [axis % len(shape) for axis in axes if -len(shape) <= axis < len(shape)]
+    if not set(taken) <= set(ones) or (axes is not None and len(taken) != len(axes)):
+        step.refuse(f"the axes {axes} of {shape}", "axes of length 1, and not the examples")
+    return reshaped(step, tuple(length for k, length in enumerate(shape) if k not in taken))
+
+
+def reshaped(step: Step, wanted: Shape) -> Value:
+    """x in the shape that the file wants, if that is x's own or flat."""
+    shape = step.values.file_shape(step.x)
+    if wanted == shape:
+        return step.x
+    if wanted != (shape[0], prod(shape[1:])):
+        step.refuse(f"{shape} to become {wanted}", f"to become {(shape[0], prod(shape[1:]))}")
+    return flattened(step, step.x)
+
+
+def transpose(step: Step) -> Value:
+    """Transpose, where it moves an image's channels from the end to the front or back."""
+    axes, x = step.attribute("perm", ()), step.x
+    if axes == tuple(range(len(x.shape) + 1)):
+        return x
+    if len(x.shape) != 3 or axes != (NCHW if x.last else NHWC):
+        step.refuse(f"the order {axes} of {step.values.file_shape(x)}", "an image's channels to move")
+    return replace(x, last=not x.last)
+
+
+def clip(step: Step) -> Value:
+    low, high = (bound(step, k, name) for k, name in ((1, "min"), (2, "max")))
+    return clipped(step, None if low <= -3e38 else low, None if high >= 3e38 else high)
+
+
+def bound(step: Step, k: int, name: str) -> float:
+    """An end of a Clip: its k-th input, or an attribute; infinite where it has neither."""
+    if step.values.has(step.node, k):
+        end = step.constant(k)
+        if end.size != 1 or np.isnan(end).any():
+            step.refuse(f"{name} of shape {end.shape}", "one number")
+        return float(end.reshape(()))
+    return float(step.attribute(name, -inf if name == "min" else inf))
+
+
+def clipped(step: Step, low: float | None, high: float | None) -> Value:
+    """x within low and high, None where an end is open."""
+    if low is None and high is None:
+        return step.x
+    if (low, high) == (0, None):
+        return activation(step, ReLU())
+    try:
+        return activation(step, Clip(low, high))
+    except ValueError as error:
+        step.refuse(f"what is refused ({error})", "low < high")
+
+
+def leaky_relu(step: Step) -> Value:
+    return activation(step, LeakyReLU(float(step.attribute("alpha", 0.01))))
+
+
+def hard_sigmoid(step: Step) -> Value:
+    """alpha·x + beta, within 0 and 1."""
+    C = step.x.shape[0]
+    slope, offset = (float(step.attribute(name, d)) for name, d in (("alpha", 0.2), ("beta", 0.5)))
+    x = affine(step, np.full(C, slope), np.full(C, offset))
+    return clipped(replace(step, x=x), 0.0, 1.0)
+
+
+def gelu(step: Step) -> Value:
+    if step.attribute("approximate", "none") != "none":
+        step.refuse("an approximation", "the exact function")
+    return activation(step, GELU())
+
+
+def activation(step: Step, layer: Layer) -> Value:
+    """A function of every number by itself."""
+    positive = isinstance(layer, ReLU | Sigmoid) or (isinstance(layer, Clip) and (layer.low or -1) >= 0)
+    positive |= isinstance(layer, Clip) and layer.low == 0
+    return replace(step.add(layer), positive=positive)
+
+
+def same(step: Step) -> Value:
+    return step.x
+
+
+READERS: dict[str, Read] = {
+    "Add": shifted,
+    "AveragePool": avg_pool,
+    "BatchNormalization": batch_norm,
+    "Cast": same,
+    "Clip": clip,
+    "Conv": conv,
+    "Div": scaled,
+    "Dropout": same,
+    "Flatten": flatten,
+    "Gelu": gelu,
+    "Gemm": gemm,
+    "GlobalAveragePool": global_average,
+    "GlobalMaxPool": global_max,
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": lambda step: activation(step, HardSwish()),
+    "Identity": same,
+    "LeakyRelu": leaky_relu,
+    "MatMul": matmul,
+    "MaxPool": max_pool,
+    "Mul": scaled,
+    "Pad": pad,
+    "ReduceMax": reduce,
+    "ReduceMean": reduce,
+    "Relu": lambda step: activation(step, ReLU()),
+    "Reshape": reshape,
+    "Sigmoid": lambda step: activation(step, Sigmoid()),
+    "SiLU": lambda step: activation(step, SiLU()),
+    "Squeeze": squeeze,
+    "Sub": shifted,
+    "Tanh": lambda step: activation(step, Tanh()),
+    "Transpose": transpose,
+}
+BORDERED = ("Conv", "MaxPool", "Pad", "Identity", "Dropout")
+EVERYWHERE = ("Add", "Cast", "Clip", "Div", "Dropout", "Identity", "Mul", "Relu", "Sub")
+"""What works on an image with channels first or last alike."""

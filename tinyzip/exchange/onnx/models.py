@@ -1,0 +1,65 @@
+"""Networks and programs for other runtimes, in the one format that all of them read: .onnx files.
+
+    model = onnx.read("model.onnx")                          # float, as PyTorch writes it
+    onnx.write_network(model, "digits.onnx")                 # float: images in, logits out
+    onnx.write_program(program, "digits.onnx")               # codes in, codes out, as fast as the runtime can
+    onnx.write_program(program, "digits.onnx", exact=True)   # and code for code what `integer.run` writes
+
+What is read is a network of this library like any other: it can be trained on, distilled, and quantized to
+eight bits or fewer, `quant.auto.quantize(model, images)`.
+
+ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
+"""
+
+from tinyzip.base.files import PathLike
+from tinyzip.exchange.onnx.chain import network
+from tinyzip.exchange.onnx.file import read_graph
+from tinyzip.exchange.onnx.network import network_graph
+from tinyzip.exchange.onnx.program import program_graph
+from tinyzip.integer.program import Program
+from tinyzip.nn.sequential import Sequential
+
+
+def read(path: PathLike) -> Sequential:
+    """The network in a float .onnx file, such as PyTorch's exporters write; no package is needed.
+
+    returns  a network for images (C, H, W), whether the file has channels first, (N, C, H, W), or last and
+             turns them; or for features (C,). Its answers are the file's, but for the order of sums. A
+             softmax at the end is left out: a network gives logits. Dropout does nothing here either
+
+    Raises ValueError, naming the file, the node's number in it, its kind, its name and why, for all that
+    cannot be read; OSError where the file, or the one of large constants beside it, cannot be.
+    """
+    return network(read_graph(path))
+
+
+def write_network(network: Sequential, path: PathLike) -> None:
+    """Write a float network to the file `path`, whole or not at all.
+
+    The graph reads `images` (N, C, H, W) or (N, C) float32 and writes `logits` (N, K): those of
+    `network.forward`, but for the order of sums.
+
+    Raises TypeError for what is no Sequential and for layers of your own, ValueError for arrays that are not
+    finite in float32, ImportError where the package `onnx` is missing, OSError as `base.files`; all that
+    before a byte is written.
+    """
+    graph, model = network_graph(network, path)
+    graph.write(model)
+
+
+def write_program(program: Program, path: PathLike, exact: bool = False) -> None:
+    """Write an integer program to the file `path`, whole or not at all.
+
+    The graph reads `codes` (N, C, H, W) or (N, C), of the dtype and within the range of program.input, and
+    writes `output`: the codes of the last operator, of their dtype, or int64 classes (N,) of an Argmax. (In
+    ONNX every tensor has a name of its own, so the two cannot both be called `codes`.)
+
+    exact  with integer operators only: the codes of `integer.run`, to the last one. Otherwise in QDQ form,
+           float operators between quantizers, for which runtimes have their fastest integer kernels: each
+           operator's codes are one off at most if those that it reads are not
+
+    Raises TypeError for what is no Program, ValueError for a program that no ONNX file can hold, ImportError
+    where the package `onnx` is missing, OSError as `base.files`; all that before a byte is written.
+    """
+    graph, model = program_graph(program, path, exact)
+    graph.write(model)

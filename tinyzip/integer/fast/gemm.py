@@ -1,0 +1,64 @@
+"""Exact integer matrix products: acc[f, p] = Σ_k w[f, k]·patches[k, p].
+
+`@` on integer arrays has no BLAS behind it and runs a plain triple loop, below 1 GOP/s. `einsum` has compiled
+inner loops that multiply a row by one number and add it to another, in vector registers and in integers, more
+than ten times faster; and int16 twice as fast as int32, which is why the accumulator's bound matters.
+
+The other product is the one place of this package that uses floats. float32 holds every whole number up to
+2²⁴ exactly, so if no partial sum in any order can pass that, `sgemm` cannot help but compute the integers:
+each product and each sum it forms is a whole number that it can hold, and rounding never has anything to
+round. Fused multiply-adds and any blocking of the sum change nothing. The bound (B1) is that proof.
+
+The kernels do not know which of the two they work for: they ask `product_dtype` once, move whole numbers of
+that dtype about, take their maxima, and get integers back from `integers`.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.integer.bounds import FLOAT_EXACT, accumulator_of
+from tinyzip.integer.fast.memory import take
+from tinyzip.machine import products
+from tinyzip.machine.workspace import Workspace
+
+Product = Literal["integer", "blas"]
+PRODUCTS: tuple[Product, ...] = ("integer", "blas")
+
+
+def product_dtype(bound: int, product: Product) -> np.dtype[Any]:
+    """What operands and sums are held in: float32 if asked for and proved exact, else the accumulator's."""
+    if product == "blas" and bound < FLOAT_EXACT:
+        return np.dtype(np.float32)
+    return accumulator_of(bound)
+
+
+def is_cheap(dtype: np.dtype[Any]) -> bool:
+    """Whether a few products more cost less than what they save in gathering: true of BLAS only."""
+    return dtype.kind == "f"
+
+
+def least_of(dtype: np.dtype[Any]) -> int:
+    """A value below every sum that is held in this dtype: what a max pool pads with."""
+    return -FLOAT_EXACT if dtype.kind == "f" else int(np.iinfo(dtype).min)
+
+
+def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
+    """w (…, F, K) times patches (…, K, P) into out (…, F, P); all of one dtype, from `product_dtype`."""
+    if out.dtype.kind == "f":
+        products.multiply(w, patches, out)
+    elif out.ndim == 2:
+        np.einsum("fk,kp->fp", w, patches, out=out)
+    else:
+        for i in range(len(out)):
+            multiply(w[i], patches[i], out[i])
+
+
+def integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """The sums as integers: acc itself if it holds integers, else its values as int32."""
+    if acc.dtype.kind != "f":
+        return acc
+    out = take(acc, acc.shape, np.int32, workspace)
+    np.copyto(out, acc, casting="unsafe")
+    return out

@@ -1,0 +1,162 @@
+"""Pooling of codes and of accumulators: maxima, and means in integers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.windows import pad, window_count
+from tinyzip.integer.bounds import accumulator_of
+from tinyzip.integer.codes import Codes
+from tinyzip.integer.fast.memory import clip, take
+from tinyzip.integer.fast.scaling import Scaling
+from tinyzip.integer.fixedpoint import M0_STEP, even, significant
+from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
+from tinyzip.machine.workspace import Workspace
+
+
+def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], workspace: Workspace) -> None:
+    """Combine each window of a padded x (C, H, W, N) into y: first along its rows, then along its columns.
+
+    A window of kh·kw values costs kh + kw − 2 passes in this way; a window alone is one reduction. Right for
+    any ufunc that is associative and commutative, as maximum and integer addition are.
+    """
+    C, _, W, N = x.shape
+    (kh, kw), (sh, sw) = operator.kernel, operator.steps
+    _, OH, OW, _ = y.shape
+    if OH == OW == 1:
+        combine.reduce(x[:, :kh, :kw], axis=(1, 2), out=y[:, 0, 0], dtype=y.dtype)
+        return
+    with workspace.scratch():
+        rows = x
+        if kh > 1 or sh > 1:
+            rows = take(x, (C, OH, W, N), x.dtype, workspace)
+            reduce_parts([x[:, i : i + sh * (OH - 1) + 1 : sh] for i in range(kh)], combine, rows)
+        reduce_parts([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
+
+
+def reduce_parts(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]) -> None:
+    """out = parts[0] ∘ parts[1] ∘ …, of equal shapes."""
+    if len(parts) == 1:
+        np.copyto(out, parts[0])
+        return
+    combine(parts[0], parts[1], out=out)
+    for part in parts[2:]:
+        combine(out, part, out=out)
+
+
+def bordered(operator: Pool, x: NDArray[Any], value: int, dtype: Any, workspace: Workspace) -> NDArray[Any]:
+    """x (C, H, W, N) as dtype with the operator's padding of `value`; x itself if nothing has to change."""
+    (top, bottom), (left, right) = operator.padding
+    if x.dtype == dtype and not (top or bottom or left or right):
+        return x
+    C, H, W, N = x.shape
+    out = take(x, (C, top + H + bottom, left + W + right, N), dtype, workspace)
+    if x.shape == out.shape:
+        np.copyto(out, x)
+        return out
+    return pad(x, operator.padding, value, out)
+
+
+def max_pool2d(
+    operator: MaxPool2d, least: int, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
+) -> None:
+    """The greatest of each window into y; x (C, H, W, N) codes or accumulators, none of them below `least`.
+
+    Padding holds `least`, and each window sees a value of x, so padding never wins.
+    """
+    sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, y, workspace)
+
+
+def max_pool2d_codes(
+    operator: MaxPool2d, x_codes: Codes, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
+) -> None:
+    """A max pool on codes, with its clamp."""
+    if operator.y is None:
+        max_pool2d(operator, x_codes.lo, x, y, workspace)
+        return
+    greatest = take(x, y.shape, x.dtype, workspace)
+    max_pool2d(operator, x_codes.lo, x, greatest, workspace)
+    clamp(greatest, operator.y, y)
+
+
+def clamp(values: NDArray[Any], codes: Codes, y: NDArray[Any]) -> None:
+    """y = values within codes.lo … codes.hi, in their dtype; the values are overwritten."""
+    clip(values, codes.lo, codes.hi)
+    np.copyto(y, values, casting="unsafe")
+
+
+def avg_pool2d(
+    operator: AvgPool2d,
+    x_codes: Codes,
+    bound: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    workspace: Workspace,
+) -> None:
+    """The mean of each window's codes, half away from zero, padding neither summed nor counted."""
+    wide = bordered(operator, x, 0, accumulator_of(bound), workspace)
+    total = take(x, y.shape, wide.dtype, workspace)
+    sweep(operator, wide, np.add, total, workspace)
+    rows, columns = counts(operator, x.shape[1:3])
+    divide(total, (rows[:, None, None] * columns[:, None]).astype(total.dtype))
+    clamp(total, x_codes if operator.y is None else operator.y, y)
+
+
+def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """How many rows, and how many columns, of the image itself each window sees: (OH,), (OW,)."""
+    outputs = window_count((size[0], size[1]), operator.kernel, operator.steps, operator.padding, "AvgPool2d")
+    seen = []
+    for length, k, s, (before, _), count in zip(
+        size, operator.kernel, operator.steps, operator.padding, outputs, strict=True
+    ):
+        start = np.arange(count) * s - before
+        seen.append(np.minimum(start + k, length) - np.maximum(start, 0))
+    return seen[0], seen[1]
+
+
+def float32_mean(operator: GlobalAvgPool, S: NDArray[Any], count: int, x_zero: int) -> Any:
+    """(GA1), and (GA2) but for the clamp, of sums S of `count` codes whose zero point is x_zero."""
+    assert operator.m0 is not None and operator.n is not None and operator.y is not None
+    M, k = operator.m0 // M0_STEP, operator.n - 7
+    z = significant((operator.y.zero << k) - significant(significant(count * x_zero) * M))
+    return even(significant(significant(significant(S) * M) + z), k)
+
+
+def divide(total: NDArray[Any], count: Any) -> None:
+    """total / count in place, to nearest, half away from zero: ±⌊(|total| + ⌊count/2⌋) / count⌋.
+
+    LiteRT's formula. For an odd count there is no half; for an even one ⌊count/2⌋ is the half exactly.
+    NumPy's `//` rounds down, hence the detour over the magnitude.
+    """
+    negative = total < 0
+    np.abs(total, out=total)
+    np.add(total, count // 2, out=total)
+    np.floor_divide(total, count, out=total)
+    np.negative(total, out=total, where=negative)
+
+
+def global_avg_pool(
+    operator: GlobalAvgPool,
+    x_codes: Codes,
+    bound: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    workspace: Workspace,
+) -> None:
+    """The mean of each channel, (C, H, W, N) → (C, 1, 1, N), on x's grid or requantized onto y's."""
+    C, H, W, N = x.shape
+    dtype = accumulator_of(bound)
+    wide = take(x, x.shape, dtype, workspace)
+    np.subtract(x, dtype.type(0 if operator.sums_codes() else x_codes.zero), out=wide, dtype=dtype)
+    total = take(x, (C, 1, 1, N), dtype, workspace)
+    np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
+    if operator.y is None:
+        divide(total, dtype.type(H * W))
+        clamp(total, x_codes, y)
+        return
+    if operator.rounding == "float32":
+        clamp(float32_mean(operator, total, H * W, x_codes.zero), operator.y, y)
+        return
+    scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
+    scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)

@@ -1,0 +1,223 @@
+"""Running a program: codes in, codes or classes out.
+
+A batch is cut into shards, whose arrays fit the processor's cache, and each thread takes its shards through
+the whole program on its own scratch memory. So memory does not grow with the number of images, and neither
+the shard nor the thread that an example lands in can change its result: all of it is exact.
+
+Most of the time of a small shard is Python's, between the calls. So whoever hands in the same `Workers` again
+and again is served from a list of these calls, see `planned`.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import refuse, said
+from tinyzip.integer.codes import whole
+from tinyzip.integer.fast.gemm import PRODUCTS, Product
+from tinyzip.integer.fast.memory import BAND, take
+from tinyzip.integer.fast.plan import Plan, plan, written
+from tinyzip.integer.fast.recorder import recorder
+from tinyzip.integer.operators import Argmax, Conv2d
+from tinyzip.integer.program import Program, check_program, place
+from tinyzip.integer.scores import Scores
+from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
+
+SHARD = 96  # examples at most
+NOTES = 8  # shards of different plans and sizes that a workspace remembers
+SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example needs more
+
+
+def run(
+    program: Program,
+    codes: NDArray[Any],
+    product: Product = "integer",
+    trace: bool = False,
+    threads: int | Workers = 1,
+) -> Any:
+    """The output of `program` on a batch: codes (…, N), or classes (N,) int64 where it ends in Argmax.
+
+    Codes are `Scores`, an array that refuses to be compared with labels: `argmax(0)` makes classes of them.
+
+    codes    (C, H, W, N) or (C, N), of the dtype and within the range of program.input
+    product  "integer", or "blas": float32 matrix products where the bounds prove them exact. The same codes
+    trace    give the list of all operators' outputs instead of the last one
+    threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in
+             `Workers`, whose threads and scratch memory are then used again and again; within their `with`
+             block a program that runs again runs in copies of the process (`tinyzip.machine.processes`)
+    Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
+    """
+    check(program, codes)
+    if product not in PRODUCTS:
+        refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
+    workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
+    N = codes.shape[-1]
+    steps = plan(program, product, trace)
+    size = shard_size(program, steps, N, workers.threads)
+    starts = range(0, N, size)
+    copies = None
+    if len(starts) > 1 and not trace and type(codes) is np.ndarray:
+        copies = workers.copies((program, product), partial(answer, steps))
+    if copies is not None:
+        parts = copies.map([codes[..., start : start + size] for start in starts])
+        return scores(program, np.concatenate(parts, axis=-1))
+    last = len(program.operators) - 1
+    outputs = {
+        i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
+        for i in range(last + 1)
+        if trace or i == last
+    }
+
+    def shard(start: int, workspace: Workspace) -> None:
+        part = slice(start, min(start + size, N))
+        if trace or type(codes) is not np.ndarray:
+            for i, y in walk(steps, codes[..., part], workspace):
+                if i in outputs:
+                    outputs[i][..., part] = y
+        else:
+            outputs[last][..., part] = last_of(steps, codes[..., part], workspace)
+
+    with workers:
+        workers.map(shard, starts)
+    return [outputs[i] for i in range(last + 1)] if trace else scores(program, outputs[last])
+
+
+def scores(program: Program, y: NDArray[Any]) -> NDArray[Any]:
+    """Codes that are not taken for classes; classes, and arrays of a class of its own, as they are."""
+    classes = isinstance(program.operators[-1], Argmax)
+    return y if classes or type(y) is not np.ndarray else y.view(Scores)
+
+
+def walk(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Take a shard through the program: each operator's index and what it wrote, valid until the next."""
+    workspace.reset()
+    N = codes.shape[-1]
+    memory = [take(codes, (size * N,), np.uint8, workspace) for size in steps.sizes]
+    outputs = {-1: codes}
+    for step in steps.steps:
+        shape, inputs = (*step.shape, N), [outputs[k] for k in step.reads]
+        if step.kernel is None:
+            y = inputs[0].reshape(shape)
+        else:
+            y = memory[step.place][: prod(shape) * step.dtype.itemsize].view(step.dtype).reshape(shape)
+            with workspace.scratch():
+                step.kernel(*inputs, y=y, workspace=workspace)
+        outputs[step.i] = y
+        yield step.i, y
+
+
+class Recorded:
+    """A walk from an array of codes on, in a workspace, as a list of calls."""
+
+    def __init__(self, steps: Plan, entry: NDArray[Any], workspace: Workspace) -> None:
+        kind = recorder()
+        *_, (_, y) = walk(steps, entry.view(kind), workspace)
+        self.entry, self.output, self.calls = entry, y.view(np.ndarray), tuple(kind.calls)
+
+    def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """What the last operator makes of other codes, valid until the workspace is used again."""
+        np.copyto(self.entry, codes)
+        for call, args, options in self.calls:
+            call(*args, **options)
+        return self.output
+
+
+def last_of(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """What the last operator makes of a shard, valid until the workspace is used again.
+
+    The first time it walks, the second time it writes down how, by (PL1), and from then on it repeats that.
+    """
+    key = id(steps), codes.shape
+    known = workspace.notes.get(key)
+    if isinstance(known, Recorded):
+        return known(codes)
+    if known is not None:
+        recorded = workspace.notes[key] = Recorded(steps, codes.copy(), workspace)
+        return recorded.output
+    *_, (_, y) = walk(steps, codes, workspace)
+    if len(workspace.notes) >= NOTES:
+        workspace.notes.clear()
+    workspace.notes[key] = steps  # which keeps its id from being given to another
+    return y
+
+
+def memory_of(program: Program) -> tuple[int, int]:
+    """(codes, all): the bytes that a run of one example needs at once.
+
+    codes  the input, and those outputs that are alive together
+    all    these, and what the kernels of this engine take beside them: sums, patches, scaled sums
+    """
+    steps, workspace = plan(program, "integer", False), Workspace()
+    entry = np.full((*program.shape, 1), program.input.zero, program.input.dtype)
+    for _ in walk(steps, entry, workspace):
+        pass
+    return entry.nbytes + sum(steps.sizes), entry.nbytes + workspace.peak
+
+
+def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+    """The last operator's output, where what the first ones wrote is given: for asking "what if".
+
+    outputs  the program's input, and the outputs of its operators as `run` traces them, up to any of them;
+             each may be replaced by others of its shape and codes
+    """
+    outputs, workspace = list(outputs), Workspace()
+    for step in plan(program, "integer", True).steps[len(outputs) - 1 :]:
+        inputs = [np.asarray(outputs[k + 1]) for k in step.reads]
+        shape = *step.shape, inputs[0].shape[-1]
+        if step.kernel is None:
+            y = inputs[0].reshape(shape)
+        else:
+            y = np.empty(shape, step.dtype)
+            with workspace.scratch():
+                step.kernel(*inputs, y=y, workspace=workspace)
+        outputs.append(y)
+    return outputs[-1]
+
+
+def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+    """What the last operator makes of a shard, as a new array."""
+    return last_of(steps, codes, workspace).copy()
+
+
+def check(program: Program, codes: NDArray[Any]) -> None:
+    """Refuse codes that are not what program.input says, naming the operator that would read them."""
+    check_program(program, "run: program")
+    x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
+    if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
+        found = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else said(codes)
+        refuse(where, found, f"an array of dtype {x.dtype}", TypeError)
+    if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
+        refuse(
+            where,
+            f"shape {codes.shape}",
+            f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify",
+        )
+    if x.hi - x.lo < 255:  # else every byte is a code
+        least, most = int(codes.min()), int(codes.max())
+        if least < x.lo or most > x.hi:
+            refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
+
+
+def shard_size(program: Program, steps: Plan, N: int, threads: int = 1) -> int:
+    """How many of N examples go together, so that all threads have as many shards, as equal as can be."""
+    rounds = -(-N // (most_together(program, steps) * threads))
+    return -(-N // (rounds * threads))
+
+
+def most_together(program: Program, steps: Plan) -> int:
+    """How many examples go together at most: up to SHARD, one at least.
+
+    As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
+    band: longer rows would only push each other out of the cache.
+    """
+    row = 1
+    for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
+        if isinstance(operator, Conv2d):
+            values = operator.w[0].size * operator.groups + operator.w.shape[0]
+            row = max(row, 4 * values * shape[2])
+    return max(1, min(SHARD, SCRATCH // max(1, sum(steps.sizes)), BAND // row))

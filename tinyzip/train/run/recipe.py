@@ -1,0 +1,113 @@
+"""How to train: all that `fit` is told, but for the data and the model, checked before the first step.
+
+Most mistakes here are near misses: a class for an object, a name for a rule, a number for a function. Left
+alone they come up as somebody else's error, after an epoch. So each is refused at once, with what to write
+instead.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from tinyzip.base.calls import takes
+from tinyzip.base.refuse import is_number, refuse, said
+from tinyzip.nn.model import Objective
+from tinyzip.train.history import Epoch
+from tinyzip.train.optim import AdamW, Optimizer, constant, one_cycle
+from tinyzip.train.run.shards import Augmentation
+
+LEAST_MOMENTUM = 0.2  # what is less does nothing, and is rather a learning rate at the wrong place
+Schedule = Callable[[float], float]
+Callback = Callable[[Epoch], object]
+"""Sees an epoch that has ended, and the model; stops the training by returning True."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is trained by; see `fit` for the meaning of each."""
+
+    epochs: int
+    batch: int
+    optimizer: Optimizer
+    schedule: Schedule
+    objective: Objective
+    augment: Augmentation | None
+
+
+def recipe(
+    epochs: int,
+    batch: int,
+    optimizer: Optimizer | None,
+    schedule: Schedule | float | None,
+    objective: Objective,
+    augment: Augmentation | None,
+) -> Recipe:
+    """The recipe with `fit`'s defaults filled in.
+
+    raises  ValueError or TypeError for what is none of what `fit` takes
+    """
+    for name, value in (("epochs", epochs), ("batch", batch)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            refuse(f"fit: {name}", said(value), "a whole number from 1 up")
+    optimizer = AdamW() if optimizer is None else optimizer
+    if isinstance(optimizer, type | str) or not all(hasattr(optimizer, rule) for rule in ("init", "step")):
+        refuse("fit: optimizer", said(optimizer), "a rule, such as AdamW() or SGD()", TypeError)
+    for rate in ("momentum", "beta1"):
+        if 0 < getattr(optimizer, rate, 0) < LEAST_MOMENTUM:
+            found = f"{type(optimizer).__name__} with {rate} = {getattr(optimizer, rate)}"
+            refuse("fit: optimizer", found, f"0, or {LEAST_MOMENTUM} up; a learning rate is schedule=1e-3")
+    for argument, function, words in (
+        ("objective", objective, "a function (z, batch) -> (loss, dz)"),
+        ("augment", augment, "a function (images, rng) -> images, or None"),
+    ):
+        if function is not None and (isinstance(function, type) or not callable(function)):
+            refuse(f"fit: {argument}", said(function), words, TypeError)
+        if function is not None and not takes(function, None, None):
+            refuse(f"fit: {argument}", f"{said(function)}, not of two arguments", words, TypeError)
+    return Recipe(int(epochs), int(batch), optimizer, _schedule(schedule), objective, augment)
+
+
+def _schedule(schedule: Schedule | float | None) -> Schedule:
+    """A number is a learning rate that stays; every other schedule is tried at its ends and its middle."""
+    if schedule is None:
+        return one_cycle(4e-3)
+    if isinstance(schedule, Real) and not isinstance(schedule, bool):
+        return constant(float(schedule))
+    words = "a number, or a function of the progress in [0, 1], such as one_cycle(4e-3)"
+    if isinstance(schedule, type) or not callable(schedule):
+        refuse("fit: schedule", said(schedule), words, TypeError)
+    if not takes(schedule, 0.0):
+        refuse("fit: schedule", f"{said(schedule)}, not of one argument", words, TypeError)
+    for progress in (0.0, 0.5, 1.0):
+        lr: Any = schedule(progress)
+        if callable(lr):
+            maker = getattr(schedule, "__name__", "schedule")
+            refuse(
+                "fit: schedule",
+                f"{said(schedule)}, which makes one",
+                f"what it makes: {maker}(4e-3)",
+                TypeError,
+            )
+        if not is_number(lr) or not 0.0 <= lr < np.inf:
+            refuse(
+                "fit: schedule", f"{said(lr)} at progress {progress}", "a learning rate, finite, 0 or more"
+            )
+    return schedule
+
+
+def check_callbacks(callbacks: Any) -> list[Callback]:
+    """The callbacks as a list; refuses what is not some functions of an `Epoch`."""
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        refuse("fit: callbacks", said(callbacks), "a list of functions, also of one: [function]", TypeError)
+    functions = list(callbacks)
+    for function in functions:
+        if isinstance(function, type) or not callable(function):
+            refuse("fit: callbacks", said(function), "functions that take an Epoch", TypeError)
+        if not takes(function, None):
+            refuse(
+                "fit: callbacks", f"{said(function)}, not of one argument", "functions of an Epoch", TypeError
+            )
+    return functions

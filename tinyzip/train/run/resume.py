@@ -1,0 +1,136 @@
+"""Whether a run may go on from a checkpoint.
+
+A resumed run ends with the bits of one that was never interrupted, so all that decides its steps must be
+equal in the run that wrote the file and in the one that goes on from it: the model, the images, and each part
+of the recipe. What a file cannot hold, such as a function, is held to its name, and a schedule to three of
+its values.
+
+Only the number of epochs may be another. It decides through the progress alone, the part of all steps that is
+done: so a run may become longer, or shorter, where each step that was made would have had the same learning
+rate, and the objective does not look at the progress.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from math import isfinite
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.files import PathLike
+from tinyzip.base.refuse import refuse
+from tinyzip.nn.model import Model
+from tinyzip.train.history import History
+from tinyzip.train.run import checkpoint
+from tinyzip.train.run.recipe import Recipe
+
+Array = NDArray[Any]
+SAMPLES = "schedule at first, middle, last step"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What decides a run's steps beside its state.
+
+    model           whatever its arrays hold
+    images, labels  that it is trained on
+    recipe          all else that `fit` is told
+    generator       the kind of bit generator
+    steps           of an epoch
+    """
+
+    model: Model
+    images: Array
+    labels: Array
+    recipe: Recipe
+    generator: type[np.random.BitGenerator]
+    steps: int
+
+    def rate(self, step: int, epochs: int) -> float:
+        """The learning rate of a step, counted from 0 over all of so many epochs."""
+        return self.recipe.schedule((step + 0.5) / (epochs * self.steps))
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """The setup in words that are equal if it is."""
+        checksum = crc32(
+            np.ascontiguousarray(self.labels).data, crc32(np.ascontiguousarray(self.images).data)
+        )
+        return {
+            "model": checkpoint.describe(self.model, values=False),
+            "images": f"{len(self.images)} of {self.images.dtype}, CRC-32 with labels {checksum:08x}",
+            "generator": self.generator.__name__,
+            SAMPLES: self._samples(self.recipe.epochs),
+        } | {part.name: checkpoint.describe(getattr(self.recipe, part.name)) for part in fields(self.recipe)}
+
+    def _samples(self, epochs: int) -> str:
+        last = epochs * self.steps - 1
+        return ", ".join(f"{self.rate(step, epochs):.9g}" for step in (0, last // 2, last))
+
+    def check(self, path: PathLike, arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The contents of a checkpoint that a run of this setup, with these arrays, can go on from.
+
+        raises  ValueError, with what was found and what was needed, for any other
+        """
+        meta, kept = checkpoint.read(path)
+        setup = meta.get("setup") if isinstance(meta, dict) else None
+        if not isinstance(setup, dict):
+            refuse(f"checkpoint {path}", "no training run", "one of this model")
+        found, needed = setup | _shapes(kept), self.words | _shapes(arrays)
+        epochs = _epochs(found.get("epochs"))
+        if epochs is not None and epochs != self.recipe.epochs:
+            needed |= {"epochs": str(epochs), SAMPLES: self._samples(epochs)}
+        for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
+            if found.get(key) != needed.get(key):
+                what = f"checkpoint {path}: {key}"
+                refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
+        if epochs is None or not self._can_begin_at(meta, epochs):
+            refuse(f"checkpoint {path}", "no state of a training run", "one that `save` has written")
+        self._check_epochs(path, epochs, meta["epoch"] * self.steps + meta["step"])
+        return meta, kept
+
+    def _can_begin_at(self, meta: dict[str, Any], epochs: int) -> bool:
+        """Is this a state of a run of so many epochs?"""
+        try:
+            self.generator().state = checkpoint.unplain(meta["generator"])
+            columns = meta["history"].keys() == History().as_dict().keys() and meta["history"].values()
+            return (
+                0 <= meta["epoch"] <= epochs
+                and 0 <= meta["step"] <= self.steps
+                and isfinite(meta["loss"] + meta["seconds"])
+                and bool(columns)
+                and all(len(column) == meta["epoch"] for column in columns)
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return False
+
+    def _check_epochs(self, path: PathLike, epochs: int, made: int) -> None:
+        """Refuse a run of `epochs` epochs in which the steps that it has made were not those of this one."""
+        now, why = self.recipe.epochs, None
+        if epochs == now:
+            return
+        if made > now * self.steps:
+            why = f"{made} steps of {now * self.steps} are made"
+        elif made and getattr(self.recipe.objective, "by_progress", False):
+            why = "the objective looks at how much of the training is done"
+        else:
+            for step in range(made):
+                one, other = self.rate(step, epochs), self.rate(step, now)
+                if one != other:
+                    why = f"step {step + 1} would have had the learning rate {other:.3g} and not {one:.3g}"
+                    break
+        if why is not None:
+            instead = f"keep to {epochs}, or train its model anew: fit(load({str(path)!r}), …)"
+            refuse(f"checkpoint {path}: epochs", epochs, f"{now}, but {why}; {instead}")
+
+
+def _epochs(words: Any) -> int | None:
+    """How many epochs a checkpoint says that its run has."""
+    return int(words) if isinstance(words, str) and words.isdecimal() and 0 < int(words) < 2**31 else None
+
+
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
+    return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}

@@ -1,0 +1,290 @@
+"""The gradient of a batch, made from shards on several cores, and always with the same bits.
+
+A batch B is cut into shards S of a fixed number of examples, small enough for a layer's arrays to stay in
+a core's cache. The mean over the batch is the mean over the shards, weighted by their share of examples:
+
+    ∂L_B/∂p = Σ_S (|S|/|B|)·∂L_S/∂p                                                        (SH1)
+
+Floating-point addition is not associative, so SH1 is always summed in the order of the shards, whichever
+core made them, and the size of a shard depends on model and batch, never on the machine. That is why
+one core and two give equal bits. Sizes of shards do change the rounding: a sum over examples is off by
+at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two sizes differ by at most twice that.
+
+Everything about a shard happens in one place: its images are drawn, augmented and turned batch last, then
+forward, objective, backward. So augmentation shares the cores with the arithmetic at no cost of waiting.
+That place is a process of its own where it can be (`_may_fork`), a copy of this one that sees the parameters
+change and leaves its gradient in shared memory. Else it is a thread.
+
+Batch norm sees the shard and not the batch. That is ghost batch norm [Hoffer, Hubara and Soudry 2017,
+algorithm 1]: the noise of small batches is kept when batches grow, and it generalises better. Running
+statistics are the shards' averages, weighted as in SH1.
+
+Shards on one thread share its workspace, which stays in cache, and their gradients are copied out of it.
+Where a gradient has megabytes, the copy costs more than the cache saves: there each shard has a workspace
+of its own, and the gradients stay in them until they are summed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.refuse import is_number, refuse, said
+from tinyzip.machine.chunks import chunks, run
+from tinyzip.machine.packed import Packed
+from tinyzip.machine.processes import is_ours, is_shared, shared
+from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
+from tinyzip.train.augment import Augment
+from tinyzip.train.data import to_input
+from tinyzip.train.pixels import FACTOR, Range, range_of, reach
+from tinyzip.train.run.watched import Watched
+
+Array = NDArray[Any]
+Augmentation = Callable[[Array, np.random.Generator], Array]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What to compute.
+
+    s         which part of the batch it is
+    index     (n,) of its images
+    batch     examples in the batch
+    seed      decides all that is random
+    progress  how much of the training is done, in [0, 1]
+    """
+
+    s: int
+    index: NDArray[np.int64]
+    batch: int
+    seed: tuple[int, ...]
+    progress: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out beside the gradient: the shard's parts of the loss and the statistics, by (SH1)."""
+
+    loss: float
+    statistics: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What came out for a batch; the arrays are used again for the next.
+
+    loss        the mean over the batch
+    packed      its gradient, in the order of `trainable()`
+    statistics  what batch norm has measured
+    """
+
+    loss: float
+    packed: Packed
+    statistics: Mapping[str, Array]
+
+    @property
+    def grads(self) -> Mapping[str, Array]:
+        """The gradient of each array by name."""
+        return self.packed.places
+
+
+class Shards(Generic[AnyModel]):
+    """Computes `Gradient`s of a model whose parameters change in place between calls.
+
+    size   examples in a shard; the last one of a batch may have fewer
+    group  which arrays of the gradient lie in one vector, as in `Packed`
+    """
+
+    def __init__(
+        self,
+        model: AnyModel,
+        images: Array,
+        labels: Array,
+        objective: Objective,
+        augment: Augmentation | None,
+        workers: Workers,
+        size: int,
+        group: Callable[[str], str] = lambda name: "all",
+    ) -> None:
+        self.model = model
+        self.images = np.ascontiguousarray(images)  # as `take` would have it
+        self.labels = labels
+        self.objective = objective
+        self.augment = augment
+        self.workers = workers
+        self.size = size
+        self._group = group
+        self._dtype = next(iter(model.params.values())).dtype
+        self._total = self._empty()
+        self._many = sum(array.size for array in self._total.places.values()) >= MANY
+        self._parts: list[Packed] = []
+        self._gradients: list[Iterable[Array]] = []
+        self._workspaces: list[Workspace] = []
+        self._processes = workers.processes(self._shard) if self._may_fork() else None
+
+    def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> Gradient:
+        """index (N,) into the images; `seed` decides all that is random, whatever the threads do; the
+        objective is told the progress in [0, 1]."""
+        shards = self._cut(index, seed, progress)
+        self._make_room(len(shards))
+        if self._processes is not None and len(shards) > 1 and self.workers.can_fork:
+            measured = self._processes.map(shards)
+        else:
+            measured = self.workers.map(self._shard, shards)
+        total = self._total.places if self._many else self._total.vectors
+        arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
+        run(_sum, [chunk for same in arrays for chunk in chunks(*same)], self.workers)
+        for workspace in self._workspaces:
+            workspace.reset()
+        statistics = [part.statistics for part in measured]
+        means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
+        return Gradient(sum(part.loss for part in measured), self._total, means)
+
+    def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:
+        parts = (index[start : start + self.size] for start in range(0, len(index), self.size))
+        return [Shard(s, part, len(index), seed, progress) for s, part in enumerate(parts)]
+
+    def refresh(self) -> None:
+        """Let the next batch make new copies of the process, which know what has changed since."""
+        if self._processes is not None:
+            self._processes.close()
+
+    def _may_fork(self) -> bool:
+        """May shards run in copies of this process, and do the parameters reach them?"""
+        own = all(map(is_ours, (self.model, self.objective, self.augment)))
+        seen = all(is_shared(array) for array in self.model.params.values())
+        return own and seen and not self._many
+
+    def _make_room(self, shards: int) -> None:
+        """Somewhere for the gradient of each shard."""
+        if len(self._gradients) < shards:
+            self.refresh()  # copies must know the new parts
+        while len(self._gradients) < shards:
+            if self._many:
+                self._workspaces.append(Workspace())
+                self._gradients.append(())
+            else:
+                self._parts.append(self._empty(np.empty if self._processes is None else shared))
+                self._gradients.append(self._parts[-1].vectors.values())
+
+    def _empty(self, empty: Callable[..., Array] = np.empty) -> Packed:
+        trained = {name: self.model.params[name] for name in self.model.trainable()}
+        return Packed.like(trained, self._group, empty)
+
+    def input(
+        self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
+    ) -> Array:
+        """What the model sees of a shard."""
+        shape = (len(index), *self.images.shape[1:])
+        images: Array = workspace.empty(shape, self.images.dtype)
+        self.images.take(index, axis=0, out=images, mode="clip")  # a `take` that may raise writes to a copy
+        if self.augment is not None:
+            if isinstance(self.augment, Augment):
+                images = self.augment(images, rng, workspace)
+            else:
+                images = self.augment(images, rng)
+            found = getattr(images, "shape", type(images).__name__)
+            if found != shape:
+                refuse("fit: augment", f"images of shape {found} in return", f"{shape}")
+            if not isinstance(self.augment, Augment) and reach(range_of(images)) > FACTOR * reach(self._seen):
+                found = f"{images.dtype} from {images.min():g} to {images.max():g} in return"
+                low, high = self._seen
+                refuse("fit: augment", found, f"numbers like those it was given, {low:.3g} to {high:.3g}")
+        return to_input(images, workspace).astype(self._dtype, copy=False)
+
+    @cached_property
+    def _seen(self) -> Range:
+        """The range of the images before augmentation."""
+        return range_of(self.images)
+
+    def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
+        """Where NaN or infinity first appears on the way from a batch's images to its loss."""
+        inputs = (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
+        return origin(self.model, inputs) or "the objective"
+
+    def _shard(self, shard: Shard, workspace: Workspace) -> Measured:
+        """A shard's parts of loss and statistics; that of the gradient is left in `_gradients`."""
+        s, index = shard.s, shard.index
+        share = len(index) / shard.batch
+        if self._many:
+            workspace = self._workspaces[s]
+        rng = _rng(shard.seed, s)
+        x = self.input(index, rng, workspace)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
+            loss, dz = self._judge(z, caches, x, shard)
+            grads = self.model.backward(dz * share, caches, workspace=workspace)
+            statistics = self.model.statistics(caches)
+        if self._many:
+            self._gradients[s] = [grads[name] for name in self._total.places]
+        else:
+            self._parts[s].fill(grads)
+            workspace.reset()  # at the end: the first step leaves it as large as all others will need it
+        statistics = {name: share * array for name, array in statistics.items()}
+        return Measured(float(loss) * share, statistics)
+
+    def _judge(self, z: Array, caches: Any, x: Array, shard: Shard) -> tuple[float, Array]:
+        """The objective's loss and dz; gradients by what else it has seen are left in the caches."""
+        model: Model = self.model
+        seen = model.seen(caches) if isinstance(model, Watched) else {}
+        batch = Batch(x, self.labels[shard.index], shard.index, shard.progress, seen)
+        answer = self.objective(z, batch)
+        if (
+            not isinstance(answer, tuple | list)
+            or len(answer) < 2
+            or not is_number(answer[0])
+            or getattr(answer[1], "shape", ()) != z.shape
+        ):
+            refuse(
+                "fit: objective", f"{said(answer)} in return", f"(loss, dz), dz of the shape {z.shape} of z"
+            )
+        loss, dz, *given = answer
+        for gradients in filter(None, given):
+            if not isinstance(model, Watched):
+                refuse("fit: objective", "gradients beside dz", "layers or arrays that it asks to see")
+            model.give(caches, gradients, len(shard.index) / shard.batch)
+        return loss, dz
+
+
+def shard_size(parameters: int, batch: int) -> int:
+    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
+
+    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
+    the same time however few the examples are; so not less than 64. And every shard has a
+    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
+    better than many parts, and else more than 128 gain nothing.
+    """
+    half = max(64, -(-batch // 2))
+    return half if parameters >= MANY else min(half, 128)
+
+
+def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:
+    """What shard number s draws from: first its augmentation, then its dropout."""
+    return np.random.default_rng((*seed, s))
+
+
+def origin(model: Model, inputs: Iterable[Array]) -> str | None:
+    """Where NaN or infinity first appears in a model or on the way of inputs (C, H, W, N) through it."""
+    for name, array in model.params.items():
+        if not np.isfinite(array).all():
+            return f"the parameter {name}"
+    for x in inputs:
+        if not np.isfinite(x).all():
+            return "the images"
+        with np.errstate(all="ignore"):
+            for name, y in model.activations(x).items():
+                if not np.isfinite(y).all():
+                    return f"the output of {name}"
+    return None
+
+
+def _sum(_: Array, total: Array, first: Array, *others: Array) -> None:
+    if not others:
+        np.copyto(total, first)
+    for other in others:
+        first = np.add(first, other, out=total)
