@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.extend(str(Path(__file__).parent / room) for room in "integer archive quant exchange train".split())
+sys.path.extend(str(Path(__file__).parent / room) for room in ("integer", "archive", "quant"))  # who draw
+sys.path.extend(str(Path(__file__).parent / room) for room in ("exchange", "train"))
 
 from compare import shorten
 from needs import needs_tool

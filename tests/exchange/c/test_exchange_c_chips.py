@@ -31,7 +31,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
 from tinyzip.train.data import mnist, to_input
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

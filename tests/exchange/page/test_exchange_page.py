@@ -24,7 +24,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
 from tinyzip.train.data import mnist, to_input
 
-MNIST = Path(__file__).parents[2] / "examples" / "data" / "mnist"
+MNIST = Path(__file__).parents[3] / "examples" / "data" / "mnist"
 needs_browser = pytest.mark.needs("playwright", CHROMIUM)
 
 

@@ -21,7 +21,7 @@ from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 MODEL = EXAMPLES / "models" / "drawn.tz"
 needs_browser = pytest.mark.needs("playwright", CHROMIUM)
