@@ -1,8 +1,8 @@
 """What a NumPy call does, counted from its arguments alone: multiply-accumulates, and bytes of memory.
 
 `tinyzip.integer.fast.recorder` writes calls down. Here they are read: a matrix product has as many terms as
-its result has entries, times the length of the sums; and whatever the call, it reads or writes each byte of its
-arrays once, those that a view skips not at all, and those that it shows several times once.
+its result has entries, times the length of the sums; and whatever the call, it reads or writes each byte of
+its arrays once, those that a view skips not at all, and those that it shows several times once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
