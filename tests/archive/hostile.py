@@ -15,16 +15,18 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from zlib import crc32
 
 import numpy as np
 from known_programs import DATA, every_kind, older_program, spread
 
-from tinyzip.archive import shorten
-from tinyzip.archive.coder import SLOTS, Cell, Steps, Writer
+from tinyzip.archive import fields, numbers, records, shorten, weights
+from tinyzip.archive.coder import SLOTS, Cell, Coder, Steps, Writer
 from tinyzip.archive.format import MARK, unpack
 from tinyzip.archive.records import walk_program
 from tinyzip.archive.version1 import HEAD as HEAD_1
@@ -76,6 +78,34 @@ def lies(program: Program, rng: np.random.Generator) -> bytes:
         return writer.finish()
     except Exception:
         return writer.finish() if writer.taken else b""
+
+
+def stated(programs: Sequence[Program], extremes: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    """Files in which one natural number is an extreme, of each name the first; the rest is true."""
+    natural, seen = numbers.natural, set[tuple[Hashable, ...]]()
+
+    def write(program: Program, at: int, value: int) -> tuple[list[tuple[Hashable, ...]], bytes]:
+        writer, names = Writer("liar"), list[tuple[Hashable, ...]]()
+
+        def lying(coder: Coder, given: int | None, *name: Hashable) -> int:
+            if coder is not writer:
+                return natural(coder, given, *name)
+            names.append(name)
+            natural(coder, value if len(names) - 1 == at else given, *name)
+            return given
+
+        with ExitStack() as patches:
+            for room in (fields, numbers, records, weights):
+                patches.enter_context(mock.patch.object(room, "natural", lying))
+            walk_program(writer, program)
+        return names, writer.finish()
+
+    for program in programs:
+        for at, name in enumerate(write(program, -1, 0)[0]):
+            if name not in seen:
+                seen.add(name)
+                for value in extremes:
+                    yield "/".join(map(str, name)), sealed(2, write(program, at, value)[1])
 
 
 def damaged(messages: list[bytes], version: int, rng: np.random.Generator) -> bytes:

@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_programs import grids, programs
-from hostile import attack, sealed
+from hostile import attack, few_weights, sealed, stated
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_programs import every_kind
 
 from tinyzip.archive import account, pack, read, records, shorten, unpack, write
 from tinyzip.archive.coder import Reader, Writer
-from tinyzip.archive.fields import digits_of_m0, form_of_scale, grid, reciprocal, scale
+from tinyzip.archive.fields import digits_of_m0, form_of_scale, grid, odd, reciprocal, scale
 from tinyzip.archive.format import HEAD, MARK
 from tinyzip.archive.numbers import integer, natural
 from tinyzip.integer import Argmax, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, run
+from tinyzip.integer.maps import Multiply
 from tinyzip.integer.program import OPERATORS
+from tinyzip.integer.residuals import Concat
 
 
 def seed_program(bits: int = 8) -> Program:
@@ -303,6 +306,55 @@ def test_a_small_file_takes_little_memory_whatever_it_asks_for() -> None:
             tracemalloc.stop()
 
 
+SHIFTED = bytes.fromhex(  # m = 63 digits · 2 to the 18 253 611 007
+    "89747a1a02a0ef7d6e0a68503000000100000000b8f04bf31b9ab40000001fd4"
+    "182e482d8ab1ffcb74481b6fb08cc1478267e5470f68fca774d9a2652b28fd86cd"
+)
+
+
+def test_a_scale_is_bounded_before_it_is_shifted() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"net\.tz: found a scale of \d+ digits, needed 63 or fewer"):
+            unpack(SHIFTED, "net.tz")
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("twos", [1, 62, 63, 2**30, 2**62 - 1])
+def test_a_scale_has_63_digits_at_most_with_the_zeros_at_its_end(twos: int) -> None:
+    writer = Writer("message")
+    for value, name in ((0, "form"), (twos, "twos")):
+        natural(writer, value, "scale", name)
+    odd(writer, 1, 6, "scale")
+    integer(writer, 0, "scale", "octave")
+    reader = Reader(writer.finish(), "net.tz")
+    reader.last["octave"] = 0
+    if twos < 63:
+        assert scale(reader, None, "scale") == (1 << twos, twos + 1)
+    else:
+        with pytest.raises(ValueError, match=rf"found a scale of {twos + 1} digits, needed 63 or fewer"):
+            scale(reader, None, "scale")
+
+
+def test_no_number_that_a_file_states_takes_memory_beyond_its_length() -> None:
+    """Every natural of a file by its name, said to be far too large; counts before the loops over them."""
+    names = set()
+    for name, data in stated([few_weights(), every_kind()], (2**31 - 1,)):
+        names.add(name)
+        tracemalloc.start()
+        try:
+            unpack(data)
+        except ValueError as error:
+            assert str(error).startswith("unpack: data: found "), name
+        finally:
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert most < 1e6, name
+    assert {"scale/twos", "scale/octave", "sources/count", "table/count", "outputs", "present"} <= names
+
+
 def test_a_file_too_long_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinyzip.archive.format.LARGEST", 20)
     (tmp_path / "long.tz").write_bytes(MARK + b"\2" + bytes(1000))
@@ -346,6 +398,14 @@ def changed(field: str) -> Write:
     ("writes", "what"),
     [
         ([number(16, "kind")], "an operator of kind 16, needed 15 at most, or a later version"),
+        (
+            [kind(Concat), number(0, "changed"), number(2**40, "sources", "count")],
+            f"{2**40} steps to come, needed .* or fewer in a file of this length",
+        ),
+        (
+            [kind(Multiply), number(0, "changed"), number(2**40, "w", "count")],
+            f"{2**40} steps to come",
+        ),
         ([kind(Flatten), number(11, "changed")], "field 11 of a Flatten"),
         ([kind(Flatten), changed("groups")], "field 4 of a Flatten"),
         ([kind(Flatten), changed("order"), number(2, "order")], "order 2"),

@@ -139,6 +139,10 @@ class Coder(ABC):
         """Ask for room for so many weights. A reader refuses more than a message of its length may have."""
 
     @abstractmethod
+    def expect(self, steps: int) -> None:
+        """Announce so many steps at least. A reader refuses now what would take more than are left."""
+
+    @abstractmethod
     def spent(self, part: str) -> None:
         """What has passed since the last call belongs to this part of the file: for a reader's ledger."""
 
@@ -173,6 +177,9 @@ class Writer(Coder):
 
     def room(self, count: int) -> None:
         """Nothing: weights that are to be written stand in memory already."""
+
+    def expect(self, steps: int) -> None:
+        """Nothing: `finish` counts them."""
 
     def spent(self, part: str) -> None:
         """Nothing: whoever writes keeps no ledger."""
@@ -278,7 +285,6 @@ class Reader(Coder):
         self._room -= count
 
     def expect(self, steps: int) -> None:
-        """Refuse now what would take more steps than are left."""
         if steps > self._steps:
             self.refuse(f"{steps} steps to come", f"{self._steps} or fewer in a file of this length")
 

@@ -37,6 +37,7 @@ Scale = tuple[int, int]
 MOST_NAME = 255  # bytes of UTF-8
 DIGITS = (53, 24)  # of a float64 and a float32
 MOST_DIVISOR = 1 << 32
+MOST_DIGITS = 63  # of the m of a scale, as in `Codes`
 
 
 def as_before(coder: Coder, value: Any, before: Any, leaf: Leaf, name: str) -> Any:
@@ -70,6 +71,7 @@ def word(*known: str) -> Leaf:
 
 def row(coder: Coder, values: Numbers | None, count: int, name: str) -> Numbers:
     """So many naturals, of which each but the first may be as the one before."""
+    coder.expect(count)
     found: list[int] = []
     for k in range(count):
         value = None if values is None else values[k]
@@ -184,6 +186,8 @@ def scale(coder: Coder, value: Scale | None, name: str) -> Scale:
     m, n = value or (1, 0)
     twos = natural(coder, None if value is None else trailing_zeros(m), name, "twos")
     digits = odd(coder, None if value is None else m >> twos, 6, name)
+    if twos + digits.bit_length() > MOST_DIGITS:  # before a shift by what a file says takes the memory for it
+        coder.refuse(f"a scale of {twos + digits.bit_length()} digits", f"{MOST_DIGITS} or fewer")
     octave = before + integer(coder, None if value is None else m.bit_length() - n - before, name, "octave")
     coder.last["octave"] = octave
     return digits << twos, (digits << twos).bit_length() - octave
@@ -224,6 +228,7 @@ def trailing_zeros(m: int) -> int:
 
 def vector(coder: Coder, values: NDArray[Any] | None, count: int, leaf: Leaf, name: str) -> Symbols:
     """So many numbers by one leaf."""
+    coder.expect(count)
     given = repeat(None, count) if values is None else values.tolist()
     return np.array([leaf(coder, value, name) for value in given], np.int64)
 

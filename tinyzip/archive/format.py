@@ -127,7 +127,7 @@ m if s > b, else −m.
 **Limits.** A message of B bytes takes at most 2¹⁸ + 8·B steps, and is of at most 2²² + 8·B weights. There
 are 1 to 4096 operators, a name has at most 255 bytes, a list 1 to 256 values within ±255, L in natural is
 at most 62; in coding 3, b is at most 8 and least within ±255; in coding 2, b is at most 15; q is from 3 to
-2³² − 1.
+2³² − 1, and m of a scale has at most 63 bits.
 """
 
 import os
