@@ -352,7 +352,7 @@ def test_no_number_that_a_file_states_takes_memory_beyond_its_length() -> None:
             most = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         assert most < 1e6, name
-    assert {"scale/twos", "scale/octave", "sources/count", "table/count", "outputs", "present"} <= names
+    assert {"scale/twos", "scale/octave", "sources/count", "table/count", "outputs", "listed"} <= names
 
 
 def test_a_file_too_long_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
