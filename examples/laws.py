@@ -45,7 +45,7 @@ from tinyzip.nn.fast.sums import total
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.sequential import Sequential, Textbook
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
@@ -316,8 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table = [("printed ÷ fast", "training", "forward")]
         for name in NETWORKS:
             net = getattr(models, name)()
-            printed = Textbook(net.layers, net.params, net.shape)
-            cells = (ratio(fresh(work(printed)), reused(work(net)), *effort) for work in (step, answer))
+            cells = (ratio(fresh(work(net.printed())), reused(work(net)), *effort) for work in (step, answer))
             table.append((name, *(f"{times:.1f}×" for times in cells)))
         print(f"\n{aligned(table)}")
         table = [("exact float products", "law", "measured on", "worth")]

@@ -19,7 +19,7 @@ from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.residual import parts_of
+from tinyzip.nn.chain import parts_of
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.optim import AdamW

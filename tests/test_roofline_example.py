@@ -15,7 +15,8 @@ from roofline_work import answering, counted, learning, passing, repeated
 
 from tinyzip.integer.fast.recorder import recorder
 from tinyzip.nn import models
-from tinyzip.nn.sequential import Textbook
+from tinyzip.nn.fast.stage import AsPrinted
+from tinyzip.nn.sequential import Sequential
 
 views = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 7)), min_size=1, max_size=4)
 
@@ -84,12 +85,20 @@ def test_a_call_is_replaced_by_one_on_arrays_that_lie_alike(axes) -> None:
     assert not any(np.shares_memory(other, array) for other in found)
 
 
+class AsItIsPrinted(Sequential):
+    """A network whose every stage is a layer's own forward and backward."""
+
+    @property
+    def stages(self):
+        return {name: AsPrinted(placed.layer, placed.given) for name, placed in self.every_layer.items()}
+
+
 @pytest.mark.parametrize("train", [False, True])
 def test_a_network_as_it_is_printed_multiplies_as_often_as_its_layers_say(train) -> None:
     net, N = models.seed_net(), 3
     made = {name: placed.layer.multiplications(placed.given) for name, placed in net.every_layer.items()}
-    textbook = Textbook(net.layers, net.params, net.shape)
-    rows = counted(lambda see, workspace: passing(textbook, N, train, see, workspace))
+    printed = AsItIsPrinted(net.layers, net.params, net.shape)
+    rows = counted(lambda see, workspace: passing(printed, N, train, see, workspace))
     for name, calls in rows.items():
         assert sum(map(macs, calls)) == (3 if train else 1) * N * made.get(name, 0)  # y, dw, dx
 

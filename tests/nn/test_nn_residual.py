@@ -22,7 +22,8 @@ from tinyzip.nn.layers import (
     ReLU,
     Residual,
 )
-from tinyzip.nn.sequential import Sequential, Textbook
+from tinyzip.nn.network import Network
+from tinyzip.nn.sequential import Sequential
 
 SHAPE = (2, 6, 6)
 
@@ -89,10 +90,6 @@ def randomized(layers, seed, dtype=np.float64):
     )
 
 
-def printed(net):
-    return Textbook(net.layers, net.params, net.shape)
-
-
 def test_without_a_shortcut_it_is_x_plus_the_body_by_hand():
     """(RS1)"""
     x = np.arange(8.0).reshape(1, 2, 2, 2)
@@ -115,7 +112,7 @@ def test_a_network_of_fast_blocks_is_the_printed_one(net, train):
         return z, network.backward(np.cos(z), caches), network.statistics(caches)
 
     assert any(isinstance(stage, FastResidual) for stage in net.stages.values())
-    (z, grads, statistics), (plain, slow_grads, slow_statistics) = run(net), run(printed(net))
+    (z, grads, statistics), (plain, slow_grads, slow_statistics) = run(net), run(net.printed())
     near = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
     near(z, plain)
     assert grads.keys() == slow_grads.keys() == set(net.trainable())
@@ -128,7 +125,7 @@ def test_a_network_of_fast_blocks_is_the_printed_one(net, train):
 
 
 @pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("kind", [Sequential, Textbook])
+@pytest.mark.parametrize("kind", [Sequential, Network])
 def test_backward_is_the_gradient_of_a_network_with_blocks(kind, train):
     """(RS2)"""
     inner = Residual({"conv": Conv2d(3, 3, 3, padding=1)})
@@ -181,7 +178,7 @@ def test_every_layer_can_be_seen_by_the_way_to_it(net):
     np.testing.assert_array_equal(seen["block1"], seen[f"block1.body.{list(block.body)[-1]}"] + end)
 
 
-@pytest.mark.parametrize("kind", [Sequential, Textbook])
+@pytest.mark.parametrize("kind", [Sequential, Network])
 def test_a_derivative_left_inside_a_block_reaches_the_layers_before_it(kind):
     """(PR1)"""
     layers = {

@@ -14,7 +14,8 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.sequential import Sequential, Textbook
+from tinyzip.nn.network import Network
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import SHARD, logits, predict
 
@@ -58,7 +59,7 @@ def test_backward_is_the_gradient_of_the_whole_network(train):
     assert_gradients(lambda: forward()[0], arrays, grads, dz)
 
 
-@pytest.mark.parametrize("kind", [Sequential, Textbook])
+@pytest.mark.parametrize("kind", [Sequential, Network])
 @pytest.mark.parametrize("train", [False, True])
 def test_the_gradient_of_the_images_is_that_of_the_whole_network(train, kind):
     net = everything(np.float64)
@@ -118,26 +119,6 @@ def test_with_params_is_the_same_network_on_other_arrays():
     other = net.with_params({key: array * 2 for key, array in net.params.items()})
     assert other.layers is net.layers and other.shape == net.shape
     np.testing.assert_array_equal(other.params["fc.w"], 2 * net.params["fc.w"])
-
-
-def test_the_parts_of_a_network_one_after_another_are_the_network():
-    net = everything()
-    x = normal(1, *SHAPE, 2, dtype=np.float32)
-    outputs, names = net.activations(x), list(net.layers)
-    for first, last in ((0, 1), (0, 3), (2, 7), (4, 12), (11, 12)):
-        part = net.part(names[first:last])
-        before = outputs[names[first - 1]] if first else x
-        assert part.shape == before.shape[:-1] and list(part.layers) == names[first:last]
-        np.testing.assert_allclose(part.forward(before)[0], outputs[names[last - 1]], rtol=1e-5, atol=1e-6)
-        assert all(part.params[key] is net.params[key] for key in part.params)
-
-
-@pytest.mark.parametrize(
-    "names", [[], ["fc", "dropout"], ["conv1", "pool1"], ["fc", "fc"], ["none"], ["conv1", "none"]]
-)
-def test_layers_that_do_not_follow_each_other_are_no_part(names):
-    with pytest.raises(ValueError, match=r"part: names: found \[.*\], needed layers that follow each other"):
-        everything().part(names)
 
 
 def test_changing_a_parameter_in_place_changes_the_network():

@@ -5,13 +5,15 @@ how it is made fast, each acceleration in a file of its own and proved equal to 
 to know what a network computes can leave `fast` out.
 
     ops/                     each operation and its backward, in NumPy and nothing else
-    layer.py, residual.py    the same with names and sizes; a layer that holds two chains of them
+    layer.py, chain.py       the same with names and sizes; layers one after the other
+    residual.py              a layer that holds two chains
     activations.py, layers.py
                              those that map every number by itself; all of them
     probe.py                 a look at what passes between two layers
+    network.py               a network as it is printed: layers and one flat dict of arrays
     fast/                    what runs: one law a file, and on one screen the choice among them
     described.py             layers as words and numbers, for a file
-    sequential.py            a network: layers and one flat dict of arrays
+    sequential.py            the same network, run fast
     losses.py                what is minimised
     models.py                the networks that examples and tests name
     model.py                 what training needs to know of a network

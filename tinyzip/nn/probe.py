@@ -14,9 +14,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyzip.nn.chain import Chain
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_array, check_lengths
-from tinyzip.nn.residual import Chain, Residual
+from tinyzip.nn.residual import Residual
 
 
 @dataclass

@@ -18,17 +18,16 @@ A network with such blocks is still one chain, and its arrays stand in one flat 
 are named by the way to it, "block1.body.conv1.w". A block may hold further blocks.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn import chain
+from tinyzip.nn.chain import Chain, check_chain, initial, parts_of, running_of, shapes_along, shapes_of
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape
-
-Chain = Mapping[str, Layer]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Residual(Layer):
         return initial(self.inner(), rng, dtype)
 
     def output_shape(self, shape: Shape) -> Shape:
-        body, shortcut = (shapes_along(chain, shape)[-1] for chain in self.branches())
+        body, shortcut = (shapes_along(branch, shape)[-1] for branch in self.branches())
         if body != shortcut:
             refuse("Residual: shortcut", f"one that gives the shape {shortcut}", f"the body's, {body}")
         return body
@@ -78,39 +77,26 @@ class Residual(Layer):
     def multiplications(self, shape: Shape) -> int:
         return sum(
             layer.multiplications(given)
-            for chain in self.branches()
-            for layer, given in zip(chain.values(), shapes_along(chain, shape), strict=False)
+            for branch in self.branches()
+            for layer, given in zip(branch.values(), shapes_along(branch, shape), strict=False)
         )
 
     def forward(
         self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Any]:
-        parts, caches, outputs = parts_of(self.inner(), p), {}, []
-        for chain in self.branches():
-            y = x
-            for name, layer in chain.items():
-                y, caches[name] = layer.forward(parts[name], y, train=train, rng=rng)
-            outputs.append(y)
-        return outputs[0] + outputs[1], caches
+        parts = parts_of(self.inner(), p)
+        (y, caches), (same, others) = (
+            chain.forward(branch, parts, x, train=train, rng=rng) for branch in self.branches()
+        )
+        return y + same, caches | others
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> tuple[Array, Arrays]:
-        parts, gradients = parts_of(self.inner(), p), []
-        grads: Arrays = {}
-        for chain in self.branches():
-            dx = dy
-            for name, layer in reversed(chain.items()):
-                dx, dp = layer.backward(parts[name], dx, cache[name])
-                grads |= {f"{name}.{part}": gradient for part, gradient in dp.items()}
-            gradients.append(dx)
-        return gradients[0] + gradients[1], grads
+        parts = parts_of(self.inner(), p)
+        (dx, grads), (same, others) = (chain.backward(branch, parts, dy, cache) for branch in self.branches())
+        return dx + same, grads | others
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
-        layers = self.inner()
-        return {
-            f"{name}.{part}": value
-            for name, arrays in parts_of(layers, p).items()
-            for part, value in layers[name].statistics(arrays, cache[name]).items()
-        }
+        return chain.statistics(self.inner(), parts_of(self.inner(), p), cache)
 
 
 class Placed(NamedTuple):
@@ -139,62 +125,11 @@ def every_layer(layers: Chain, shape: Shape, way: str = "", reads: str = "input"
     for name, layer in layers.items():
         placed = Placed(layer, shape, shapes_along({name: layer}, shape)[-1], reads)
         inner: dict[str, Placed] = {}
-        for chain in layer.branches() if isinstance(layer, Residual) else ():
-            inner |= every_layer(chain, shape, f"{way}{name}.", reads)
+        for branch in layer.branches() if isinstance(layer, Residual) else ():
+            inner |= every_layer(branch, shape, f"{way}{name}.", reads)
         reads, shape = f"{way}{name}", placed.output
         inner[reads] = placed
         if twice := found.keys() & inner.keys():
             refuse(min(twice), "two layers that this names", "another name for one of them")
         found |= inner
     return found
-
-
-def shapes_along(layers: Chain, shape: Shape) -> list[Shape]:
-    """The shape of an example before the first layer, and behind each."""
-    shapes = [shape]
-    for name, layer in layers.items():
-        try:
-            shapes.append(layer.output_shape(shapes[-1]))
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-    return shapes
-
-
-def shapes_of(layers: Chain) -> dict[str, Shape]:
-    """The arrays of a chain by "layer.array", and their shapes."""
-    return {
-        f"{name}.{part}": shape
-        for name, layer in layers.items()
-        for part, shape in layer.parameter_shapes().items()
-    }
-
-
-def running_of(layers: Chain) -> tuple[str, ...]:
-    """Those of its arrays that get no gradient."""
-    return tuple(f"{name}.{part}" for name, layer in layers.items() for part in layer.running())
-
-
-def initial(layers: Chain, rng: np.random.Generator, dtype: Any) -> Arrays:
-    """First values for its arrays, drawn in the order of the layers."""
-    return {
-        f"{name}.{part}": value
-        for name, layer in layers.items()
-        for part, value in layer.initialize(rng, dtype).items()
-    }
-
-
-def parts_of(layers: Chain, params: Arrays) -> dict[str, Arrays]:
-    """Each layer's own arrays: {"conv1": {"w": …, "b": …}, …}."""
-    return {
-        name: {part: params[f"{name}.{part}"] for part in layer.parameter_shapes()}
-        for name, layer in layers.items()
-    }
-
-
-def check_chain(layers: Any, argument: str) -> None:
-    """Refuse what is not one layer or more by name."""
-    if not isinstance(layers, Mapping) or not layers:
-        refuse(argument, layers or "none", "one layer or more by name")
-    for name, layer in layers.items():
-        if not isinstance(name, str) or isinstance(layer, type) or not hasattr(layer, "output_shape"):
-            refuse(f"{argument}[{name!r}]", layer, "a layer, under a name", TypeError)

@@ -39,9 +39,9 @@ from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workspace import FRESH
+from tinyzip.nn.chain import shapes_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.layers import Layer, Residual
-from tinyzip.nn.residual import shapes_of
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs

@@ -49,6 +49,7 @@ from tinyzip.nn.layers import (
     Linear,
     Residual,
 )
+from tinyzip.nn.network import Network
 from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
@@ -167,7 +168,7 @@ class FakeQuantized:
     start    its grids: "input", for each block "<name>" and "<name>.w", for each table and sum its name
     params   the float arrays, and the logarithms of the steps that are learned
     rule     "lsq": steps learn; "straight-through": they stay as calibrated
-    network  the source's layers with roundings between them
+    network  the source's layers with roundings between them, run fast; by `printed`, as they are printed
     rounds   for each of these roundings, the grid it uses
     """
 
@@ -175,7 +176,7 @@ class FakeQuantized:
     start: dict[str, Grid]
     params: Arrays
     rule: Rule
-    network: Sequential
+    network: Network
     rounds: dict[str, str]
 
     @classmethod
@@ -245,6 +246,10 @@ class FakeQuantized:
     def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
         """The same network, which remembers this range; with None, that of the input's grid."""
         return replace(self, source=self.source.with_input_range(input_range))
+
+    def printed(self) -> Self:
+        """The same network on the same arrays, run as `nn.network` prints it."""
+        return replace(self, network=self.network.printed())
 
     @cached_property
     def _blocks(self) -> Blocks:

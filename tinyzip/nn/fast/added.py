@@ -5,7 +5,6 @@ layers would, and in the network's workspace (X2). Where nothing before the bloc
 back no further than it has to.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.fast import chain
+from tinyzip.nn import chain
+from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Gradients, Output, Single, Stage
-from tinyzip.nn.layer import Arrays
+from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array
-from tinyzip.nn.residual import Residual, parts_of
+from tinyzip.nn.residual import Residual
 
 
 @dataclass(frozen=True)
@@ -27,40 +27,38 @@ class FastResidual(Single[Residual]):
     body, shortcut  stages by the names of their first layers, "body.conv1", "shortcut.conv"
     """
 
-    body: Mapping[str, Stage]
-    shortcut: Mapping[str, Stage]
+    body: dict[str, Stage]
+    shortcut: dict[str, Stage]
 
     def forward(
         self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
     ) -> Output:
-        parts = self.parts(p)
+        parts = chain.parts_of(self.inner, p)
         (body, caches), (shortcut, others) = (
             chain.forward(stages, parts, x, train=train, rng=rng, workspace=workspace)
             for stages in (self.body, self.shortcut)
         )
         y = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype))
-        return y, {**caches, **others}
+        return y, caches | others
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
-        parts = self.parts(p)
+        parts = chain.parts_of(self.inner, p)
         (body, grads), (shortcut, others) = (
-            chain.backward(stages, parts, dy, cache, workspace=workspace, need_dx=need_dx)
-            for stages in (self.body, self.shortcut)
+            chain.backward(stages, parts, dy, cache, workspace=workspace, need_dx=True)
+            for stages in ((self.body, self.shortcut) if need_dx else self.learning)
         )
-        dx = None
-        if need_dx:
-            assert body is not None and shortcut is not None
-            dx = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype))
+        dx = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype)) if need_dx else None
         return dx, grads | others
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
-        return chain.statistics({**self.body, **self.shortcut}, self.parts(p), cache)
-
-    def parts(self, p: Arrays) -> dict[str, Arrays]:
-        """Each inner layer's arrays among those of the block."""
-        return parts_of(self.inner, p)
+        return chain.statistics(self.body | self.shortcut, chain.parts_of(self.inner, p), cache)
 
     @cached_property
-    def inner(self) -> dict[str, Any]:
+    def learning(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The stages of both as far back as they can learn."""
+        return learning(self.body, self.inner), learning(self.shortcut, self.inner)
+
+    @cached_property
+    def inner(self) -> dict[str, Layer]:
         """The layers of both chains."""
         return self.layer.inner()

@@ -1,64 +1,35 @@
-"""A chain of stages: forward along it, backward by the chain rule.
+"""A chain of layers as it runs: stages, and how far back they go.
 
-Shared by a network and by the branches of a residual block. `parts` are the arrays of each layer by its name,
-`stages` and `caches` likewise by the name of a stage, which is that of its first layer.
+Nobody asks for the gradient of the images in a training step. So backward ends at the first stage that can
+learn, and this one need not compute its dx, which for a convolution is a third of its arithmetic.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
-import numpy as np
-
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.fast.stage import Gradients, Output, Stage
-from tinyzip.nn.layer import Arrays
+from tinyzip.nn.fast.stage import Gradients, Stage
+from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array
 
-Stages = Mapping[str, Stage]
-Parts = Mapping[str, Arrays]
+
+@dataclass(frozen=True)
+class Last:
+    """The stage at which backward ends: nobody needs its dx."""
+
+    stage: Stage
+
+    def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
+        return self.stage.backward(p, dy, cache, workspace=workspace, need_dx=False)
 
 
-def forward(
-    stages: Stages,
-    parts: Parts,
-    x: Array,
-    *,
-    train: bool,
-    rng: np.random.Generator | None,
-    workspace: Workspace,
-) -> Output:
-    """What the last stage gives, and a cache a stage."""
-    caches = {}
-    for name, stage in stages.items():
-        x, caches[name] = stage.forward(parts[name], x, train=train, rng=rng, workspace=workspace)
-    return x, caches
+def learning(stages: Mapping[str, Stage], layers: Mapping[str, Layer]) -> dict[str, Any]:
+    """The stages that backward goes through for the gradients of the arrays alone.
 
-
-def backward(
-    stages: Stages,
-    parts: Parts,
-    dy: Array | None,
-    caches: Mapping[str, Any],
-    *,
-    workspace: Workspace,
-    need_dx: bool,
-) -> Gradients:
-    """dx, and the gradients by "layer.array". Without need_dx it ends at the first stage that can learn."""
-    names = list(stages)
-    first = 0 if need_dx else next((k for k, name in enumerate(names) if parts[name]), len(names))
-    grads: Arrays = {}
-    for k in reversed(range(first, len(names))):
-        name, need = names[k], need_dx or k > first
-        assert dy is not None
-        dy, dp = stages[name].backward(parts[name], dy, caches[name], workspace=workspace, need_dx=need)
-        grads |= {f"{name}.{part}": gradient for part, gradient in dp.items()}
-    return dy, grads
-
-
-def statistics(stages: Stages, parts: Parts, caches: Mapping[str, Any]) -> Arrays:
-    """What the arrays without gradient become by a training forward, by "layer.array"."""
-    return {
-        f"{name}.{part}": value
-        for name, stage in stages.items()
-        for part, value in stage.statistics(parts[name], caches[name]).items()
-    }
+    stages  each under the name of its first layer, whose arrays are the stage's
+    layers  by name, all of the chain's
+    """
+    names = list(dropwhile(lambda name: not layers[name].parameter_shapes(), stages))
+    return {name: stages[name] if k else Last(stages[name]) for k, name in enumerate(names)}

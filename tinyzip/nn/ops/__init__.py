@@ -13,8 +13,10 @@ Pure functions in pairs. Every backward takes the gradient of the loss by the fo
 gradients by its inputs. Arrays are batch last, (C, H, W, N) or (C, N), of any floating-point dtype; what is
 returned is new, or a view of what was given, and nothing that was given is changed.
 
-These functions run, and a network of them trains (`sequential.Textbook`). They say what a layer means. How
-the same is computed two or three times as fast is told in `tinyzip.nn.fast`.
+These functions say what a layer means, and they run: a `network.Network` calls them and nothing else. A
+`Sequential`, which the examples hand to `fit` and `evaluate`, has code of its own, `tinyzip.nn.fast`, two or
+three times as fast. So a mistake that is put in here shows where `net.printed()` runs, and in the tests,
+which hold the two against each other; a Sequential trains on as if nothing had happened.
 """
 
 from tinyzip.nn.ops.activations import (

@@ -1,4 +1,4 @@
-"""A network of textbook operations trains, and is the network that runs."""
+"""A network as it is printed trains, and is the network that runs fast."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from shapes import distinct, normal
 from test_nn_sequential import SHAPE, everything
 
 from tinyzip.machine import products
-from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from tinyzip.nn.sequential import Sequential, Textbook
+from tinyzip.nn.network import Network
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.fit import fit
 
 LAYERS = {
@@ -67,8 +67,8 @@ def test_a_training_leaves_the_same_bits_printed_and_fast(small_kernels, monkeyp
         recipe = {"optimizer": Signs(), "schedule": lambda t: 1.0, "objective": objective}
         return fit(whole_numbers(cls), images, labels, rng=np.random.default_rng(2), **recipe, **options)
 
-    (fast, history), (printed, slow_history) = train(Sequential), train(Textbook)
-    assert type(printed) is Textbook
+    (fast, history), (printed, slow_history) = train(Sequential), train(Network)
+    assert type(printed) is Network
     assert history.loss == slow_history.loss
     for key, first in whole_numbers(Sequential).params.items():
         np.testing.assert_array_equal(fast.params[key], printed.params[key], key)
@@ -81,8 +81,8 @@ def test_a_training_leaves_the_same_bits_printed_and_fast(small_kernels, monkeyp
 
 @pytest.mark.parametrize("train", [False, True])
 def test_its_backward_is_the_gradient_of_the_whole_network(train):
-    net = everything(np.float64)
-    net = Textbook(net.layers, net.params, net.shape)
+    """(CH2)"""
+    net = everything(np.float64).printed()
     for key, array in net.params.items():
         array += 0.5 * (key == "conv1.b")  # away from where rectifiers and maxima have their kinks
     x = distinct(1, *SHAPE, 3) / 100
@@ -96,10 +96,10 @@ def test_its_backward_is_the_gradient_of_the_whole_network(train):
     assert_gradients(lambda: forward()[0], {key: net.params[key] for key in grads}, grads, dz)
 
 
-def test_every_stage_is_a_layer_as_it_is_printed():
-    net = Textbook(LAYERS, whole_numbers(Sequential).params, (1, 10, 10))
-    assert {name: stage.layer for name, stage in net.stages.items()} == LAYERS
-    assert all(isinstance(stage, AsPrinted) for stage in net.stages.values())
+def test_every_step_is_a_layer_as_it_is_printed():
+    """(CH1)"""
+    net = whole_numbers(Network)
+    assert net.steps is net.layers
     x = normal(0, 1, 10, 10, 3)
     seen = net.activations(x)
     for name, (layer, p) in {"rows": (LAYERS["rows"], "rows"), "out": (LAYERS["out"], "out")}.items():
@@ -112,7 +112,7 @@ def test_every_stage_is_a_layer_as_it_is_printed():
 def test_statistics_and_answers_are_those_of_the_network_that_runs(train):
     net = everything(np.float64)
     x = normal(1, *SHAPE, 4)
-    printed = Textbook(net.layers, net.params, net.shape)
+    printed = net.printed()
     (z, caches), (fast_z, fast_caches) = (n.forward(x, train=train) for n in (printed, net))
     # A dozen layers of a few hundred terms each, whose rounding no layer here enlarges more than tenfold.
     np.testing.assert_allclose(z, fast_z, rtol=1e-9, atol=1e-9)
