@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.machine.processes import LONGEST, LOSSES, Balance, Processes, is_shared, shared
+from tinyzip.machine.processes import LONGEST, LOSSES, NEEDED, Balance, Processes, is_shared, shared
 from tinyzip.machine.workers import Workers
 
 
@@ -213,6 +213,19 @@ def test_the_system_is_asked_once_for_room_that_it_does_not_have(pair, monkeypat
     for _ in range(5):
         assert processes.map([0, 1, 2]) == pids([0, 1, 2])
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("module, name", NEEDED)
+def test_where_the_system_lacks_what_copies_need_this_process_answers(pair, monkeypatch, module, name):
+    processes = pair(pids, 3)
+    with monkeypatch.context() as patch:
+        patch.delattr(module, name)
+        lacking = pair(pids, 3)
+        assert lacking.map([0, 1, 2]) == pids([0, 1, 2])
+        lacking.close()
+        with Workers(2) as workers:
+            assert not workers.can_fork
+    assert processes.map([0, 1])[1] != (1, os.getpid())
 
 
 def test_no_more_copies_are_made_than_have_something_to_do(pair, forks):

@@ -1,9 +1,12 @@
 """Shards in copies of the process: the same bits, wherever that is safe, and never where it is not."""
 
 import os
+import subprocess
+import sys
 import threading
 from functools import partial
 from multiprocessing import current_process
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +144,40 @@ def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatc
         assert bytes_of(train(threads=2)[0]) == straight and not forks
     monkeypatch.setattr("tinyzip.machine.workers.blas_libraries", lambda: None)
     assert bytes_of(train(threads=2)[0]) == straight and not forks
+
+
+ELSEWHERE = """if True:
+    import os, select, signal, sys
+    import numpy, scipy, multiprocessing.context
+    if sys.argv[1] != "here":
+        for name in ("SIGCHLD", "pthread_sigmask", "SIGKILL", "SIGHUP"):
+            delattr(signal, name)
+        for name in ("fork", "forkpty", "sched_yield", "sched_getaffinity", "getuid"):
+            delattr(os, name)
+        del select.poll, multiprocessing.context._concrete_contexts["fork"]
+        multiprocessing.context._default_context._default_context = multiprocessing.get_context("spawn")
+        sys.modules |= dict.fromkeys(["fcntl", "threadpoolctl", "multiprocessing.connection"])
+        sys.platform = sys.argv[1]
+    import tiny
+    from tinyzip.train.fit import fit
+    for options in ({}, {"threads": 2}, {"threads": 2, "checkpoint": sys.argv[2]}):
+        rng = numpy.random.default_rng(3)
+        net, _ = fit(tiny.network(), tiny.IMAGES, tiny.LABELS, rng=rng, epochs=1, **options)
+        print(tiny.bytes_of(net).hex())
+"""
+
+
+@pytest.mark.parametrize("platform", ["win32", "emscripten", "linux"])
+def test_fit_gives_the_same_bits_where_the_system_has_nothing_that_copies_need(platform, tmp_path):
+    """Simulated: of the names that only Unix has those are taken away that could matter."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    printed = []
+    for where in ("here", platform):
+        command = [sys.executable, "-c", ELSEWHERE, where, tmp_path / f"{where}.ckpt"]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert result.returncode == 0, result.stderr
+        printed.append(result.stdout.split())
+    assert printed[0] == printed[1] and len(set(printed[0])) == 1 and len(printed[0]) == 3
 
 
 def test_where_the_system_has_no_room_for_a_process_fewer_do_the_work(forks, monkeypatch):

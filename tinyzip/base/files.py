@@ -21,7 +21,8 @@ from typing import BinaryIO
 from tinyzip.base.refuse import refuse, said
 
 if sys.platform != "win32":
-    import fcntl
+    with suppress(ImportError):  # a browser
+        import fcntl
 
 PathLike = str | os.PathLike[str]
 PIECE = 1 << 18  # bytes
@@ -92,7 +93,7 @@ def _place(path: PathLike) -> Iterator[Path]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One writer at a time, and what it did to the folder on the disk at the end. Windows has neither."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or sys.modules.get("fcntl") is None:
         yield
         return
     number = os.open(folder, os.O_RDONLY)

@@ -32,19 +32,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from math import prod
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from time import perf_counter, thread_time
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection  # no browser has it
+
 AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
 LOSSES, LONGEST = 3, 64  # in a row, before copies are left out; the most questions without them
 SIGNALS = {signal.SIGINT, signal.SIGTERM}  # not to arrive while a copy is made
+NEEDED = (
+    *((os, name) for name in ("fork", "sched_yield")),
+    *((signal, name) for name in ("pthread_sigmask", "SIGCHLD")),
+    (select, "poll"),
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def can_copy() -> bool:
+    """Has the system all that making, asking and ending a copy takes? Windows has none of it."""
+    return all(hasattr(module, name) for module, name in NEEDED)
 
 
 def shared(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -103,7 +115,7 @@ class Processes(Generic[Item, Result]):
 
     function  takes some of the items, and returns a result for each. A copy runs it as it was when the copy
               was made: later changes reach it in `shared` memory only
-    count     processes, or fewer where the system has no room for so many
+    count     processes, or fewer where the system has no room for so many; 1 unless `can_copy`
 
     Copies are made by the first `map` that has an item for them, wait for the next, and end at `close`, or
     with this process.
@@ -111,7 +123,7 @@ class Processes(Generic[Item, Result]):
 
     def __init__(self, function: Callable[[Sequence[Item]], Sequence[Result]], count: int) -> None:
         self._function = function
-        self._count = count
+        self._count = count if can_copy() else 1
         self._copies: list[Copy] = []
         self._balance = Balance()
 
@@ -153,6 +165,8 @@ class Processes(Generic[Item, Result]):
     def close(self) -> None:
         """End the copies; the next `map` makes new ones."""
         copies, self._copies = self._copies, []
+        if not copies:
+            return
         with _children_are_kept():
             for copy in copies:
                 copy.process.kill()  # it has nothing to lose
@@ -199,7 +213,7 @@ class Copy:
         ) from None
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection, other_end: Connection) -> None:
+def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: "Connection") -> None:
     """The life of a copy: answer until the other end of the line is closed."""
     other_end.close()  # or it would stay open; younger copies hold it too, and end before this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -214,7 +228,7 @@ def _serve(function: Callable[[Any], Any], connection: Connection, other_end: Co
                 connection.send(error)
 
 
-def _look_out(connection: Connection) -> None:
+def _look_out(connection: "Connection") -> None:
     """Stay awake until a message is there, or it is better to fall asleep over the reading."""
     incoming = select.poll()
     incoming.register(connection, select.POLLIN)

@@ -29,7 +29,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.processes import Processes
+from tinyzip.machine.processes import Processes, can_copy
 from tinyzip.machine.workspace import Workspace
 
 BUFFER = 2048  # numbers, a quarter of NumPy's default
@@ -154,7 +154,8 @@ class Workers:
         What runs in another program's pool of processes (a daemon, to `multiprocessing`) may not fork.
         """
         alone = threading.current_thread() is threading.main_thread() and not current_process().daemon
-        return self.threads > 1 and self._limit is not None and alone and sys.platform == "linux"
+        safe = sys.platform == "linux" and self._limit is not None and can_copy()
+        return self.threads > 1 and alone and safe
 
     def processes(self, function: Callable[[Item, Workspace], Result]) -> Processes[Item, Result]:
         """As many processes as there are threads, for `function` as in `map`; they end with the `with` block.
