@@ -2,12 +2,10 @@
 
     python tests/archive/hostile.py --files 200000 --json hostile.json
 
-The checksum of every file is mended, and in version 1 the length too, so that the reader has to stand
-alone. Files are damaged in two ways. In their bytes: bits and bytes change; pieces move from one file to
-another, go missing, come twice; numbers at known places, the symbols and the lanes of version 1, go to
-their ends. And, in version 2, in what they say, where it hurts more: a writer that lies flips decisions
-and takes plain numbers to their ends, and all that follows is coded as it should be. So lengths, shapes,
-tables, lists and runs of every size are met.
+The checksum of every file is mended, so that the reader has to stand alone. Files are damaged in two ways. In
+their bytes: bits and bytes change; pieces move from one file to another, go missing, come twice. And in what
+they say, where it hurts more: a writer that lies flips decisions and takes plain numbers to their ends, and
+all that follows is coded as it should be. So lengths, shapes, tables, lists and runs of every size are met.
 """
 
 import argparse
@@ -23,25 +21,21 @@ from unittest import mock
 from zlib import crc32
 
 import numpy as np
-from known_programs import DATA, every_kind, older_program, spread
+from known_programs import every_field, every_kind, spread
 
 from tinyzip.archive import fields, numbers, records, shorten, weights
 from tinyzip.archive.coder import SLOTS, Cell, Coder, Steps, Writer
-from tinyzip.archive.format import MARK, unpack
+from tinyzip.archive.format import MARK, VERSION, unpack
 from tinyzip.archive.records import walk_program
-from tinyzip.archive.version1 import HEAD as HEAD_1
 from tinyzip.integer import Argmax, Codes, Linear, Program
 
-OLDER = DATA / "version1.tz"
 MEGABYTE = 1 << 20 if sys.platform == "darwin" else 1 << 10  # in units of ru_maxrss
 EDGES = (0, 1, 127, 128, 254, 255)
 
 
-def sealed(version: int, message: bytes) -> bytes:
+def sealed(message: bytes) -> bytes:
     """A file that is right in all but its message."""
-    start = MARK + bytes([version])
-    if version == 1:
-        start += (HEAD_1 + len(message)).to_bytes(4, "little")
+    start = MARK + bytes([VERSION])
     return start + crc32(start + message).to_bytes(4, "little") + message
 
 
@@ -105,16 +99,16 @@ def stated(programs: Sequence[Program], extremes: Sequence[int]) -> Iterator[tup
             if name not in seen:
                 seen.add(name)
                 for value in extremes:
-                    yield "/".join(map(str, name)), sealed(2, write(program, at, value)[1])
+                    yield "/".join(map(str, name)), sealed(write(program, at, value)[1])
 
 
-def damaged(messages: list[bytes], version: int, rng: np.random.Generator) -> bytes:
+def damaged(messages: list[bytes], rng: np.random.Generator) -> bytes:
     """One of the messages with its bytes changed in up to four places."""
     data = bytearray(messages[rng.integers(len(messages))])
     for _ in range(rng.integers(1, 5)):
         place = int(rng.integers(len(data) + 1))
         length = int(rng.integers(1, 1 + min(len(data) + 1, 2 ** int(rng.integers(1, 9)))))
-        match rng.integers(7):
+        match rng.integers(6):
             case 0 if place < len(data):
                 data[place] ^= 1 << int(rng.integers(8))
             case 1 if place < len(data):
@@ -129,9 +123,6 @@ def damaged(messages: list[bytes], version: int, rng: np.random.Generator) -> by
                 del data[place : place + length]
             case 5:
                 data[place:place] = data[place : place + length]
-            case 6 if version == 1:
-                edge = (0, 1, 2**19, 2**23, 2**31 - 1, 2**32 - 1)[rng.integers(6)]
-                data[4 * (place % 6) : 4 * (place % 6) + 4] = edge.to_bytes(4, "little")
     return bytes(data)
 
 
@@ -155,21 +146,17 @@ def few_weights() -> Program:
 def files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     """Damaged files, each with the way in which it was damaged."""
     rng = np.random.default_rng(seed)
-    older = [OLDER.read_bytes()[HEAD_1:]]
-    whole = [older_program(), shorten(older_program()), every_kind(), few_weights()]
-    newer = []
+    whole = [every_field(), shorten(every_field()), every_kind(), few_weights()]
+    messages = []
     for program in whole:
         writer = Writer("hostile")
         walk_program(writer, program)
-        newer.append(writer.finish())
+        messages.append(writer.finish())
     for number in range(count):
-        match number % 3:
-            case 0:
-                yield "version 1, bytes", sealed(1, damaged(older, 1, rng))
-            case 1:
-                yield "version 2, bytes", sealed(2, damaged(newer, 2, rng))
-            case 2:
-                yield "version 2, lies", sealed(2, lies(whole[rng.integers(len(whole))], rng))
+        if number % 2:
+            yield "bytes", sealed(damaged(messages, rng))
+        else:
+            yield "lies", sealed(lies(whole[rng.integers(len(whole))], rng))
 
 
 def attack(count: int, seed: int = 0, progress: int = 0) -> dict[str, Any]:

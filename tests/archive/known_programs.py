@@ -41,8 +41,8 @@ def spread(*shape: int, most: int) -> np.ndarray:
     return ((i * i * 2654435761 >> 7) % (2 * most + 1) - most).reshape(shape)
 
 
-def older_program() -> Program:
-    """Every kind and every field of version 1, and enough weights for a second lane."""
+def every_field() -> Program:
+    """The kinds that occur most, and every field that they have."""
     y = Codes(-128, 127, -100, (13, 9))
     clamped = Codes(-100, 127, -100, (13, 9))
     first = Conv2d(
@@ -165,7 +165,6 @@ def every_coding() -> Program:
 
 
 KNOWN = {
-    "version1.tz": older_program,
     "version2-kinds.tz": every_kind,
     "version2-codings.tz": every_coding,
 }
@@ -173,5 +172,4 @@ KNOWN = {
 
 if __name__ == "__main__":
     for name, program in KNOWN.items():
-        if name != "version1.tz":
-            write(program(), DATA / name)
+        write(program(), DATA / name)

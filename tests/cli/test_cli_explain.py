@@ -30,7 +30,7 @@ def test_a_bad_option_is_one_line_and_exit_code_2(
 def test_a_bad_picture_is_refused_before_the_work(
     picture: str, net: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "read_program", lambda path: pytest.fail("the work has begun"))
+    monkeypatch.setattr(command.File, "read", lambda path: pytest.fail("the work has begun"))
     assert main(["explain", str(net), "--plot", str(net.parent / picture)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

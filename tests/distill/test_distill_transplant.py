@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import SEEDS
 
-from tinyzip.distill.transplant import by_norm, by_taylor, interpolate, transplant
+from tinyzip.distill.transplant import by_norm, by_taylor, transplant
 from tinyzip.nn import models
 from tinyzip.nn.layers import (
     AvgPool2d,
@@ -170,19 +170,6 @@ def test_a_taylor_score_is_the_squared_slope_of_the_loss_along_a_channels_output
             assert scores[name][f] == pytest.approx(np.square(slopes).sum(), rel=1e-4, abs=1e-9)
 
 
-@given(SEEDS, st.floats(0, 1))
-def test_between_two_networks_every_array_lies_on_the_line(seed, amount):
-    one, other = network(2, 3, 4, seed), network(2, 3, 4, seed + 5)
-    mixed = interpolate(one, other, amount)
-    for name, array in mixed.params.items():
-        np.testing.assert_allclose(
-            array, (1 - amount) * one.params[name] + amount * other.params[name], rtol=1e-14
-        )
-    for end, expected in ((0, one), (1, other)):
-        for name, array in interpolate(one, other, end).params.items():
-            np.testing.assert_array_equal(array, expected.params[name])
-
-
 def test_what_does_not_fit_is_refused_by_name():
     teacher, student = network(4, 5, 6, 1), network(2, 3, 4, 2)
     layers = dict(student.layers)
@@ -206,11 +193,6 @@ def test_what_does_not_fit_is_refused_by_name():
     narrow = {"conv": Conv2d(2, 2, 3), "groups": Conv2d(2, 2, 3, groups=2)}
     with pytest.raises(ValueError, match=r"^transplant: groups"):
         transplant(*(Sequential.create(net, SHAPE, np.random.default_rng(0)) for net in (grouped, narrow)))
-    with pytest.raises(ValueError, match=r"^interpolate: second"):
-        interpolate(teacher, student, 0.5)
-    for amount in (-0.1, 1.1, float("nan"), None):
-        with pytest.raises(ValueError, match=r"^interpolate: amount"):
-            interpolate(teacher, teacher, amount)
 
 
 def blocks(first, second, seed):

@@ -9,7 +9,6 @@ tables.py      weights as symbols, for long tensors
 weights.py     a tensor of weights, in whatever makes it shortest
 fields.py      the fields of operators
 records.py     a program as a row of numbers
-version1.py    the reader of older files
 format.py      the file, and how it is read, bit by bit
 account.py     where every byte of a file goes
 shorten.py     the same program in fewer bits

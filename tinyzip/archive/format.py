@@ -7,9 +7,9 @@
     9       …      the message, to the end of the file
 
 A file comes from anywhere, so nothing in it is believed: what fails is one ValueError that names the file,
-what was found, and what was needed. Version 1 is described in `version1`. Why the message is as it is, the
-other files of this folder say; here is all that one needs to read it. Divisions round down, and no number
-passes 2⁵³, but in scales of more digits than a float64 has.
+what was found, and what was needed. Why the message is as it is, the other files of this folder say; here is
+all that one needs to read it. Divisions round down, and no number passes 2⁵³, but in scales of more digits
+than a float64 has.
 
 **Steps.** To fill is: while x < 2²³ and bytes are left, x = 256·x + the next byte. x starts at 0 and is
 filled, at first and after each step. In a step with k, symbols own the slots 0 … 2ᵏ − 1, each f of them
@@ -134,7 +134,6 @@ import os
 from dataclasses import replace
 from zlib import crc32
 
-from tinyzip.archive import version1
 from tinyzip.archive.coder import Reader, Writer
 from tinyzip.archive.ledger import Ledger
 from tinyzip.archive.records import walk_program
@@ -181,12 +180,12 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
     data = bytes(data)
     if data[: len(MARK)] != MARK:
         refuse(source, kind_of(data[:64]), f"an integer program: {MARK!r}, the mark of a .tz file")
-    if len(data) > len(MARK) and data[4] not in (1, VERSION):
-        refuse(source, f"version {data[4]}", f"version {VERSION}, or 1")
+    if len(data) > len(MARK) and data[4] != VERSION:
+        refuse(source, f"version {data[4]}", f"version {VERSION}")
     if not HEAD <= len(data) <= LARGEST:
         refuse(source, f"{len(data)} bytes", f"from {HEAD} to {LARGEST}")
     try:
-        return version1.unpack(data, source) if data[4] == 1 else _unpack(data, source)
+        return _unpack(data, source)
     except (ValueError, TypeError, OverflowError) as error:
         if str(error).startswith(source):
             raise
@@ -194,7 +193,7 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
 
 
 def _unpack(data: bytes, source: str) -> tuple[Program, Ledger]:
-    """The same, for files of version 2."""
+    """The same, for bytes that begin as a .tz file does."""
     stored, checksum = int.from_bytes(data[5:HEAD], "little"), crc32(data[:5] + data[HEAD:])
     if stored != checksum:
         refuse(source, f"checksum {checksum:08x}", f"{stored:08x}, as the file says")

@@ -8,7 +8,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
-from tinyzip.cli.programs import FILE_HELP, read_program
+from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.quant.classify import classify
 
 
@@ -21,7 +21,7 @@ def options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Print each image that the two take for another thing, and how many these are."""
-    first, second = read_program(options.first), read_program(options.second)
+    first, second = File.read(options.first).program, File.read(options.second).program
     if first.shape != second.shape:
         refuse(options.second, f"examples of shape {second.shape}", f"{first.shape}, as {options.first}")
     images = read_images(options, first.shape)

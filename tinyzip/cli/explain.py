@@ -8,7 +8,7 @@ from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
-from tinyzip.cli.programs import FILE_HELP, read_program
+from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.quant.explain import explain
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -25,7 +25,7 @@ def run(options: Namespace) -> None:
     """Print what `quant.explain` finds on images; save its picture."""
     if options.plot is not None:
         check_picture(options.plot)
-    program = read_program(options.file)
+    program = File.read(options.file).program
     images = read_images(options, program.shape)
     explanation = explain(None, program, images.pixels, images.labels)
     print(explanation)

@@ -11,7 +11,7 @@ from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.command import Command
 from tinyzip.cli.networks import read_network
-from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, is_tflite, read_file, read_program
+from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, File
 from tinyzip.exchange import c, onnx, page
 from tinyzip.integer.program import Program
 from tinyzip.nn.sequential import Sequential
@@ -56,7 +56,7 @@ def one(files: Sequence[str], target: str) -> Program:
     """The program of the only file."""
     if len(files) != 1:
         refuse("FILE", f"{len(files)} files", f"one for --to {target}")
-    return read_program(files[0])
+    return File.read(files[0]).program
 
 
 def holds_network(file: str) -> bool:
@@ -69,9 +69,8 @@ def holds_network(file: str) -> bool:
 
 def as_it_is(file: str) -> Program | Path:
     """A .tz file's path; the program of any other."""
-    if file == STANDARD_INPUT or is_tflite(file, read_file(file)[0]):
-        return read_program(file)
-    return Path(file)
+    read = File.read(file)
+    return read.program if file == STANDARD_INPUT or read.is_tflite else Path(file)
 
 
 def options(parser: ArgumentParser) -> None:

@@ -6,7 +6,8 @@ format that `exchange` reads. "-" is a .tz file that comes in on the standard in
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +18,61 @@ from tinyzip.base.files import read_up_to
 from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import tflite
-from tinyzip.exchange.tflite.file import read_graph
+from tinyzip.exchange.tflite.file import MARK, Graph, graph_of
 from tinyzip.integer.program import Program
 
 STANDARD_INPUT = "-"
 FILE_HELP = "a program (.tz), - for one on the standard input, or an int8 model (.tflite)"
 
 
-def read_program(path: str) -> Program:
-    """The program in the file `path`.
+@dataclass(frozen=True)
+class File:
+    """The bytes of a program's file, read once, and what to call it in an error."""
 
-    raises  ValueError, naming the file, for one that holds no program or a damaged one; ImportError where
-            the package that reads its format is missing; OSError where it cannot be read
-    """
-    return program_of(path, *read_file(path))
+    data: bytes
+    source: str
 
+    @classmethod
+    def read(cls, path: str) -> Self:
+        """The file `path`; refuses a network of floats. Raises OSError where it cannot be read."""
+        if path == STANDARD_INPUT:
+            file = cls(read_up_to(sys.stdin.buffer, LARGEST), "standard input")
+            if file.is_tflite:
+                needed = f"{kind_of(PROGRAM)}; other models are read by their files' names"
+                refuse(file.source, kind_of(file.data), needed)
+            return file
+        file = cls(read_bytes(path), path)
+        if file.data.startswith((MODEL, CHECKPOINT)):
+            needed = f"{kind_of(PROGRAM)}, which `tinyzip quantize` makes of it"
+            refuse(path, kind_of(file.data), needed)
+        return file
 
-def program_of(path: str, data: bytes, source: str) -> Program:
-    """The program in what `read_file` gave."""
-    return tflite.read(path) if is_tflite(path, data) else unpack(data, source)
+    @property
+    def is_tflite(self) -> bool:
+        """Whether it is to be read as a .tflite file."""
+        return self.data[4:8] == MARK or self.source.endswith(".tflite")
 
+    @cached_property
+    def graph(self) -> Graph | None:
+        """What a .tflite file holds; None for another."""
+        return graph_of(self.data, self.source) if self.is_tflite else None
 
-def is_tflite(path: str, data: bytes) -> bool:
-    """Whether a file is to be read as a .tflite file."""
-    return data[4:8] == b"TFL3" or path.endswith(".tflite")
+    @cached_property
+    def program(self) -> Program:
+        """Its program.
 
+        raises  ValueError, naming the file, for one that holds no program or a damaged one; ImportError
+                where the package that reads its format is missing
+        """
+        return unpack(self.data, self.source) if self.graph is None else tflite.of_graph(self.graph)
 
-def read_file(path: str) -> tuple[bytes, str]:
-    """The bytes of a program's file, and what to call it in an error; refuses a network of floats."""
-    if path == STANDARD_INPUT:
-        data, source = read_up_to(sys.stdin.buffer, LARGEST), "standard input"
-        if is_tflite(path, data):
-            refuse(source, kind_of(data), f"{kind_of(PROGRAM)}; other models are read by their files' names")
-    else:
-        data, source = read_bytes(path), path
-    if data.startswith((MODEL, CHECKPOINT)):
-        needed = f"{kind_of(PROGRAM)}, which `tinyzip quantize` makes of it"
-        refuse(source, kind_of(data), needed)
-    return data, source
+    @property
+    def layout(self) -> "Layout":
+        """How arrays lie at the ends of its program."""
+        if self.graph is None:
+            return Layout(self.program.shape, self.program.shapes[-1], False)
+        (entry,), (end,) = self.graph.inputs, self.graph.outputs
+        return Layout(self.graph.tensors[entry].shape[1:], self.graph.tensors[end].shape[1:], True)
 
 
 @dataclass(frozen=True)
@@ -77,12 +95,3 @@ class Layout:
         """What a program wrote, as (N, *exit)."""
         turned = tflite.examples_first(y) if self.channels_last else np.moveaxis(y, -1, 0)
         return np.asarray(turned).reshape(len(turned), *self.exit)
-
-
-def layout_of(path: str, program: Program) -> Layout:
-    """The layout of the program that was read from `path`."""
-    if path != STANDARD_INPUT and is_tflite(path, read_bytes(path)):
-        graph = read_graph(path)
-        (entry,), (end,) = graph.inputs, graph.outputs
-        return Layout(graph.tensors[entry].shape[1:], graph.tensors[end].shape[1:], True)
-    return Layout(program.shape, program.shapes[-1], False)

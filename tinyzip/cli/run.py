@@ -24,7 +24,7 @@ from tinyzip.base.table import aligned
 from tinyzip.cli.command import Command
 from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.cli.pictures import add_images, read_images
-from tinyzip.cli.programs import FILE_HELP, Layout, layout_of, read_program
+from tinyzip.cli.programs import FILE_HELP, File, Layout
 from tinyzip.integer.program import Program
 from tinyzip.quant.classify import classify
 
@@ -47,9 +47,10 @@ def run(options: Namespace) -> None:
         refuse("--out", "nothing", "the file to write the codes to, with --codes")
     if options.out is not None:
         check_writable(options.out)
-    program = read_program(options.file)
+    file = File.read(options.file)
+    program = file.program
     if options.codes is not None:
-        layout = layout_of(options.file, program)
+        layout = file.layout
         codes = codes_of(options.codes, program, layout)
         write_npy(options.out, layout.examples_first(integer.run(program, codes)))
     else:

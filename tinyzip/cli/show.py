@@ -8,7 +8,7 @@ from tinyzip.archive.account import Account
 from tinyzip.archive.ledger import PARTS
 from tinyzip.base.kinds import PROGRAM
 from tinyzip.cli.command import Command
-from tinyzip.cli.programs import FILE_HELP, program_of, read_file
+from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fast.run import memory_of
 from tinyzip.integer.program import Program
@@ -31,9 +31,10 @@ def run(options: Namespace) -> None:
 
 def text_of(file: str, options: Namespace) -> str:
     """What is printed of one file."""
-    data, source = read_file(file)
-    account = Account.of(data, source) if data.startswith(PROGRAM) else None
-    program = account.program if account else program_of(file, data, source)
+    read = File.read(file)
+    data = read.data
+    account = Account.of(data, read.source) if data.startswith(PROGRAM) else None
+    program = account.program if account else read.program
     parts = {part: account.total(part) for part in PARTS} if account else {}
     if options.json:
         return json.dumps({"file": file, "bytes": len(data), "parts": parts} | facts(program))

@@ -15,7 +15,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
-from tinyzip.cli.programs import FILE_HELP, program_of, read_file
+from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer import Program, simplify
 from tinyzip.integer.operators import Weighted
 from tinyzip.quant.shrink import shrink
@@ -37,11 +37,11 @@ def run(options: Namespace) -> None:
     looks = options.images is not None or options.data is not None
     if looks and options.bits is None:
         refuse("--images, --data", "no --bits", "it too: a proof looks at no images")
-    data, source = read_file(options.model)
-    program = program_of(options.model, data, source)
+    file = File.read(options.model)
+    program = file.program
     simpler = simplify(program)
     smaller = shorten(simpler)
-    parts = {"": (program, len(data))}
+    parts = {"": (program, len(file.data))}
     parts |= {
         name: (some, len(pack(some))) for name, some in (("simplified", simpler), ("shortened", smaller))
     }

@@ -17,9 +17,6 @@ Those without which the loss would rise most. Two estimates, for channel f with 
 The factor with γ is that of a batch norm which follows, if any. K17 is exact to first order: a layer's
 output y_f is linear in (w_f, b_f), so the sum is Σ y_f·∂L/∂y_f, which is what L falls by when y_f is taken
 down to zero. Where a batch norm follows, the same holds of its γ_f and β_f, and these are taken.
-
-Two networks of one shape can also be mixed, p = (1 − a)·p₁ + a·p₂: `interpolate`. On the straight line
-between a teacher and a student that was cut out of it and trained on, one sees how far they have parted.
 """
 
 import math
@@ -30,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import is_number, refuse
+from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, Residual
 from tinyzip.nn.losses import cross_entropy
@@ -147,26 +144,6 @@ def by_taylor(model: Sequential, images: Array, labels: Array, batch: int = 128)
                     effect += (model.params[key] * grads[key]).reshape(len(effect), -1).sum(axis=1)
             scores[name] += np.square(effect)
     return scores
-
-
-def interpolate(first: Sequential, second: Sequential, amount: float) -> Sequential:
-    """(1 − a)·first + a·second, for each array; 0 is the first network and 1 the second.
-
-    A batch norm's running statistics are mixed too. They are then not those of the mixed network.
-
-    amount  a in [0, 1]
-    raises  ValueError for networks of other layers, and for another amount
-    """
-    if not is_number(amount) or not 0 <= amount <= 1:
-        refuse("interpolate: amount", amount, "a number in [0, 1]")
-    if first.layers != second.layers or first.shape != second.shape or first.dtype != second.dtype:
-        refuse("interpolate: second", "other layers, shape or dtype", "those of the first")
-    return first.with_params(
-        {
-            name: array * array.dtype.type(1 - amount) + second.params[name] * array.dtype.type(amount)
-            for name, array in first.params.items()
-        }
-    )
 
 
 def _check_pair(large: Layer, small: Layer, name: str) -> None:

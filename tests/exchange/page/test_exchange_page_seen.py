@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import qr_reader
 from browsers import CHROMIUM, load, opened, visited
 from drawn import prepare
 from hypothesis import given, settings
@@ -248,31 +247,6 @@ def test_a_drawing_is_prepared_as_the_example_prepares_its_test_digits(page, see
         "([ink, width]) => [...tinyzip.prepare(ink, width)]", [ink.ravel().tolist(), int(width)]
     )
     assert pixels == prepare(ink).ravel().tolist()
-
-
-@needs_browser
-@pytest.mark.parametrize("size", [1, 17, 106, 150, 271, 1003, 1465, 2953])
-def test_the_bytes_come_back_from_the_qr_code(page, size) -> None:
-    data = np.random.default_rng(size).bytes(size)
-    grid = page.evaluate("bytes => tinyzip.qr(bytes)", list(data))
-    assert qr_reader.read(np.array(grid, np.uint8)) == data
-    assert page.evaluate("() => tinyzip.qr(new Uint8Array(2954))") is None
-
-
-@needs_browser
-def test_the_network_is_shown_as_a_qr_code_where_it_fits(clean) -> None:
-    assert clean.locator("#code").is_visible() == (MODEL.stat().st_size <= 2953)
-    small = pack(lower_of(2))
-    load(clean, small)
-    assert len(small) <= 2953 and clean.locator("#code canvas").is_visible()
-    alpha = """canvas => {
-        const { width, height } = canvas;
-        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-        return [width, [...data].filter((_, i) => i % 4 === 3)];
-    }"""
-    width, dark = clean.locator("#code canvas").evaluate(alpha)
-    assert dark == [255 * v for row in clean.evaluate("b => tinyzip.qr(b)", list(small)) for v in row]
-    assert width * width == len(dark)
 
 
 def test_where_a_drawing_lies_and_how_large_it_is_makes_no_difference() -> None:

@@ -26,9 +26,6 @@ function paint(canvas, values, { lo, hi }, width) {
 function load(bytes) {
 	program = unpack(bytes);
 	size = `${bytes.length.toLocaleString("en")} bytes`;
-	const code = qr(bytes);
-	$("code").hidden = !code;
-	if (code) paint($("code").firstElementChild, code.flat(), { lo: 0, hi: 1 }, code.length);
 	show();
 }
 
@@ -139,7 +136,6 @@ window.tinyzip = {
 	run: (codes) => trace(program, codes).at(-1),
 	program: () => program,
 	prepare,
-	qr,
 };
 Object.assign($("slider"), { max: models.length - 1, value: 0, oninput: choose });
 $("choice").hidden = models.length < 2;

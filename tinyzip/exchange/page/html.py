@@ -27,7 +27,6 @@ The sources stand beside this file, in the folder `page`, and are put together a
     arithmetic.js   the roundings
     integer.js      the engine
     prepare.js      a drawing as MNIST's digits were made
-    qr.js           the file as a QR code
     app.js          what people and tests see of it
 """
 
@@ -40,14 +39,14 @@ from os import PathLike, fspath
 from pathlib import PurePath
 from typing import Any
 
-from tinyzip.archive.format import VERSION, pack, read_bytes, unpack
+from tinyzip.archive.format import pack, read_bytes, unpack
 from tinyzip.base.files import check_path, write_atomically
 from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.operators import GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.program import Program
 
 Model = Program | str | PathLike[str]
-SCRIPTS = ("coder", "weights", "program", "archive", "arithmetic", "integer", "prepare", "qr", "app")
+SCRIPTS = ("coder", "weights", "program", "archive", "arithmetic", "integer", "prepare", "app")
 LARGEST, MOST_WORK = 1 << 24, 1 << 31  # as in program.js
 
 
@@ -90,8 +89,6 @@ def inline(model: Model) -> dict[str, Any]:
         name = PurePath(fspath(model)).name
         data = read_bytes(model)
         program = unpack(data, fspath(model))
-        if data[4] != VERSION:
-            data = pack(program)
     else:
         refuse("page: models", type(model).__name__, "programs, or paths of .tz files", TypeError)
     check_size(program, name or "page: models")

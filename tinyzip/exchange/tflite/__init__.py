@@ -8,6 +8,6 @@ operators.py  kind by kind, what a node is in a program
 model.py      a program from a file
 """
 
-from tinyzip.exchange.tflite.model import KERNELS, Kernels, batch_last, examples_first, read
+from tinyzip.exchange.tflite.model import KERNELS, Kernels, batch_last, examples_first, of_graph, read
 
-__all__ = ["KERNELS", "Kernels", "batch_last", "examples_first", "read"]
+__all__ = ["KERNELS", "Kernels", "batch_last", "examples_first", "of_graph", "read"]

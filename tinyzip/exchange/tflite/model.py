@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike, check_path
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.tflite.file import read_graph
+from tinyzip.exchange.tflite.file import Graph, read_graph
 from tinyzip.exchange.tflite.operators import translate
 from tinyzip.exchange.tflite.reference import Reference
 from tinyzip.exchange.tflite.xnnpack import Xnnpack
@@ -43,7 +43,12 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
     if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")
     check_path(path, "tflite.read: path")
-    return translate(read_graph(path), KERNELS[kernels]()).program()
+    return of_graph(read_graph(path), kernels)
+
+
+def of_graph(graph: Graph, kernels: Kernels = "reference") -> Program:
+    """The program of a file that has been read: `read` says what it is, and what is refused."""
+    return translate(graph, KERNELS[kernels]()).program()
 
 
 def batch_last(tensor: Array) -> Array:
