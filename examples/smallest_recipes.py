@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Layer, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
 

@@ -11,9 +11,10 @@ from tinyzip.distill.objective import Distillation
 from tinyzip.distill.relations import angles, distances
 from tinyzip.distill.student import train
 from tinyzip.distill.transfer import Live
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU, Residual
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized

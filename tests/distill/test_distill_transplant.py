@@ -18,9 +18,9 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
 )
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 

@@ -4,24 +4,17 @@ from gradcheck import assert_gradients
 from shapes import distinct, normal
 
 from tinyzip.nn import ops
+from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.layers import (
-    GELU,
     AvgPool2d,
     BatchNorm,
-    ByPoints,
-    Clip,
     Conv2d,
     Dropout,
     Flatten,
     GlobalAvgPool,
-    HardSwish,
-    LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
 )
 
 IMAGE = (4, 6, 5)

@@ -20,9 +20,9 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
 )
 from tinyzip.nn.network import Network
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 SHAPE = (2, 6, 6)

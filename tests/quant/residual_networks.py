@@ -4,20 +4,19 @@ import numpy as np
 from hypothesis import strategies as st
 from quant_networks import randomized
 
+from tinyzip.nn.activations import Clip, LeakyReLU
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
-    Clip,
     Conv2d,
     Dropout,
     Flatten,
     GlobalAvgPool,
-    LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
 )
+from tinyzip.nn.residual import Residual
 
 SMALL = {
     "conv": Conv2d(1, 4, 3, padding=1),

@@ -9,19 +9,8 @@ from quant_networks import randomized
 
 from tinyzip import integer
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.layers import (
-    AvgPool2d,
-    Clip,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    SiLU,
-    Tanh,
-)
+from tinyzip.nn.activations import Clip, SiLU, Tanh
+from tinyzip.nn.layers import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential

@@ -7,7 +7,8 @@ import pytest
 
 from tinyzip import archive, integer
 from tinyzip.distill import student
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, SiLU
+from tinyzip.nn.activations import SiLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for, quantize
 from tinyzip.quant.fake import FakeQuantized

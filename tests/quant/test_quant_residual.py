@@ -10,7 +10,8 @@ from quant_networks import assert_same, pictures
 from residual_networks import SMALL, residual_networks, small
 
 from tinyzip import archive, integer
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.auto import quantize

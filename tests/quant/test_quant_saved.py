@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from tinyzip.base import arrays as files
 from tinyzip.base.kinds import MODEL, kind_of
 from tinyzip.nn import models
-from tinyzip.nn.layers import (
-    BatchNorm,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool,
-    Layer,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Residual,
-)
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import calibrate

@@ -9,7 +9,7 @@ from residual_networks import small
 from tinyzip import archive
 from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, Transpose, simplify
 from tinyzip.nn.activations import Clip
-from tinyzip.nn.layers import Residual
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.classify import classify
 from tinyzip.quant.shrink import clamped_twin, shrink

@@ -8,23 +8,8 @@ from hypothesis import strategies as st
 from quant_networks import pictures, randomized
 
 from tinyzip import archive, integer
-from tinyzip.nn.layers import (
-    GELU,
-    AvgPool2d,
-    BatchNorm,
-    ByPoints,
-    Clip,
-    Conv2d,
-    Flatten,
-    HardSwish,
-    LeakyReLU,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
+from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.quant.auto import METHODS, quantize
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate

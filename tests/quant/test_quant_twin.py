@@ -12,7 +12,8 @@ from quant_networks import networks, pictures, small_network
 from tinyzip import integer
 from tinyzip.exchange import tflite
 from tinyzip.integer import Program
-from tinyzip.nn.layers import Dropout, Linear, ReLU, Residual
+from tinyzip.nn.layers import Dropout, Linear, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.explain import explain

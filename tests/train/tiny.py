@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Residual
+from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, Residual
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples

@@ -1,12 +1,10 @@
-"""Layers that map every number by itself: `ops.activations` with names.
+"""More layers that map every number by itself, as a ReLU does: `ops.activations` with names.
 
-They have no arrays and take any shape. A ReLU is one of them too, but stands in `layers`: nearly every
-network has it, and much is known of it alone. To a network of integers all others are alike, a table of 256
+They have no arrays and take any shape. To a network of integers all of them are alike, a table of 256
 entries. So a new one is a function and its derivative, and everything else follows.
 """
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -14,26 +12,22 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn import ops
-from tinyzip.nn.layer import Arrays, Layer
-from tinyzip.nn.ops.checks import Array, Shape, check_lengths
+from tinyzip.nn.layer import Arrays
+from tinyzip.nn.layers import Activation, Gradients, Output
+from tinyzip.nn.ops import activations as ops
+from tinyzip.nn.ops.checks import Array
 
-Gradients = tuple[Array, Arrays]  # dx, dp
-
-
-@dataclass(frozen=True)
-class Activation(Layer):
-    """y = f(x) at each place. The cache is x."""
-
-    @abstractmethod
-    def of(self, x: Array) -> Array:
-        """f(x), of x's shape and dtype."""
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return check_lengths(shape, f"{type(self).__name__}: an example's shape")
-
-    def forward(self, p: Arrays, x: Array, **_: Any) -> tuple[Array, Any]:
-        return self.of(x), x
+__all__ = [
+    "GELU",
+    "Activation",
+    "ByPoints",
+    "Clip",
+    "HardSwish",
+    "LeakyReLU",
+    "SiLU",
+    "Sigmoid",
+    "Tanh",
+]
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ class Tanh(Activation):
     def of(self, x: Array) -> Array:
         return ops.tanh(x)
 
-    def forward(self, p: Arrays, x: Array, **_: Any) -> tuple[Array, Any]:
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         y = ops.tanh(x)
         return y, y
 

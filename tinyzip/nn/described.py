@@ -12,13 +12,27 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn import layers as package
+from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from tinyzip.nn.probe import Probe
+from tinyzip.nn.residual import Residual
 
-KNOWN: dict[str, type[Layer]] = {
-    name: kind for name in package.__all__ if (kind := getattr(package, name)) is not Layer
-}
+KINDS: tuple[type[Layer], ...] = (
+    *(Conv2d, Linear, Flatten, MaxPool2d, AvgPool2d, GlobalAvgPool, BatchNorm, Dropout, Residual),
+    *(ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
+)
+KNOWN = {kind.__name__: kind for kind in KINDS}
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
@@ -34,7 +48,7 @@ def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
         if isinstance(layer, Probe):
             continue
         if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):
-            refuse(f"layer {name!r}", f"a {kind} of your own", "a layer of tinyzip.nn.layers", TypeError)
+            refuse(f"layer {name!r}", f"a {kind} of your own", "a layer of tinyzip.nn", TypeError)
         described[name] = {"kind": kind} | {
             field.name: described_value(getattr(layer, field.name)) for field in fields(layer)
         }

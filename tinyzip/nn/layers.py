@@ -1,73 +1,28 @@
 """The layers: `tinyzip.nn.ops` with names, and with the check that sizes fit.
 
 Each is a frozen dataclass of sizes. See `tinyzip.nn.layer` for what a layer is, `ops` for the mathematics,
-`activations` for those that map every number by itself, `residual` for one that holds others, and `fast` for
-how a network runs the same.
+`activations` for more that map every number by itself, `residual` for one that holds others, and `fast` for
+how a `Sequential` runs the same.
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn import ops
-from tinyzip.nn.activations import (
-    GELU,
-    Activation,
-    ByPoints,
-    Clip,
-    HardSwish,
-    LeakyReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
 from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
-from tinyzip.nn.residual import Residual
 
 Output = tuple[Array, Any]  # y, cache
 Gradients = tuple[Array, Arrays]  # dx, dp
-INSTEAD = {  # what others call the sizes
-    **{"in_channels": "C=", "out_channels": "F=", "in_features": "C=", "out_features": "F="},
-    **{
-        "kernel_size": "kernel=",
-        "filters": "F=",
-        "units": "F=",
-        "pool_size": "kernel=",
-        "strides": "stride=",
-    },
-}
-
-__all__ = [
-    "GELU",
-    "AvgPool2d",
-    "BatchNorm",
-    "ByPoints",
-    "Clip",
-    "Conv2d",
-    "Dropout",
-    "Flatten",
-    "GlobalAvgPool",
-    "HardSwish",
-    "Layer",
-    "LeakyReLU",
-    "Linear",
-    "MaxPool2d",
-    "ReLU",
-    "Residual",
-    "SiLU",
-    "Sigmoid",
-    "Tanh",
-]
 
 
-@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class Conv2d(Layer):
     """Convolution from C to F channels: `ops.conv2d`. Arrays: w (F, C / groups, kh, kw), b (F,)."""
@@ -110,7 +65,6 @@ class Conv2d(Layer):
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
-@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class Linear(Layer):
     """Fully connected, from C to F features: `ops.linear`. Arrays: w (F, C), b (F,)."""
@@ -139,6 +93,21 @@ class Linear(Layer):
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
         dx, dw, db = ops.linear_backward(dy, cache, p["w"])
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """y = f(x) at each place. The cache is x."""
+
+    @abstractmethod
+    def of(self, x: Array) -> Array:
+        """f(x), of x's shape and dtype."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return check_lengths(shape, f"{type(self).__name__}: an example's shape")
+
+    def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
+        return self.of(x), x
 
 
 @dataclass(frozen=True)
@@ -195,7 +164,6 @@ class Pool(Layer):
         return pool_geometry(shape, self.kernel, self.stride, self.padding, name)
 
 
-@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class MaxPool2d(Pool):
     """The largest value of each window: `ops.max_pool2d`."""
@@ -209,7 +177,6 @@ class MaxPool2d(Pool):
         return ops.max_pool2d_backward(dy, arg, shape, self.kernel, self.stride, self.padding), {}
 
 
-@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class AvgPool2d(Pool):
     """The average of each window, padding not counted: `ops.avg_pool2d`."""
@@ -236,7 +203,6 @@ class GlobalAvgPool(Layer):
         return ops.global_avg_pool_backward(dy, cache), {}
 
 
-@built_by(num_features="C")
 @dataclass(frozen=True)
 class BatchNorm(Layer):
     """Batch normalisation of C channels or features. Arrays: gamma, beta; mean, var without gradient.
@@ -293,7 +259,6 @@ class BatchNorm(Layer):
         return {name: (1 - self.momentum) * p[name] + self.momentum * batch[name] for name in batch}
 
 
-@built_by(p="rate")
 @dataclass(frozen=True)
 class Dropout(Layer):
     """Zeroes each value with probability `rate` in training; draws from the Generator it is given."""

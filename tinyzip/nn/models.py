@@ -9,18 +9,10 @@ import math
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.layers import (
-    BatchNorm,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool,
-    Layer,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Residual,
-)
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import check_lengths
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 Shape = tuple[int, int, int]

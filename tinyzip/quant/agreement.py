@@ -35,8 +35,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinyzip import integer
-from tinyzip.nn.activations import Activation
-from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, Layer, Linear, Residual
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, GlobalAvgPool, Linear
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.fake import FakeQuantize, FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import multipliers, sum_multipliers, table_of

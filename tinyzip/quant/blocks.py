@@ -31,21 +31,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.activations import Activation
+from tinyzip.nn.activations import Clip
+from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
+    Activation,
     AvgPool2d,
     BatchNorm,
-    Clip,
     Conv2d,
     Dropout,
     Flatten,
     GlobalAvgPool,
-    Layer,
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
 )
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten

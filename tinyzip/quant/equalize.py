@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.nn.activations import Activation
-from tinyzip.nn.layers import Conv2d, LeakyReLU, ReLU
+from tinyzip.nn.activations import LeakyReLU
+from tinyzip.nn.layers import Activation, Conv2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm

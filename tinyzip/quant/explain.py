@@ -41,7 +41,8 @@ from tinyzip.integer.program import check_program
 from tinyzip.machine.workspace import FRESH
 from tinyzip.nn.chain import shapes_of
 from tinyzip.nn.fast import choose
-from tinyzip.nn.layers import Layer, Residual
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs

@@ -39,18 +39,11 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.fast.stage import Stage
-from tinyzip.nn.layers import (
-    AvgPool2d,
-    BatchNorm,
-    Conv2d,
-    Dropout,
-    GlobalAvgPool,
-    Layer,
-    Linear,
-    Residual,
-)
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Linear
 from tinyzip.nn.network import Network
 from tinyzip.nn.probe import Seen
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.grid import Grid, by_channel

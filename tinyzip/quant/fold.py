@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from tinyzip.nn.layer import Arrays, Layer
-from tinyzip.nn.layers import BatchNorm, Conv2d, Linear, Residual
+from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.grid import by_channel
 

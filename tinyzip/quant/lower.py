@@ -55,8 +55,7 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.integer.residuals import ADD_SHIFT
-from tinyzip.nn.activations import Activation
-from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
+from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
 from tinyzip.quant.fold import fold_batch_norm

@@ -50,7 +50,7 @@ def load(path: PathLike) -> Any:
     if magic == CHECKPOINT:
         structure = meta.get("structure") if isinstance(meta, dict) else None
         if structure is None:
-            needed = "one whose layers are all of tinyzip.nn.layers"
+            needed = "one whose layers are all of tinyzip.nn"
             refuse(f"{path}", "a checkpoint of a model that cannot be described", needed)
         params = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
         arrays = params

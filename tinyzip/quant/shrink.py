@@ -28,7 +28,9 @@ from tinyzip.integer import Program, simplify
 from tinyzip.integer.layout import moved
 from tinyzip.integer.program import check_program
 from tinyzip.nn.activations import Clip
-from tinyzip.nn.layers import Layer, ReLU, Residual
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import CHOICES, allocate
 from tinyzip.quant.auto import post_train

@@ -27,18 +27,10 @@ from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import check_program
 from tinyzip.integer.proof.chain import without_needless_operators
 from tinyzip.integer.proof.intervals import intervals
+from tinyzip.nn.activations import ByPoints
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import (
-    AvgPool2d,
-    ByPoints,
-    Conv2d,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Residual,
-)
+from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import Grid, by_channel
 

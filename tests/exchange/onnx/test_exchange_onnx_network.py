@@ -12,25 +12,9 @@ from shapes import SEEDS, convolutions, normal, windows
 
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
-from tinyzip.nn.layers import (
-    GELU,
-    AvgPool2d,
-    BatchNorm,
-    ByPoints,
-    Clip,
-    Conv2d,
-    Dropout,
-    Flatten,
-    HardSwish,
-    LeakyReLU,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Residual,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
+from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 FILES = pytest.mark.needs("onnx", "onnxruntime")

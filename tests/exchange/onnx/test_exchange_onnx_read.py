@@ -14,7 +14,9 @@ from record_onnx import FOLDER, NAMES
 from tinyzip import integer
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
-from tinyzip.nn.layers import Clip, Conv2d, Residual
+from tinyzip.nn.activations import Clip
+from tinyzip.nn.layers import Conv2d
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.auto import quantize
 from tinyzip.train.data import to_input
 

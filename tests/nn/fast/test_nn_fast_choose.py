@@ -31,8 +31,8 @@ from tinyzip.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
-    Residual,
 )
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 

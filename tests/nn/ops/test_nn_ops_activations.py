@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, distinct, normal
 
-from tinyzip.nn import ops
+from tinyzip.nn.ops import activations as ops
 
 POINTS = (-1.0, 1.0, 3.0), (-2.0, 1.0, 0.0)
 PAIRS = {  # the function, and its backward from (dy, x, y)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tinyzip.exchange.onnx.graph import Graph
-from tinyzip.nn import layers as nn
+from tinyzip.nn import activations as nn
+from tinyzip.nn.layers import ReLU
 
 
 def add_activation(graph: Graph, layer: Any, x: str) -> str | None:
@@ -22,7 +23,7 @@ def add_activation(graph: Graph, layer: Any, x: str) -> str | None:
         return graph.constant(value, np.float32, what)
 
     match layer:
-        case nn.ReLU():
+        case ReLU():
             return graph.add("Relu", x)
         case nn.LeakyReLU():
             return graph.add("LeakyRelu", x, alpha=layer.slope)

@@ -17,20 +17,9 @@ from tinyzip.exchange.onnx.affine import affine, batch_norm, gemm, matmul, scale
 from tinyzip.exchange.onnx.step import Step
 from tinyzip.exchange.onnx.values import NO_BORDER, Value
 from tinyzip.exchange.onnx.windows import avg_pool, conv, global_average, global_max, max_pool, pad
-from tinyzip.nn.layers import (
-    GELU,
-    Clip,
-    Flatten,
-    GlobalAvgPool,
-    HardSwish,
-    Layer,
-    LeakyReLU,
-    MaxPool2d,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
+from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import Flatten, GlobalAvgPool, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Shape
 
 NCHW, NHWC = (0, 3, 1, 2), (0, 2, 3, 1)

@@ -20,6 +20,7 @@ from tinyzip.exchange.onnx.graph import Array, Graph, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
 from tinyzip.nn.layer import Layer
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 Arrays = dict[str, Array]
@@ -43,7 +44,7 @@ def add_layers(graph: Graph, layers: Mapping[str, Layer], params: Arrays, within
     for name, layer in layers.items():
         path = graph.scope = f"{within}{name}"
         arrays = {part: params[f"{path}.{part}"] for part in layer.parameter_shapes()}
-        if type(layer) is nn.Residual:
+        if type(layer) is Residual:
             ends = [add_layers(graph, chain, params, f"{path}.", x) for chain in layer.branches()]
             graph.scope = path
             x = graph.add("Add", *ends)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyzip.exchange.onnx.file import Node
 from tinyzip.exchange.onnx.values import NO_BORDER, Array, Value, Values
-from tinyzip.nn.layers import Layer
+from tinyzip.nn.layer import Layer
 from tinyzip.nn.ops.checks import Shape
 
 MOST_VALUES = 2**31  # of one example anywhere in a network

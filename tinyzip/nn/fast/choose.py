@@ -52,19 +52,10 @@ from tinyzip.nn.fast.pool_first import ConvReLUPool
 from tinyzip.nn.fast.pools import FastAvgPool2d, FastGlobalAvgPool, FastMaxPool2d
 from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import (
-    AvgPool2d,
-    BatchNorm,
-    Conv2d,
-    Dropout,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    ReLU,
-    Residual,
-)
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Shape
 from tinyzip.nn.ops.patches import Geometry
+from tinyzip.nn.residual import Residual
 
 
 def stages(layers: Mapping[str, Layer], shape: Shape) -> dict[str, Stage]:

@@ -1,0 +1,26 @@
+"""What to write instead where a layer is built with the words of another library.
+
+Other libraries have the same layers and other names for their sizes. Here every class of layers is given a
+check of the calls that build its objects, see `base.calls`. Importing any file of `tinyzip.nn` does that, so
+the layers themselves need not speak of it.
+"""
+
+from tinyzip.base.calls import built_by
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Linear, MaxPool2d
+
+SIZES = {
+    "in_channels": "C=",
+    "out_channels": "F=",
+    "in_features": "C=",
+    "out_features": "F=",
+    "kernel_size": "kernel=",
+    "filters": "F=",
+    "units": "F=",
+    "pool_size": "kernel=",
+    "strides": "stride=",
+}
+
+for kind in (Conv2d, Linear, MaxPool2d, AvgPool2d):
+    built_by(**SIZES)(kind)
+built_by(num_features="C")(BatchNorm)
+built_by(p="rate")(Dropout)
