@@ -35,12 +35,12 @@ STAGES = {  # rows of the main job's table: what is done to get there, and what 
 }
 
 
-def available(packages: Sequence[str] = ("matplotlib", "tqdm", "threadpoolctl")) -> bool:
+def available(packages: Sequence[str] = ("matplotlib", "tqdm")) -> bool:
     """Whether plots can be drawn. Names what is missing of `packages` and how to install it."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         print(f"Without {', '.join(missing)}, which `pip install {' '.join(missing)}` brings, ", end="")
-        what = {"matplotlib": "no plots", "tqdm": "no progress bars", "threadpoolctl": "slower training"}
+        what = {"matplotlib": "no plots", "tqdm": "no progress bars"}
         print(f"there are {', '.join(what.get(name, name) for name in missing)}.")
     return "matplotlib" not in missing
 

@@ -21,6 +21,8 @@ sys.path.extend(str(Path(__file__).parent / room) for room in ("exchange", "trai
 from compare import shorten
 from needs import needs_tool
 
+from tinyzip.machine import blas
+
 settings.register_profile(
     "tinyzip",
     deadline=None,
@@ -77,7 +79,8 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def forks(monkeypatch):
     """The copies that were made of this process. They get their share, however busy the machine is."""
-    needs_tool("threadpoolctl")
+    if not blas.can_be_held():
+        needs_tool("threadpoolctl")
     monkeypatch.setattr("tinyzip.machine.processes.LOSSES", sys.maxsize)
     made, fork = [], os.fork
 

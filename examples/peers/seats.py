@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from peers import Batch, Entry, Run
-from tinyzip.machine.workers import blas_libraries
+from tinyzip.machine import blas
 
 
 class Seat:
@@ -118,8 +118,8 @@ class Sitter:
 
 def libraries() -> set[str]:
     """The BLAS libraries in this process, with the kernels that each chose; none without threadpoolctl."""
-    blas_libraries.cache_clear()
-    found = blas_libraries()
+    blas.controller.cache_clear()
+    found = blas.controller()
     rows = [row for row in (found.info() if found else ()) if row["user_api"] == "blas"]
     return {
         f"{Path(row['filepath']).parent.name}: {row['internal_api']} {row['version']}, "

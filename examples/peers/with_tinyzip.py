@@ -1,7 +1,7 @@
 """tinyzip itself, and the yardsticks that it is held against."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from peers import Batch, Entry, Run
 from tinyzip import integer
 from tinyzip.base.windows import im2col
+from tinyzip.machine import blas
 from tinyzip.machine.packed import Packed
-from tinyzip.machine.workers import Workers, blas_libraries
+from tinyzip.machine.workers import Workers
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import Inference
 from tinyzip.train.fit import hard_labels
@@ -173,7 +174,12 @@ def bare_products(model: Sequential) -> Callable[[Batch, int], Run]:
     return start
 
 
-def blas_threads(threads: int) -> AbstractContextManager[Any]:
-    """BLAS with this many threads of its own, where threadpoolctl is there to say so."""
-    libraries = blas_libraries()
-    return nullcontext() if libraries is None else libraries.limit(limits=threads, user_api="blas")
+@contextmanager
+def blas_threads(threads: int) -> Iterator[None]:
+    """BLAS with this many threads of its own, where that can be said."""
+    release = blas.hold(threads)
+    try:
+        yield
+    finally:
+        if release is not None:
+            release()

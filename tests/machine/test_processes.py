@@ -258,8 +258,7 @@ def test_the_end_of_a_with_block_of_workers_ends_their_copies():
     assert len(copies) == 2 and not any(map(alive, copies))
 
 
-@pytest.mark.needs("threadpoolctl")
-def test_workers_forget_the_functions_of_copies_that_have_ended():
+def test_workers_forget_the_functions_of_copies_that_have_ended(forks):
     class Identity:
         def __call__(self, item, workspace):
             return item

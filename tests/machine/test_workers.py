@@ -51,22 +51,6 @@ def test_an_error_in_any_thread_comes_out_after_all_have_stopped(failing):
         assert len(finished) == many
 
 
-@pytest.mark.needs("threadpoolctl")
-def test_blas_is_held_to_one_thread_until_the_outermost_block_ends():
-    import threadpoolctl
-
-    def found():
-        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
-
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        for _ in range(2):
-            with Workers(2) as crew:
-                with crew:
-                    assert found() == {1}
-                assert found() == {1}
-            assert found() == {2}
-
-
 def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {3, 5, 7}, raising=False)
     assert (thread_count(None), thread_count(1), thread_count(12)) == (3, 1, 12)

@@ -142,7 +142,7 @@ def test_nothing_is_forked_where_that_is_not_safe_or_of_no_use(forks, monkeypatc
     with monkeypatch.context() as patch:  # as in a worker of another program's pool of processes
         patch.setitem(current_process()._config, "daemon", True)
         assert bytes_of(train(threads=2)[0]) == straight and not forks
-    monkeypatch.setattr("tinyzip.machine.workers.blas_libraries", lambda: None)
+    monkeypatch.setattr("tinyzip.machine.blas.hold", lambda: None)
     assert bytes_of(train(threads=2)[0]) == straight and not forks
 
 

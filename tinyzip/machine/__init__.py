@@ -2,6 +2,7 @@
 
 workspace.py  scratch memory that is handed down
 processes.py  copies of this process, which do not wait for each other's interpreter
+blas.py       holding BLAS to one thread
 workers.py    one piece of work for several cores
 products.py   matrix products in pieces that are multiplied where they lie
 chunks.py     many passes over large arrays, while they are in cache

@@ -15,8 +15,8 @@ factor, and the sum is over pieces of columns,
 
     (x·yᵀ)[A, D] = Σ_B x[A, B]·y[D, B]ᵀ                                                         (MP2)
 
-Which kernels BLAS chose is asked of threadpoolctl; where that is missing, or others were chosen, nothing is
-cut, which is only slower.
+OpenBLAS says which kernels it chose; where others were chosen, or BLAS is another, nothing is cut, which is
+only slower.
 """
 
 import functools
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.machine.workers import blas_libraries
+from tinyzip.machine import blas
 from tinyzip.machine.workspace import Workspace
 
 Array = NDArray[Any]
@@ -43,8 +43,8 @@ SIDE = 32  # rows of y in a piece, at most
 @functools.cache
 def has_small_kernels() -> bool:
     """Whether BLAS multiplies small matrices without copying them first."""
-    libraries = blas_libraries()
-    return libraries is not None and any(row.get("architecture") in KERNELS for row in libraries.info())
+    found = blas.openblas()
+    return found is not None and found.kernels in KERNELS
 
 
 def pieces_of(M: int, K: int) -> tuple[int, int]:

@@ -3,8 +3,7 @@
 NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
 Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because
 then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
-itself must be held to one thread, or the two kinds of threads fight for the same cores. threadpoolctl
-does it; without it the results are the same, only slower.
+itself must be held to one thread (`machine.blas`), or the two kinds of threads fight for the same cores.
 
 What threads cannot share is Python's interpreter between those loops. Long calls do not mind. For many short
 ones, as in training a small network, there are `machine.processes`, which cost a few milliseconds to start.
@@ -14,14 +13,12 @@ a few of their rows fit in, even where no cast asks for it; with a smaller buffe
 they are, which is up to twice as fast for the shifted slices that windows are made of.
 """
 
-import functools
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib import import_module
 from multiprocessing import current_process
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,6 +26,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.machine import blas
 from tinyzip.machine.processes import Processes, can_copy
 from tinyzip.machine.workspace import Workspace
 
@@ -39,23 +37,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@functools.cache
-def blas_libraries() -> Any:
-    """threadpoolctl's handle on the BLAS in this process, None without threadpoolctl.
-
-    Kept, since looking for the libraries takes the better part of a millisecond: more than a small batch.
-    """
-    try:
-        threadpoolctl = import_module("threadpoolctl")
-    except ImportError:
-        return None
-    return threadpoolctl.ThreadpoolController()
-
-
 def thread_count(threads: int | None) -> int:
-    """`threads`, or one for each core that this process may use, up to MOST_THREADS."""
+    """`threads`, or one for each core that this process may use, up to MOST_THREADS.
+
+    Only one where BLAS cannot be held to one thread: the cores are then its own.
+    """
     if threads is not None:
         return threads
+    if not blas.can_be_held():
+        return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_THREADS)
 
@@ -88,16 +78,14 @@ class Workers:
         self._processes: list[Processes[Any, Any]] = []
         self._key: Any = None
         self._copies: Processes[Any, Any] | None = None
-        self._limit: Any = None
+        self._release: Callable[[], None] | None = None
         self._depth = 0
 
     def __enter__(self) -> Self:
         self._depth += 1
         if self._depth > 1:
             return self
-        libraries = blas_libraries()
-        if libraries is not None:
-            self._limit = libraries.limit(limits=1, user_api="blas")
+        self._release = blas.hold()
         if self.threads > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
         return self
@@ -114,9 +102,9 @@ class Workers:
         self._end_copies()
         for processes in self._processes:
             processes.close()
-        if self._limit is not None:
-            self._limit.restore_original_limits()
-            self._limit = None
+        if self._release is not None:
+            self._release()
+            self._release = None
 
     def map(self, function: Callable[[Item, Workspace], Result], items: Iterable[Item]) -> list[Result]:
         """[function(item, workspace) for item in items], in the items' order.
@@ -154,7 +142,7 @@ class Workers:
         What runs in another program's pool of processes (a daemon, to `multiprocessing`) may not fork.
         """
         alone = threading.current_thread() is threading.main_thread() and not current_process().daemon
-        safe = sys.platform == "linux" and self._limit is not None and can_copy()
+        safe = sys.platform == "linux" and self._release is not None and can_copy()
         return self.threads > 1 and alone and safe
 
     def processes(self, function: Callable[[Item, Workspace], Result]) -> Processes[Item, Result]:

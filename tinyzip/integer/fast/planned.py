@@ -25,7 +25,8 @@ from tinyzip.integer.fast.plan import plan
 from tinyzip.integer.fast.recorder import LOOKED
 from tinyzip.integer.fast.run import Recorded, check, run, scores, shard_size, walk
 from tinyzip.integer.program import Program, check_program
-from tinyzip.machine.workers import small_buffer
+from tinyzip.machine import blas
+from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import Workspace
 
 
@@ -57,10 +58,15 @@ class Planned:
         last = self.recorded[self.size].output
         y = np.empty((*last.shape[:-1], self.count), last.dtype)
         one = self.count == 1  # whose rows are too short to gain from it
-        with nullcontext() if one else small_buffer():
-            for start in range(0, self.count, self.size):
-                shard = slice(start, min(start + self.size, self.count))
-                y[..., shard] = self.recorded[shard.stop - start](codes[..., shard])
+        release = blas.hold() if self.product == "blas" else None
+        try:
+            with nullcontext() if one else small_buffer():
+                for start in range(0, self.count, self.size):
+                    shard = slice(start, min(start + self.size, self.count))
+                    y[..., shard] = self.recorded[shard.stop - start](codes[..., shard])
+        finally:
+            if release is not None:
+                release()
         return scores(self.program, y)
 
 
@@ -74,7 +80,9 @@ def prepare(program: Program, count: int = 1, product: Product = "integer") -> P
     count = whole(count, "prepare: count", 1, 2**20)
     if product not in PRODUCTS:
         refuse("prepare: product", repr(product), f"one of {', '.join(PRODUCTS)}")
-    planned, x = Planned(program, count, product), program.input
+    with Workers():
+        planned = Planned(program, count, product)
+    x = program.input
     codes = np.resize(np.arange(x.lo, x.hi + 1, dtype=x.dtype), (*program.shape, count))
     if not np.array_equal(np.asarray(planned(codes)), np.asarray(run(program, codes, product))):
         refuse(*LOOKED)
