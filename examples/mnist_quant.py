@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plots
 from numpy.typing import NDArray
+from parts import plots
 
 from tinyzip import archive, integer
 from tinyzip.base.table import aligned

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plots
 from numpy.typing import NDArray
+from parts import plots
 
 from tinyzip.base.table import aligned
 from tinyzip.quant.grid import Grid

@@ -1,5 +1,6 @@
 """The front page is short and true: its code runs, its links lead somewhere, its commands exist."""
 
+import ast
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import tinyzip
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md"))]
 FRONT = PAGES[0].read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LINK = re.compile(r"!?\[[^\]]+\]\(([^)]+)\)")
@@ -59,7 +60,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 
 def test_every_command_exists_with_its_options() -> None:
-    scripts = re.findall(r"(examples/\w+\.py)([^`\n]*)", FRONT)
+    scripts = re.findall(r"(examples/[\w/]+\.py)([^`\n]*)", FRONT)
     assert len(scripts) > 4
     for script, words in scripts:
         for option in re.findall(r"--\w[\w-]*", words):
@@ -69,6 +70,16 @@ def test_every_command_exists_with_its_options() -> None:
         assert command in printed_by("-m", "tinyzip", "--help")
     extras = {extra for names in re.findall(r"'\.\[(.+?)\]'", FRONT) for extra in names.split(",")}
     assert extras <= PROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_the_index_of_the_examples_gives_each_script_its_question() -> None:
+    examples = ROOT / "examples"
+    index = (examples / "README.md").read_text(encoding="utf-8")
+    scripts = [path for folder in (".", "studies", "engines") for path in (examples / folder).glob("*.py")]
+    assert len(scripts) > 20
+    for script in scripts:
+        question, *_ = (ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or "").splitlines()
+        assert f"| `{script.relative_to(examples).as_posix()}` | {question} |" in index
 
 
 def test_every_file_in_the_reading_order_exists_and_no_room_is_left_out() -> None:

@@ -36,9 +36,9 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def chips(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """examples/chips.py."""
+    """examples/parts/chips.py."""
     monkeypatch.syspath_prepend(ROOT / "examples")
-    return importlib.import_module("chips")
+    return importlib.import_module("parts.chips")
 
 
 def student() -> tuple[Program, Any]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsers import CHROMIUM, bytes_of, load, opened, traced
 from drawn_programs import programs as archived_programs
 from hostile import files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import EDGES, KINDS, batch, codes, drawn_multipliers, programs
 from known_programs import DATA, KNOWN
+from parts.browsers import CHROMIUM, bytes_of, load, opened, traced
 
 from tinyzip.archive import pack, read, unpack, weights
 from tinyzip.exchange import page as pages
@@ -149,7 +149,7 @@ def test_long_tensors_are_read_block_by_block(page, monkeypatch) -> None:
 
 @needs_browser
 def test_a_student_gives_the_engine_s_codes_on_test_images(page) -> None:
-    """`examples/export_page.py` counts the same for all test images."""
+    """`examples/engines/export_page.py` counts the same for all test images."""
     train, test = mnist(MNIST)
     model = student_net(np.random.default_rng(0))
     grids = calibrate(model, train.images[:200])

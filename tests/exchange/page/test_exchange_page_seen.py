@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsers import CHROMIUM, load, opened, visited
 from drawn import prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_programs import DATA
+from parts.browsers import CHROMIUM, load, opened, visited
 
 from tinyzip.archive import pack, read, write
 from tinyzip.exchange import page as pages

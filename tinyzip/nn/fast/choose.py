@@ -1,7 +1,7 @@
 """The whole list of what makes a network fast, what each is worth, and which layer gets what.
 
 Each law is proved and explained in its file. `worth` is the time without divided by the time with, on the
-layers of the example networks that `examples/laws.py` names (AMD EPYC, one core, batch 64, float32).
+layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
     sums by BLAS              X1        2.34×  sums over a long axis             always

@@ -1,0 +1,329 @@
+"""What is each acceleration of `tinyzip.nn.fast` worth, and what are all of them?
+
+    python examples/engines/laws.py            two minutes
+    python examples/engines/laws.py --quick    some seconds, and more noise
+
+Printed is the time without divided by the time with, on a layer of the example networks to which the law
+applies, at a batch of 64. Both take turns, and the ratio is the median over the turns. What counts is the
+processor's time on one core, so that whatever else runs on the machine matters little. Below stand whole
+training steps, without the optimizer, and forward passes: of the network as it is printed, divided
+by those of the network that runs. At the end, what the exact float products of `tinyzip.integer` gain by each
+of their laws, on programs of the seed network with so many bits for weights and activations.
+"""
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.table import aligned
+from tinyzip.integer import Program
+from tinyzip.integer.fast import convolution, kernels
+from tinyzip.integer.fast import lines as lines_of_patches
+from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.run import walk
+from tinyzip.machine import products
+from tinyzip.machine.workers import Workers, small_buffer
+from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn import models
+from tinyzip.nn.fast import blocks, pools, rows, taller, turned, winograd
+from tinyzip.nn.fast.choose import first_stage, one_stage
+from tinyzip.nn.fast.conv import FastConv2d
+from tinyzip.nn.fast.in_place import Rectified
+from tinyzip.nn.fast.pool_first import ConvReLUPool
+from tinyzip.nn.fast.stage import AsPrinted, Stage
+from tinyzip.nn.fast.sums import total
+from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU
+from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.lower import lower
+
+N = 64
+NETWORKS = ("seed_net", "lenet5", "vgg_net", "separable_net", "wide_mlp")
+RNG = np.random.default_rng(0)
+
+Array = NDArray[np.float32]
+Shape = tuple[int, ...]
+Work = Callable[[], object]
+
+
+class Law(NamedTuple):
+    """An acceleration: its equations, where it is measured, and the same work without it and with it."""
+
+    name: str
+    equations: str
+    where: str
+    without: Work
+    with_it: Work
+
+
+def normal(*shape: int) -> Array:
+    return RNG.standard_normal(shape, np.float32)
+
+
+def reused(call: Callable[[Workspace], object]) -> Work:
+    """The call, in memory that is there already."""
+    workspace = Workspace()
+
+    def work() -> None:
+        workspace.reset()
+        call(workspace)
+
+    return work
+
+
+def fresh(call: Callable[[Workspace], object]) -> Work:
+    """The call, in new memory."""
+    return lambda: call(FRESH)
+
+
+def passes(layer: Layer, shape: Shape, *stages: Stage) -> Callable[[Workspace], object]:
+    """Forward and backward through stages, the first of which has the arrays of `layer`."""
+    p, x = layer.initialize(RNG), normal(*shape, N)
+    parts = [p, *({} for _ in stages[1:])]
+
+    def forward(workspace: Workspace) -> tuple[Array, list[Any]]:
+        y, caches = x, []
+        for stage, part in zip(stages, parts, strict=True):
+            y, cache = stage.forward(part, y, train=True, rng=None, workspace=workspace)
+            caches.append(cache)
+        return y, caches
+
+    first = normal(*forward(FRESH)[0].shape)
+
+    def both(workspace: Workspace) -> None:
+        _, caches = forward(workspace)
+        dy: Array | None = first
+        for stage, part, cache in reversed(list(zip(stages, parts, caches, strict=True))):
+            assert dy is not None
+            dy, _ = stage.backward(part, dy, cache, workspace=workspace, need_dx=True)
+
+    return both
+
+
+class Given(Stage):
+    """Nothing: x as it is. So that what follows a convolution can be measured without one."""
+
+    def forward(self, p: Arrays, x: Array, **options: Any) -> tuple[Array, None]:
+        return x, None
+
+    def backward(self, p: Arrays, dy: Array, cache: None, **options: Any) -> tuple[Array, Arrays]:
+        return dy, {}
+
+
+def step(net: Sequential) -> Callable[[Workspace], object]:
+    """The gradient of a batch."""
+    x, labels = normal(*net.shape, N), RNG.integers(0, 10, N)
+
+    def gradient(workspace: Workspace) -> None:
+        z, caches = net.forward(x, train=True, workspace=workspace)
+        net.backward(cross_entropy(z, labels)[1], caches, workspace=workspace)
+
+    return gradient
+
+
+def answer(net: Sequential) -> Callable[[Workspace], object]:
+    """The logits of a batch."""
+    x = normal(*net.shape, N)
+    return lambda workspace: net.forward(x, workspace=workspace)
+
+
+def laws() -> Iterator[Law]:
+    """Each law on a layer of one of the networks."""
+    conv, shape = Conv2d(16, 16, 3, padding=1), (16, 28, 28)  # conv1b of vgg_net
+    geometry, runs = conv.geometry(shape), one_stage(conv, shape)
+    x, y, dx = normal(*shape, N), normal(16, 28 * 28 * N), normal(*shape, N)
+    w, dy = normal(1, 16, 16 * 9), y.reshape(1, 16, -1)
+    relu, pool = ReLU(), MaxPool2d(2)
+
+    yield Law("sums by BLAS", "X1", "db of vgg conv1b", lambda: y.sum(axis=1), lambda: total(y, FRESH))
+
+    gradient = step(models.seed_net())
+    yield Law("memory in place", "X2", "training of seed_net", fresh(gradient), reused(gradient))
+
+    in_blocks = reused(passes(conv, shape, runs))
+
+    def at_once() -> None:
+        with patch.object(blocks, "BLOCK", 2**40):
+            in_blocks()
+
+    yield Law("patches in blocks", "X3", "vgg conv1b", at_once, in_blocks)
+
+    def product(route: blocks.Route) -> Work:
+        return reused(lambda workspace: route(w, x, geometry, y.reshape(1, 16, -1), workspace))
+
+    by_rows = product(rows.multiply)
+    yield Law("rows that share patches", "X4", "y of vgg conv1b", product(blocks.multiply), by_rows)
+
+    whole = changed([patch.object(products, "has_small_kernels", lambda: False)], by_rows)
+    yield Law("products in pieces", "MP1", "y of vgg conv1b", whole, by_rows)
+
+    def weights(route: blocks.Route) -> Work:
+        return reused(lambda workspace: route(dy, x, geometry, np.empty_like(w), workspace))
+
+    tall = weights(taller.weight_gradient)
+    yield Law("taller factor first", "X5", "dw of vgg conv1b", weights(blocks.weight_gradient), tall)
+
+    shared = weights(rows.weight_gradient)
+    apart = changed([patch.object(products, "has_small_kernels", lambda: False)], shared)
+    yield Law("sums in pieces", "MP2", "dw of vgg conv1b", apart, shared)
+
+    def inputs(route: blocks.Route) -> Work:
+        return reused(lambda workspace: route(dy, w, geometry, dx, workspace))
+
+    gather = inputs(partial(turned.input_gradient, multiply=blocks.multiply))
+    yield Law("turned kernels", "X6", "dx of vgg conv1b", inputs(blocks.input_gradient), gather)
+
+    average = AvgPool2d(2)
+    printed, shifted = (
+        passes(average, shape, s) for s in (AsPrinted(average, shape), one_stage(average, shape))
+    )
+    yield Law("shifted images", "X7", "2×2 averages, 16×28×28", fresh(printed), fresh(shifted))
+
+    each, small = Conv2d(16, 16, 3, padding=1, groups=16, bias=False), (16, 14, 14)  # of separable_net
+    routes = blocks.multiply, blocks.weight_gradient, blocks.input_gradient
+    grouped = reused(passes(each, small, FastConv2d(each, small, *routes)))
+    bands = reused(passes(each, small, one_stage(each, small)))
+    yield Law("band matrices", "X8, X9", "separable depthwise2", grouped, bands)
+
+    stands = Given(), one_stage(relu, shape), one_stage(pool, shape)
+    apart, rectified = (
+        reused(passes(relu, shape, *stands[:2])),
+        reused(passes(relu, shape, Rectified(Given()))),
+    )
+    yield Law("ReLU in place", "X10", "ReLU, 16×28×28", apart, rectified)
+
+    norm = BatchNorm(16)
+    printed, few = (passes(norm, small, s) for s in (AsPrinted(norm, small), one_stage(norm, small)))
+    yield Law("few passes", "X11, X12", "separable norm1", fresh(printed), fresh(few))
+
+    windows = pool.geometry(shape)
+    noted = reused(lambda workspace: pools.largest_and_winners(x, windows, workspace))
+    largest = reused(lambda workspace: pools.largest(x, windows, workspace))
+    yield Law("winners in training only", "X13", "2×2 maxima, 16×28×28", noted, largest)
+
+    arg = pools.largest_and_winners(x, windows, FRESH)[1]
+    dwon = normal(*arg.shape)
+    assigned = reused(lambda workspace: pools.to_winners(dwon, arg, x.shape, windows, workspace))
+
+    def added() -> None:
+        with patch.object(pools, "are_disjoint", lambda geometry: False):
+            assigned()
+
+    yield Law("disjoint windows", "X14", "backward of the same", added, assigned)
+
+    in_turn = reused(passes(relu, shape, Rectified(Given()), stands[2]))
+    first = reused(passes(relu, shape, ConvReLUPool(Given())))
+    yield Law("pooling before the ReLU", "X15, X16", "ReLU and 2×2 maxima", in_turn, first)
+
+    five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
+    joined = reused(passes(five, digits, ConvReLUPool(one_stage(five, digits))))
+    with patch.object(products, "has_small_kernels", lambda: False):  # where the choice falls on them
+        wide = first_stage([five, relu, pool], digits)[1]
+    together = reused(passes(five, digits, wide))
+    yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
+
+    conv, shape = Conv2d(32, 32, 3, padding=1), (32, 14, 14)  # conv2b of vgg_net
+    given = normal(1, 32, 32 * 9), normal(*shape, N), conv.geometry(shape), normal(1, 32, 14 * 14 * N)
+    six, four = (reused(partial(route, *given)) for route in (rows.multiply, winograd.multiply))
+    yield Law("two columns from four", "X20, X21", "y of vgg conv2b", six, four)
+
+
+def program_of(weights: int, activations: int) -> Program:
+    """The seed network in so many bits; images are bytes."""
+    net = models.seed_net()
+    bits = {"input": 8} | {block.name: activations for block in blocks_of(net)}
+    images = RNG.integers(0, 256, (256, *net.shape), np.uint8)
+    return lower(net, calibrate(net, images, weights=weights, activations=bits))
+
+
+def integer_laws() -> Iterator[Law]:
+    """Each law of the float products, and all together."""
+    pieces = patch.object(products, "has_small_kernels", lambda: False)
+    lines = patch.object(lines_of_patches, "ALONE", 2**60)
+    two = patch.object(convolution, "pays", lambda *_: False)
+    steps = patch.object(kernels, "Steps", SimpleNamespace(of=lambda *_: None))
+    for name, equations, bits, *parts in (
+        ("products in pieces", "MP1", (8, 8), pieces),
+        ("shared rows of patches", "LP2", (8, 8), lines),
+        ("two columns in a product", "LN1–LN4", (2, 4), two),
+        ("steps of floats", "FS1, FS2", (4, 4), steps),
+        ("all", "", (2, 4), pieces, lines, two, steps),
+    ):
+        work = partial(prepared, program_of(*bits), RNG.integers(0, 256, (1, 28, 28, N), np.uint8))
+        without = changed(parts, changed(parts, work)())
+        yield Law(name, equations, f"seed_net {bits[0]}/{bits[1]}", without, work())
+
+
+def changed(parts: Sequence[Any], work: Callable[[], Any]) -> Callable[[], Any]:
+    """The work, done with these patches in place."""
+
+    def once() -> Any:
+        with ExitStack() as stack:
+            for part in parts:
+                stack.enter_context(part)
+            return work()
+
+    return once
+
+
+def prepared(program: Program, codes: NDArray[Any]) -> Work:
+    """A run of the program as it is prepared now."""
+    steps, workspace = plan.__wrapped__(program, "blas", False), Workspace()
+    return lambda: deque(walk(steps, codes, workspace), maxlen=0)
+
+
+def ratio(slow: Work, fast: Work, turns: int, seconds: float) -> float:
+    """Time of `slow` divided by time of `fast`: the median over the turns."""
+    return median(spent(slow, seconds) / spent(fast, seconds) for _ in range(turns))
+
+
+def spent(work: Work, seconds: float) -> float:
+    """The processor's time for one call, after one to warm up."""
+    work()
+    calls, start = 0, time.process_time()
+    while (passed := time.process_time() - start) < seconds or not calls:
+        work()
+        calls += 1
+    return passed / calls
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter and fewer measurements")
+    options = parser.parse_args(arguments)
+    effort = (1, 0.01) if options.quick else (9, 0.1)
+    with Workers(1), small_buffer():  # as networks run
+        table = [("what", "law", "measured on", "worth")]
+        for law in laws():
+            times = ratio(law.without, law.with_it, *effort)
+            table.append((law.name, law.equations, law.where, f"{times:.2f}×"))
+        print(aligned(table, words=(0, 1, 2)))
+        table = [("printed ÷ fast", "training", "forward")]
+        for name in NETWORKS:
+            net = getattr(models, name)()
+            cells = (ratio(fresh(work(net.printed())), reused(work(net)), *effort) for work in (step, answer))
+            table.append((name, *(f"{times:.1f}×" for times in cells)))
+        print(f"\n{aligned(table)}")
+        table = [("exact float products", "law", "measured on", "worth")]
+        for law in integer_laws():
+            table.append((*law[:3], f"{ratio(law.without, law.with_it, *effort):.2f}×"))
+        print(f"\n{aligned(table, words=(0, 1, 2))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Does a teacher help a network to live with few bits?
+
+The seed's network and its student are trained in float, and their weights are then brought to 8, 4, 3, 2 and
+1 bits (activations have 8) in three ways: after training, with learned rounding; by training for it, on the
+labels, from the float network; and by the same training with a teacher beside the labels. Each fake-quantized
+network has the teacher that costs nothing: the seed's network its own float version, the student the seed's
+network. Both trainings begin with the same grids and take the same steps. Errors are the integer engine's.
+
+Rows: {"network", "method", "weight_bits", "seed", "float_errors", "errors"}.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
+
+import numpy as np
+from numpy.typing import NDArray
+from parts import plots
+from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
+
+from tinyzip.base.table import aligned
+from tinyzip.distill import student as distillation
+from tinyzip.integer import Program
+from tinyzip.nn.models import seed_net, student_net
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.auto import grids_for, post_train
+from tinyzip.quant.classify import classify
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lower import lower
+from tinyzip.train.augment import Augment
+from tinyzip.train.data import Dataset, mnist, to_input
+from tinyzip.train.evaluate import predict
+from tinyzip.train.fit import fit
+from tinyzip.train.optim import AdamW, one_cycle
+
+Array = NDArray[Any]
+MEDIUM = Augment(shift=2, rotation=12, scale=0.1)
+LIGHT = Augment(shift=1, rotation=8, scale=0.06)
+FLOAT_EPOCHS, FLOAT_LR = 15, 4e-3
+CALIBRATION, QUICK_IMAGES = 1000, 100
+METHODS = ("after training", "trained for it", "trained and distilled")
+
+
+class Step(NamedTuple):
+    """How to train for some bits; see `bits_recipes` for why.
+
+    soft  the teacher's weight at the beginning and at the end. With two bits and one the network has to be
+          found anew: labels alone say roughly where, and then the teacher says it more finely
+    """
+
+    epochs: int
+    lr: float = 4e-3
+    soft: tuple[float, float] = (0.7, 0.7)
+    temperature: float = 3.0
+    decay: float = 0.0
+
+
+STEPS = {
+    8: Step(2),
+    4: Step(4),
+    3: Step(6),
+    2: Step(12, 6e-3, (0.0, 1.0), 2.0, 0.2),
+    1: Step(20, 6e-3, (0.0, 1.0), 2.0, 0.3),
+}
+RECIPE = f"float: {FLOAT_EPOCHS} epochs up to {FLOAT_LR}, {MEDIUM}\nqat: {LIGHT}" + "".join(
+    f"\n  {bits}: {step}" for bits, step in STEPS.items()
+)
+
+
+def straight(first: float, last: float, progress: float, *_logits: Array) -> float:
+    """From first to last, in a straight line."""
+    return first + (last - first) * progress
+
+
+def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
+    """Both networks, at all bits, in all three ways."""
+    train, test = mnist(data)
+    if quick:
+        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+    shape = to_input(train.images[:1]).shape[:3]
+
+    def learn(name: str, how: Callable[..., Any], model: Any, epochs: int, lr: float, **more: Any) -> Any:
+        return trained(
+            folder,
+            name,
+            how,
+            model,
+            images=train.images,
+            labels=train.labels,
+            rng=np.random.default_rng([seed, 1]),
+            epochs=1 if quick else epochs,
+            schedule=one_cycle(lr),
+            **more,
+        )
+
+    def errors(program: Program) -> int:
+        return int((classify(program, test.images) != test.labels).sum())
+
+    floats: dict[str, Sequential] = {}
+    for name, make in (("seed net", seed_net), ("student", student_net)):
+        start = make(np.random.default_rng([seed, 2]), shape, train.classes)
+        floats[name] = learn(name, fit, start, FLOAT_EPOCHS, FLOAT_LR, augment=MEDIUM)
+    rows = []
+    for name, model in floats.items():
+        float_errors = int((predict(model, test.images) != test.labels).sum())
+        seen = train.images[:CALIBRATION]
+        ranges = grids_for(model, seen, 8, 8)  # of what flows between layers, whatever the weights have
+        rounding = "bias" if quick else "adaround"
+        for bits, step in STEPS.items():
+            programs = {"after training": lower(*post_train(model, seen, bits, ranges, rounding))}
+            fake = FakeQuantized.create(model, grids_for(model, seen, bits, ranges))
+            with_teacher = partial(
+                distillation.train,
+                teacher=floats["seed net"],
+                soft=partial(straight, *step.soft),
+                temperature=step.temperature,
+                loss="kl",
+            )
+            for method, how in (("trained for it", fit), ("trained and distilled", with_teacher)):
+                optimizer, full = AdamW(weight_decay=step.decay), f"{name}, {bits} bits, {method}"
+                told = learn(full, how, fake, step.epochs, step.lr, augment=LIGHT, optimizer=optimizer)
+                programs[method] = lower(told.model(), told.grids())
+            for method, program in programs.items():
+                row = {"network": name, "method": method, "weight_bits": bits, "seed": seed}
+                rows.append(row | {"float_errors": float_errors, "errors": errors(program)})
+    return rows
+
+
+def as_table(rows: list[Row]) -> str:
+    """Errors, and by how many the teacher makes them fewer, paired."""
+    parts = []
+    for (network,), own in grouped(rows, "network").items():
+        in_float = [found[0]["float_errors"] for found in grouped(own, "seed").values()]
+        parts.append(f"{network}: {spread(in_float)} errors in float")
+        lines = [("bits", *METHODS, "the teacher's part")]
+        for (bits,), found in grouped(own, "weight_bits").items():
+            cells = [[row["errors"] for row in cell] for cell in grouped(found, "method").values()]
+            fewer = [a - b for a, b in zip(cells[1], cells[2], strict=True)]
+            lines.append((f"{bits}", *map(spread, cells), spread(fewer, "+.1f")))
+        parts.append(aligned(lines))
+    return "\n".join(parts)
+
+
+def plot_errors(rows: list[Row], path: Path) -> None:
+    """Errors against bits, a panel for each network, a line for each way."""
+    networks = grouped(rows, "network")
+    figure, axes = plots.new_figure(1, len(networks), plots.WIDTH, 4, sharey=True)
+    for ax, ((network,), own) in zip(axes[0], networks.items(), strict=True):
+        for (method,), found in grouped(own, "method").items():
+            cells = grouped(found, "weight_bits").items()
+            means = [np.mean([row["errors"] for row in cell]) for _, cell in cells]
+            ax.plot([bits for (bits,), _ in cells], means, label=method)
+        ax.axhline(np.mean([row["float_errors"] for row in own]), color=plots.BLACK, linewidth=0.8)
+        ax.set(xlabel=f"bits of the weights: {network}", xticks=list(STEPS), yscale="log")
+        ax.grid(alpha=0.3)
+    axes[0, 0].set(ylabel="errors of the test images")
+    axes[0, 0].legend()
+    plots.save(figure, path)
+
+
+def main(words: list[str] | None = None) -> None:
+    quick = f"one seed, one epoch of {QUICK_IMAGES} images, rounding to nearest"
+    args = ask(options(__doc__, "distill-bits", quick, 5), words)
+    rows = rows_of(args, one_seed, RECIPE)
+    print(as_table(rows))
+    if plots.available(("matplotlib",)):
+        plot_errors(rows, args.out / "distill_bits.png")
+
+
+if __name__ == "__main__":
+    run_as_script("distill_bits", main)

@@ -1,0 +1,32 @@
+"""export_c.py as one would start it, on a program of a moment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyzip import archive
+from tinyzip.integer import Codes, Conv2d, Flatten, Linear, MaxPool2d, Program
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.needs("gcc", "avr-gcc", "simavr", "arm-none-eabi-gcc")
+def test_it_prints_what_the_c_takes_and_how_many_codes_differ(tmp_path: Path) -> None:
+    rng, y = np.random.default_rng(0), Codes(0, 255, 0)
+    conv = Conv2d(rng.integers(-2, 2, (2, 1, 5, 5)), None, 2**30, 36, y, stride=2, weight_bits=2)
+    head = Linear(rng.integers(-128, 128, (10, 72)), None, 2**30, 44, Codes(-128, 127, 0))
+    codes = Codes(0, 255, 0, (1, 8))
+    archive.write(Program((conv, MaxPool2d(2), Flatten(), head), (1, 28, 28), codes), tmp_path / "net.tz")
+    command = [sys.executable, "examples/engines/export_c.py", str(tmp_path / "net.tz"), "--images", "30"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert any(row[-3:] == ["30", "300", "0"] and "machine," in row for row in rows)
+    assert any(row[-3:] == ["20", "200", "0"] and row[0] == "ATmega328," for row in rows)
+    assert any(row[:1] == ["Cortex-M0,"] for row in rows)
+    assert "flash  733 bytes" in result.stdout
