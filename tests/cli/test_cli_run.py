@@ -11,7 +11,7 @@ from tinyzip import archive, integer
 from tinyzip.cli.main import main
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import read_graph
-from tinyzip.integer import Program
+from tinyzip.integer import Program, ops
 from tinyzip.quant.classify import classify
 
 TFLITE = Path(__file__).parents[1] / "data" / "tflite"
@@ -127,6 +127,25 @@ def test_codes_go_in_and_come_out_examples_first(net, tmp_path):
         found = np.load(tmp_path / "y.npy")
         assert found.dtype == y.dtype
         np.testing.assert_array_equal(found, y)
+
+
+def test_the_printed_engine_runs_if_asked_for_and_answers_the_same(
+    net, digits, tmp_path, capsys, monkeypatch
+):
+    walk, walked = ops.walk, []
+    monkeypatch.setattr(ops, "walk", lambda *given: walked.append(len(given)) or walk(*given))
+    np.save(tmp_path / "x.npy", digits)
+    np.save(tmp_path / "codes.npy", digits[:, None])
+    for given in ("--images", "x.npy"), ("--codes", "codes.npy"):
+        answers = []
+        for product in (), ("--product", "blas"), ("--product", "printed"):
+            assert not walked
+            words = [given[0], str(tmp_path / given[1]), "--out", str(tmp_path / "y.npy"), *product]
+            assert main(["run", str(net), *words]) == 0
+            assert bool(walked) == ("printed" in product)
+            answers.append(np.load(tmp_path / "y.npy"))
+        walked.clear()
+        np.testing.assert_array_equal(answers[1:], [answers[0]] * 2)
 
 
 @pytest.mark.needs("tflite")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, programs
 
-from tinyzip.integer import Flatten, Program, run
+from tinyzip.integer import Flatten, Program, fixedpoint, ops, run
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -89,14 +89,41 @@ def test_a_run_touches_integers_only(data: Any) -> None:
         np.testing.assert_array_equal(plain(last), run(program, x))
 
 
+@settings(max_examples=60)
+@given(st.data())
+def test_the_printed_engine_touches_integers_only(data: Any) -> None:
+    """Views by strides and arrays made of any value are watched again where they are made."""
+    program = data.draw(programs())
+    x = batch(data.draw, program.input, (*program.shape, 3))
+    calls = Watched.calls
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((ops, "windows"), (fixedpoint, "integers")):
+            patch.setattr(module, name, watching(getattr(module, name)))
+        outputs = run(program, x.view(Watched), "printed", trace=True)
+    assert Watched.calls > calls or not program.multiplications
+    np.testing.assert_array_equal(plain(outputs[-1]), run(program, x))
+
+
+def watching(function: Any) -> Any:
+    """The function, what it is handed and what it gives looked at."""
+
+    def looked_at(*args: Any, **kwargs: Any) -> Any:
+        result = function(*plain(args), **plain(kwargs))
+        refuse_floats((args, kwargs, result), function)
+        return watched(result)
+
+    return looked_at
+
+
 def test_every_array_of_a_run_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrays are watched also where memory comes from, and the golden network runs all the same."""
     golden = read_golden(DATA / "mixed.npz")
     empty = np.empty
     monkeypatch.setattr(np, "empty", lambda *args, **kwargs: empty(*args, **kwargs).view(Watched))
-    outputs = run(golden.program, golden.codes.view(Watched), trace=True)
-    for found, wanted in zip(outputs, golden.expected, strict=True):
-        np.testing.assert_array_equal(plain(found), wanted)
+    for product in ("printed", "integer"):
+        outputs = run(golden.program, golden.codes.view(Watched), product, trace=True)
+        for found, wanted in zip(outputs, golden.expected, strict=True):
+            np.testing.assert_array_equal(plain(found), wanted)
 
 
 def test_the_watcher_sees_the_floats_of_blas() -> None:
@@ -115,15 +142,19 @@ def test_all_leaves_of_a_program_are_integers(program: Program) -> None:
     assert all(type(bound) is int for bound in program.bounds)
 
 
-def test_floats_occur_in_one_module_only() -> None:
-    """The word stands in the code of `gemm.py` and nowhere else."""
+def test_floats_occur_in_three_modules_only() -> None:
+    """The code of all others names none: one chooses exact products, two compute in the floats of these."""
     package = Path(__file__).parents[2] / "tinyzip" / "integer"
-    for path in package.glob("*.py"):
-        code = compile(path.read_text(), str(path), "exec")
-        assert ("float32" in names(code)) == (path.name == "gemm.py"), path.name
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if {"float", "float32", "ldexp", "rint"} & names(compile(path.read_text(), str(path), "exec"))
+    }
+    assert found == {f"fast/{name}.py" for name in ("gemm", "lanes", "steps")}
 
 
 def names(code: Any) -> set[str]:
-    """All names and attributes of a module's code, nested functions included."""
+    """All names and attributes of a module's code, nested functions too; "float" for each 1.5."""
     inner = [names(constant) for constant in code.co_consts if hasattr(constant, "co_names")]
-    return set(code.co_names).union(*inner)
+    numbers = {"float"} & {type(constant).__name__ for constant in code.co_consts}
+    return set(code.co_names).union(numbers, *inner)

@@ -1,8 +1,9 @@
-"""Fast kernels against Python integers and loops, on programs of every kind."""
+"""Loops = printed = fast: both engines against Python integers and loops, on programs of every kind."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+import integer_programs
 import numpy as np
 import pytest
 import reference
@@ -11,29 +12,99 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
 from tinyzip.base.windows import reach_of
-from tinyzip.integer import Argmax, Codes, Conv2d, MaxPool2d, Operator, Program, resume, run
+from tinyzip.integer import (
+    Argmax,
+    Codes,
+    Conv2d,
+    GlobalAvgPool,
+    MaxPool2d,
+    Operator,
+    Program,
+    resume,
+    run,
+)
 from tinyzip.integer.fast import memory
 from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fixedpoint import ROUNDINGS
 from tinyzip.machine.workers import Workers
 
 RESIDUAL = ["conv", "max", "recall", "add", "concat", "flatten", "linear"]
+PLACES = 49
+WITHOUT_A_SHAPE = ["add", "concat", "recall", "table", "softmax"]  # of images and of vectors
+
+
+def check_drawn(data: Any, program: Program) -> None:
+    check_three_ways(program, batch(data.draw, program.input, (*program.shape, data.draw(st.integers(1, 3)))))
+
+
+def check_three_ways(program: Program, x: Any) -> None:
+    """What the loops write both engines write: after every operator, and where only the last is asked for."""
+    N = x.shape[-1]
+    expected = [reference.run(program, x[..., n].tolist()) for n in range(N)]
+    for product in ("printed", "integer", "blas"):
+        outputs = run(program, x, product, trace=True)
+        for i, (operator, y) in enumerate(zip(program.operators, outputs, strict=True)):
+            where = f"operator {i} ({operator.kind}), {product}"
+            assert y.shape == (*program.shapes[i + 1], N), where
+            assert y.dtype == (np.int64 if isinstance(operator, Argmax) else program.codes[i + 1].dtype), (
+                where
+            )
+            assert [y[..., n].tolist() for n in range(N)] == [e[i] for e in expected], where
+        np.testing.assert_array_equal(run(program, x, product), outputs[-1])
 
 
 @pytest.mark.parametrize("kinds", [None, RESIDUAL], ids=["of every kind", "that name earlier outputs"])
 @settings(max_examples=120)
 @given(data=st.data())
-def test_every_output_is_the_oracles(kinds: list[str] | None, data: Any) -> None:
+def test_loops_printed_and_fast_write_the_same_codes(kinds: list[str] | None, data: Any) -> None:
     """(TB1), (TB2)"""
-    program = data.draw(programs(6, kinds))
-    N = data.draw(st.integers(1, 3))
-    x = batch(data.draw, program.input, (*program.shape, N))
-    expected = [reference.run(program, x[..., n].tolist()) for n in range(N)]
-    for product in ("integer", "blas"):
-        outputs = run(program, x, product, trace=True)
-        for i, output in enumerate(outputs):
-            assert output.shape[:-1] == program.shapes[i + 1]
-            assert [output[..., n].tolist() for n in range(N)] == [e[i] for e in expected], i
-        np.testing.assert_array_equal(run(program, x, product), outputs[-1])
+    check_drawn(data, data.draw(programs(6, kinds)))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("kind", ["conv", "linear", "mean", "product"])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_loops_printed_and_fast_agree_on_each_operator_in_each_rounding(
+    kind: str, rounding: str, data: Any
+) -> None:
+    """(OP2)"""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(integer_programs, "ROUNDINGS", (rounding,))
+        program = data.draw(programs(3, ["flatten", kind] if kind == "linear" else [kind]))
+    check_drawn(data, program)
+
+
+@pytest.mark.parametrize("kind", ["max", "avg", "pad", "transpose", "reshape", *WITHOUT_A_SHAPE])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_loops_printed_and_fast_agree_on_each_other_operator(kind: str, data: Any) -> None:
+    """A program of vectors ends in an Argmax half of the time."""
+    check_drawn(data, data.draw(programs(3, [kind, "flatten"] if kind in WITHOUT_A_SHAPE else [kind])))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_loops_printed_and_fast_agree_on_the_means_nearest_to_a_half(rounding: str) -> None:
+    """(GA1), (GA2): of some multipliers, the sums at which one rounding more or less would show."""
+    rng, x, y = np.random.default_rng(0), Codes(-128, 127, -7), Codes(-128, 127, -3)
+    sums = np.arange(PLACES * x.lo, PLACES * x.hi + 1)
+    for _ in range(60):
+        m0 = 2**30 if rounding == "shift" else int(rng.integers(2**30, 2**31)) >> 7 << 7
+        operator = GlobalAvgPool(m0, int(rng.integers(35, 38)), y, cast(Any, rounding))
+        scaled = (sums - PLACES * x.zero) * m0 / 2**operator.n
+        check_means(operator, x, sums[np.argsort(np.abs(scaled % 1 - 0.5))[:6]])
+
+
+def test_a_mean_by_floats_is_rounded_once_more_when_its_zero_point_is_added() -> None:
+    """(GA2), with numbers for which a code would differ otherwise, found by a search."""
+    operator = GlobalAvgPool(1742883840, 38, Codes(-128, 127, -70), "float32")
+    check_means(operator, Codes(-128, 127, -61), np.array([-3541, -2437]))
+
+
+def check_means(operator: GlobalAvgPool, x: Codes, sums: Any) -> None:
+    """On images of PLACES codes that have these sums."""
+    images = sums // PLACES + (np.arange(PLACES)[:, None] < sums % PLACES)
+    check_three_ways(Program((operator,), (1, 1, PLACES), x), images[None, None].astype(x.dtype))
 
 
 @settings(max_examples=40)
@@ -142,7 +213,8 @@ def test_shards_and_threads_change_nothing(data: Any) -> None:
     N = data.draw(st.sampled_from([1, 2, 63, 64, 65, 130]))
     x = batch(data.draw, program.input, (*program.shape, N))
     whole = run(program, x)
-    np.testing.assert_array_equal(whole, run(program, x, "blas", threads=3))
+    for product in ("printed", "blas"):
+        np.testing.assert_array_equal(whole, run(program, x, product, threads=3))
     one_by_one = [run(program, x[..., n : n + 1]) for n in range(0, N, 7)]
     np.testing.assert_array_equal(whole[..., ::7], np.concatenate(one_by_one, -1))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quant_networks import networks, pictures, small_network
 
 from tinyzip import archive, integer
-from tinyzip.integer import Argmax, Codes, Conv2d, Linear, Program
+from tinyzip.integer import Argmax, Codes, Conv2d, Linear, Program, ops
 from tinyzip.quant import classify as asked
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.calibrate import calibrate
@@ -45,6 +45,19 @@ def test_the_classes_are_those_of_the_codes_of_the_images_however_they_are_cut(
     K, N = codes.shape[0], len(images)
     np.testing.assert_array_equal(real, grid_of(program.output).dequantize(codes).reshape(K, N))
     np.testing.assert_array_equal(outputs(program, images[:1]), real[:, :1])
+
+
+def test_the_printed_engine_is_asked_for_by_its_name_and_gives_the_same(monkeypatch):
+    program, images, walk, walked = program_of(), pictures(9), ops.walk, []
+    monkeypatch.setattr(ops, "walk", lambda *given: walked.append(len(given)) or walk(*given))
+    for ask in (classify, outputs):
+        wanted = ask(program, images)
+        assert not walked
+        np.testing.assert_array_equal(ask(program, images, product="printed"), wanted)
+        assert walked
+        walked.clear()
+        with pytest.raises(ValueError, match="product: found 'float', needed one of integer, blas, printed"):
+            ask(program, images, product="float")
 
 
 def test_bytes_and_the_floats_that_they_mean_are_one_and_the_same():

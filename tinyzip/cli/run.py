@@ -25,6 +25,7 @@ from tinyzip.cli.command import Command
 from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File, Layout
+from tinyzip.integer.fast.run import WAYS
 from tinyzip.integer.program import Program
 from tinyzip.quant.classify import classify
 
@@ -37,6 +38,12 @@ def options(parser: ArgumentParser) -> None:
     add_images(parser, None, "test")
     parser.add_argument("--codes", metavar="IN.npy", help="raw codes, examples first, instead of images")
     parser.add_argument("--out", metavar="OUT.npy", help="where to write the classes, or the last codes")
+    parser.add_argument(
+        "--product",
+        choices=WAYS,
+        default="integer",
+        help="how to compute, the same codes in each way: %(choices)s",
+    )
 
 
 def run(options: Namespace) -> None:
@@ -52,7 +59,7 @@ def run(options: Namespace) -> None:
     if options.codes is not None:
         layout = file.layout
         codes = codes_of(options.codes, program, layout)
-        write_npy(options.out, layout.examples_first(integer.run(program, codes)))
+        write_npy(options.out, layout.examples_first(integer.run(program, codes, options.product)))
     else:
         tell_classes(options, program)
 
@@ -74,7 +81,7 @@ def tell_classes(options: Namespace, program: Program) -> None:
     """Print what the program makes of images, and how often and how fast it is right."""
     images = read_images(options, program.shape)
     start = perf_counter()
-    classes = classify(program, images.pixels)
+    classes = classify(program, images.pixels, product=options.product)
     seconds = perf_counter() - start
     if options.out is not None:
         write_npy(options.out, classes)

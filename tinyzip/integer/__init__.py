@@ -7,11 +7,15 @@ fixedpoint.py         a real multiplier without a real number
 operators.py          the operators, plain records
 residuals.py, maps.py, layout.py
                       those that name earlier outputs, map codes one by one, only move them
-bounds.py, shapes.py  how large an accumulator can grow; what each operator writes
+bounds.py             how large an accumulator can grow
+softmax.py, ops.py    the engine as printed: what each operator computes
+shapes.py             what each operator writes
 table.py, program.py  a network as data, and as a table
 scores.py             codes that are no classes yet
-fast/                 the engine, fast
+fast/                 the engine as it runs by default: the same codes, sooner
 proof/                what can be shown about a program before it runs, and what may go
+
+`run(program, codes)` computes as `fast` says; `run(program, codes, product="printed")` walks through `ops`.
 """
 
 from tinyzip.integer.codes import Codes

@@ -83,11 +83,12 @@ class Pad(Operator):
         return replace(self, padding=padding_of(self.padding, f"{where}: padding"))
 
 
-def moved(operator: Operator, x: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Where `Flatten`, `Reshape` or `Transpose` puts the values of an example x; the shape that it writes."""
+def moved(operator: Operator, x: NDArray[Any]) -> NDArray[Any]:
+    """Where `Flatten`, `Reshape` or `Transpose` puts the values of a batch x, (C, H, W, N) or (C, N)."""
     if isinstance(operator, Transpose):
-        return x.transpose(operator.axes)
+        return x.transpose(*operator.axes, 3)
+    to, N = operator.shape if isinstance(operator, Reshape) else (x[..., 0].size,), x.shape[-1]
     if getattr(operator, "order", "CHW") == "CHW":
-        return x.reshape(shape)
-    line = (x.transpose(1, 2, 0) if x.ndim == 3 else x).reshape(-1)
-    return line.reshape(*shape[1:], shape[0]).transpose(2, 0, 1) if len(shape) == 3 else line
+        return x.reshape(*to, N)
+    line = x.transpose(1, 2, 0, 3).reshape(-1, N) if x.ndim == 4 else x
+    return line.reshape(*to[1:], to[0], N).transpose(2, 0, 1, 3) if len(to) == 3 else line

@@ -81,6 +81,13 @@ class Add(Operator):
     def reads(self, i: int) -> tuple[int, ...]:
         return i - 1, self.other
 
+    @property
+    def of_sum(self) -> tuple[Any, Any, Rounding]:
+        """m0, n and rounding by which the sum of both terms becomes a code; (F6) shifts by n − 30."""
+        if self.rounding == "double":
+            return self.m0[2], self.n[2], "double"
+        return M0_LEAST, self.n[0] + 30, "shift"
+
     def checked(self, where: str) -> Self:
         super().checked(where)
         other = whole(self.other, f"{where}: other", -1, MOST_OPERATORS)

@@ -22,6 +22,7 @@ from tinyzip import integer
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Argmax, Program
+from tinyzip.integer.fast.run import Way
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.quant.grid import Grid, check_finite
@@ -35,29 +36,34 @@ CHUNK = 1024  # images at a time, so that memory does not grow with their number
 
 
 @write_instead(partial(check_program, argument="classify: program"))
-def classify(program: Program, images: Array, threads: int | None = None) -> NDArray[np.int64]:
+def classify(
+    program: Program, images: Array, threads: int | None = None, product: Way = "integer"
+) -> NDArray[np.int64]:
     """The class of each image (N,): that of the greatest code, whether or not the program ends in Argmax.
 
     images   (N, H, W) or (N, C, H, W), uint8 or floats as the network saw them; (N, C) where the program
              takes vectors
     threads  None: one for each core, 8 at most; the same classes for any number
+    product  how `integer.run` computes, "printed" for its page of `ops`; the same classes for each
     raises   TypeError or ValueError for another thing than a program, images of another shape, of numbers
              that are not finite or too large by (PX1), a program that does not write a vector
     """
-    codes = _last_codes(program, images, threads, "classify")
+    codes = _last_codes(program, images, threads, product, "classify")
     return np.asarray(codes.argmax(axis=0), np.int64)
 
 
 @write_instead(partial(check_program, argument="outputs: program"))
-def outputs(program: Program, images: Array, threads: int | None = None) -> NDArray[np.float32]:
+def outputs(
+    program: Program, images: Array, threads: int | None = None, product: Way = "integer"
+) -> NDArray[np.float32]:
     """The real numbers (K, N) that the program's last codes mean, an Argmax left out: its logits.
 
     Arguments and errors as in `classify`.
     """
-    return grid_of(program.output).dequantize(_last_codes(program, images, threads, "outputs"))
+    return grid_of(program.output).dequantize(_last_codes(program, images, threads, product, "outputs"))
 
 
-def _last_codes(program: Program, images: Array, threads: int | None, argument: str) -> Array:
+def _last_codes(program: Program, images: Array, threads: int | None, product: Way, argument: str) -> Array:
     """The codes (K, N) before an Argmax."""
     check_program(program, f"{argument}: program")
     without = program
@@ -70,11 +76,10 @@ def _last_codes(program: Program, images: Array, threads: int | None, argument: 
         refuse(f"{argument}: program", f"an output of shape {shape}", "one number for each class")
     pixels, grid = check_pixels(program, images, argument), grid_of(program.input)
     with Workers(thread_count(threads)) as workers:
+        chunks = (pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK))
         parts = [
-            np.asarray(
-                integer.run(without, codes_of_pixels(grid, pixels[start : start + CHUNK]), threads=workers)
-            )
-            for start in range(0, len(pixels), CHUNK)
+            np.asarray(integer.run(without, codes_of_pixels(grid, chunk), product, threads=workers))
+            for chunk in chunks
         ]
     return np.concatenate(parts, axis=-1).reshape(shape[0], len(pixels))
 

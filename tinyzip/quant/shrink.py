@@ -85,8 +85,8 @@ def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bit
     simple = named(simplify(program))
     front, behind = split(simple)
     body, tail = parted(behind)
-    for operator, shape in zip(front, simple.shapes[1:], strict=False):
-        seen = np.stack([moved(operator, x, shape) for x in seen])
+    for operator in front:
+        seen = np.stack([moved(operator, x[..., None])[..., 0] for x in seen])
     model, grids = clamped_twin(body)
 
     def rounded(chosen: dict[str, int], method: str) -> Program:

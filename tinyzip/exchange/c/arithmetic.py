@@ -1,14 +1,14 @@
 """The arithmetic of programs in C: functions that a file contains if something in it calls them.
 
-Each is `integer.fixedpoint`, `integer.fast.pools` or `integer.fast.softmax` once more, on single numbers. C
+Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on single numbers. C
 leaves open what a right shift does to a negative number, and a left shift of one is not defined; so all
 shifts go through `floor_shift`, and up it goes by multiplication. An int may have 16 bits, so constants and
 operands that need more have a type with a width.
 """
 
 from tinyzip.exchange.c.weights import reader
-from tinyzip.integer.fast.softmax import LINE, ONE
 from tinyzip.integer.fixedpoint import N_LEAST
+from tinyzip.integer.softmax import LINE, ONE
 
 MOST_N = 63  # from here on everything rounds to 0, see `fixedpoint`
 

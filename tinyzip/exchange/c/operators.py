@@ -10,7 +10,6 @@ from tinyzip.exchange.c.draft import Draft, clamped, scales_of
 from tinyzip.exchange.c.plan import Step
 from tinyzip.exchange.c.text import Lines, block, function, index, let, loops, uses
 from tinyzip.exchange.c.windows import conv2d, global_avg_pool, linear, pool, title
-from tinyzip.integer.fast.softmax import exponentials
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import (
@@ -24,6 +23,7 @@ from tinyzip.integer.operators import (
 )
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Recall
+from tinyzip.integer.softmax import exponentials
 
 
 def at_each_place(draft: Draft, step: Step, code: Callable[[str], str], *parts: Lines) -> Lines:

@@ -23,12 +23,12 @@ from tinyzip.exchange.onnx.integers import (
 from tinyzip.integer import Add, AvgPool2d, Conv2d, GlobalAvgPool, Linear, Softmax
 from tinyzip.integer.bounds import SOFTMAX_ONE, bound_of, channel_bounds
 from tinyzip.integer.fast.elementwise import scaling_of, terms_of
-from tinyzip.integer.fast.pools import counts
 from tinyzip.integer.fast.scaling import Scaling
-from tinyzip.integer.fast.softmax import LINE, ONE, exponentials, shifted
 from tinyzip.integer.fixedpoint import M0_STEP
 from tinyzip.integer.fixedpoint import significant as rounded
 from tinyzip.integer.operators import Weighted
+from tinyzip.integer.ops import counts
+from tinyzip.integer.softmax import LINE, ONE, exponentials, shifted
 
 
 def compute(job: Job) -> str | None:
@@ -75,12 +75,11 @@ def scaling_for(operator: Weighted, job: Job) -> Scaling:
 def average(job: Job) -> str:
     """The mean of the codes of each window, half away from zero; a border counts nothing and adds code 0."""
     graph, pool, base = job.graph, job.operator, base_of(job.read[0])
-    C, H, W = job.shapes[0]
+    C, *_ = job.shapes[0]
     ones = job.byte(np.ones((C, 1, *pool.kernel)), "ones")
     geometry = window(pool.kernel, pool.steps, pool.padding)
     total = graph.add("ConvInteger", job.inputs[0], ones, job.byte(-base, "zero"), group=C, **geometry)
-    rows, columns = counts(pool, (H, W))
-    return quotient(job, total, rows[:, None] * columns)
+    return quotient(job, total, counts(pool, job.shapes[0])[..., 0])
 
 
 def quotient(job: Job, total: str, count: int | np.ndarray) -> str:

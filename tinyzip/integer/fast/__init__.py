@@ -4,7 +4,7 @@ memory.py, lanes.py    scratch memory band by band; two numbers in one multiplic
 scaling.py, steps.py   requantizing in few passes over memory; in floats, where that is proved
 gemm.py                exact products, fast
 lines.py               the patches of a convolution, most of them shared
-pools.py, depthwise.py, kernels.py, convolution.py, elementwise.py, softmax.py, copies.py
+pools.py, depthwise.py, kernels.py, convolution.py, elementwise.py, copies.py
                        what each operator computes
 plan.py                in which order, and where the outputs live
 recorder.py, run.py, planned.py

@@ -1,4 +1,4 @@
-"""Additions, products with constants, and tables: one code in, one code out, at each place.
+"""Additions, products with constants, and tables: one code in, one code out, at each place. And the softmax.
 
 A function of one code is a look-up. A product with a constant is one; and an addition by (AD1) or (AD2) adds
 two terms, each a function of one code. So they are worked out for all 256 codes when a program is prepared,
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.bounds import term
+from tinyzip.integer.bounds import SOFTMAX_ONE, term
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fast.memory import bands, take
+from tinyzip.integer.fast.memory import VALUE, bands, take
 from tinyzip.integer.fast.scaling import Scaling
-from tinyzip.integer.fixedpoint import M0_LEAST, requantize
 from tinyzip.integer.maps import Multiply
+from tinyzip.integer.ops import apply
 from tinyzip.integer.residuals import Add
+from tinyzip.integer.softmax import reciprocals, shifted
 from tinyzip.machine.workspace import Workspace
 
 
@@ -38,9 +39,8 @@ def products_of(operator: Multiply, x: Codes, dtype: Any) -> NDArray[Any]:
     """(TB2) as a table: (256,) for one constant, else (C, 256)."""
     every = np.arange(x.lo, x.hi + 1)
     table = np.zeros((operator.w.size, 256), dtype)
-    products = operator.w.astype(np.int64)[:, None] * (every - x.zero)
-    table[:, every % 256] = requantize(products, operator.m0, operator.n, operator.y, operator.rounding)
-    return table[0] if operator.w.size == 1 else table
+    table[:, every % 256] = apply(operator, [np.tile(every, (len(table), 1))], [x], operator.y)
+    return table[0] if len(table) == 1 else table
 
 
 def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
@@ -53,10 +53,9 @@ def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
 
 
 def scaling_of(operator: Add, bound: int) -> Scaling:
-    """How an addition's sum becomes a code. What is rounded once has no multiplier left, only a shift."""
-    if operator.rounding == "double":
-        return Scaling.of(0, operator.m0[2], operator.n[2], operator.y, "double", bound)
-    return Scaling.of(0, M0_LEAST, operator.n[0] + 30, operator.y, "shift", bound)
+    """How an addition's sum becomes a code."""
+    m0, n, rounding = operator.of_sum
+    return Scaling.of(0, m0, n, operator.y, rounding, bound)
 
 
 def add(
@@ -73,3 +72,22 @@ def add(
     look_up(terms[1], other, second, workspace)
     np.add(sums, second, out=sums)
     scaling.apply(sums.reshape(1, -1), y.reshape(1, -1), workspace)
+
+
+def softmax(table: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """`softmax.softmax` of codes x (C, …, N) in place, some rows or examples after the other."""
+    for band in bands(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
+        seen, out = x[:, band], y[:, band]
+        d, e = (take(x, seen.shape, np.int64, workspace) for _ in range(2))
+        np.subtract(seen, seen.max(0), out=d, dtype=np.int64)
+        np.add(d, 255, out=d)
+        np.take(shifted(table, 31 - SOFTMAX_ONE), d, out=e, mode="wrap")
+        r, b = reciprocals(e.sum(0))
+        np.take(table, d, out=e, mode="wrap")
+        np.multiply(e, r, out=e)
+        np.add(e, 1 << 30, out=e)
+        np.right_shift(e, 31, out=e)
+        np.add(e, 1 << (22 + b), out=e)
+        np.right_shift(e, 23 + b, out=e)
+        np.minimum(e, 255, out=e)
+        np.subtract(e, 128, out=out, casting="unsafe")

@@ -24,7 +24,7 @@ def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Work
     return array if type(like) is np.ndarray else array.view(type(like))
 
 
-def clip(values: NDArray[Any], least: float, most: float) -> None:
+def clip(values: NDArray[Any], least: Any, most: Any) -> None:
     """Bring values within least … most, numbers of their dtype, where they stand.
 
     Between arrays this takes half as long as between Python's numbers, which NumPy looks at one by one.

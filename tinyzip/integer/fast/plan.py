@@ -18,14 +18,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.fast.convolution import Convolution, conv2d
 from tinyzip.integer.fast.copies import concat, pad, reshape_channels_last, transpose
-from tinyzip.integer.fast.elementwise import add, look_up, products_of, scaling_of, terms_of
+from tinyzip.integer.fast.elementwise import (
+    add,
+    look_up,
+    products_of,
+    scaling_of,
+    softmax,
+    terms_of,
+)
 from tinyzip.integer.fast.gemm import Product
 from tinyzip.integer.fast.kernels import Prepared, linear
 from tinyzip.integer.fast.memory import by_channels
 from tinyzip.integer.fast.pools import avg_pool2d, global_avg_pool, max_pool2d_codes
-from tinyzip.integer.fast.softmax import exponentials, softmax
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import (
@@ -37,8 +44,10 @@ from tinyzip.integer.operators import (
     Linear,
     MaxPool2d,
 )
+from tinyzip.integer.ops import counts
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat
+from tinyzip.integer.softmax import exponentials
 from tinyzip.machine.workspace import Workspace
 
 Kernel = Callable[..., None]  # kernel(*inputs, y=…, workspace=…)
@@ -133,7 +142,8 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
         case MaxPool2d():
             return partial(by_channels, partial(max_pool2d_codes, operator, x))
         case AvgPool2d():
-            return partial(by_channels, partial(avg_pool2d, operator, x, bound))
+            count = counts(operator, program.inputs(i, program.shapes)[0]).astype(accumulator_of(bound))
+            return partial(by_channels, partial(avg_pool2d, operator, x, count))
         case GlobalAvgPool():
             return partial(by_channels, partial(global_avg_pool, operator, x, bound))
         case Add():

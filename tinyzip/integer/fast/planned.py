@@ -23,7 +23,7 @@ from tinyzip.integer.codes import whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.plan import plan
 from tinyzip.integer.fast.recorder import LOOKED
-from tinyzip.integer.fast.run import Recorded, check, run, scores, shard_size, walk
+from tinyzip.integer.fast.run import Recorded, check, most_together, run, scores, shard_size, walk
 from tinyzip.integer.program import Program, check_program
 from tinyzip.machine import blas
 from tinyzip.machine.workers import Workers, small_buffer
@@ -40,7 +40,7 @@ class Planned:
     def __init__(self, program: Program, count: int, product: Product) -> None:
         self.program, self.product, self.count = program, product, count
         steps = plan(program, product, False)
-        self.size = shard_size(program, steps, count)
+        self.size = shard_size(most_together(program, steps), count)
         self.recorded: dict[int, Recorded] = {}
         workspace = Workspace()
         for size in sorted({self.size, count % self.size or self.size}, reverse=True):

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.windows import pad, window_count
+from tinyzip.base.windows import pad
 from tinyzip.integer.bounds import accumulator_of
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fast.memory import clip, take
 from tinyzip.integer.fast.scaling import Scaling
-from tinyzip.integer.fixedpoint import M0_STEP, even, significant
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
+from tinyzip.integer.ops import global_mean
 from tinyzip.machine.workspace import Workspace
 
 
@@ -89,46 +89,21 @@ def clamp(values: NDArray[Any], codes: Codes, y: NDArray[Any]) -> None:
 def avg_pool2d(
     operator: AvgPool2d,
     x_codes: Codes,
-    bound: int,
+    count: NDArray[Any],
     x: NDArray[Any],
     y: NDArray[Any],
     workspace: Workspace,
 ) -> None:
-    """The mean of each window's codes, half away from zero, padding neither summed nor counted."""
-    wide = bordered(operator, x, 0, accumulator_of(bound), workspace)
+    """The mean of each window's codes, half away from zero; count from `ops.counts`, of the sums' dtype."""
+    wide = bordered(operator, x, 0, count.dtype, workspace)
     total = take(x, y.shape, wide.dtype, workspace)
     sweep(operator, wide, np.add, total, workspace)
-    rows, columns = counts(operator, x.shape[1:3])
-    divide(total, (rows[:, None, None] * columns[:, None]).astype(total.dtype))
+    divide(total, count)
     clamp(total, x_codes if operator.y is None else operator.y, y)
 
 
-def counts(operator: Pool, size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """How many rows, and how many columns, of the image itself each window sees: (OH,), (OW,)."""
-    outputs = window_count((size[0], size[1]), operator.kernel, operator.steps, operator.padding, "AvgPool2d")
-    seen = []
-    for length, k, s, (before, _), count in zip(
-        size, operator.kernel, operator.steps, operator.padding, outputs, strict=True
-    ):
-        start = np.arange(count) * s - before
-        seen.append(np.minimum(start + k, length) - np.maximum(start, 0))
-    return seen[0], seen[1]
-
-
-def float32_mean(operator: GlobalAvgPool, S: NDArray[Any], count: int, x_zero: int) -> Any:
-    """(GA1), and (GA2) but for the clamp, of sums S of `count` codes whose zero point is x_zero."""
-    assert operator.m0 is not None and operator.n is not None and operator.y is not None
-    M, k = operator.m0 // M0_STEP, operator.n - 7
-    z = significant((operator.y.zero << k) - significant(significant(count * x_zero) * M))
-    return even(significant(significant(significant(S) * M) + z), k)
-
-
 def divide(total: NDArray[Any], count: Any) -> None:
-    """total / count in place, to nearest, half away from zero: ±⌊(|total| + ⌊count/2⌋) / count⌋.
-
-    LiteRT's formula. For an odd count there is no half; for an even one ⌊count/2⌋ is the half exactly.
-    NumPy's `//` rounds down, hence the detour over the magnitude.
-    """
+    """`ops.mean` in place."""
     negative = total < 0
     np.abs(total, out=total)
     np.add(total, count // 2, out=total)
@@ -156,7 +131,7 @@ def global_avg_pool(
         clamp(total, x_codes, y)
         return
     if operator.rounding == "float32":
-        clamp(float32_mean(operator, total, H * W, x_codes.zero), operator.y, y)
+        clamp(global_mean(operator, total, H * W, x_codes.zero), operator.y, y)
         return
     scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
     scaling.apply(total.reshape(C, N), y.reshape(C, N), workspace)

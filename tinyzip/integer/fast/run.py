@@ -8,15 +8,16 @@ Most of the time of a small shard is Python's, between the calls. So whoever han
 and again is served from a list of these calls, see `planned`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse, said
+from tinyzip.integer import ops
 from tinyzip.integer.codes import whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.memory import BAND, take
@@ -28,6 +29,8 @@ from tinyzip.integer.scores import Scores
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
+Way = Product | Literal["printed"]
+WAYS: tuple[Way, ...] = (*PRODUCTS, "printed")
 SHARD = 96  # examples at most
 NOTES = 8  # shards of different plans and sizes that a workspace remembers
 SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example needs more
@@ -36,7 +39,7 @@ SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example 
 def run(
     program: Program,
     codes: NDArray[Any],
-    product: Product = "integer",
+    product: Way = "integer",
     trace: bool = False,
     threads: int | Workers = 1,
 ) -> Any:
@@ -45,7 +48,8 @@ def run(
     Codes are `Scores`, an array that refuses to be compared with labels: `argmax(0)` makes classes of them.
 
     codes    (C, H, W, N) or (C, N), of the dtype and within the range of program.input
-    product  "integer", or "blas": float32 matrix products where the bounds prove them exact. The same codes
+    product  "integer"; "blas": float32 matrix products where the bounds prove them exact; or "printed": the
+             page of `ops`, many times slower. The same codes
     trace    give the list of all operators' outputs instead of the last one
     threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in
              `Workers`, whose threads and scratch memory are then used again and again; within their `with`
@@ -53,15 +57,15 @@ def run(
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
     """
     check(program, codes)
-    if product not in PRODUCTS:
-        refuse("run: product", repr(product), f"one of {', '.join(PRODUCTS)}")
+    if product not in WAYS:
+        refuse("run: product", repr(product), f"one of {', '.join(WAYS)}")
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
-    steps = plan(program, product, trace)
-    size = shard_size(program, steps, N, workers.threads)
+    steps = None if product == "printed" else plan(program, product, trace)
+    size = shard_size(most_together(program, steps), N, workers.threads)
     starts = range(0, N, size)
     copies = None
-    if len(starts) > 1 and not trace and type(codes) is np.ndarray:
+    if steps is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:
         copies = workers.copies((program, product), partial(answer, steps))
     if copies is not None:
         parts = copies.map([codes[..., start : start + size] for start in starts])
@@ -75,12 +79,16 @@ def run(
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
-        if trace or type(codes) is not np.ndarray:
-            for i, y in walk(steps, codes[..., part], workspace):
-                if i in outputs:
-                    outputs[i][..., part] = y
+        found: Iterable[tuple[int, NDArray[Any]]]
+        if steps is None:
+            found = enumerate(ops.walk(program.operators, program.codes, codes[..., part]))
+        elif trace or type(codes) is not np.ndarray:
+            found = walk(steps, codes[..., part], workspace)
         else:
-            outputs[last][..., part] = last_of(steps, codes[..., part], workspace)
+            found = [(last, last_of(steps, codes[..., part], workspace))]
+        for i, y in found:
+            if i in outputs:
+                outputs[i][..., part] = y
 
     with workers:
         workers.map(shard, starts)
@@ -203,18 +211,20 @@ def check(program: Program, codes: NDArray[Any]) -> None:
             refuse(where, f"codes from {least} to {most}", f"codes from {x.lo} to {x.hi}")
 
 
-def shard_size(program: Program, steps: Plan, N: int, threads: int = 1) -> int:
+def shard_size(most: int, N: int, threads: int = 1) -> int:
     """How many of N examples go together, so that all threads have as many shards, as equal as can be."""
-    rounds = -(-N // (most_together(program, steps) * threads))
+    rounds = -(-N // (most * threads))
     return -(-N // (rounds * threads))
 
 
-def most_together(program: Program, steps: Plan) -> int:
+def most_together(program: Program, steps: Plan | None) -> int:
     """How many examples go together at most: up to SHARD, one at least.
 
     As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
-    band: longer rows would only push each other out of the cache.
+    band: longer rows would only push each other out of the cache. Without a plan, the largest output alone.
     """
+    if steps is None:
+        return max(1, min(SHARD, SCRATCH // max(map(prod, program.shapes))))
     row = 1
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):

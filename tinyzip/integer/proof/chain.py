@@ -81,8 +81,8 @@ def plain(operator: Operator, shape: Shape, to: Shape) -> Operator:
     """A reshape in its plainest form: `Flatten` if it can be, and "CHW" where order makes no difference."""
     if not isinstance(operator, Flatten | Reshape):
         return operator
-    places = np.arange(prod(shape)).reshape(shape)
-    rows, last = (moved(replace(operator, order=order), places, to) for order in ORDERS)
+    places = np.arange(prod(shape)).reshape(*shape, 1)
+    rows, last = (moved(replace(operator, order=order), places) for order in ORDERS)
     order = "CHW" if np.array_equal(rows, last) else operator.order
     return Flatten(order, name=operator.name) if len(to) == 1 else replace(operator, order=order)
 

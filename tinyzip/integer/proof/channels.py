@@ -90,7 +90,7 @@ def tie(program: Program, i: int, kept: list[Kept]) -> None:
 
 def origins(operator: Operator, shape: Shape, to: Shape) -> NDArray[np.int64] | None:
     """For each channel of `to` the one channel of `shape` that all its values come from; None if not so."""
-    source = moved(operator, spread(np.arange(shape[0]), shape), to).reshape(to[0], -1)
+    source = moved(operator, spread(np.arange(shape[0]), shape)).reshape(to[0], -1)
     return source[:, 0] if (source == source[:, :1]).all() else None
 
 

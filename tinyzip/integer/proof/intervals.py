@@ -36,9 +36,7 @@ from numpy.typing import NDArray
 from tinyzip.base.windows import Pair, window_count
 from tinyzip.integer.bounds import term
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fast.elementwise import products_of
-from tinyzip.integer.fast.pools import float32_mean
-from tinyzip.integer.fixedpoint import M0_LEAST, requantize
+from tinyzip.integer.fixedpoint import requantize
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Multiply, Table
 from tinyzip.integer.operators import (
@@ -50,6 +48,7 @@ from tinyzip.integer.operators import (
     Pool,
     Weighted,
 )
+from tinyzip.integer.ops import apply, global_mean
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
 from tinyzip.integer.shapes import Shape
@@ -102,13 +101,15 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
         case Pool() | Recall():
             return x.within(y)
         case GlobalAvgPool():
-            return mean(operator, x, codes[0], shape[1] * shape[2])
+            count, zero = shape[1] * shape[2], codes[0].zero
+            return x.through(lambda end: global_mean(operator, count * end, count, zero)).within(y)
         case Add():
             return added(operator, read, codes)
         case Table(table=rows):
             return looked_up(rows, x)
         case Multiply():
-            return looked_up(products_of(operator, codes[0], np.int64), x)
+            a, b = (apply(operator, [end[:, None]], codes, y)[:, 0] for end in (x.lo, x.hi))
+            return Interval(np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64))
         case Concat():
             return Interval(
                 np.concatenate([part.lo for part in read]), np.concatenate([part.hi for part in read])
@@ -172,28 +173,14 @@ def over_places(sums: NDArray[np.int64], rows: Seen, columns: Seen) -> NDArray[n
     return added
 
 
-def mean(operator: GlobalAvgPool, x: Interval, codes: Codes, count: int) -> Interval:
-    """What `GlobalAvgPool` can write for `count` places."""
-    m0, n, y = operator.m0, operator.n, operator.y
-    if m0 is None or n is None or y is None:
-        return x
-    if operator.rounding == "float32":
-        return x.through(lambda end: float32_mean(operator, count * end, count, codes.zero)).within(y)
-    return x.through(lambda end: requantize(count * (end - codes.zero), m0, n, y, operator.rounding))
-
-
 def added(operator: Add, read: Sequence[Interval], codes: Sequence[Codes]) -> Interval:
     """(AD1) or (AD2) at both ends of both addends."""
-    (a, b), (a_zero, b_zero) = read, (c.zero for c in codes)
+    (a, b), (a_zero, b_zero), (m0, n, rounding) = read, (c.zero for c in codes), operator.of_sum
     acc = Interval(
         term(operator, 0, a.lo - a_zero) + term(operator, 1, b.lo - b_zero),
         term(operator, 0, a.hi - a_zero) + term(operator, 1, b.hi - b_zero),
     )
-    if operator.rounding == "double":
-        m0, n = operator.m0[2], operator.n[2]
-        return acc.through(lambda end: requantize(end, m0, n, operator.y, "double"))
-    n = operator.n[0] + 30
-    return acc.through(lambda end: requantize(end, M0_LEAST, n, operator.y, "shift"))
+    return acc.through(lambda end: requantize(end, m0, n, operator.y, rounding))
 
 
 def looked_up(rows: NDArray[Any], x: Interval) -> Interval:
@@ -215,10 +202,10 @@ def answers(rows: NDArray[Any], x: Interval, function: Callable[[Ends], NDArray[
 
 def rearranged(operator: Operator, x: Interval, shape: Shape, to: Shape) -> Interval:
     """What each channel can hold after its values have moved: `shape` before, `to` after."""
-    lo, hi = (moved(operator, spread(end, shape), to).reshape(to[0], -1) for end in (x.lo, x.hi))
+    lo, hi = (moved(operator, spread(end, shape)).reshape(to[0], -1) for end in (x.lo, x.hi))
     return Interval(lo.min(1), hi.max(1))
 
 
 def spread(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """One value a channel, (C,), at each place of an example of this shape."""
-    return np.broadcast_to(values.reshape(-1, *[1] * (len(shape) - 1)), shape)
+    """One value a channel, (C,), at each place of a batch of one example of this shape."""
+    return np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (*shape, 1))

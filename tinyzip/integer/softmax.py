@@ -28,10 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import SOFTMAX_ONE
-from tinyzip.integer.fast.memory import VALUE, bands, take
 from tinyzip.integer.fixedpoint import POWERS
 from tinyzip.integer.maps import Softmax
-from tinyzip.machine.workspace import Workspace
 
 ONE = 2**31 - 1  # the greatest of Q0.31, which stands for 1
 E_EIGHTH = 1895147668  # e^−⅛ in Q0.31
@@ -46,8 +44,8 @@ def product(a: Any, b: Any) -> Any:
     return (a * b + (1 << 30)) >> 31
 
 
-def shifted(x: Any, e: int) -> Any:
-    """x / 2ᵉ to nearest, half away from zero."""
+def shifted(x: Any, e: Any) -> Any:
+    """x / 2ᵉ to nearest, half away from zero, e ≥ 1."""
     return (x + (1 << (e - 1)) - (x < 0)) >> e
 
 
@@ -80,22 +78,10 @@ def reciprocals(sums: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.minimum(r << 1, ONE), b
 
 
-def softmax(table: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
-    """Codes x (C, …, N) to codes y, over the channels at each place; table from `exponentials`."""
-    if x.ndim > 2:
-        for band in bands(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
-            softmax(table, x[:, band].reshape(len(x), -1), y[:, band].reshape(len(x), -1), workspace)
-        return
-    d, e = (take(x, x.shape, np.int64, workspace) for _ in range(2))
-    np.subtract(x, x.max(0), out=d, dtype=np.int64)
-    np.add(d, 255, out=d)
-    np.take(shifted(table, 31 - SOFTMAX_ONE), d, out=e, mode="wrap")
-    r, b = reciprocals(e.sum(0))
-    np.take(table, d, out=e, mode="wrap")
-    np.multiply(e, r, out=e)
-    np.add(e, 1 << 30, out=e)
-    np.right_shift(e, 31, out=e)
-    np.add(e, 1 << (22 + b), out=e)
-    np.right_shift(e, 23 + b, out=e)
-    np.minimum(e, 255, out=e)
-    np.subtract(e, 128, out=y, casting="unsafe")
+def softmax(table: NDArray[np.int64], x: NDArray[Any]) -> NDArray[np.int8]:
+    """Codes (C, …, N) to the codes of the softmax over the channels; table from `exponentials`   (SM4)"""
+    d = x.astype(np.int64) - x.max(0) + 255
+    r, b = reciprocals(shifted(table, 31 - SOFTMAX_ONE)[d].sum(0))
+    p = shifted(product(table[d], r), 23 + b)
+    codes: NDArray[np.int8] = (np.minimum(p, 255) - 128).astype(np.int8)
+    return codes

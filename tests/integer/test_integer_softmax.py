@@ -9,7 +9,7 @@ import pytest
 import reference
 
 from tinyzip.integer import Codes, Program, Softmax, run
-from tinyzip.integer.fast.softmax import E_EIGHTH, LINE, ROOTS, THIRD, exponentials, reciprocals
+from tinyzip.integer.softmax import E_EIGHTH, LINE, ROOTS, THIRD, exponentials, reciprocals
 
 getcontext().prec = 40
 
