@@ -30,8 +30,6 @@ Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 
 def pair(value: Any, argument: str, least: int = 1) -> Pair:
     """One whole number, or two, as (rows, columns); each at least `least`."""
-    if type(value) is tuple and [type(v) for v in value] == [int, int] and min(value) >= least:
-        return value  # as nearly every call has it, dozens in a training step
     both = (value, value) if isinstance(value, int | np.integer) else value
     if (
         not isinstance(both, tuple | list)

@@ -49,9 +49,9 @@ def check_labels(labels: Array, z: Array, argument: str) -> None:
 def log_softmax(z: Array) -> Array:
     """ln σ(z) for each column of z (K, N), without overflow."""
     check_logits(z, "log_softmax: z")
-    shifted: Array = z - z.max(axis=0)
-    shifted -= np.log(np.exp(shifted).sum(axis=0))
-    return shifted
+    shifted = z - z.max(axis=0)
+    log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=0))
+    return log_p
 
 
 def cross_entropy(
@@ -72,20 +72,20 @@ def cross_entropy(
         refuse("cross_entropy: smoothing", smoothing, "a number in [0, 1)")
     K, N = z.shape
     log_p = log_softmax(z)
-    columns = np.arange(N)
-    losses = (smoothing - 1.0) * log_p[labels, columns].astype(np.float64)
+    right = labels, np.arange(N)  # where q is larger than elsewhere, by 1 − ε
+    losses = -(1 - smoothing) * log_p[right].astype(np.float64)
+    dz = np.exp(log_p)
+    dz[right] -= 1 - smoothing
     if smoothing:
-        losses -= smoothing * log_p.mean(axis=0, dtype=np.float64)
-    dz = np.exp(log_p, out=log_p)
-    dz[labels, columns] -= 1.0 - smoothing
-    dz -= smoothing / K
+        losses = losses - smoothing * log_p.mean(axis=0, dtype=np.float64)
+        dz = dz - smoothing / K
     return weighted_mean(losses, dz, weights, "cross_entropy: weights")
 
 
 def weighted_mean(
     losses: Array, dz: Array, weights: float | Array, argument: str = "weights"
 ) -> tuple[float, Array]:
-    """The mean over the examples of w·loss, and its derivative, for which dz is used up.
+    """The mean over the examples of w·loss, and its derivative.
 
     losses   (N,) the loss of each example
     dz       (…, N) the derivative of each example's loss by its own column
@@ -93,9 +93,7 @@ def weighted_mean(
     """
     N = len(losses)
     w = per_example(weights, N, is_weight, argument, "finite, 0 or more")
-    dz *= w.astype(dz.dtype)
-    dz /= N
-    return float(np.mean(w * losses, dtype=np.float64)), dz
+    return float(np.mean(w * losses, dtype=np.float64)), dz * w.astype(dz.dtype) / N
 
 
 def per_example(
