@@ -15,6 +15,7 @@ from tinyzip.integer import Argmax, Program
 from tinyzip.nn.models import separable_net
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.drawn import draw
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -191,7 +192,7 @@ def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
 @pytest.mark.needs("matplotlib")
 def test_the_plot_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    explained(4).plot(tmp_path / "layers.png")
+    draw(explained(4), tmp_path / "layers.png")
     assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -199,7 +200,7 @@ def test_without_matplotlib_only_the_plot_fails(tmp_path, monkeypatch):
     report = explained(4)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError):
-        report.plot(tmp_path / "layers.png")
+        draw(report, tmp_path / "layers.png")
     assert str(report)
 
 

@@ -4,6 +4,8 @@ from gradcheck import assert_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyzip.machine.workspace import Workspace
+from tinyzip.quant import lsq_fast
 from tinyzip.quant.lsq import RULES, fake_quantize, fake_quantize_backward, gradient_scale
 
 seeds = st.integers(0, 2**32 - 1)
@@ -86,6 +88,26 @@ def test_of_a_squared_error_rounding_lowers_the_step_and_clipping_raises_it(seed
     clipping = (error * y)[outside].sum()
     assert clipping <= 0
     assert dstep == pytest.approx(2 / step * ((error[~outside] ** 2).sum() + clipping), rel=1e-9, abs=1e-9)
+
+
+@given(seeds, ranges, st.booleans(), st.sampled_from(RULES), st.sampled_from([np.float32, np.float64]))
+def test_in_a_workspace_the_bits_are_those_of_the_formulas(seed, lo_hi, per_channel, rule, dtype):
+    """Also where x meets an end of the range exactly, is not finite, or lies in memory in another order."""
+    rng = np.random.default_rng(seed)
+    x, step, dy = draw(seed, per_channel, dtype)
+    x[0, 0] = (step.ravel()[0] * np.array([lo_hi[0], lo_hi[1], 0.5, -0.5, 0])).astype(dtype)
+    x[1, 1, :2] = rng.choice([np.inf, -np.inf, np.nan], 2)
+    x = x if seed % 2 else np.asfortranarray(x)
+    workspace = Workspace()
+    for _ in range(2):  # memory of its own, then memory that was used before
+        with np.errstate(invalid="ignore"):
+            y, fast = fake_quantize(x, step, *lo_hi), lsq_fast.fake_quantize(x, step, *lo_hi, workspace)
+            plain = fake_quantize_backward(dy, x, y, step, *lo_hi, rule)
+            found = lsq_fast.fake_quantize_backward(dy, x, fast, step, *lo_hi, rule, workspace)
+        for expected, array in zip((y, *plain), (fast, *found), strict=True):
+            assert array.dtype == expected.dtype == dtype and array.shape == expected.shape
+            assert array.tobytes() == expected.tobytes()
+        workspace.reset()
 
 
 def test_gradient_scale_is_the_papers():

@@ -9,6 +9,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
+from tinyzip.quant.drawn import draw
 from tinyzip.quant.explain import explain
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -30,7 +31,7 @@ def run(options: Namespace) -> None:
     explanation = explain(None, program, images.pixels, images.labels)
     print(explanation)
     if options.plot is not None:
-        explanation.plot(options.plot)
+        draw(explanation, options.plot)
 
 
 def check_picture(path: Path) -> None:

@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 
@@ -60,7 +61,7 @@ def transplant(
     raises   ValueError for networks that do not fit together, unknown names, and scores of other shapes
     """
     for name, model in (("teacher", teacher), ("student", student)):
-        check_sequential(model, f"transplant: {name}")
+        check_network(model, f"transplant: {name}")
     scores = by_norm(teacher) if scores is None else scores
     names = [
         name for name, placed in student.every_layer.items() if isinstance(placed.layer, Conv2d | Linear)

@@ -21,7 +21,7 @@ wants to know what a network computes can leave it out:
 
 And what others need to know of both:
 
-    calls.py                 what to write where a layer is called with the words of another library
+    calls.py                 what to write instead of what other libraries want, or of what is no network
     models.py                the networks that examples and tests name
     model.py                 what training needs to know of a network
 

@@ -25,6 +25,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.network import Network
 from tinyzip.nn.probe import Probe
 from tinyzip.nn.residual import Residual
 
@@ -33,6 +34,19 @@ KINDS: tuple[type[Layer], ...] = (
     *(ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
 )
 KNOWN = {kind.__name__: kind for kind in KINDS}
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """All of a network but its arrays, as JSON can hold it; TypeError for layers of others.
+
+    It does not say how the network runs: read back, a printed one is a Sequential.
+    """
+    return {
+        "kind": "Sequential",
+        "layers": describe_layers(network.layers),
+        "shape": list(network.shape),
+        "input_range": network.input_range,
+    }
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ own. `fit`, `evaluate` and whatever else takes a network run the network they ar
 Sequential, and the functions of `ops` for `net.printed()`, which is the same network on the same arrays.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +16,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import chain
-from tinyzip.nn.described import describe_layers, layers_of
+from tinyzip.nn.described import describe, layers_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Stage
@@ -108,12 +106,7 @@ class Sequential(Network):
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
-        return {
-            "kind": "Sequential",
-            "layers": describe_layers(self.layers),
-            "shape": list(self.shape),
-            "input_range": self.input_range,
-        }
+        return describe(self)
 
     @classmethod
     def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
@@ -140,19 +133,3 @@ class Sequential(Network):
             rows.append((name, type(layer).__name__, "×".join(map(str, output)), f"{size:,}", f"{macs:,}"))
         rows.append(("total", "", "", f"{self.parameter_count:,}", f"{multiplications:,}"))
         return aligned(rows, words=(0, 1, 2))
-
-
-def check_sequential(model: Any, argument: str) -> None:
-    """Refuse what is no Sequential, with what to write instead."""
-    if isinstance(model, Sequential):
-        return
-    needed = "a Sequential"
-    if callable(model):
-        needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
-    elif isinstance(model, str | os.PathLike):
-        needed += ": tinyzip.quant.saved.load(path)"
-    elif hasattr(model, "grids"):
-        needed += ": its .model()" if callable(model.grids) else ": its .model"
-    elif hasattr(model, "operators"):
-        needed += ", a network of floats, which a program was made of"
-    refuse(argument, said(model), needed, TypeError)

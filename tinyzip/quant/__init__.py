@@ -15,7 +15,9 @@ After training: a grid for everything that a trained network computes.
 
 During training: a network that learns while its grids are in place.
 
-    lsq.py                       rounding and its gradients
+    lsq.py, lsq_fast.py          rounding and its gradients; the same in memory that is there already
+    fake_layer.py                rounding as a layer
+    insertion.py                 where a network's activations are rounded
     fake.py                      a network that computes in float what the integers will compute
     rate.py                      what the weights will cost in the file, as a term of the loss
 
@@ -32,7 +34,7 @@ The door: the only way from the float world to the integer world.
 
 Choosing: what to spend, and what was lost.
 
-    explain.py                   where the accuracy went, layer by layer
+    explain.py, drawn.py         where the accuracy went, layer by layer; the same as a picture
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call
     qat.py                       and with training

@@ -38,7 +38,8 @@ from tinyzip import integer
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.nn.residual import Residual
-from tinyzip.quant.fake import FakeQuantize, FakeQuantized
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fake_layer import FakeQuantize
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import multipliers, sum_multipliers, table_of
 

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.losses import kl_divergence
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.calls import check_network
+from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -78,7 +79,7 @@ def knapsack(
 
 
 def sensitivity(
-    model: Sequential, images: Array, choices: Sequence[int] = CHOICES
+    model: Network, images: Array, choices: Sequence[int] = CHOICES
 ) -> dict[str, dict[int, float]]:
     """cost(l, b): how far the classes' probabilities move when only block l's weights are rounded to b bits.
 
@@ -100,7 +101,7 @@ def sensitivity(
     return costs
 
 
-def sizes(model: Sequential, choices: Sequence[int] = CHOICES) -> dict[str, dict[int, int]]:
+def sizes(model: Network, choices: Sequence[int] = CHOICES) -> dict[str, dict[int, int]]:
     """bytes(l, b): what an entropy coder needs for the weight codes of each block at b bits, rounded up.
 
     That is N·H/8 for N codes of entropy H ≤ b bits. Biases and multipliers cost the same at any bits.
@@ -153,7 +154,7 @@ def fit_budget(
 
 
 def allocate(
-    model: Sequential,
+    model: Network,
     images: Array,
     budget: int,
     choices: Sequence[int] = CHOICES,
@@ -167,7 +168,7 @@ def allocate(
     returns  block name -> bits, as `calibrate(weights=…)` takes it
     raises   ValueError for a budget below the smallest possible, naming the block that is largest then
     """
-    check_sequential(model, "allocate: model")
+    check_network(model, "allocate: model")
     if not is_number(budget):
         refuse("allocate: budget", said(budget), "a number of bytes", TypeError)
     costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
@@ -176,7 +177,7 @@ def allocate(
     return fit_budget(costs, bytes_of, budget, weigh)
 
 
-def _grids(model: Sequential, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
+def _grids(model: Network, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
     for b in choices:
         grids = best_weight_grids(model, b)
         for block in blocks_of(model):

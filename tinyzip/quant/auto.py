@@ -32,7 +32,8 @@ from tinyzip.base.table import aligned
 from tinyzip.distill.losses import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.calls import check_network
+from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
@@ -72,7 +73,7 @@ class Quantized:
     """
 
     program: Program
-    model: Sequential
+    model: Network
     grids: Grids
     method: str
     why: str
@@ -87,9 +88,9 @@ class Quantized:
         return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
-@write_instead(partial(check_sequential, argument="quantize: model"), bits="weights=, activations=")
+@write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
-    model: Sequential, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
+    model: Network, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
 ) -> Quantized:
     """The integer program of a float network, quantized after training.
 
@@ -102,7 +103,7 @@ def quantize(
     """
     if method not in (*METHODS, "auto"):
         refuse("quantize: method", repr(method), f"one of {', '.join(METHODS)}, auto")
-    check_sequential(model, "quantize: model")
+    check_network(model, "quantize: model")
     check_shape(model, images, "quantize: images")
     if len(images) < 2:
         refuse("quantize: images", "one image", "one to calibrate on and one to judge by, or more")
@@ -113,12 +114,10 @@ def quantize(
         return _try_methods(model, images, weights, activations, method)
 
 
-def _try_methods(
-    model: Sequential, images: Array, weights: Bits, activations: Bits, method: str
-) -> Quantized:
+def _try_methods(model: Network, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
     cut = max(1, len(images) * 3 // 4)
     seen, held_out = images[:cut], images[cut:]
-    tried: list[tuple[Trial, Sequential, Grids]] = []
+    tried: list[tuple[Trial, Network, Grids]] = []
     for name in METHODS if method == "auto" else (method,):
         changed_model, grids = post_train(model, seen, weights, activations, name)
         trial = _judge(name, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
@@ -138,8 +137,8 @@ def _try_methods(
 
 
 def post_train(
-    model: Sequential, images: Array, weights: Bits, activations: Bits | Grids, method: str
-) -> tuple[Sequential, Grids]:
+    model: Network, images: Array, weights: Bits, activations: Bits | Grids, method: str
+) -> tuple[Network, Grids]:
     """(model, grids) for `lower`, by one of `METHODS`. The model's batch norms are folded already.
 
     activations  bits, or the grids themselves, where they have been found before
@@ -153,7 +152,7 @@ def post_train(
 
 
 def grids_for(
-    model: Sequential, images: Array, weights: Bits, activations: Bits | Grids, ranges: str = "mse"
+    model: Network, images: Array, weights: Bits, activations: Bits | Grids, ranges: str = "mse"
 ) -> Grids:
     """A grid for everything, down to 1 bit of weights, the logits at 8 bits. Otherwise as `calibrate`.
 
@@ -172,7 +171,7 @@ def grids_for(
     return fit_biases(model, grids | best_weight_grids(model, bits, ranges))
 
 
-def _judge(method: str, model: Sequential, fake: FakeQuantized, images: Array) -> Trial:
+def _judge(method: str, model: Network, fake: FakeQuantized, images: Array) -> Trial:
     exact, z = logits(model, images, threads=1), logits(fake, images, threads=1)
     changed = int((exact.argmax(axis=0) != z.argmax(axis=0)).sum())
     return Trial(method, changed, kl_divergence(z, exact, 1.0)[0])

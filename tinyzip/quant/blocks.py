@@ -45,8 +45,8 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential
 
 Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
 Between: TypeAlias = tuple[tuple[str, Gridless | Activation], ...]
@@ -185,7 +185,7 @@ def tables_of(between: Between) -> list[str]:
     return [name for name, layer in between if isinstance(layer, Activation)]
 
 
-def blocks_of(model: Sequential) -> Blocks:
+def blocks_of(model: Network) -> Blocks:
     """The blocks of a model.
 
     raises  ValueError that names the first layer that belongs to no block: a batch norm that does not

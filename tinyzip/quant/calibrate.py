@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.calls import check_network
+from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
@@ -47,9 +48,9 @@ SHARD = 64  # images at a time
 BIAS_MOST = 2.0**30
 
 
-@write_instead(partial(check_sequential, argument="calibrate: model"), bits="weights=, activations=")
+@write_instead(partial(check_network, argument="calibrate: model"), bits="weights=, activations=")
 def calibrate(
-    model: Sequential,
+    model: Network,
     images: Array,
     weights: Bits = 8,
     activations: Bits = 8,
@@ -69,7 +70,7 @@ def calibrate(
     raises         ValueError that names what is wrong: no images, NaN, numbers that fail (PX1), bits, a layer
                    without integer operator
     """
-    check_sequential(model, "calibrate: model")
+    check_network(model, "calibrate: model")
     check_shape(model, images, "calibrate: images")
     check_range(images, model.input_range, "calibrate: images")
     model = fold_batch_norm(model)
@@ -78,9 +79,7 @@ def calibrate(
     return fit_biases(model, grids)
 
 
-def weight_grids(
-    model: Sequential, bits: Bits = 8, method: str = "minmax", per_channel: bool = True
-) -> Grids:
+def weight_grids(model: Network, bits: Bits = 8, method: str = "minmax", per_channel: bool = True) -> Grids:
     """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
 
     "minmax": the last code means the largest |w|. "mse": it means i/100 of that, with the i from 1 to 100
@@ -105,7 +104,7 @@ def weight_grids(
     return grids
 
 
-def activation_grids(model: Sequential, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
+def activation_grids(model: Network, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
     """An affine grid for the "input" and for what each block, sum and table gives; as in `calibrate`.
 
     What never gave anything but zeros gets scale 1.
@@ -139,7 +138,7 @@ def activation_bits(blocks: Blocks, bits: Bits) -> dict[str, int]:
     return {name: count if name in read else 8 for name in blocks.grids}
 
 
-def fit_biases(model: Sequential, grids: Grids) -> Grids:
+def fit_biases(model: Network, grids: Grids) -> Grids:
     """The same grids, with weight scales raised where a bias would not fit otherwise (QC1)."""
     fitted = dict(grids)
     blocks = blocks_of(model)
@@ -157,7 +156,7 @@ def fit_biases(model: Sequential, grids: Grids) -> Grids:
     return fitted
 
 
-def inputs(model: Sequential, images: Array) -> Iterator[Array]:
+def inputs(model: Network, images: Array) -> Iterator[Array]:
     """The images as the model reads them, (C, H, W, N) in its dtype, a shard at a time."""
     for start in range(0, len(images), SHARD):
         yield to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)

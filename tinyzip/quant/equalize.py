@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from tinyzip.nn.activations import LeakyReLU
 from tinyzip.nn.layers import Activation, Conv2d, ReLU
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.network import AnyNetwork
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
@@ -37,7 +37,7 @@ SWEEPS = 100
 CLOSE = 1e-3
 
 
-def equalize(model: Sequential) -> Sequential:
+def equalize(model: AnyNetwork) -> AnyNetwork:
     """The same function with the ranges of each channel's two ends made equal (QE1, QE2), batch norm folded.
 
     Channels that are all zero on one of the ends are left alone, and so are layers with a function between

@@ -25,8 +25,6 @@ with the weights that its codes mean. Against it only the rounding of activation
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,11 +37,14 @@ from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workspace import FRESH
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.chain import shapes_of
 from tinyzip.nn.fast import choose
+from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.layer import Layer
+from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
@@ -118,30 +119,10 @@ class Explanation:
             end += f"; {self.float_errors} errors in float, {self.errors} in integers"
         return f"{aligned(rows)}\n{end}"
 
-    def plot(self, path: str | Path) -> None:
-        """Save the table as a picture. Raises ImportError, saying what to install, without matplotlib."""
-        pyplot = import_module("matplotlib.pyplot")
-        figure, axes = pyplot.subplots(1, 3, figsize=(11, 0.5 * len(self.layers) + 2), sharey=True)
-        names = [layer.name for layer in self.layers]
-        noise = [(layer.signal_to_noise, layer.weights_signal_to_noise) for layer in self.layers]
-        for column, label in enumerate(("output", "weights")):
-            values = [min(pair[column], 80.0) for pair in noise]
-            axes[0].barh(np.arange(len(names)) + 0.4 * column, values, 0.38, label=label)
-        axes[0].set(title="signal/noise (dB)", yticks=np.arange(len(names)) + 0.2, yticklabels=names)
-        axes[0].legend()
-        axes[1].barh(names, [100 * layer.saturated for layer in self.layers], 0.38)
-        axes[1].set(title="saturated outputs (%)")
-        axes[2].barh(names, [layer.first_changes for layer in self.layers], 0.38)
-        axes[2].set(title="first changes (images)")
-        axes[0].invert_yaxis()
-        figure.tight_layout()
-        figure.savefig(path, dpi=120)
-        pyplot.close(figure)
-
 
 @write_instead()
 def explain(
-    model: Sequential | None, program: Program, images: Array, labels: NDArray[Any] | None = None
+    model: Network | None, program: Program, images: Array, labels: NDArray[Any] | None = None
 ) -> Explanation:
     """Compare a program with its float network, block by block, on some images.
 
@@ -152,11 +133,12 @@ def explain(
     raises   ValueError for images of another shape, or a program whose operators are not the model's blocks
     """
     check_program(program, "explain: program")
+    network: Network
     if model is None:
         program = readable(program)
         network = float_twin(program)
     else:
-        check_sequential(model, "explain: model")
+        check_network(model, "explain: model")
         network = fold_batch_norm(model)
     check_shape(network, images, "explain: images")
     grid = grid_of(program.input)
@@ -220,13 +202,12 @@ def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array
 class _Rest:
     """Runs a network from any place on in float, with what a program wrote up to there."""
 
-    def __init__(self, network: Sequential, program: Program) -> None:
+    def __init__(self, network: Network, program: Program) -> None:
         self.network, self.program = network, program
+        run = choose.one_stage if isinstance(network, Sequential) else AsPrinted
+        self.stages = {name: run(placed.layer, placed.given) for name, placed in network.every_layer.items()}
         parts = {part.name: part.output for part in blocks_of(network).every_part()}
         self.outputs = {i: parts[o.name] for i, o in enumerate(program.operators) if o.name in parts}
-        self.stages = {
-            name: choose.one_stage(placed.layer, placed.given) for name, placed in network.every_layer.items()
-        }
 
     def see(self, codes: list[Array]) -> None:
         """Take in a chunk: what the codes of its operators mean."""
@@ -263,7 +244,7 @@ class _Rest:
 class _Tally:
     """What is summed up for one block while images go by."""
 
-    def __init__(self, network: Sequential, program: Program, rest: _Rest, block: Block) -> None:
+    def __init__(self, network: Network, program: Program, rest: _Rest, block: Block) -> None:
         self.program, self.rest, self.block = program, rest, block
         self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
         operator: Any = program.operators[self.place]
@@ -273,7 +254,7 @@ class _Tally:
         w = network.params[f"{block.name}.w"]
         self.weights = _decibels(w, operator.w * by_channel(weight_scales(operator, codes), w))
         params = {key: network.params[key] for key in shapes_of({block.name: block.layer})}
-        self.alone = Sequential({block.name: block.layer}, params, network.every_layer[block.name].given)
+        self.alone = type(network)({block.name: block.layer}, params, network.every_layer[block.name].given)
         self.signal = self.noise = 0.0
         self.seen = np.zeros(256, np.int64)
         self.first_changes = self.recovered = 0

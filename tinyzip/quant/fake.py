@@ -1,6 +1,6 @@
 """A network that trains as if it were already integers.
 
-`FakeQuantized` wraps a `Sequential` and its grids, and is itself a model: a flat dict of arrays, forward,
+`FakeQuantized` wraps a network and its grids, and is itself a model: a flat dict of arrays, forward,
 backward. `train.fit` and distillation train it without knowing. A training step through it is three lines:
 fake-quantize the dict, forward and backward as always, pull the gradients back through the rounding.
 
@@ -12,17 +12,12 @@ Adam needs [Jain et al. 2020, section 3.3]. With θ = log s and LSQ's gradient s
 
     ∂L/∂θ = g·s·∂L/∂s                                                                      (QT1)
 
-What the engine will do is simulated where it will do it:
+What the engine will do is simulated:
 
     images       rounded to the input's grid, which is not learned: its range is known
     weights      rounded to their grids
     biases       rounded to whole multiples of s_x·s_w, the accumulator's unit; straight through
-    activations  rounded once behind the ReLU. The engine pools accumulators before that, and so may the
-                 simulation round after max pools: rounding is monotone and max only selects, so the
-                 order makes no difference, and there are four times fewer values to round
-    tables       what they read is rounded to the grid before them, and what they give to their own
-    averages     rounded again, to the grid they came on
-    sums         of residual blocks: what is added is rounded, and so is the sum, behind the ReLU
+    activations  rounded by layers between the source's own: see `insertion`
 
 The engine's convolutions round twice by default, as LiteRT's do; the simulation rounds once. How far the two
 can differ, `agreement` derives.
@@ -34,138 +29,39 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse, said
-from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.nn.fast.stage import Stage
-from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Linear
+from tinyzip.nn.calls import check_network
+from tinyzip.nn.described import describe
+from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.network import Network
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.probe import Seen
-from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.blocks import Blocks, blocks_of
+from tinyzip.quant.fake_layer import FakeQuantize, FastFakeQuantize, relative
 from tinyzip.quant.grid import Grid, by_channel
+from tinyzip.quant.insertion import Insertion
 from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
-from tinyzip.quant.lsq import RULES, Rule, fake_quantize, fake_quantize_backward, gradient_scale
+from tinyzip.quant.lsq import RULES, Rule, gradient_scale
 
-Array = NDArray[Any]
 Arrays = dict[str, Array]
-READERS = Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout | Residual  # of what has to be rounded
-
-
-@dataclass(frozen=True)
-class FakeQuantize(Layer, Stage):
-    """Activations to their grid and back, as a layer. Array: step (), in the unit of x.
-
-    lo, hi   the first and the last code, counted from the code of zero
-    rule     what the step learns from: see `lsq`
-    average  round halves up, as the engine rounds averages of codes from 0 up. Averages do meet halves, and
-             float32 may miss them by a hair; so 2⁻¹⁰ of a step is added, which changes nothing else for
-             windows of fewer than 512
-    """
-
-    lo: int
-    hi: int
-    rule: Rule = "lsq"
-    average: bool = False
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"step": ()}
-
-    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape
-
-    def forward(
-        self,
-        p: Arrays,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
-    ) -> tuple[Array, Any]:
-        if self.average:
-            x = np.add(x, p["step"] * 2.0**-10, out=workspace.empty(x.shape, x.dtype), dtype=x.dtype)
-        y = fake_quantize(x, p["step"], self.lo, self.hi, workspace)
-        return y, (x, y)
-
-    def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, need_dx: bool = True
-    ) -> tuple[Array, Arrays]:
-        x, y = cache
-        dx, dstep = fake_quantize_backward(dy, x, y, p["step"], self.lo, self.hi, self.rule, workspace)
-        return dx, {"step": dstep}
-
-
-def _relative(grid: Grid, name: str) -> tuple[int, int]:
-    """lo and hi counted from zero, for a grid of a whole tensor or a symmetric one of channels."""
-    zero = np.unique(grid.zero)
-    if zero.size != 1:
-        refuse(f"FakeQuantized: grid {name!r}", "zeros that differ by channel", "one zero")
-    return grid.lo - int(zero[0]), grid.hi - int(zero[0])
-
-
-class _Insertion:
-    """Puts roundings between the layers of a network.
-
-    current  the grid that the last operator's output is to be rounded to
-    pending  whether it still has to be
-    source   for each rounding, by name, the grid that it uses
-    """
-
-    def __init__(self, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str]) -> None:
-        self.grids, self.rule, self.tables = grids, rule, tables
-        self.current, self.pending = "input", False
-        self.source: dict[str, str] = {}
-
-    def chain(self, chain: Mapping[str, Layer], way: str = "") -> dict[str, Layer]:
-        """The layers of a chain with roundings between them; `way` stands before their names."""
-        layers: dict[str, Layer] = {}
-
-        def round_here(name: str, average: bool = False) -> None:
-            grid = self.grids[self.current]
-            layers[name] = FakeQuantize(*_relative(grid, self.current), self.rule, average)
-            self.source[way + name] = self.current
-
-        def round_pending() -> None:
-            if self.pending:
-                round_here(f"{self.current.removeprefix(way)}.round")
-                self.pending = False
-
-        for name, layer in chain.items():
-            full = way + name
-            if isinstance(layer, READERS) or full in self.tables:
-                round_pending()
-            layers[name] = layer
-            if isinstance(layer, Residual):
-                start = self.current
-                body = self.chain(layer.body, f"{full}.body.")
-                self.current = start
-                shortcut = self.chain(layer.shortcut, f"{full}.shortcut.")
-                layers[name] = replace(layer, body=body, shortcut=shortcut)
-            if isinstance(layer, Conv2d | Linear | Residual) or full in self.tables:
-                self.current, self.pending = full, True
-            elif isinstance(layer, AvgPool2d | GlobalAvgPool):
-                round_here(f"{name}.round", average=True)
-        round_pending()
-        return layers
 
 
 @dataclass(frozen=True)
 class FakeQuantized:
-    """A `Sequential` whose weights, biases and activations pass through grids. Made by `create`.
+    """A network whose weights, biases and activations pass through grids. Made by `create`.
 
-    source   the float network, whose arrays are only the start
+    source   the float network, whose arrays are only the start. Where it is printed, all this is
     start    its grids: "input", for each block "<name>" and "<name>.w", for each table and sum its name
     params   the float arrays, and the logarithms of the steps that are learned
     rule     "lsq": steps learn; "straight-through": they stay as calibrated
-    network  the source's layers with roundings between them, run fast; by `printed`, as they are printed
+    network  the source's layers with roundings between them
     rounds   for each of these roundings, the grid it uses
     """
 
-    source: Sequential
+    source: Network
     start: dict[str, Grid]
     params: Arrays
     rule: Rule
@@ -173,7 +69,7 @@ class FakeQuantized:
     rounds: dict[str, str]
 
     @classmethod
-    def create(cls, model: Sequential, grids: Mapping[str, Grid], rule: Rule = "lsq") -> Self:
+    def create(cls, model: Network, grids: Mapping[str, Grid], rule: Rule = "lsq") -> Self:
         """Wrap a float network without batch norms (fold them first) and the grids of `calibrate`.
 
         raises  ValueError that names the layer for a grid that is missing or has another count of channels,
@@ -181,7 +77,7 @@ class FakeQuantized:
         """
         if rule not in RULES:
             refuse("FakeQuantized: rule", repr(rule), f"one of {RULES}")
-        check_sequential(model, "FakeQuantized: model")
+        check_network(model, "FakeQuantized: model")
         if not isinstance(grids, Mapping):
             refuse("FakeQuantized: grids", said(grids), "grids by name, as from `calibrate`", TypeError)
         for name, placed in model.every_layer.items():
@@ -200,21 +96,25 @@ class FakeQuantized:
                     f"{scale.size} channels",
                     "one step, or one for each channel",
                 )
-            _relative(grids[name], name)
+            relative(grids[name], name)
             if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
-        insertion = _Insertion(grids, rule, blocks.tables)
+        kind = FastFakeQuantize if isinstance(model, Sequential) else FakeQuantize
+        insertion = Insertion(grids, rule, blocks.tables, kind)
         layers, rounds = insertion.chain(model.layers), insertion.source
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
-        network = Sequential(layers, arrays, model.shape)
+        network = type(model)(layers, arrays, model.shape)
         return cls(model, dict(grids), params, rule, network, rounds)
+
+    def printed(self) -> Self:
+        """The same network on the same arrays, run as `nn.network` and `lsq` print it."""
+        return self.create(self.source.printed(), self.start, self.rule).with_params(self.params)
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
-        source = self.source.structure()
         return {
             "kind": "FakeQuantized",
-            "source": source,
+            "source": describe(self.source),
             "grids": describe_grids(self.start),
             "rule": self.rule,
         }
@@ -239,10 +139,6 @@ class FakeQuantized:
     def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
         """The same network, which remembers this range; with None, that of the input's grid."""
         return replace(self, source=self.source.with_input_range(input_range))
-
-    def printed(self) -> Self:
-        """The same network on the same arrays, run as `nn.network` prints it."""
-        return replace(self, network=self.network.printed())
 
     @cached_property
     def _blocks(self) -> Blocks:
@@ -281,30 +177,25 @@ class FakeQuantized:
             if isinstance(grid, Signs):
                 arrays[f"{block.name}.w"] = np.where(w < 0, -by_channel(step, w), by_channel(step, w))
             else:
-                arrays[f"{block.name}.w"] = fake_quantize(w, step, *_relative(grid, block.name))
+                arrays[f"{block.name}.w"] = self._round(w, f"{block.name}.w")
             if name in self.params:
                 unit = self.step(self._blocks.sources[block.name]) * step
                 arrays[name] = np.rint(self.params[name] / unit) * unit
         return arrays
 
     def forward(
-        self,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
+        self, x: Array, *, train: bool = False, rng: np.random.Generator | None = None, **how: Any
     ) -> tuple[Array, Any]:
-        """As `Sequential.forward`, through the grids. x (C, H, W, N) or (C, N); z (K, N)."""
-        x = fake_quantize(x, self.step("input"), *_relative(self.start["input"], "input"), workspace)
+        """As of its network, through the grids. x (C, H, W, N) or (C, N); z (K, N)."""
+        x = self._round(x, "input", **how)
         network = self.network.with_params(self.quantized())
-        z, caches = network.forward(x, train=train, rng=rng, workspace=workspace)
+        z, caches = network.forward(x, train=train, rng=rng, **how)
         return z, (network, caches)
 
-    def backward(self, dz: Array, caches: Any, *, workspace: Workspace = FRESH) -> Arrays:
+    def backward(self, dz: Array, caches: Any, **how: Any) -> Arrays:
         """The gradient of every array in `params`, from dz (K, N)."""
         network, inner = caches
-        raw = network.backward(dz, inner, workspace=workspace)
+        raw = network.backward(dz, inner, **how)
         grads: Arrays = {}
         for block in self._blocks:
             name = f"{block.name}.w"
@@ -320,25 +211,35 @@ class FakeQuantized:
         for name, grid in self.rounds.items():
             entry = f"{grid}.log_step"
             if entry in self.params:
-                ends = _relative(self.start[grid], grid)
+                ends = relative(self.start[grid], grid)
                 g = gradient_scale(int(np.prod(shapes[name])), max(map(abs, ends)))
                 grads[entry] = grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * g
         return grads
 
+    def _round(self, x: Array, name: str, **how: Any) -> Array:
+        """x rounded to a grid of one step, or of one for each of its channels."""
+        ends = relative(self.start[name], name)
+        if isinstance(self.source, Sequential):
+            return lsq_fast.fake_quantize(x, self.step(name), *ends, **how)
+        return lsq.fake_quantize(x, self.step(name), *ends)
+
     def _weights_backward(self, dy: Array, y: Array, name: str) -> tuple[Array, Array]:
         w, step, grid = self.params[name], self.step(name), self.start[name]
         if not isinstance(grid, Signs):
-            return fake_quantize_backward(dy, w, y, step, *_relative(grid, name), self.rule)
+            ends = relative(grid, name)
+            if isinstance(self.source, Sequential):
+                return lsq_fast.fake_quantize_backward(dy, w, y, step, *ends, self.rule)
+            return lsq.fake_quantize_backward(dy, w, y, step, *ends, self.rule)
         total = np.einsum("fk,fk->f", dy.reshape(len(w), -1), y.reshape(len(w), -1)) / step
         return dy * (np.abs(w) <= 2 * by_channel(step, w)), total if step.ndim else np.asarray(total.sum())
 
     def activations(self, x: Array) -> Arrays:
         """The output of every layer and rounding by name, and "input", the images as rounded."""
-        x = fake_quantize(x, self.step("input"), *_relative(self.start["input"], "input"))
+        x = self._round(x, "input")
         return {"input": x} | self.network.with_params(self.quantized()).activations(x)
 
     def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a probe behind each of the named layers."""
+        """The same function of the same arrays, with a probe after each of the named layers."""
         return replace(self, network=self.network.probed(names))
 
     def probes(self, caches: Any) -> dict[str, Seen]:
@@ -357,6 +258,6 @@ class FakeQuantized:
             for block in self._blocks
         }
 
-    def model(self) -> Sequential:
+    def model(self) -> Network:
         """The float network with the weights learned so far, as `lower` wants it."""
         return self.source.with_params({name: self.params[name] for name in self.source.params})

@@ -14,23 +14,24 @@ from dataclasses import replace
 
 import numpy as np
 
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.network import AnyNetwork
 from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential, check_sequential
 from tinyzip.quant.grid import by_channel
 
 
-def fold_batch_norm(model: Sequential) -> Sequential:
+def fold_batch_norm(model: AnyNetwork) -> AnyNetwork:
     """The same function without the batch norms that directly follow a convolution or linear layer (QF1).
 
     The layer in front gets a bias if it had none. Logits change by float rounding only (≤ 1e-5 relative to
     their size in float32). Batch norms elsewhere stay.
     """
-    check_sequential(model, "fold_batch_norm: model")
+    check_network(model, "fold_batch_norm: model")
     params = dict(model.params)
     layers = _folded(model.layers, params, "")
-    return Sequential(layers, params, model.shape, model.input_range)
+    return type(model)(layers, params, model.shape, model.input_range)
 
 
 def _folded(chain: Mapping[str, Layer], params: Arrays, way: str) -> dict[str, Layer]:

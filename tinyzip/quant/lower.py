@@ -55,8 +55,9 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.integer.residuals import ADD_SHIFT
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
@@ -64,9 +65,9 @@ from tinyzip.quant.grid import Grid, check_finite
 INT32_MOST = 2**31 - 1
 
 
-@write_instead(partial(check_sequential, argument="lower: model"))
+@write_instead(partial(check_network, argument="lower: model"))
 def lower(
-    model: Sequential,
+    model: Network,
     grids: dict[str, Grid],
     rounding: integer.Rounding | None = None,
     argmax: bool = False,
@@ -84,7 +85,7 @@ def lower(
               one that was made for other weights, weights or biases with NaN, a bias or a sum beyond int32, a
               multiplier beyond the engine's range
     """
-    check_sequential(model, "lower: model")
+    check_network(model, "lower: model")
     if not isinstance(grids, dict):
         refuse("lower: grids", said(grids), "grids by name, as from `calibrate`", TypeError)
     model = fold_batch_norm(model)
@@ -110,7 +111,7 @@ class At:
 class _Draft:
     """A program under construction."""
 
-    def __init__(self, model: Sequential, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
+    def __init__(self, model: Network, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
         self.model, self.grids, self.rounding = model, grids, rounding
         self.operators: list[Operator] = []
 
@@ -228,7 +229,7 @@ def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: integer.Rounding |
 
 
 def _affine(
-    model: Sequential,
+    model: Network,
     block: Block,
     source: Grid,
     weights: Grid,

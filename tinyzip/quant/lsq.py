@@ -33,85 +33,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.quant.grid import by_channel
 
+Array = NDArray[Any]
 Rule = Literal["lsq", "straight-through"]
 RULES: tuple[Rule, ...] = ("lsq", "straight-through")
 
 
-def _column(step: Any, x: NDArray[Any], lo: int, hi: int) -> NDArray[Any]:
-    """The step, checked, in x's dtype, shaped so that it broadcasts along x's first axis."""
-    if not np.issubdtype(x.dtype, np.floating):
-        refuse("fake_quantize: x", x.dtype, "a float array", TypeError)
-    step = np.asarray(step, x.dtype)
-    if step.ndim > 1 or (step.ndim == 1 and (x.ndim == 0 or step.shape[0] != x.shape[0])):
-        refuse(
-            "fake_quantize: step", f"shape {step.shape}", f"one step, or one for each channel of {x.shape}"
-        )
-    if not np.all(step > 0):
-        refuse("fake_quantize: step", step.min(), "steps above zero")
-    if not lo <= 0 <= hi or lo == hi:
-        refuse("fake_quantize: lo, hi", (lo, hi), "codes relative to zero, lo ≤ 0 ≤ hi and lo < hi")
-    return by_channel(step, x)
+def fake_quantize(x: Array, step: Any, lo: int, hi: int) -> Array:
+    """y = s·clip(round(x/s), lo, hi)                                                           (QS1)
 
-
-def fake_quantize(x: NDArray[Any], step: Any, lo: int, hi: int, workspace: Workspace = FRESH) -> NDArray[Any]:
-    """y = s·clip(round(x/s), lo, hi) by (QS1); halves go to the even code, as in `Grid.quantize`.
+    Halves go to the even code, as in `Grid.quantize`.
 
     x        (…) float, any shape
-    step     one number, or (F,) for x (F, …); above zero
+    step     s, one number, or (F,) for x (F, …); above zero
     returns  like x; |y − x| ≤ s/2 inside, applying it twice changes nothing
     raises   TypeError for an x that is not float, ValueError for steps ≤ 0 or a range without zero
     """
-    column = _column(step, x, lo, hi)
-    y = workspace.empty(x.shape, x.dtype)
-    np.divide(x, column, out=y)
-    np.rint(y, out=y)
-    np.clip(y, lo, hi, out=y)
-    y *= column
-    return y
+    s = column_of(step, x, lo, hi)
+    return np.asarray(s * np.clip(np.rint(x / s), lo, hi))
 
 
 def fake_quantize_backward(
-    dy: NDArray[Any],
-    x: NDArray[Any],
-    y: NDArray[Any],
-    step: Any,
-    lo: int,
-    hi: int,
-    rule: Rule = "lsq",
-    workspace: Workspace = FRESH,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(dx, dstep) by (QS2), and (QS3) or (QS4), without the factor (QS5).
+    dy: Array, x: Array, y: Array, step: Any, lo: int, hi: int, rule: Rule = "lsq"
+) -> tuple[Array, Array]:
+    """dx = dy inside, 0 outside (QS2);   dstep = Σ dy·(y − x·inside) / s (QS3), or 0 (QS4)
 
     dy, x, y  (…) the gradient, and what `fake_quantize` was given and returned
-    returns   dx like x; dstep shaped like step, summed over all that share the step
+    returns   dx like x; dstep shaped like step, summed over all that share the step, without the factor (QS5)
+    raises    ValueError for another rule, or shapes that differ; else as `fake_quantize`
     """
-    column = _column(step, x, lo, hi)
-    if rule not in RULES:
-        refuse("fake_quantize_backward: rule", repr(rule), f"one of {RULES}")
-    if dy.shape != x.shape or y.shape != x.shape:
-        refuse("fake_quantize_backward: dy, y", f"shapes {dy.shape}, {y.shape}", f"x's, {x.shape}")
-    dx = workspace.empty(x.shape, x.dtype)
-    with workspace.scratch():
-        inside = workspace.empty(x.shape, np.bool_)
-        other = workspace.empty(x.shape, np.bool_)
-        np.less(x, column * hi, out=inside)
-        np.greater(x, column * lo, out=other)
-        inside &= other
-        np.multiply(dy, inside, out=dx)
-        if rule == "straight-through":
-            return dx, np.zeros(np.shape(step), x.dtype)
-        trend = workspace.empty(x.shape, x.dtype)
-        np.multiply(x, inside, out=trend)
-        np.subtract(y, trend, out=trend)
-        if np.ndim(step):
-            rows = trend.reshape(x.shape[0], -1), dy.reshape(x.shape[0], -1)
-            dstep = np.einsum("fk,fk->f", *rows) / np.asarray(step, x.dtype)
-        else:
-            dstep = np.asarray(np.vdot(trend, dy) / column, x.dtype)
-    return dx, dstep
+    s = column_of(step, x, lo, hi)
+    check_backward(dy, x, y, rule)
+    inside = (x > s * lo) & (x < s * hi)
+    dx = np.asarray(dy * inside)
+    if rule == "straight-through":
+        return dx, np.zeros(np.shape(step), x.dtype)
+    return dx, step_gradient(dy, y - x * inside, step)
+
+
+def step_gradient(dy: Array, trend: Array, step: Any) -> Array:
+    """Σ dy·trend / s over all that share a step, shaped like step."""
+    if np.ndim(step):
+        rows = trend.reshape(len(trend), -1), dy.reshape(len(dy), -1)
+        return np.asarray(np.einsum("fk,fk->f", *rows) / np.asarray(step, trend.dtype))
+    return np.asarray(np.vdot(trend, dy) / np.asarray(step, trend.dtype), trend.dtype)
 
 
 def gradient_scale(count: int, hi: int) -> float:
@@ -123,3 +89,26 @@ def gradient_scale(count: int, hi: int) -> float:
     if count < 1 or hi < 1:
         refuse("gradient_scale: count, hi", (count, hi), "whole numbers from 1 up")
     return 1.0 / float(np.sqrt(count * hi))
+
+
+def column_of(step: Any, x: Array, lo: int, hi: int) -> Array:
+    """The step, checked, in x's dtype, shaped so that it broadcasts along x's first axis."""
+    if not np.issubdtype(x.dtype, np.floating):
+        refuse("fake_quantize: x", x.dtype, "a float array", TypeError)
+    step = np.asarray(step, x.dtype)
+    if step.ndim > 1 or (step.ndim == 1 and (x.ndim == 0 or step.shape[0] != x.shape[0])):
+        needed = f"one step, or one for each channel of {x.shape}"
+        refuse("fake_quantize: step", f"shape {step.shape}", needed)
+    if not np.all(step > 0):
+        refuse("fake_quantize: step", step.min(), "steps above zero")
+    if not lo <= 0 <= hi or lo == hi:
+        refuse("fake_quantize: lo, hi", (lo, hi), "codes relative to zero, lo ≤ 0 ≤ hi and lo < hi")
+    return by_channel(step, x)
+
+
+def check_backward(dy: Array, x: Array, y: Array, rule: str) -> None:
+    """Refuse a rule that there is not, and arrays of other shapes than x."""
+    if rule not in RULES:
+        refuse("fake_quantize_backward: rule", repr(rule), f"one of {RULES}")
+    if dy.shape != x.shape or y.shape != x.shape:
+        refuse("fake_quantize_backward: dy, y", f"shapes {dy.shape}, {y.shape}", f"x's, {x.shape}")

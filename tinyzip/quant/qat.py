@@ -25,7 +25,8 @@ from tinyzip.base.calls import write_instead
 from tinyzip.distill import student
 from tinyzip.distill.objective import Setting
 from tinyzip.integer import Program
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.calls import check_network
+from tinyzip.nn.network import Network
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import Bits, Grids
 from tinyzip.quant.fake import FakeQuantized
@@ -50,20 +51,20 @@ class Retrained:
     """
 
     program: Program
-    model: Sequential
+    model: Network
     grids: Grids
     simulation: FakeQuantized
     history: History
 
 
 @write_instead(
-    partial(check_sequential, argument="qat: model"),
+    partial(check_network, argument="qat: model"),
     bits="weights=, activations=",
     teacher="none: the network itself teaches, soft=0 without it",
     lr="schedule=1e-3",
 )
 def qat(
-    model: Sequential,
+    model: Network,
     images: NDArray[Any],
     labels: NDArray[Any],
     *,
@@ -86,7 +87,7 @@ def qat(
     options      as for `distill.student.train` and `fit`: temperature, loss, batch, schedule, augment, …
     raises       as these; ValueError for bits, or a layer without integer operator
     """
-    check_sequential(model, "qat: model")
+    check_network(model, "qat: model")
     check_examples(model, images, labels, "qat")
     check_model_range(model, images, "qat: images")
     folded = fold_batch_norm(model).with_input_range(range_of(images))

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.layers import Conv2d, Linear
-from tinyzip.nn.sequential import Sequential, check_sequential
+from tinyzip.nn.network import AnyNetwork, Network
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fake import FakeQuantized
@@ -88,7 +89,7 @@ def moments(layer: Conv2d | Linear, pairs: Iterator[tuple[Array, Array]]) -> Mom
     )
 
 
-def correct_bias(model: Sequential, grids: Mapping[str, Grid], images: Array) -> Sequential:
+def correct_bias(model: AnyNetwork, grids: Mapping[str, Grid], images: Array) -> AnyNetwork:
     """The model with each bias shifted by (QR2), so that every block's mean output is the float network's.
 
     model    float, batch norms folded
@@ -102,8 +103,8 @@ def correct_bias(model: Sequential, grids: Mapping[str, Grid], images: Array) ->
 
 
 def adaround(
-    model: Sequential, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
-) -> Sequential:
+    model: AnyNetwork, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
+) -> AnyNetwork:
     """The model with every weight on its grid, rounded by `best_codes`, and biases corrected by (QR2).
 
     Its weights are grid values already, so whatever rounds them to nearest later leaves them alone. Layers at
@@ -115,10 +116,10 @@ def adaround(
 
 
 def _layer_by_layer(
-    model: Sequential, grids: Mapping[str, Grid], images: Array, iterations: int
-) -> Sequential:
+    model: AnyNetwork, grids: Mapping[str, Grid], images: Array, iterations: int
+) -> AnyNetwork:
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
-    check_sequential(model, "model")
+    check_network(model, "model")
     check_shape(model, images, "images")
     check_model_range(model, images, "images")
     params = dict(model.params)
@@ -136,7 +137,7 @@ def _layer_by_layer(
 
 
 def _input_pairs(
-    model: Sequential, fake: FakeQuantized, name: str, images: Array
+    model: Network, fake: FakeQuantized, name: str, images: Array
 ) -> Iterator[tuple[Array, Array]]:
     """The input of layer `name`, a shard at a time: in the float network and in the fake-quantized one."""
     before, rounded = (network.every_layer[name].reads for network in (model, fake.network))

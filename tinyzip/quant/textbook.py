@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import is_number, refuse
-from tinyzip.nn.sequential import Sequential
+from tinyzip.nn.network import AnyNetwork
 from tinyzip.quant.grid import check_bits, check_finite
 
 
@@ -78,7 +78,7 @@ def byte_decode(y: NDArray[np.uint8], most: float) -> NDArray[np.float32]:
     return np.asarray(_codes(y, "byte_decode: y") * (float(most) / 255), np.float32)
 
 
-def through_bytes(model: Sequential) -> Sequential:
+def through_bytes(model: AnyNetwork) -> AnyNetwork:
     """The model with every weight encoded by T2 and decoded again; biases are left as they are.
 
     raises  ValueError that names the weight whose maximum is zero
