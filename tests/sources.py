@@ -4,6 +4,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import tinyzip
@@ -18,6 +19,7 @@ def label(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -51,6 +53,7 @@ def own_imports(path: Path) -> Iterator[tuple[tuple[str, ...], int]]:
             yield target.relative_to(PACKAGE).parts, line
 
 
+@cache
 def words(path: Path) -> list[tuple[int, str]]:
     """The docstrings and comments of a file, each with the line on which it begins."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)

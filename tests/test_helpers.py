@@ -38,6 +38,32 @@ def test_equal():
 def test_close():
     np.testing.assert_allclose(np.array([1, np.nan, 2.75]), [1, np.nan, 2.5], rtol=0, atol=0.125)
 """
+ASSERTS = """
+import numpy as np
+from hypothesis import given, strategies
+
+x = np.arange(6.0).reshape(2, 3)
+
+def test_bound():
+    bound = 3
+    assert x.shape == (2, 3) and (np.abs(x) <= bound).all(), "said"
+
+def test_equal():
+    assert (x == np.minimum(x, 4)).all()
+
+def test_finite():
+    assert np.isfinite(np.where(x == 4, np.inf, x)).all()
+
+def test_truths():
+    assert ((x > 1) | (x < 1)).all()
+
+@given(strategies.just(2))
+def test_most(bound):
+    assert np.abs(x - 1).max() <= bound
+
+def test_words():
+    assert "some" == "other"
+"""
 TOOLS = """
 import pytest
 
@@ -87,6 +113,18 @@ def test_a_failed_comparison_says_in_one_line_what_where_and_how_far(tmp_path: P
         "AssertionError: np.array([1, np.nan, 2.75]) is not [1, np.nan, 2.5] at [2]: 2.75, not 2.5, "
         "off by 0.25; 1 of 3 differ by more than 0.125 + 0·|expected|",
     ]
+
+
+def test_a_failed_assertion_says_in_one_line_what_was_found_and_needed(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, ASSERTS)
+    assert re.findall(r"^E +(.*)$", printed, re.MULTILINE)[:5] == [
+        "AssertionError: np.abs(x) <= bound fails at [1, 2]: found 5.0, needed <= 3; 2 of 6 fail",
+        "AssertionError: x == np.minimum(x, 4) fails at [1, 2]: found 5.0, needed == 4.0; 1 of 6 fail",
+        "AssertionError: np.isfinite(np.where(x == 4, np.inf, x)) fails at [1, 1]: found inf; 1 of 6 fail",
+        "AssertionError: (x > 1) | (x < 1) fails at [0, 1]; 1 of 6 fail",
+        "AssertionError: np.abs(x - 1).max() <= bound fails at [1, 2]: found 4.0, needed <= 2",
+    ]
+    assert "assert 'some' == 'other'" in printed
 
 
 def test_the_end_of_a_run_says_what_was_left_out(tmp_path: Path) -> None:

@@ -126,8 +126,29 @@ def testing(file: Path, where: dict[tuple[str, str], list[Path]]) -> dict[tuple[
     return groups
 
 
+def nearest_tests(
+    name: str, users: dict[str, dict[str, None]], where: dict[tuple[str, str], list[Path]]
+) -> str:
+    """Of a file that no test names: the tests that have its name, or the nearest of those who use it."""
+    folder = (TESTS / name).parent
+    if mirrored := sorted(folder.glob(f"test_*_{Path(name).stem}*.py")):
+        return ", ".join(linked(test, test.name) for test in mirrored[:FEW])
+    passed, heads = {name}, [name]
+    while heads:
+        heads = [user for head in heads for user in users.get(head, ()) if user not in passed]
+        passed |= set(heads)
+        found = {user: testing(PACKAGE / user, where) for user in dict.fromkeys(heads)}
+        tests = dict.fromkeys(test for groups in found.values() for group in groups for test in group)
+        if tests:
+            more = [f"and {len(tests) - FEW} more"] if len(tests) > FEW else []
+            named = [linked(test, test.name) for test in [*tests][:FEW]] + more
+            using = [user for user, groups in found.items() if groups][:FEW]
+            return f"through {', '.join(using)}: {', '.join(named)}"
+    return ""
+
+
 def function_table() -> list[str]:
-    """A row for each file: which functions tests name, and where; else through which files it is tested."""
+    """A row for each file: which functions tests name, and where; else by which tests it is reached."""
     where = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
         for thing in named(path):
@@ -145,8 +166,8 @@ def function_table() -> list[str]:
             lines.append(
                 f"{', '.join(names)}: {', '.join([linked(test, test.name) for test in tests[:FEW]] + more)}"
             )
-        if not lines and label(file) in users:
-            lines.append(f"through {', '.join(users[label(file)])}")
+        if not lines and (through := nearest_tests(label(file), users, where)):
+            lines.append(through)
         if lines:
             rows.append(f"| {label(file)} | {'<br>'.join(lines)} |")
     return rows
