@@ -82,6 +82,15 @@ def test_the_index_of_the_examples_gives_each_script_its_question() -> None:
         assert f"| `{script.relative_to(examples).as_posix()}` | {question} |" in index
 
 
+def test_each_script_finds_its_parts_from_wherever_it_is_started() -> None:
+    for script in sorted((ROOT / "examples").glob("*/*.py")):
+        statements = ast.parse(script.read_text(encoding="utf-8")).body
+        words = [ast.unparse(statement) for statement in statements]
+        beside = [i for i, word in enumerate(words) if re.match(r"(from|import) (parts|mnist_quant)\b", word)]
+        if script.parent.name != "parts" and beside:
+            assert "sys.path.append(str(Path(__file__).parents[1]))" in words[: min(beside)], script
+
+
 def test_every_file_in_the_reading_order_exists_and_no_room_is_left_out() -> None:
     table = FRONT.partition("| read |")[2].partition("## ")[0]
     names = re.findall(r"`([\w./]+)`", "".join(re.findall(r"^\|(.*?)\|", table, re.MULTILINE)))

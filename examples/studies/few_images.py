@@ -1,10 +1,6 @@
 """What is a teacher worth where images are few, and where they are many?
 
 One teacher has seen all training images. A student learns from 300 of them, from 600, … and from all, once
-import sys
-
-sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
-
 from the labels and once from labels and teacher: the same images, first weights and number of looks. The
 fewer the images, the more of what they show is known to the teacher only; with all of them, the student has
 seen whatever the teacher has, and little is left to be told.
@@ -12,8 +8,11 @@ seen whatever the teacher has, and little is left to be told.
 Rows: {"images", "method": "scratch" | "distilled", "seed", "errors"}.
 """
 
+import sys
 from functools import partial
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
 import numpy as np
 from mnist_quant import SOFT, TEMPERATURE
