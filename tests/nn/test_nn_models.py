@@ -10,7 +10,6 @@ NETWORKS = [
     "lenet5",
     "vgg_net",
     "separable_net",
-    "resnet8",
     "wide_mlp",
 ]
 
@@ -51,13 +50,6 @@ def test_the_wide_net_is_the_seed_net_with_65558_parameters():
 
 def test_lenet5_has_the_parameters_of_its_textbook_form():
     assert parameters(models.lenet5()) == 61_706
-
-
-def test_the_residual_network_has_eight_layers_with_weights_on_its_longest_way():
-    net = models.resnet8()
-    body = [name for name in net.params if name.endswith(".w") and "shortcut" not in name]
-    assert len(body) == 8 and parameters(net) == 78_426
-    assert net.output_shapes()["block3"] == (64, 7, 7)
 
 
 def test_the_wide_mlp_is_784_1200_1200_10():

@@ -12,7 +12,6 @@ from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import check_lengths
-from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 Shape = tuple[int, int, int]
@@ -82,29 +81,6 @@ def separable_net(
             f"norm{block}b": BatchNorm(F),
             f"relu{block}b": ReLU(),
         }
-        C = F
-    return _create(rng, shape, body | {"average": GlobalAvgPool()}, [classes])
-
-
-def resnet8(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
-    """A residual network of eight layers, three blocks of two 3×3 convolutions [He et al. 2016, section 4.2].
-
-    Where a block halves the image and doubles the maps, its shortcut is a convolution of one pixel.
-    """
-    body: dict[str, Layer] = {"conv1": Conv2d(_channels(shape), 16, 3, padding=1, bias=False)}
-    body |= {"norm1": BatchNorm(16), "relu1": ReLU()}
-    C = 16
-    for block, (F, stride) in enumerate(((16, 1), (32, 2), (64, 2)), 1):
-        changes: dict[str, Layer] = {
-            "conv1": Conv2d(C, F, 3, stride, padding=1, bias=False),
-            "norm1": BatchNorm(F),
-            "relu": ReLU(),
-            "conv2": Conv2d(F, F, 3, padding=1, bias=False),
-            "norm2": BatchNorm(F),
-        }
-        shortcut: dict[str, Layer] = {"conv": Conv2d(C, F, 1, stride, bias=False), "norm": BatchNorm(F)}
-        body[f"block{block}"] = Residual(changes, shortcut if stride > 1 else {})
-        body[f"relu{block + 1}"] = ReLU()
         C = F
     return _create(rng, shape, body | {"average": GlobalAvgPool()}, [classes])
 

@@ -15,8 +15,9 @@ from tinyzip import integer
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
 from tinyzip.nn.activations import Clip
-from tinyzip.nn.layers import Conv2d
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, ReLU
 from tinyzip.nn.residual import Residual
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import quantize
 from tinyzip.train.data import to_input
 
@@ -212,9 +213,24 @@ def test_nodes_are_read_in_all_their_versions(kind, opset, tmp_path_factory):
         assert_near(through(answers(net, x), "Softmax"), exact)
 
 
+def resnet8():
+    """Three residual blocks of two 3×3 convolutions each [He et al. 2016, section 4.2]."""
+    layers = {"conv1": Conv2d(1, 16, 3, padding=1, bias=False), "norm1": BatchNorm(16), "relu1": ReLU()}
+    C = 16
+    for block, (F, stride) in enumerate(((16, 1), (32, 2), (64, 2)), 1):
+        first, second = (Conv2d(n, F, 3, s, padding=1, bias=False) for n, s in ((C, stride), (F, 1)))
+        body = {"conv1": first, "norm1": BatchNorm(F), "relu": ReLU(), "conv2": second, "norm2": BatchNorm(F)}
+        shortcut = {"conv": Conv2d(C, F, 1, stride, bias=False), "norm": BatchNorm(F)}
+        layers[f"block{block}"] = Residual(body, shortcut if stride > 1 else {})
+        layers[f"relu{block + 1}"] = ReLU()
+        C = F
+    layers |= {"average": GlobalAvgPool(), "flatten": Flatten(), "fc1": Linear(C, 10)}
+    return Sequential.create(layers, (1, 28, 28), np.random.default_rng(0))
+
+
 @pytest.mark.needs("onnx")
 def test_a_network_that_this_library_wrote_is_read_back(tmp_path):
-    for net in (models.lenet5(), models.separable_net(), models.resnet8()):
+    for net in (models.lenet5(), models.separable_net(), resnet8()):
         onnx.write_network(net, tmp_path / "a.onnx")
         found = onnx.read(tmp_path / "a.onnx")
         pairs = zip(found.every_layer.values(), net.every_layer.values(), strict=True)
