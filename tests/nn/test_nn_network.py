@@ -3,12 +3,27 @@
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
 from shapes import distinct, normal
 from test_nn_sequential import SHAPE, everything
 
 from tinyzip.machine import products
-from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from tinyzip.nn.network import Network
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.fit import fit
 
@@ -120,3 +135,126 @@ def test_statistics_and_answers_are_those_of_the_network_that_runs(train):
     assert statistics.keys() == fast_statistics.keys() == ({"norm.mean", "norm.var"} if train else set())
     for key, array in statistics.items():
         np.testing.assert_allclose(array, fast_statistics[key], rtol=1e-9, atol=1e-9)
+
+
+WHOLE = [ReLU(), LeakyReLU(0.5), Clip(-3, 5), Dropout(0.5), MaxPool2d(2), MaxPool2d(3, 2, 1), AvgPool2d(2, 1)]
+REAL = [*WHOLE, Dropout(0.3), AvgPool2d(3, 2, 1), Tanh(), Sigmoid(), SiLU(), HardSwish(), GELU()]
+
+
+@st.composite
+def next_layers(draw, shape, whole, deep=True):
+    """A layer that fits images of this shape, or some that are computed together."""
+    C, H, W = shape
+    kind = draw(st.sampled_from(["conv", "conv", "joined", "norm", "other", *(["block"] if deep else [])]))
+    if kind == "norm":
+        return [BatchNorm(C, eps=0.5)]
+    if kind == "block":
+        body = {f"l{k}": layer for k, layer in enumerate(draw(chains(shape, whole, 2, deep=False)))}
+        F, OH, OW = after(body.values(), shape)
+        if shape == (F, OH, OW) and draw(st.booleans()):
+            return [Residual(body)]
+        if OH > H or OW > W:
+            return [Residual({"conv": Conv2d(C, C, 3, padding=1)})]
+        return [Residual(body, {"conv": Conv2d(C, F, (H - OH + 1, W - OW + 1))})]
+    if kind != "other":
+        groups = draw(st.sampled_from([1, C]))
+        F = C * draw(st.integers(1, 2)) if groups == C else draw(st.integers(1, 3))
+        kernel = draw(st.sampled_from([1, 3, 5, (2, 1)]))
+        padding = draw(st.sampled_from([0, 1, 2])) if min(H, W) > 2 else 2
+        conv = Conv2d(C, F, kernel, draw(st.sampled_from([1, 1, 2])), padding, groups, draw(st.booleans()))
+        joined = [conv, ReLU(), MaxPool2d(2)]
+        return joined if kind == "joined" and fitting(joined, shape) else [conv]
+    return [draw(st.sampled_from(WHOLE if whole else REAL))]
+
+
+@st.composite
+def chains(draw, shape, whole, most, deep=True):
+    """Layers that fit images of this shape, one or more."""
+    layers = []
+    for _ in range(draw(st.integers(1, most))):
+        more = draw(next_layers(after(layers, shape), whole, deep))
+        layers += more if fitting(layers + more, shape) else [ReLU()]
+    return layers
+
+
+def after(layers, shape):
+    for layer in layers:
+        shape = layer.output_shape(shape)
+    return shape
+
+
+def fitting(layers, shape):
+    try:
+        return min(after(layers, shape)) >= 1
+    except ValueError:
+        return False
+
+
+@st.composite
+def drawn(draw, whole):
+    """A network with any layers, and what to ask it with: of whole numbers, or of real ones."""
+    shape = draw(st.sampled_from([(2, 8, 7), (1, 9, 10), (3, 6, 6)]))
+    layers = draw(chains(shape, whole, 5))
+    if not whole and draw(st.booleans()):
+        layers.append(GlobalAvgPool())
+    features = int(np.prod(after(layers, shape)))
+    layers = {f"l{k}": layer for k, layer in enumerate([*layers, Flatten(), Linear(features, 3)])}
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    N = draw(st.integers(2, 4))
+    net = Sequential.create(layers, shape, rng, np.float64)
+    if not whole:
+        params = {
+            key: rng.uniform(0.5, 2, a.shape)
+            if key.endswith(("var", "gamma"))
+            else rng.normal(0.2, 1, a.shape)
+            for key, a in net.params.items()
+        }
+        return net.with_params(params), rng.normal(size=(*shape, N)), rng.normal(size=(3, N))
+    params = {
+        key: np.full(a.shape, 0.5) if key.endswith("var") else rng.integers(-1, 2, a.shape).astype(float)
+        for key, a in net.params.items()
+    }
+    return (
+        net.with_params(params),
+        rng.integers(-2, 3, (*shape, N)).astype(float),
+        rng.integers(-2, 3, (3, N)).astype(float),
+    )
+
+
+def everything_of(net, x, dz, train, **how):
+    """All that a network computes, by name."""
+    z, caches = net.forward(x, train=train, rng=np.random.default_rng(3), **how)
+    return {
+        "z": np.array(z),
+        "dx": np.array(net.image_gradient(dz, caches, **how)),
+        **{f"d {key}": np.array(array) for key, array in net.backward(dz, caches, **how).items()},
+        **{f"statistics {key}": array for key, array in net.statistics(caches).items()},
+        **{f"output {name}": array for name, array in net.activations(x).items()},
+    }
+
+
+@given(drawn(whole=True), st.booleans())
+def test_of_whole_numbers_a_network_gives_the_same_bits_printed_and_fast(case, train):
+    """All that is added up is a multiple of a power of two, and float64 holds its sums in any order. A batch
+    norm is exact as long as it divides by √(½ + ½), so not by the spread of a batch."""
+    net, x, dz = case
+    train = train and not any(key.endswith("gamma") for key in net.params)
+    found = everything_of(net, x, dz, train, workspace=Workspace())
+    expected = everything_of(net.printed(), x, dz, train)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype == np.float64
+        np.testing.assert_array_equal(found[name], array, name)
+
+
+@given(drawn(whole=False), st.booleans())
+def test_of_real_numbers_they_differ_by_the_rounding_of_sums(case, train):
+    """A few layers of a few hundred terms each, in float64. A batch norm enlarges what was rounded by γ over
+    the spread of its input, which √eps keeps below 3."""
+    net, x, dz = case
+    found = everything_of(net, x, dz, train, workspace=Workspace())
+    expected = everything_of(net.printed(), x, dz, train)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        largest = max(1, np.abs(array).max())
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-10 * largest, err_msg=name)

@@ -89,7 +89,7 @@ class Tanh(Activation):
         return ops.tanh(x)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        y = ops.tanh(x)
+        y = self.of(x)
         return y, y
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:

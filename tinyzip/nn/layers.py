@@ -118,7 +118,7 @@ class ReLU(Activation):
         return ops.relu(x)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        y = ops.relu(x)
+        y = self.of(x)
         return y, y
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
