@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.probe import Seen
 
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
@@ -47,12 +46,15 @@ class Model(Protocol):
         *,
         train: bool = False,
         rng: np.random.Generator | None = None,
-        workspace: Workspace = ...,
+        workspace: Any = ...,
     ) -> tuple[Array, Any]:
-        """x (C, H, W, N) or (C, N) -> logits (K, N), and what `backward` will want to know."""
+        """x (C, H, W, N) or (C, N) -> logits (K, N), and what `backward` will want to know.
+
+        workspace  memory to write to (`machine.workspace`), which a model may leave alone
+        """
         ...
 
-    def backward(self, dz: Array, caches: Any, *, workspace: Workspace = ...) -> Mapping[str, Array]:
+    def backward(self, dz: Array, caches: Any, *, workspace: Any = ...) -> Mapping[str, Array]:
         """dz (K, N) -> the gradient of every trainable array."""
         ...
 

@@ -86,7 +86,7 @@ class Sequential(Network):
         **_: Any,
     ) -> tuple[Array, dict[str, Any]]:
         self.check_input(x)
-        return chain.forward(self.stages, self.parts, x, train=train, rng=rng, workspace=workspace)
+        return chain.forward(self.layout.stages, self.parts, x, train=train, rng=rng, workspace=workspace)
 
     def backward(
         self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH, **_: Any

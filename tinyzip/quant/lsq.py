@@ -63,8 +63,7 @@ def fake_quantize_backward(
     returns   dx like x; dstep shaped like step, summed over all that share the step, without the factor (QS5)
     raises    ValueError for another rule, or shapes that differ; else as `fake_quantize`
     """
-    s = column_of(step, x, lo, hi)
-    check_backward(dy, x, y, rule)
+    s = column_of(step, x, lo, hi, (dy, y), rule)
     inside = (x > s * lo) & (x < s * hi)
     dx = np.asarray(dy * inside)
     if rule == "straight-through":
@@ -91,8 +90,10 @@ def gradient_scale(count: int, hi: int) -> float:
     return 1.0 / float(np.sqrt(count * hi))
 
 
-def column_of(step: Any, x: Array, lo: int, hi: int) -> Array:
-    """The step, checked, in x's dtype, shaped so that it broadcasts along x's first axis."""
+def column_of(
+    step: Any, x: Array, lo: int, hi: int, like_x: tuple[Array, ...] = (), rule: str = "lsq"
+) -> Array:
+    """The step, in x's dtype, shaped so that it broadcasts along its first axis; refuses what does not fit."""
     if not np.issubdtype(x.dtype, np.floating):
         refuse("fake_quantize: x", x.dtype, "a float array", TypeError)
     step = np.asarray(step, x.dtype)
@@ -103,12 +104,8 @@ def column_of(step: Any, x: Array, lo: int, hi: int) -> Array:
         refuse("fake_quantize: step", step.min(), "steps above zero")
     if not lo <= 0 <= hi or lo == hi:
         refuse("fake_quantize: lo, hi", (lo, hi), "codes relative to zero, lo ≤ 0 ≤ hi and lo < hi")
-    return by_channel(step, x)
-
-
-def check_backward(dy: Array, x: Array, y: Array, rule: str) -> None:
-    """Refuse a rule that there is not, and arrays of other shapes than x."""
     if rule not in RULES:
         refuse("fake_quantize_backward: rule", repr(rule), f"one of {RULES}")
-    if dy.shape != x.shape or y.shape != x.shape:
-        refuse("fake_quantize_backward: dy, y", f"shapes {dy.shape}, {y.shape}", f"x's, {x.shape}")
+    if any(array.shape != x.shape for array in like_x):
+        refuse("fake_quantize_backward: dy, y", [array.shape for array in like_x], f"x's shape, {x.shape}")
+    return by_channel(step, x)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.quant.lsq import Array, Rule, check_backward, column_of, step_gradient
+from tinyzip.quant.lsq import Array, Rule, column_of, step_gradient
 
 
 def fake_quantize(x: Array, step: Any, lo: int, hi: int, workspace: Workspace = FRESH) -> Array:
@@ -35,8 +35,7 @@ def fake_quantize_backward(
     workspace: Workspace = FRESH,
 ) -> tuple[Array, Array]:
     """As `lsq.fake_quantize_backward`; dx lies in the workspace."""
-    s = column_of(step, x, lo, hi)
-    check_backward(dy, x, y, rule)
+    s = column_of(step, x, lo, hi, (dy, y), rule)
     dx = workspace.empty(x.shape, x.dtype)
     with workspace.scratch():
         inside, other = (workspace.empty(x.shape, np.bool_) for _ in range(2))
