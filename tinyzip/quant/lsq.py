@@ -93,7 +93,7 @@ def gradient_scale(count: int, hi: int) -> float:
 def column_of(
     step: Any, x: Array, lo: int, hi: int, like_x: tuple[Array, ...] = (), rule: str = "lsq"
 ) -> Array:
-    """The step, in x's dtype, shaped so that it broadcasts along its first axis; refuses what does not fit."""
+    """The step, in x's dtype, shaped so that it broadcasts along that one's first axis; all checked."""
     if not np.issubdtype(x.dtype, np.floating):
         refuse("fake_quantize: x", x.dtype, "a float array", TypeError)
     step = np.asarray(step, x.dtype)
