@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
@@ -121,6 +123,19 @@ def test_with_params_is_the_same_network_on_other_arrays():
     np.testing.assert_array_equal(other.params["fc.w"], 2 * net.params["fc.w"])
 
 
+def test_stages_are_chosen_once_for_all_networks_of_the_same_layers():
+    net = everything()
+    for same in (net.with_params(dict(net.params)), net.with_input_range((0, 1))):
+        assert same.stages is net.stages and same.every_layer is net.every_layer
+    layers = dict(net.layers) | {"pool2": MaxPool2d(2)}
+    for other in (replace(net, layers=layers), replace(net, shape=(2, 16, 12))):
+        assert other.stages is not net.stages
+        assert (
+            other.every_layer["conv1"].given == other.shape
+            and other.every_layer["pool2"].layer == (other.layers["pool2"])
+        )
+
+
 def test_changing_a_parameter_in_place_changes_the_network():
     net = everything()
     x = normal(1, *SHAPE, 2, dtype=np.float32)
@@ -190,6 +205,7 @@ RNG = np.random.default_rng(0)
         (ValueError, "forward: x", lambda: NET.forward(X[..., :0])),
         (TypeError, "forward: x", lambda: NET.forward(X.astype(np.float64))),
         (TypeError, "forward: x", lambda: NET.activations(X.astype(np.uint8))),
+        (TypeError, "forward: trian: found True, needed train=, rng=", lambda: NET.forward(X, trian=True)),
         (ValueError, "logits: images", lambda: logits(NET, np.zeros((0, *SHAPE), np.uint8))),
         (ValueError, "logits: images", lambda: logits(NET, np.zeros((2, 14, 12), np.uint8))),
         (ValueError, "threads", lambda: logits(NET, np.zeros((2, *SHAPE), np.uint8), -1)),

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import chain
@@ -83,8 +84,10 @@ class Sequential(Network):
         train: bool = False,
         rng: np.random.Generator | None = None,
         workspace: Workspace = FRESH,
-        **_: Any,
+        **others: Any,
     ) -> tuple[Array, dict[str, Any]]:
+        for name, value in others.items():
+            refuse(f"forward: {name}", said(value), "train=, rng= or workspace=", TypeError)
         self.check_input(x)
         return chain.forward(self.layout.stages, self.parts, x, train=train, rng=rng, workspace=workspace)
 

@@ -17,6 +17,7 @@ from tinyzip.exchange.onnx.file import read_graph
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer.program import Program
+from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
 
 
@@ -33,13 +34,13 @@ def read(path: PathLike) -> Sequential:
     return network(read_graph(path))
 
 
-def write_network(network: Sequential, path: PathLike) -> None:
+def write_network(network: Network, path: PathLike) -> None:
     """Write a float network to the file `path`, whole or not at all.
 
     The graph reads `images` (N, C, H, W) or (N, C) float32 and writes `logits` (N, K): those of
     `network.forward`, but for the order of sums.
 
-    Raises TypeError for what is no Sequential and for layers of your own, ValueError for arrays that are not
+    Raises TypeError for what is no network and for layers of your own, ValueError for arrays that are not
     finite in float32, ImportError where the package `onnx` is missing, OSError as `base.files`; all that
     before a byte is written.
     """

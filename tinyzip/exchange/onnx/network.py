@@ -20,15 +20,15 @@ from tinyzip.exchange.onnx.graph import Array, Graph, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
 from tinyzip.nn.layer import Layer
+from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
-from tinyzip.nn.sequential import Sequential
 
 Arrays = dict[str, Array]
 
 
-def network_graph(network: Sequential, target: PathLike) -> tuple[Graph, Any]:
+def network_graph(network: Network, target: PathLike) -> tuple[Graph, Any]:
     """The graph of `network`, and the model with its input `images` and its output `logits`."""
-    if not isinstance(network, Sequential):
+    if not isinstance(network, Network):
         refuse("write_network: network", said(network), "a Sequential", TypeError)
     graph = Graph(target)
     x = add_layers(graph, network.layers, network.params, "", "images")
