@@ -114,7 +114,7 @@ class Bench:
         if (V, recipe.viewed) not in self.seen:
             rng = np.random.default_rng([self.seed, 3])
             images, labels = views(self.train.images, self.train.labels, recipe.viewed, V, rng)
-            objective = Distillation(record(self.teachers, images), SOFT, TEMPERATURE)
+            objective = Distillation(record(self.teachers, images), SOFT, TEMPERATURE, "kl")
             self.seen = {(V, recipe.viewed): (images, labels, objective)}
         return self.seen[V, recipe.viewed]
 

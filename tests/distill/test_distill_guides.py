@@ -55,7 +55,7 @@ def bits(model):
 def whole_objective(teacher):
     live = Live(teacher, ("relu", "conv", "flatten"))
     channels = {"relu": (3, 6), "conv": (3, 6), "fc": (4, 36)}
-    return Sum((Distillation(live, 0.3, 2.0), *(follow(g, live, *channels[g.student]) for g in GUIDES)))
+    return Sum((Distillation(live, 0.3, 2.0, "kl"), *(follow(g, live, *channels[g.student]) for g in GUIDES)))
 
 
 def ask(model, objective, n=8):
@@ -72,7 +72,7 @@ def test_the_sum_is_each_loss_on_the_features_of_both():
     loss, dz, gradients, _ = ask(model, objective)
     h, g = student.activations(X[..., :8]), teacher.activations(X[..., :8])
     w, b = model.arrays.values()
-    expected, expected_dz = distillation(h["fc"], LABELS[:8], g["fc"], 0.3, 2.0)
+    expected, expected_dz = distillation(h["fc"], LABELS[:8], g["fc"], 0.3, 2.0, "kl")
     by_hint, by_angles = hint(h["relu"], g["relu"], w, b), angles(h["relu"], g["relu"])
     by_attention, by_distances = attention(h["conv"], g["conv"]), distances(h["fc"], g["flatten"])
     expected += 0.5 * by_hint[0] + 2 * by_attention[0] + 3 * by_distances[0] + 1.5 * by_angles[0]
@@ -139,7 +139,7 @@ def test_layers_in_residual_blocks_lead_and_follow_by_the_way_to_them():
 def test_guided_students_are_the_same_for_any_number_of_threads_and_leave_the_teacher_alone(
     recorded, monkeypatch
 ):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
     results = [bits(taught(recorded=recorded, threads=threads)) for threads in (1, 2, 3)]
     assert results[0] == results[1] == results[2]
     teacher = network(6, 0)

@@ -26,7 +26,7 @@ LOSSES = {  # (z, t, labels, T, weights) -> (loss, dz)
     "logits": lambda z, t, labels, T, w: logit_matching(z, t, w),
     "standardized": lambda z, t, labels, T, w: standardized(z, t, T, w),
     "decoupled": lambda z, t, labels, T, w: decoupled(z, t, labels, T, 0.7, 5.0, w),
-    "mixture": lambda z, t, labels, T, w: distillation(z, labels, t, 0.3, T),
+    "mixture": lambda z, t, labels, T, w: distillation(z, labels, t, 0.3, T, "kl"),
 }
 DISTANCES = ("kl", "logits", "standardized", "decoupled")  # zero where student and teacher agree
 every = pytest.mark.parametrize("name", LOSSES)
@@ -249,13 +249,13 @@ Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
     ("call", "error"),
     [
         *(
-            (lambda soft=soft: distillation(Z, LABELS, Z, soft, 2.0), ValueError)
+            (lambda soft=soft: distillation(Z, LABELS, Z, soft, 2.0, "kl"), ValueError)
             for soft in (-0.1, 1.1, math.nan)
         ),
-        (lambda: distillation(Z, LABELS, Z, np.array([0.5, 2]), 2.0), ValueError),
-        (lambda: distillation(Z, LABELS, Z, None, 2.0), ValueError),
-        (lambda: distillation(Z, LABELS, Z[:, 1:], 0.5, 2.0), ValueError),
-        (lambda: distillation(Z, LABELS[1:], Z, 0.5, 2.0), ValueError),
+        (lambda: distillation(Z, LABELS, Z, np.array([0.5, 2]), 2.0, "kl"), ValueError),
+        (lambda: distillation(Z, LABELS, Z, None, 2.0, "kl"), ValueError),
+        (lambda: distillation(Z, LABELS, Z[:, 1:], 0.5, 2.0, "kl"), ValueError),
+        (lambda: distillation(Z, LABELS[1:], Z, 0.5, 2.0, "kl"), ValueError),
         (lambda: distillation(Z, LABELS, Z, 0.5, 2.0, "dark"), ValueError),
         *((lambda T=T: kl_divergence(Z, Z, T), ValueError) for T in (0, -1.0, math.inf, math.nan, "4", None)),
         (lambda: kl_divergence(Z, Z, np.ones(3)), ValueError),

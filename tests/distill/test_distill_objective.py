@@ -42,10 +42,10 @@ def test_a_function_sees_the_logits_of_both_and_may_answer_for_each_example():
         np.testing.assert_array_equal(t, T[:, INDEX])
         return np.where(t.argmax(axis=0) == z.argmax(axis=0), 0.9, 0.1)
 
-    found = Distillation(Recorded(T), sure, lambda progress, z, t: t.std(axis=0))(Z, batch(0.5))
+    found = Distillation(Recorded(T), sure, lambda progress, z, t: t.std(axis=0), "kl")(Z, batch(0.5))
     t = T[:, INDEX]
     soft = np.where(t.argmax(axis=0) == Z.argmax(axis=0), 0.9, 0.1)
-    same(found, distillation(Z, LABELS, t, soft, t.std(axis=0)))
+    same(found, distillation(Z, LABELS, t, soft, t.std(axis=0), "kl"))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -65,9 +65,9 @@ def test_in_a_training_the_progress_goes_through_the_middles_of_the_steps(thread
 
 
 def test_without_a_soft_part_no_teacher_is_asked():
-    same(Distillation(None, 0, 3.0)(Z, batch(0.5)), cross_entropy(Z, LABELS))
+    same(Distillation(None, 0, 3.0, "kl")(Z, batch(0.5)), cross_entropy(Z, LABELS))
     silent = Recorded(np.full((K, N), np.nan))
-    same(Distillation(silent, lambda *_: 0.0, 3.0)(Z, batch(0.5)), cross_entropy(Z, LABELS))
+    same(Distillation(silent, lambda *_: 0.0, 3.0, "kl")(Z, batch(0.5)), cross_entropy(Z, LABELS))
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_without_a_soft_part_no_teacher_is_asked():
 )
 def test_what_does_not_fit_is_refused_at_once_or_when_a_function_returns_it(settings, argument):
     with pytest.raises(ValueError, match=rf"^{argument}: found .*, needed "):
-        Distillation(Recorded(T), *settings)(Z, batch(0.5))
+        Distillation(*(Recorded(T), *settings, "kl")[:4])(Z, batch(0.5))

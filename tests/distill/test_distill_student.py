@@ -223,6 +223,6 @@ def test_an_image_without_recorded_logits_is_refused(index):
 
 
 def test_an_objective_is_told_apart_by_its_repr_without_its_arrays():
-    assert repr(Distillation(Recorded(np.zeros((2, 3))), 0.5, 4.0)) == (
+    assert repr(Distillation(Recorded(np.zeros((2, 3))), 0.5, 4.0, "kl")) == (
         "Distillation(transfer=Recorded(), soft=0.5, temperature=4.0, loss='kl')"
     )

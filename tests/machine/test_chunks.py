@@ -1,5 +1,7 @@
 """Chunks cover arrays, and whoever works on them does so under the caller's settings."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,3 +34,20 @@ def test_what_the_caller_ignores_is_ignored_on_every_thread(threads):
             run(lambda scratch, a: np.multiply(a, a, out=scratch), [(a,) for a in huge], workers)
         with np.errstate(over="raise"), pytest.raises(FloatingPointError):
             run(lambda scratch, a: np.multiply(a, a, out=scratch), [(a,) for a in huge], workers)
+
+
+@pytest.mark.parametrize("first, second", [(0, 1), (1, 0)])
+def test_a_thread_that_comes_late_allocates_nothing_then(monkeypatch, first, second):
+    """Which one works is known to nobody: here one does all the first time, the other the second."""
+    items = [(array,) for array in np.zeros((ENOUGH, machine.CHUNK), np.float32)]
+    with Workers(2) as workers:
+        for thread in (first, second):
+            mine = workers.workspaces[thread]
+            monkeypatch.setattr(
+                workers, "map", lambda function, items, mine=mine: [function(item, mine) for item in items]
+            )
+            tracemalloc.start()
+            run(lambda scratch, a: scratch.fill(1), items, workers)
+            allocated = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+    assert allocated < machine.CHUNK  # a quarter of the scratch vector

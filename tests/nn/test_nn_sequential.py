@@ -19,7 +19,7 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import SHARD, logits, predict
+from tinyzip.train.evaluate import MOST, logits, predict
 
 SHAPE = (2, 14, 12)
 
@@ -159,7 +159,7 @@ def test_logits_have_the_same_bits_for_any_number_of_threads(N):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_logits_in_shards_on_threads_are_those_of_one_forward(threads):
     net = everything()
-    images = np.random.default_rng(0).integers(0, 256, (2 * SHARD + 7, *SHAPE)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2 * MOST + 7, *SHAPE)).astype(np.uint8)
     z = logits(net, images, threads)
     np.testing.assert_allclose(z, net.forward(to_input(images))[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(z, logits(net, images, 1))

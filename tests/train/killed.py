@@ -23,7 +23,7 @@ from tinyzip.train.augment import Augment
 from tinyzip.train.fit import fit
 
 
-@patch("tinyzip.train.run.state.shard_size", lambda parameters, batch: 4)  # two shards a batch
+@patch("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 4)  # two shards a batch
 def train(path, threads, save=True):
     """The hash of the parameters and losses of a run that goes on from `path` if there is one."""
     model, history = fit(

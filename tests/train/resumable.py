@@ -27,7 +27,7 @@ def start(workers, seed=3):
 def step(state):
     state.advance()
     if state.step == state.steps:
-        state.end_epoch(None, None)
+        state.end_epoch()
 
 
 class Interrupt:

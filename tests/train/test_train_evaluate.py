@@ -11,10 +11,10 @@ from tiny import IMAGES, fake_quantized, network, noting
 
 from tinyzip.nn.models import seed_net
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import FEWEST, SHARD, Inference, logits, predict, shards
+from tinyzip.train.evaluate import FEWEST, MOST, Inference, logits, predict, shards
 
 NET = network()
-ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * SHARD + 9, 6, 6), dtype=np.uint8)
+ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * MOST + 9, 6, 6), dtype=np.uint8)
 
 
 @given(st.lists(st.integers(1, len(ENOUGH)), min_size=1, max_size=6), st.integers(1, 3))
@@ -38,7 +38,7 @@ def test_copies_end_with_the_block_and_another_block_makes_others(forks):
 
 def test_questions_of_one_size_allocate_memory_once():
     with Inference(seed_net(), 1) as inference:
-        images = np.zeros((2 * SHARD, 28, 28), np.uint8)
+        images = np.zeros((2 * MOST, 28, 28), np.uint8)
         inference.logits(images)
         tracemalloc.start()
         try:
@@ -71,7 +71,7 @@ def test_shards_are_in_order_never_too_long_and_two_threads_get_as_much_each(N):
     parts = shards(N)
     assert [n for part in parts for n in range(N)[part]] == list(range(N))
     sizes = [part.stop - part.start for part in parts]
-    assert max(sizes) <= SHARD and len(set(sizes[:-1])) <= 1
+    assert max(sizes) <= MOST and len(set(sizes[:-1])) <= 1
     if N >= 2 * FEWEST:
         assert abs(sum(sizes[::2]) - sum(sizes[1::2])) <= max(sizes)
         assert len(sizes) > 1

@@ -44,7 +44,7 @@ def steps_of(model, workers, augment=None, dtype=np.uint8):
     def step():
         state.advance()
         if state.step == state.steps:
-            state.end_epoch(None, None)
+            state.end_epoch()
 
     return step
 

@@ -33,7 +33,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_rate_and_place(tmp_path, thre
 
 
 def test_the_place_is_looked_for_with_the_draws_of_the_shard_in_which_it_arose(monkeypatch):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 8)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 8)
     draws = []
 
     def note(images, rng):

@@ -24,7 +24,7 @@ from tinyzip.train.run.state import private_copy
 
 @pytest.fixture(autouse=True)
 def shards_of_seven(monkeypatch):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -102,7 +102,7 @@ def test_a_loss_that_is_not_finite_is_found_in_processes_too(forks):
 
 def test_an_error_in_a_process_reaches_the_caller(forks):
     with pytest.raises(ValueError, match="Recorded: index"):
-        train(objective=Distillation(Recorded(np.zeros((3, 10), np.float32)), 0.5, 1.0), threads=2)
+        train(objective=Distillation(Recorded(np.zeros((3, 10), np.float32)), 0.5, 1.0, "kl"), threads=2)
     assert len(forks) == 1
 
 
@@ -119,7 +119,7 @@ def test_a_callers_own_functions_may_keep_notes_and_so_stay_in_this_process(fork
     train(threads=2, augment=partial(jitter), epochs=1)
     train(
         threads=2,
-        objective=Distillation(lambda batch: np.zeros((3, len(batch.labels)), np.float32), 0.5, 1.0),
+        objective=Distillation(lambda batch: np.zeros((3, len(batch.labels)), np.float32), 0.5, 1.0, "kl"),
         epochs=1,
     )
     assert not forks

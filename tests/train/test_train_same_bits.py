@@ -10,7 +10,7 @@ from tinyzip.train.optim import SGD, AdamW
 
 @pytest.mark.parametrize("optimizer", [SGD(0.9, True, 1e-4), AdamW()])
 def test_same_seed_same_bits_for_any_number_of_threads(monkeypatch, optimizer):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
     runs = [
         train(threads=threads, augment=jitter, optimizer=optimizer, validation=(IMAGES, LABELS))
         for threads in (1, 2, 2, 5)
@@ -22,14 +22,14 @@ def test_same_seed_same_bits_for_any_number_of_threads(monkeypatch, optimizer):
 
 
 def test_residual_blocks_have_the_same_bits_for_any_number_of_threads(monkeypatch):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
     one, two = (bytes_of(train(model=residual_network(), threads=threads)[0]) for threads in (1, 2))
     assert one == two
 
 
 @pytest.mark.parametrize("size", [7, 20])
 def test_gradients_that_stay_in_their_shards_workspaces_have_the_same_bits(monkeypatch, size):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: size)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: size)
     copied = train(augment=jitter)[0]
     monkeypatch.setattr("tinyzip.train.run.shards.MANY", 0)
     for threads in (1, 2):

@@ -159,7 +159,7 @@ def distillation(
     teacher_z: Array,
     soft: Numbers,
     temperature: Numbers,
-    loss: str = "kl",
+    loss: str,
 ) -> tuple[float, Array]:
     """(1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher)  [Hinton et al. 2015]  (K7)
 

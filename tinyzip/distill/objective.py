@@ -5,7 +5,7 @@ By (K7) that is (1 − soft)·(cross entropy with the labels) + soft·(loss by t
 each shard of a batch. That one mechanism is warm-up and annealing, which look at the progress only,
 
     soft=lambda progress, z, t: min(1, progress / 0.1)          # first the labels, the teacher by and by
-    temperature=lambda progress, z, t: 4 − 3·progress           # ever sharper answers
+    temperature=lambda progress, z, t: 4 - 3 * progress         # ever sharper answers
 
 and a temperature or a weight for each example, which looks at the logits:
 
@@ -46,7 +46,7 @@ class Distillation:
     transfer: Transfer
     soft: Setting
     temperature: Setting
-    loss: str = "kl"
+    loss: str
 
     def __post_init__(self) -> None:
         soft, temperature = (1.0 if callable(value) else value for value in (self.soft, self.temperature))

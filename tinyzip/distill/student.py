@@ -17,8 +17,9 @@ float network that it stands for teaches it, as it was before the training.
 The defaults are for trainings of few steps. With 600 images of MNIST and 100 steps, (K3) with soft = 0.9
 and T = 3 made more errors than the labels alone, and (K5), which leaves the size of the logits out, fewer.
 In longer trainings both won, and (K3) was ahead where the teacher had seen many more images than the student.
+Only here is there a default: who calls the objective or its losses names the one that is meant.
 
-All of the loop is `nn.train.fit`; what distillation adds is an objective, and a decision about where the
+All of the loop is that of `fit`; what distillation adds is an objective, and a decision about where the
 teacher's logits come from (see `transfer`). The teacher only ever runs forward at inference, which writes
 to no parameter, so a student may even start from its teacher's own arrays.
 """
@@ -35,12 +36,13 @@ from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
 from tinyzip.nn.model import AnyModel, Model, Objective
-from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
+from tinyzip.train.images import to_input
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.pixels import check_model_range
-from tinyzip.train.run.shards import Augmentation
+from tinyzip.train.run.printed import as_printed
 
 Array = NDArray[Any]
 
@@ -73,6 +75,7 @@ def train(
     recorded: bool | None = None,
     guides: Sequence[Guide] = (),
     threads: int | None = None,
+    printed: bool = False,
     **options: Any,
 ) -> tuple[AnyModel, History]:
     """The student, trained by (1 − soft)·(the labels' cross entropy) + soft·(the teacher's part), (K7).
@@ -88,7 +91,8 @@ def train(
     recorded     True: the teacher's logits on the images as they are, recorded once and looked up by
                  index. False: on each augmented batch anew. None: recorded if there is no augmentation
     guides       layers of the student that follow layers of the teacher as well, see `guides`
-    augment, rng, threads, options   as for `nn.train.fit`: epochs, batch, optimizer, schedule, …
+    printed      run everything as it is printed, the teacher, too; see `fit`
+    augment, rng, threads, options   as for `fit`: epochs, batch, optimizer, schedule, …
     returns      the trained student, and its history
     raises       as `fit`; ValueError for a teacher that does not fit the images or the student
     """
@@ -99,6 +103,8 @@ def train(
     classes = [_outputs(model, images[:1]) for model in (student, teacher)]
     if classes[0] != classes[1]:
         refuse("train: student", f"{classes[0]} outputs", f"as many as the teacher has, {classes[1]}")
+    if printed:
+        teacher = as_printed(teacher, "train: teacher")
     if recorded is None:
         recorded = augment is None
     asked = callable(soft) or soft != 0
@@ -110,9 +116,8 @@ def train(
     objective: Objective = Distillation(transfer, soft, temperature, loss)
     if following:
         objective = Sum((objective, *following))
-    return fit(
-        student, images, labels, rng=rng, objective=objective, augment=augment, threads=threads, **options
-    )
+    options |= {"augment": augment, "threads": threads, "printed": printed}
+    return fit(student, images, labels, rng=rng, objective=objective, **options)
 
 
 def _following(guides: Sequence[Guide], student: Model, teacher: Model, image: Array) -> list[Following]:

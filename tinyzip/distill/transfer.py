@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model, Probed
-from tinyzip.train.data import check_images
 from tinyzip.train.evaluate import logits
-from tinyzip.train.run.shards import Augmentation
+from tinyzip.train.images import check_images
+from tinyzip.train.loop import Augmentation
 
 Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]

@@ -34,8 +34,8 @@ from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import check_examples
+from tinyzip.train.images import to_input
 
 Array = NDArray[Any]
 Scores = Mapping[str, Array]

@@ -39,6 +39,8 @@ def run(update: Callable[..., None], items: list[Arguments], workers: Workers) -
         return
     threads = workers.threads if len(items) >= ENOUGH else 1
     caller = np.geterr()  # what NumPy does on overflow is a setting of each thread
+    for workspace in workers.workspaces[:threads]:  # now: which of them will be used is not known before
+        workspace.reserve(CHUNK * items[0][-1].dtype.itemsize)
 
     def some(part: list[Arguments], workspace: Workspace) -> None:
         with np.errstate(**caller), workspace.scratch():

@@ -41,6 +41,12 @@ class Workspace:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._memory, start)
 
+    def reserve(self, size: int) -> None:
+        """Have room for so many bytes from now on, or from when nothing is taken."""
+        self._peak = max(self._peak, size)
+        if self._top == 0:
+            self.reset()
+
     @property
     def peak(self) -> int:
         """The most bytes that were ever taken at once."""

@@ -27,8 +27,8 @@ from tinyzip.integer.program import check_program
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.twin import grid_of
-from tinyzip.train.data import check_images, to_input
 from tinyzip.train.evaluate import turned
+from tinyzip.train.images import check_images, to_input
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]

@@ -98,7 +98,7 @@ class FakeQuantized:
                 )
             relative(grids[name], name)
             if name != "input" and rule == "lsq":
-                params[f"{name}.log_step"] = np.log(scale).astype(model.dtype)
+                params[f"{name}.log_step"] = np.asarray(np.log(scale), model.dtype)
         kind = FastFakeQuantize if isinstance(model, Sequential) else FakeQuantize
         insertion = Insertion(grids, rule, blocks.tables, kind)
         layers, rounds = insertion.chain(model.layers), insertion.source
@@ -204,7 +204,7 @@ class FakeQuantized:
             if f"{name}.log_step" in self.params:
                 step = self.step(name)
                 g = gradient_scale(dw.size // step.size, self.start[name].hi)
-                grads[f"{name}.log_step"] = dstep * step * g
+                grads[f"{name}.log_step"] = np.asarray(dstep * step * g)
             if f"{block.name}.b" in self.params:
                 grads[f"{block.name}.b"] = raw[f"{block.name}.b"]
         shapes = self.network.output_shapes()
@@ -213,7 +213,7 @@ class FakeQuantized:
             if entry in self.params:
                 ends = relative(self.start[grid], grid)
                 g = gradient_scale(int(np.prod(shapes[name])), max(map(abs, ends)))
-                grads[entry] = grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * g
+                grads[entry] = np.asarray(grads.get(entry, 0) + raw[f"{name}.step"] * self.step(grid) * g)
         return grads
 
     def _round(self, x: Array, name: str, **how: Any) -> Array:

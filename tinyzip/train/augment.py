@@ -31,7 +31,7 @@ from scipy import ndimage
 from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.train.data import check_images
+from tinyzip.train.images import check_images
 
 CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches
 

@@ -1,4 +1,4 @@
-"""Images and labels: from files, apart for training and validation, and as a network takes them.
+"""Images and labels: from files, and apart for training and validation.
 
 The IDX format of the MNIST database (Y. LeCun, C. Cortes, C. J. C. Burges) is a header and then the numbers,
 row-major, big endian:
@@ -10,9 +10,6 @@ A header is a claim, and a file may be damaged, cut short or something else alto
 is allocated because a header says so: a plain file is measured first, and a gzipped one is unpacked chunk
 by chunk and never further than one byte past what was declared. That byte tells whether a file is too
 long; in a good file it is the end, where gzip compares its checksum.
-
-Data sets keep the order that everybody uses, image first: (N, H, W) or (N, C, H, W). Networks take the
-batch last, and `to_input` is the door between the two.
 """
 
 import gzip
@@ -26,8 +23,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
-from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.base.refuse import refuse
+from tinyzip.train.images import check_images
+from tinyzip.train.images import to_input as to_input
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CHUNK = 1 << 20  # bytes read at a time
@@ -128,21 +126,6 @@ class Dataset:
         return int(self.labels.max()) + 1
 
 
-def check_images(images: NDArray[Any], argument: str) -> None:
-    """Refuse what is not at least one image (N, H, W) or (N, C, H, W) of uint8 or floats."""
-    if not isinstance(images, np.ndarray):
-        needed = "an array"
-        if hasattr(images, "images") and hasattr(images, "labels"):
-            needed += ": dataset.images, and dataset.labels for the labels"
-        elif hasattr(images, "__array__"):
-            needed += " of NumPy: np.asarray(images)"
-        refuse(argument, said(images), needed, TypeError)
-    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
-        refuse(argument, images.dtype, "uint8 or floats", TypeError)
-    if images.ndim not in (3, 4) or images.size == 0:
-        refuse(argument, f"shape {images.shape}", "(N, H, W) or (N, C, H, W), none of them 0")
-
-
 def mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
     """(training, test) of the MNIST database, or of any data laid out in four files like it.
 
@@ -205,24 +188,3 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     training = Dataset(dataset.images[kept], dataset.labels[kept])
     return training, Dataset(dataset.images[held], dataset.labels[held])
-
-
-def to_input(images: NDArray[Any], workspace: Workspace = FRESH) -> NDArray[np.float32]:
-    """Images as a network sees them: batch last, float32; bytes become k/255, rounded once, floats stay.
-
-    images     (N, H, W) or (N, C, H, W), uint8 or floats
-    workspace  memory for the result; a new array without one
-    returns    (C, H, W, N) float32; C = 1 where the images have no channels
-    """
-    check_images(images, "to_input: images")
-    if images.ndim == 3:
-        images = images[:, None]
-    turned = np.moveaxis(images, 0, -1)
-    x = workspace.empty(turned.shape, np.float32)
-    with workspace.scratch():
-        near = workspace.empty(turned.shape, images.dtype)  # turn first, convert then: bytes are fewer
-        near[...] = turned
-        x[...] = near
-    if images.dtype == np.uint8:
-        x /= np.float32(255)
-    return x

@@ -11,7 +11,6 @@ moment, in shared memory. (Where these are many, calls are long and threads wait
 
 import os
 from functools import cached_property, partial
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -24,12 +23,13 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
-from tinyzip.train.data import Dataset, check_images, to_input
+from tinyzip.train.data import Dataset
+from tinyzip.train.images import check_images, to_input
 from tinyzip.train.pixels import check_model_range
 
 Array = NDArray[Any]
 
-SHARD = 128  # examples, at most, when only the answer is wanted
+MOST = 128  # examples in a shard, when only the answer is wanted
 FEWEST = 8  # examples that are worth waking another thread
 
 
@@ -106,13 +106,8 @@ class Inference:
         self._workers.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._workers.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._workers.__exit__(None, None, None)
 
     def logits(self, images: Array) -> Array:
         """z (K, N) of images, as the function `logits`."""
@@ -145,12 +140,12 @@ class Inference:
 
 
 def shards(N: int) -> list[slice]:
-    """Examples 0 … N − 1 in shards of up to SHARD: an even number of about equal ones, for two threads.
+    """Examples 0 … N − 1 in shards of up to MOST: an even number of about equal ones, for two threads.
 
     They depend on N and never on the threads, since products of other sizes may be rounded otherwise.
     Where they would be shorter than FEWEST there is only one.
     """
-    count = 2 * -(-N // (2 * SHARD))
+    count = 2 * -(-N // (2 * MOST))
     size = -(-N // count) if N >= 2 * FEWEST else N
     return [slice(start, min(start + size, N)) for start in range(0, N, size)]
 

@@ -1,13 +1,30 @@
-"""`fit`: the loop around forward, objective, backward and step, and what keeps it from being lost.
+"""`fit`: the loop of `loop`, made fast and never lost.
 
-The loop checks its data once at the door, trains on a private copy of the parameters, and gives back a new
-model beside a history. What it adds to the mathematics is care:
+It is that loop. Both meet the same images in the same order at the same learning rates; and where one shard
+holds the batch, as it does up to 64 images, with the same augmentation and dropout and the same statistics of
+batch norms. (What sees a shard, or draws for it, is another function where there are more.)
+
+- The order of sums is the same, and so is every bit, where besides network and optimizer run as they are
+  printed: `net.printed()`, and SGD without Nesterov or a rule of one's own.
+- Else only the rounding differs. In either of the two a sum of n terms is off by nu/(1 − nu)·Σ|terms| at
+  most, u = 2⁻²⁴ in float32. Let δ be how far the gradients differ by that, and because the parameters differ
+  by d. Then by (O1) and (O2), for every entry and but for the few roundings of the rule itself,
+
+  SGD      e ← μe + δ + λd,   d ← d + ηe,   by Nesterov d + (1 + μ)ηe                                 (FI1)
+  AdamW    d ← d + η·min((δm̂ + |s|δ√v̂)/(√v̂ − δ√v̂ + ε), |s| + max|s|) + ηλd,   s = m̂/(√v̂ + ε)        (FI2)
+
+  Where a gradient is nothing but rounding, as that of a bias before a batch norm, AdamW makes steps of full
+  length of it. There only the second bound is left, and only what the network answers stays the same.
+
+What `fit` adds is care. It checks its data once at the door, trains a private copy of the parameters, and
+gives back a new model beside a history.
 
 - Same Generator, same bits, for any number of threads (see `shards`), interrupted or not (see `state`).
 - With `checkpoint=path` the run is saved after each epoch, and in between when `checkpoint_seconds`
   have gone by. Ctrl-C waits for the step to end and saves; a second Ctrl-C does not wait.
   `resume=path` goes on.
 - A loss that is not finite stops everything before it reaches the parameters, and one that explodes is said.
+- With `printed=True` everything runs as it is printed: the network, `loop`, and the rules of `optim`.
 
 Early stopping is a callback that returns True, and a run may be prolonged where its schedule lets it:
 
@@ -28,24 +45,20 @@ from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workers import Workers, thread_count
-from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.model import AnyModel, Batch, Objective
+from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.train.evaluate import check_examples, check_pair
-from tinyzip.train.history import Bar, Epoch, History
+from tinyzip.train.history import Bar, History
+from tinyzip.train.loop import Augmentation, hard_labels
 from tinyzip.train.optim import Optimizer
 from tinyzip.train.pixels import check_range, range_seen_by, remembering
 from tinyzip.train.run.keeper import Keeper
+from tinyzip.train.run.printed import PrintedTraining
 from tinyzip.train.run.recipe import Callback, Schedule, check_callbacks, recipe
-from tinyzip.train.run.shards import Augmentation
 from tinyzip.train.run.state import TrainingState
+from tinyzip.train.run.training import Training
 from tinyzip.train.run.watched import watch
 
 Array = NDArray[Any]
-
-
-def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
-    """The usual objective: cross entropy with the labels."""
-    return cross_entropy(z, batch.labels)
 
 
 @write_instead(
@@ -75,6 +88,7 @@ def fit(
     checkpoint: PathLike | None = None,
     checkpoint_seconds: float = 60.0,
     resume: PathLike | None = None,
+    printed: bool = False,
 ) -> tuple[AnyModel, History]:
     """Train a model; the one that is passed in is not changed.
 
@@ -99,6 +113,8 @@ def fit(
     checkpoint  file to save the run in, after each epoch and each `checkpoint_seconds`
     resume      file to go on from, saved by a run with the same model, recipe and images; it may have more
                 epochs now where that changes no step that was made, as with a learning rate that stays
+    printed     run the steps of `loop`, whole batches on one core, of `model.printed()`; without a checkpoint
+                and for objectives of the logits only
     returns     the trained model, which remembers the range of the images (`pixels`), and the history of all
                 its epochs, also those before a resume
     raises      ValueError or TypeError for data, options or a checkpoint that do not fit;
@@ -121,37 +137,30 @@ def fit(
     told = recipe(epochs, batch, optimizer, schedule, objective, augment)
     told = replace(told, batch=min(told.batch, len(images)))
     called = check_callbacks(callbacks)
+
+    def as_it_is(copy: Callable[[Array], Array] = np.asarray) -> AnyModel:
+        return model.with_params({name: copy(training.model.params[name]) for name in model.params})
+
     with Workers(thread_count(threads)) as workers:
-        state = TrainingState(watch(model, objective), images, labels, told, rng, workers)
+        training: Training[Any]
+        if printed:
+            training = PrintedTraining(model, images, labels, told, rng, workers)
+        else:
+            training = TrainingState(watch(model, objective), images, labels, told, rng, workers)
         if resume is not None:
-            state.load(resume)
-        keeper = Keeper(state, checkpoint, checkpoint_seconds)
-        with keeper, Bar(epochs * state.steps, state.done, progress) as bar:
-            while state.epoch < epochs:
-                while state.step < state.steps:
-                    bar.step(state.advance())
+            training.load(resume)
+        keeper = Keeper(training, checkpoint, checkpoint_seconds)
+        with keeper, Bar(epochs * training.steps, training.done, progress) as bar:
+            while training.epoch < epochs:
+                while training.step < training.steps:
+                    bar.step(training.advance())
                     keeper.after_step()
-                loss, errors = None, None
-                if validation is not None:
-                    loss, errors = state.validate(*validation)
-                epoch = state.end_epoch(loss, errors)
+                epoch = training.end_epoch(validation)
                 keeper.save()
                 bar.epoch(epoch, epochs)
                 if called:
-                    if _stopped(called, replace(epoch, model=_as_it_is(model, state, np.copy))):
+                    answers = [callback(replace(epoch, model=as_it_is(np.copy))) for callback in called]
+                    if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                         break
-                    state.refresh()
-    return _as_it_is(model, state), state.history
-
-
-def _as_it_is(
-    model: AnyModel, state: TrainingState[Any], copy: Callable[[Array], Array] = np.asarray
-) -> AnyModel:
-    """The model on the parameters that a run has now."""
-    return model.with_params({name: copy(state.model.params[name]) for name in model.params})
-
-
-def _stopped(callbacks: Iterable[Callback], epoch: Epoch) -> bool:
-    """Call all of them; whether one has returned True."""
-    answers = [callback(epoch) for callback in callbacks]
-    return any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)
+                    training.refresh()
+    return as_it_is(), training.history

@@ -3,7 +3,6 @@
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
-from types import TracebackType
 from typing import Any, Self
 
 
@@ -73,20 +72,14 @@ class Bar:
         if shown:
             try:
                 tqdm = import_module("tqdm").tqdm
+                self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
             except ImportError:
                 self._lines = True
-                return
-            self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 

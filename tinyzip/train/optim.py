@@ -35,21 +35,16 @@ cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTor
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, inf, pi
+from math import cos, pi
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.calls import built_by
-from tinyzip.base.refuse import is_number, refuse, said
-from tinyzip.nn.ops.checks import check_array
-
 Array = NDArray[Any]
 State = dict[str, Array]
 
 WEIGHTS = (".w",)  # how the names of weights end
-INSTEAD = dict.fromkeys(("lr", "learning_rate"), "no rate here, but in `fit`: schedule=1e-3")
 
 
 class Optimizer(Protocol):
@@ -71,7 +66,6 @@ class Optimizer(Protocol):
         ...
 
 
-@built_by(**INSTEAD)
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent with momentum μ and decay λ, (O1). State: "<name>.b", zero at first.
@@ -85,28 +79,18 @@ class SGD:
     weight_decay: float = 0.0
     decayed: tuple[str, ...] = WEIGHTS
 
-    def __post_init__(self) -> None:
-        _check_part(self.momentum, "SGD: momentum")
-        _check_rate(self.weight_decay, "SGD: weight_decay")
-        _check_names(self.decayed, "SGD: decayed")
-        if self.nesterov and not self.momentum:
-            refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
-
     def init(self, params: Mapping[str, Array]) -> State:
-        _check_arrays(params, "init: params")
         return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
-        _check(params, grads, lr)
         for name, g in grads.items():
-            p, b = params[name], _remembered(state, f"{name}.b", g)
+            p, b = params[name], state[f"{name}.b"]
             if name.endswith(self.decayed):
                 g = g + self.weight_decay * p
             b[...] = self.momentum * b + g
             p -= lr * (g + self.momentum * b if self.nesterov else b)
 
 
-@built_by(**INSTEAD, betas="beta1=0.9, beta2=0.999")
 @dataclass(frozen=True)
 class AdamW:
     """Adam with decoupled weight decay λ, (O2). State: "<name>.m" and "<name>.v", zero at first; "t".
@@ -121,16 +105,7 @@ class AdamW:
     weight_decay: float = 0.01
     decayed: tuple[str, ...] = WEIGHTS
 
-    def __post_init__(self) -> None:
-        for beta in ("beta1", "beta2"):
-            _check_part(getattr(self, beta), f"AdamW: {beta}")
-        _check_rate(self.weight_decay, "AdamW: weight_decay")
-        if not is_number(self.eps) or not 0.0 < self.eps < inf:
-            refuse("AdamW: eps", said(self.eps), "a finite number above 0")
-        _check_names(self.decayed, "AdamW: decayed")
-
     def init(self, params: Mapping[str, Array]) -> State:
-        _check_arrays(params, "init: params")
         state = {"t": np.zeros((), np.int64)}
         for name, p in params.items():
             state[f"{name}.m"] = np.zeros_like(p)
@@ -138,61 +113,16 @@ class AdamW:
         return state
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
-        _check(params, grads, lr)
-        if not isinstance(state, Mapping) or "t" not in state:
-            refuse("step: state", "no entry 't'", "what `init` gave for these parameters")
         state["t"] += 1
         t = int(state["t"])
         for name, g in grads.items():
-            p, m, v = params[name], *(_remembered(state, f"{name}.{moment}", g) for moment in "mv")
+            p, m, v = params[name], state[f"{name}.m"], state[f"{name}.v"]
             m[...] = self.beta1 * m + (1 - self.beta1) * g
             v[...] = self.beta2 * v + (1 - self.beta2) * g**2
             m_hat = m / (1 - self.beta1**t)
             v_hat = v / (1 - self.beta2**t)
             decay = self.weight_decay * p if name.endswith(self.decayed) else 0.0
             p -= lr * (m_hat / (np.sqrt(v_hat) + self.eps) + decay)
-
-
-def _check(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
-    _check_rate(lr, "step: lr")
-    _check_arrays(params, "step: params")
-    _check_arrays(grads, "step: grads")
-    for name, g in grads.items():
-        if name not in params:
-            refuse("step: grads", f"an entry {name!r}", f"names among {', '.join(params)}")
-        check_array(g, params[name].shape, params[name].dtype, f"step: grads[{name!r}]")
-
-
-def _check_arrays(arrays: Mapping[str, Array], argument: str) -> None:
-    if not isinstance(arrays, Mapping):
-        refuse(argument, type(arrays).__name__, "arrays by name", TypeError)
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-            found = getattr(array, "dtype", type(array).__name__)
-            refuse(f"{argument}[{name!r}]", found, "an array of floats", TypeError)
-
-
-def _check_names(names: tuple[str, ...], argument: str) -> None:
-    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-        refuse(argument, repr(names), "a tuple of names, or of how they end", TypeError)
-
-
-def _check_rate(value: float, argument: str) -> None:
-    if not is_number(value) or not 0.0 <= value < inf:
-        refuse(argument, said(value), "a finite number, 0 or more")
-
-
-def _check_part(value: float, argument: str) -> None:
-    if not is_number(value) or not 0.0 <= value < 1.0:
-        refuse(argument, said(value), "a number in [0, 1)")
-
-
-def _remembered(state: State, key: str, p: Array) -> Array:
-    """The entry of `state` for the parameter p."""
-    if not isinstance(state, Mapping) or key not in state:
-        refuse("step: state", f"no entry {key!r}", "what `init` gave for these parameters")
-    check_array(state[key], p.shape, p.dtype, f"step: state[{key!r}]")
-    return state[key]
 
 
 @dataclass(frozen=True)
@@ -205,16 +135,7 @@ class Schedule:
     warmup: float
     rise: str = "linear"
 
-    def __post_init__(self) -> None:
-        for part in ("start", "peak", "end"):
-            _check_rate(getattr(self, part), f"schedule: {part}")
-        _check_part(self.warmup, "schedule: warmup")
-        if self.rise not in ("linear", "cosine"):
-            refuse("schedule: rise", repr(self.rise), "'linear' or 'cosine'")
-
     def __call__(self, progress: float) -> float:
-        if not is_number(progress) or not 0.0 <= progress <= 1.0:
-            refuse("schedule: progress", progress, "a number in [0, 1]")
         if progress < self.warmup:
             part = progress / self.warmup
             rise = part if self.rise == "linear" else 0.5 * (1.0 - cos(pi * part))
@@ -235,5 +156,4 @@ def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Schedule:
 
 def one_cycle(peak: float, warmup: float = 0.3) -> Schedule:
     """(O3): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
-    _check_rate(peak, "schedule: peak")
     return Schedule(peak / 25.0, peak, peak / 25e4, warmup, "cosine")

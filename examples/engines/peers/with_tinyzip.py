@@ -18,7 +18,7 @@ from tinyzip.train.evaluate import Inference
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import AdamW
 from tinyzip.train.run.optim_fast import packed_optimizer
-from tinyzip.train.run.shards import Gradient, Shards, shard_size
+from tinyzip.train.run.shards import Gradient, Shards, gradient_shard
 from tinyzip.train.run.state import private_copy
 
 VERSION = f"tinyzip, NumPy {np.__version__}"
@@ -60,7 +60,7 @@ def gradient_of(
     """Parameters, as `fit` keeps them, and how it computes their gradient."""
     packed, params = private_copy(model, group)
     N = len(batch.labels)
-    size = shard_size(model.parameter_count, N)
+    size = gradient_shard(model.parameter_count, N)
     own = model.with_params(params)
     shards = Shards(own, batch.images, batch.labels, hard_labels, None, workers, size, group)
     return packed, lambda: shards(np.arange(N), (0,))

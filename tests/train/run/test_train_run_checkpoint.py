@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinyzip.base import arrays as files
-from tinyzip.train.run.checkpoint import plain, read, unplain, write
+from tinyzip.nn.layers import Linear, ReLU
+from tinyzip.nn.sequential import Sequential
+from tinyzip.train.run.checkpoint import describe, plain, read, unplain, write
 
 META = {"epoch": 3, "state": 2**127 + 1, "loss": 0.1, "name": "σ"}
 ARRAYS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "t": np.array(7), "empty": np.empty((0, 2))}
@@ -107,3 +109,12 @@ def test_every_generator_goes_on_from_a_saved_state(tmp_path, kind):
     write(tmp_path / "file", {"state": plain(rng.bit_generator.state)}, {})
     other.bit_generator.state = unplain(read(tmp_path / "file")[0]["state"])
     assert np.array_equal(rng.normal(size=9), other.normal(size=9))
+
+
+def test_a_network_is_described_by_its_layers_and_the_shapes_of_its_arrays():
+    """In the words of files that are there: a change of them would refuse all of these."""
+    net = Sequential.create({"out": Linear(4, 3), "relu": ReLU()}, (4,), np.random.default_rng(0))
+    assert describe(net, values=False) == (
+        "Sequential(layers={out: Linear(C=4, F=3, bias=True), relu: ReLU()}, "
+        "params={out.w: ndarray, out.b: ndarray}, shape=(4), input_range=None)"
+    )

@@ -153,7 +153,7 @@ def test_where_steps_would_have_been_others_the_first_of_them_is_named(tmp_path)
 
 
 def test_objectives_of_distillation_say_whether_they_look_at_the_progress():
-    numbers, functions = (Distillation(Live(network()), soft, 2.0) for soft in (0.5, lambda p, z, t: p))
+    numbers, functions = (Distillation(Live(network()), soft, 2.0, "kl") for soft in (0.5, lambda p, z, t: p))
     assert not numbers.by_progress and functions.by_progress
     assert not Sum((numbers, hard_labels)).by_progress and Sum((numbers, functions)).by_progress
 

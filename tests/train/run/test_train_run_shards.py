@@ -7,7 +7,7 @@ from tiny import IMAGES, LABELS, network
 from tinyzip.machine.workers import Workers
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
-from tinyzip.train.run.shards import Shards, shard_size
+from tinyzip.train.run.shards import Shards, gradient_shard
 
 
 def gradient(size, dtype, threads=1, labels=LABELS):
@@ -98,6 +98,6 @@ def test_augmentation_is_drawn_anew_for_each_step_and_shard_and_only_from_their_
 
 
 def test_shards_get_larger_with_the_batch_and_the_model_and_never_with_the_machine():
-    assert shard_size(20_000, 32) == shard_size(20_000, 128) == 64
-    assert shard_size(20_000, 200) == shard_size(2_000_000, 200) == 100
-    assert shard_size(20_000, 600) == 128 and shard_size(2_000_000, 600) == 300
+    assert gradient_shard(20_000, 32) == gradient_shard(20_000, 128) == 64
+    assert gradient_shard(20_000, 200) == gradient_shard(2_000_000, 200) == 100
+    assert gradient_shard(20_000, 600) == 128 and gradient_shard(2_000_000, 600) == 300

@@ -89,7 +89,7 @@ def test_what_the_objective_looks_at_moves():
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_any_number_of_threads_gives_the_same_bits(threads, monkeypatch):
-    monkeypatch.setattr("tinyzip.train.run.state.shard_size", lambda parameters, batch: 7)
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
     one, several = (train(objective=Looking(), threads=n)[0] for n in (1, threads))
     assert bytes_of(one) == bytes_of(several)
 

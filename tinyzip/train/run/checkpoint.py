@@ -70,6 +70,7 @@ def describe(part: object, values: bool = True) -> str:
     if isinstance(part, Mapping):
         return "{" + ", ".join(f"{key}: {inner(value)}" for key, value in part.items()) + "}"
     if is_dataclass(part) and not isinstance(part, type):
-        named = (f"{field.name}={inner(getattr(part, field.name))}" for field in fields(part))
+        own = (field for field in fields(part) if field.compare or not field.init)  # no layout, which follows
+        named = (f"{field.name}={inner(getattr(part, field.name))}" for field in own)
         return f"{type(part).__qualname__}({', '.join(named)})"
     return str(getattr(part, "__qualname__", type(part).__qualname__))

@@ -4,12 +4,12 @@ import signal
 import threading
 from pathlib import Path
 from time import monotonic
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn, Self
 
 from tinyzip.base.files import PathLike, check_writable
 from tinyzip.base.refuse import is_number, refuse, said
-from tinyzip.train.run.state import TrainingState
+from tinyzip.train.run.training import Training
 
 
 class Keeper:
@@ -24,7 +24,7 @@ class Keeper:
             OSError when no file can be written there
     """
 
-    def __init__(self, state: TrainingState[Any], path: PathLike | None, seconds: float) -> None:
+    def __init__(self, state: Training[Any], path: PathLike | None, seconds: float) -> None:
         if not is_number(seconds) or not seconds >= 0:
             refuse("checkpoint_seconds", said(seconds), "a number, 0 or more")
         self._state = state
@@ -40,17 +40,11 @@ class Keeper:
             state.save(path)
 
     def __enter__(self) -> Self:
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if self._path is not None and in_main_thread:
+        if self._path is not None and threading.current_thread() is threading.main_thread():
             self._handler = signal.signal(signal.SIGINT, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
         if self._interrupted and kind is None:  # after the last save: no step was left to act on it

@@ -11,14 +11,17 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyzip.base.calls import takes
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.nn.model import Objective
 from tinyzip.train.history import Epoch
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import AdamW, Optimizer, constant, one_cycle
-from tinyzip.train.run.shards import Augmentation
+from tinyzip.train.pixels import FACTOR, range_of, reach
 
+Array = NDArray[Any]
 LEAST_MOMENTUM = 0.2  # what is less does nothing, and is rather a learning rate at the wrong place
 Schedule = Callable[[float], float]
 Callback = Callable[[Epoch], object]
@@ -111,3 +114,32 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
                 "fit: callbacks", f"{said(function)}, not of one argument", "functions of an Epoch", TypeError
             )
     return functions
+
+
+def check_answer(answer: Any, z: Array) -> tuple[Any, ...]:
+    """What an objective returned for the logits z; refuses what is not (loss, dz), or these and more."""
+    if (
+        not isinstance(answer, tuple | list)
+        or len(answer) < 2
+        or not is_number(answer[0])
+        or getattr(answer[1], "shape", ()) != z.shape
+    ):
+        refuse("fit: objective", f"{said(answer)} in return", f"(loss, dz), dz of the shape {z.shape} of z")
+    return tuple(answer)
+
+
+def checked_augmentation(augment: Augmentation, images: Array) -> Augmentation:
+    """An augmentation that refuses what it returns, where that is not like some of these images."""
+    low, high = seen = range_of(images)
+
+    def checked(given: Array, rng: np.random.Generator) -> Array:
+        shape, moved = given.shape, augment(given, rng)
+        found = getattr(moved, "shape", type(moved).__name__)
+        if found != shape:
+            refuse("fit: augment", f"images of shape {found} in return", f"{shape}")
+        if reach(range_of(moved)) > FACTOR * reach(seen):
+            found = f"{moved.dtype} from {moved.min():g} to {moved.max():g} in return"
+            refuse("fit: augment", found, f"numbers like those it was given, {low:.3g} to {high:.3g}")
+        return moved
+
+    return checked

@@ -32,7 +32,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import is_number, refuse, said
+from tinyzip.base.refuse import refuse
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import is_ours, is_shared, shared
@@ -40,12 +40,12 @@ from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import to_input
-from tinyzip.train.pixels import FACTOR, Range, range_of, reach
+from tinyzip.train.images import to_input
+from tinyzip.train.loop import Augmentation
+from tinyzip.train.run.recipe import check_answer, checked_augmentation
 from tinyzip.train.run.watched import Watched
 
 Array = NDArray[Any]
-Augmentation = Callable[[Array, np.random.Generator], Array]
 
 
 @dataclass(frozen=True)
@@ -180,32 +180,23 @@ class Shards(Generic[AnyModel]):
         self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
     ) -> Array:
         """What the model sees of a shard."""
-        shape = (len(index), *self.images.shape[1:])
-        images: Array = workspace.empty(shape, self.images.dtype)
+        images: Array = workspace.empty((len(index), *self.images.shape[1:]), self.images.dtype)
         self.images.take(index, axis=0, out=images, mode="clip")  # a `take` that may raise writes to a copy
-        if self.augment is not None:
-            if isinstance(self.augment, Augment):
-                images = self.augment(images, rng, workspace)
-            else:
-                images = self.augment(images, rng)
-            found = getattr(images, "shape", type(images).__name__)
-            if found != shape:
-                refuse("fit: augment", f"images of shape {found} in return", f"{shape}")
-            if not isinstance(self.augment, Augment) and reach(range_of(images)) > FACTOR * reach(self._seen):
-                found = f"{images.dtype} from {images.min():g} to {images.max():g} in return"
-                low, high = self._seen
-                refuse("fit: augment", found, f"numbers like those it was given, {low:.3g} to {high:.3g}")
+        if isinstance(self.augment, Augment):
+            images = self.augment(images, rng, workspace)
+        elif self.augment is not None:
+            images = self._augment(images, rng)
         return to_input(images, workspace).astype(self._dtype, copy=False)
 
     @cached_property
-    def _seen(self) -> Range:
-        """The range of the images before augmentation."""
-        return range_of(self.images)
+    def _augment(self) -> Augmentation:
+        """An augmentation of the caller's own, and what it returns checked."""
+        assert self.augment is not None
+        return checked_augmentation(self.augment, self.images)
 
-    def first_not_finite(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> str:
-        """Where NaN or infinity first appears on the way from a batch's images to its loss."""
-        inputs = (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
-        return origin(self.model, inputs) or "the objective"
+    def inputs(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Iterable[Array]:
+        """What the model sees of each shard of a batch, with the draws of a call."""
+        return (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
 
     def _shard(self, shard: Shard, workspace: Workspace) -> Measured:
         """A shard's parts of loss and statistics; that of the gradient is left in `_gradients`."""
@@ -233,17 +224,7 @@ class Shards(Generic[AnyModel]):
         model: Model = self.model
         seen = model.seen(caches) if isinstance(model, Watched) else {}
         batch = Batch(x, self.labels[shard.index], shard.index, shard.progress, seen)
-        answer = self.objective(z, batch)
-        if (
-            not isinstance(answer, tuple | list)
-            or len(answer) < 2
-            or not is_number(answer[0])
-            or getattr(answer[1], "shape", ()) != z.shape
-        ):
-            refuse(
-                "fit: objective", f"{said(answer)} in return", f"(loss, dz), dz of the shape {z.shape} of z"
-            )
-        loss, dz, *given = answer
+        loss, dz, *given = check_answer(self.objective(z, batch), z)
         for gradients in filter(None, given):
             if not isinstance(model, Watched):
                 refuse("fit: objective", "gradients beside dz", "layers or arrays that it asks to see")
@@ -251,8 +232,8 @@ class Shards(Generic[AnyModel]):
         return loss, dz
 
 
-def shard_size(parameters: int, batch: int) -> int:
-    """Examples a shard, from the size of the model and the batch: half a batch, 64 at least.
+def gradient_shard(parameters: int, batch: int) -> int:
+    """Examples in a shard, from the size of the model and the batch: half a batch, 64 at least.
 
     Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
     the same time however few the examples are; so not less than 64. And every shard has a
@@ -266,21 +247,6 @@ def shard_size(parameters: int, batch: int) -> int:
 def _rng(seed: tuple[int, ...], s: int) -> np.random.Generator:
     """What shard number s draws from: first its augmentation, then its dropout."""
     return np.random.default_rng((*seed, s))
-
-
-def origin(model: Model, inputs: Iterable[Array]) -> str | None:
-    """Where NaN or infinity first appears in a model or on the way of inputs (C, H, W, N) through it."""
-    for name, array in model.params.items():
-        if not np.isfinite(array).all():
-            return f"the parameter {name}"
-    for x in inputs:
-        if not np.isfinite(x).all():
-            return "the images"
-        with np.errstate(all="ignore"):
-            for name, y in model.activations(x).items():
-                if not np.isfinite(y).all():
-                    return f"the output of {name}"
-    return None
 
 
 def _sum(_: Array, total: Array, first: Array, *others: Array) -> None:

@@ -1,0 +1,161 @@
+"""A training between two steps: how far it has come, what it has met, and when it has to stop.
+
+How a step is made is not said here: `state` makes it fast and can save what is made, `printed` makes it as
+`loop` prints it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from math import isfinite
+from time import perf_counter
+from typing import Any, Generic, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyzip.base.files import PathLike
+from tinyzip.base.refuse import refuse, warn
+from tinyzip.machine.workers import Workers
+from tinyzip.nn.model import AnyModel, Model
+from tinyzip.train.evaluate import score, shards
+from tinyzip.train.history import Epoch, History
+from tinyzip.train.images import to_input
+from tinyzip.train.run.recipe import Recipe
+
+Array = NDArray[Any]
+EXPLODED = 10  # times the first loss
+
+
+class Training(ABC, Generic[AnyModel]):
+    """A model and how it is trained, step by step.
+
+    model    on a private copy of the parameters, which `advance` changes in place
+    epoch    epochs that are complete
+    step     steps made in the one that is not
+    steps    steps of an epoch
+    history  of the complete epochs
+    """
+
+    def __init__(self, model: AnyModel, images: int, recipe: Recipe, workers: Workers) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.history = History()
+        self.steps = -(-images // recipe.batch)
+        self.epoch = self.step = 0
+        self.loss = self.seconds = 0.0
+        self._images = images
+        self._workers = workers
+        self._usual: float | None = None  # the first loss, 1 at least
+        self._alarmed = False
+
+    @abstractmethod
+    def make_step(self) -> float:
+        """Make a step, and return its loss; `mind` stops it before a parameter is changed."""
+
+    def save(self, path: PathLike) -> Any:
+        """Write a checkpoint that `load` can go on from."""
+        refuse("fit: checkpoint, resume", f"{path} with printed=True", "None: such a run is not kept")
+
+    load = check = save
+
+    def refresh(self) -> None:
+        """To be called when something else may have changed that a step reads, such as a teacher's arrays."""
+
+    @property
+    def done(self) -> int:
+        """Steps made in all epochs."""
+        return self.epoch * self.steps + self.step
+
+    def progress(self, step: int) -> float:
+        """How much of the training is done in the middle of a step, counted from 0 over all epochs."""
+        return (step + 0.5) / (self.recipe.epochs * self.steps)
+
+    def lr(self, step: int) -> float:
+        """The step's learning rate."""
+        return self.recipe.schedule(self.progress(step))
+
+    def advance(self) -> float:
+        """One step; returns the batch's loss, and opens no new epoch.
+
+        raises  FloatingPointError when the loss is not finite, with where that began
+        """
+        started = perf_counter()
+        examples = min(self.recipe.batch, self._images - self.step * self.recipe.batch)
+        loss = self.make_step()
+        self.step += 1
+        self.loss += loss * examples
+        self.seconds += perf_counter() - started
+        return loss
+
+    def mind(self, loss: float, inputs: Callable[[], Iterable[Array]]) -> None:
+        """Stop at a loss that is not finite, and warn once of one that is many times the first.
+
+        inputs  what the model was given, to look for where that began
+        """
+        if not isfinite(loss):
+            self.stop(self.done, f"loss {loss}", origin(self.model, inputs()) or "the objective")
+        if self._usual is None:
+            self._usual = max(loss, 1.0)
+        if loss > EXPLODED * self._usual and not self._alarmed:
+            self._alarmed = True
+            lr = self.lr(self.done)
+            where = f"epoch {self.epoch + 1}, step {self.step + 1} of {self.steps}"
+            found = f"{loss:.3g} at {where}, learning rate {lr:.3g}"
+            warn("fit: loss", found, f"one that falls; try a learning rate of {lr / 10:.3g} or less")
+
+    def end_epoch(self, validation: tuple[Array, Array] | None = None) -> Epoch:
+        """Write the line of a complete epoch, and open the next.
+
+        validation  images that are not trained on, and their labels
+        raises      FloatingPointError when a parameter or their loss is not finite, with where that began
+        """
+        loss = errors = None
+        if validation is not None:
+            loss, errors = score(self.model, *validation, self._workers)
+            if not isfinite(loss):
+                dtype = next(iter(self.model.params.values())).dtype
+                parts = (validation[0][shard] for shard in shards(len(validation[0])))
+                where = origin(self.model, (to_input(part).astype(dtype, copy=False) for part in parts))
+                self.stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
+        self.check_finite()
+        mean, lr = self.loss / self._images, self.lr(self.done - 1)
+        self.epoch += 1
+        epoch = Epoch(self.epoch, mean, loss, errors, lr, self.seconds)
+        self.history.append(epoch)
+        self.open_epoch()
+        return epoch
+
+    def open_epoch(self) -> None:
+        """Begin an epoch."""
+        self.step = 0
+        self.loss = self.seconds = 0.0
+
+    def check_finite(self) -> None:
+        """Stop where a parameter is not finite."""
+        for name, array in self.model.params.items():
+            if not np.isfinite(array).all():
+                self.stop(self.done - 1, "a parameter that is not finite", name)
+
+    def stop(self, step: int, what: str, where: str) -> NoReturn:
+        """Say what was met in which step, and where it began."""
+        epoch, step_of_epoch = divmod(step, self.steps)
+        raise FloatingPointError(
+            f"training stopped at epoch {epoch + 1}, step {step_of_epoch + 1} of {self.steps}, "
+            f"learning rate {self.lr(step):.3g}: {what}, first in {where}; "
+            "a lower learning rate may help"
+        )
+
+
+def origin(model: Model, inputs: Iterable[Array]) -> str | None:
+    """Where NaN or infinity first appears in a model or on the way of inputs (C, H, W, N) through it."""
+    for name, array in model.params.items():
+        if not np.isfinite(array).all():
+            return f"the parameter {name}"
+    for x in inputs:
+        if not np.isfinite(x).all():
+            return "the images"
+        with np.errstate(all="ignore"):
+            for name, y in model.activations(x).items():
+                if not np.isfinite(y).all():
+                    return f"the output of {name}"
+    return None
