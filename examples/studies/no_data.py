@@ -38,7 +38,7 @@ from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spre
 
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
-from tinyzip.distill.losses import soft_cross_entropy
+from tinyzip.distill.temperature import soft_cross_entropy
 from tinyzip.distill.transplant import transplant
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.models import seed_net, student_net

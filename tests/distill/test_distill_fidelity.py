@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from shapes import SEEDS
 
 from tinyzip.distill.fidelity import BINS, compare, fidelity, judge
-from tinyzip.distill.losses import kl_divergence
 from tinyzip.distill.prior import prior_bias, settled_bias
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import evaluate, logits

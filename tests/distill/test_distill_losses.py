@@ -13,11 +13,10 @@ from tinyzip.distill.losses import (
     EPSILON,
     decoupled,
     distillation,
-    kl_divergence,
     logit_matching,
-    soft_cross_entropy,
     standardized,
 )
+from tinyzip.distill.temperature import kl_divergence, soft_cross_entropy
 from tinyzip.nn.losses import cross_entropy
 
 LOSSES = {  # (z, t, labels, T, weights) -> (loss, dz)

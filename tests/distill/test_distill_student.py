@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from tinyzip.distill.losses import kl_divergence
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.distill.transfer import Live, Recorded, record
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import SEEDS
 
-from tinyzip.distill.losses import kl_divergence
 from tinyzip.distill.student import train
 from tinyzip.distill.teachers import Ensemble
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.distill.transfer import record, views
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.table import aligned
-from tinyzip.distill.losses import kl_divergence
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.losses import check_labels, check_logits, cross_entropy, log_softmax
 from tinyzip.nn.model import Model
 from tinyzip.train.evaluate import check_examples, logits

@@ -1,32 +1,19 @@
-"""What a student is told: the right answer, and what a better network thinks of all the others.
+"""What else it can mean that a student is far from its teacher, and the mixture with the labels.
 
-A label says "7". A teacher's softened output says "7, but if not, then rather a 1 than an 8", and says it
-for each image anew; that is more to learn from. With the student's logits z and the teacher's t, one column
-an example, the softmax σ and a temperature T, both outputs are flattened, so that the small probabilities,
-where the teacher's knowledge is, count too:
+`temperature` compares softened outputs, p = σ(z/T) with q = σ(t/T), (K1) to (K3). There are other opinions:
 
-    p = σ(z/T),   q = σ(t/T)                                             [Hinton et al. 2015, eq. 1]    (K1)
-
-There are several opinions about what it means that p is far from q:
-
-soft cross entropy   L = −T²·Σ q ln p                  dz = T·(p − q)    [the same, section 2]          (K2)
-temperature KL       L = T²·Σ q ln(q/p)                dz = T·(p − q)                                   (K3)
-logit matching       L = ‖z̃ − t̃‖²/2K                   dz = (z̃ − t̃)/K    [the same, eq. 4]              (K4)
+logit matching       L = ‖z̃ − t̃‖²/2K                   dz = (z̃ − t̃)/K    [Hinton et al. 2015, eq. 4]    (K4)
 standardized         L = K3 of z̃/s(z) and t̃/s(t)                [Sun et al. 2024, algorithms 1–2]      (K5)
 decoupled            L = α·T²·KL(target) + β·T²·KL(rest)                 [Zhao et al. 2022, eq. 7]      (K6)
 
-K2 and K3 differ by what the student cannot change, the teacher's entropy. Softened outputs shrink the
-gradient by 1/T², and the factor T² gives it back, so that a teacher and labels keep their proportion when T
-changes. For T → ∞ K3 becomes K4, where z̃ = z − mean z: a softmax does not see a number that is added to
-all logits of a column, and so none of these losses does. K4 asks the student for logits as large as the
-teacher's, which a small network may never reach in the steps it has. K5 does not: it divides them by their
-standard deviation s over the classes, and so teaches the order and the proportions only.
+For T → ∞ K3 becomes K4, where z̃ = z − mean z: a softmax does not see a number that is added to all logits of
+a column, and so none of these losses does. K4 asks the student for logits as large as the teacher's, which a
+small network may never reach in the steps it has. K5 does not: it divides them by their standard deviation s
+over the classes, and so teaches the order and the proportions only.
 
 K6 takes K3 apart. One half, "target", is about two outcomes, the labelled class or another; the other half,
 "rest", is about which of the others it would be, each distribution made to sum to 1. K3 is α = 1 and
 β = 1 − q(label) [the same, eq. 5]: the surer a teacher is, the less K3 says of all else that it knows.
-
-All losses are means over the examples, and each example may have a weight and a temperature of its own.
 """
 
 from typing import Any
@@ -35,51 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.losses import (
-    check_labels,
-    check_logits,
-    cross_entropy,
-    is_weight,
-    log_softmax,
-    per_example,
-    weighted_mean,
+from tinyzip.distill.temperature import (
+    Numbers,
+    divergence,
+    is_positive,
+    kl_divergence,
+    of_teacher,
+    temperature_of,
 )
+from tinyzip.nn.losses import check_labels, cross_entropy, is_weight, log_softmax, per_example, weighted_mean
 
 Array = NDArray[Any]
-Numbers = float | Array
-"""One number, or one for each example (N,)."""
 
 NAMES = ("kl", "standardized", "logits", "decoupled")
 EPSILON = 1e-6  # added to a variance, so that logits that are all equal stay finite
-
-
-def soft_cross_entropy(
-    z: Array, teacher_z: Array, temperature: Numbers = 1.0, weights: Numbers = 1.0
-) -> tuple[float, Array]:
-    """(K2): the labels' cross entropy, with the teacher's distribution for the label.
-
-    z, teacher_z  (K, N) floats, logits of the student and of the teacher on the same images
-    temperature   T, finite and above 0; one number, or one for each example (N,)
-    weights       finite, 0 or more; likewise
-    returns       loss, and dz (K, N) of z's dtype
-    raises        ValueError for a shape or number that does not fit; TypeError for a dtype
-    """
-    T, log_p, log_q = _softened(z, teacher_z, temperature, "soft_cross_entropy")
-    q = np.exp(log_q)
-    losses = -np.square(T) * (q * log_p).sum(axis=0, dtype=np.float64)
-    return weighted_mean(losses, T * (np.exp(log_p) - q), weights, "soft_cross_entropy: weights")
-
-
-def kl_divergence(
-    z: Array, teacher_z: Array, temperature: Numbers, weights: Numbers = 1.0
-) -> tuple[float, Array]:
-    """(K3): how far the student's softened outputs are from the teacher's.
-
-    Arguments, returns and raises as for `soft_cross_entropy`; the loss is at least 0 but for rounding.
-    """
-    T, log_p, log_q = _softened(z, teacher_z, temperature, "kl_divergence")
-    losses, dz = _divergence(log_p, log_q)
-    return weighted_mean(np.square(T) * losses, T * dz, weights, "kl_divergence: weights")
 
 
 def logit_matching(z: Array, teacher_z: Array, weights: Numbers = 1.0) -> tuple[float, Array]:
@@ -91,7 +47,7 @@ def logit_matching(z: Array, teacher_z: Array, weights: Numbers = 1.0) -> tuple[
 
     Arguments, returns and raises as for `soft_cross_entropy`, but that there is no temperature.
     """
-    t = _teacher(z, teacher_z, "logit_matching")
+    t = of_teacher(z, teacher_z, "logit_matching")
     difference = _centred(z) - _centred(t)
     losses = 0.5 * np.square(difference).mean(axis=0, dtype=np.float64)
     return weighted_mean(losses, difference / len(z), weights, "logit_matching: weights")
@@ -107,7 +63,7 @@ def standardized(
 
     Arguments, returns and raises as for `soft_cross_entropy`.
     """
-    t = _teacher(z, teacher_z, "standardized")
+    t = of_teacher(z, teacher_z, "standardized")
     u, s = _standard(z)
     loss, du = kl_divergence(u, _standard(t)[0], temperature, weights)
     return loss, (du - u * np.mean(u * du, axis=0)) / s
@@ -131,12 +87,12 @@ def decoupled(
     target, rest  α and β, finite and 0 or more; numbers, or one for each example (N,)
     others        as for `soft_cross_entropy`
     """
-    t = _teacher(z, teacher_z, "decoupled")
+    t = of_teacher(z, teacher_z, "decoupled")
     check_labels(labels, z, "decoupled: labels")
     K, N = z.shape
     if K < 2:
         refuse("decoupled: z", f"{K} class", "two or more")
-    T = _temperature(temperature, z, "decoupled")
+    T = temperature_of(temperature, z, "decoupled")
     alpha, beta = (
         per_example(value, N, is_weight, f"decoupled: {name}", "finite, 0 or more").astype(z.dtype)
         for name, value in (("target", target), ("rest", rest))
@@ -144,8 +100,8 @@ def decoupled(
     others = np.arange(K) != labels[:, None]
     odds, log_p = _label_and_others(z / T, labels, others)
     teacher_odds, log_q = _label_and_others(t / T, labels, others)
-    target_losses, dodds = _divergence(odds, teacher_odds)
-    rest_losses, drest = _divergence(log_p, log_q)
+    target_losses, dodds = divergence(odds, teacher_odds)
+    rest_losses, drest = divergence(log_p, log_q)
     dz = np.empty_like(z)
     dz[labels, np.arange(N)] = T * alpha * dodds[0]
     dz.T[others] = (T * beta * drest - T * alpha * dodds[0] * np.exp(log_p)).T.ravel()
@@ -173,7 +129,7 @@ def distillation(
     returns       loss, and dz (K, N) of z's dtype
     raises        ValueError for a shape, label, number or name that does not fit; TypeError for a dtype
     """
-    t = _teacher(z, teacher_z, "distillation")
+    t = of_teacher(z, teacher_z, "distillation")
     w, _ = check_settings(soft, temperature, loss, z.shape[1], "distillation")
     hard_loss, dz = cross_entropy(z, labels, weights=1.0 - w)
     if not w.any():
@@ -200,38 +156,7 @@ def check_settings(
     if loss not in NAMES:
         refuse(f"{function}: loss", repr(loss), f"one of {', '.join(map(repr, NAMES))}")
     w = per_example(soft, N, lambda w: (w >= 0) & (w <= 1), f"{function}: soft", "in [0, 1]")
-    return w, per_example(temperature, N, _is_positive, f"{function}: temperature", "finite, above 0")
-
-
-def _is_positive(T: Array) -> Array:
-    return np.isfinite(T) & (T > 0)
-
-
-def _teacher(z: Array, teacher_z: Array, function: str) -> Array:
-    """The teacher's logits in z's dtype, after the checks of both."""
-    check_logits(z, f"{function}: z")
-    check_logits(teacher_z, f"{function}: teacher_z")
-    if teacher_z.shape != z.shape:
-        refuse(f"{function}: teacher_z", f"shape {teacher_z.shape}", f"the shape of z, {z.shape}")
-    return teacher_z.astype(z.dtype, copy=False)
-
-
-def _temperature(temperature: Numbers, z: Array, function: str) -> Array:
-    """T as an array () or (N,) of z's dtype."""
-    return check_settings(0, temperature, "kl", z.shape[1], function)[1].astype(z.dtype)
-
-
-def _softened(z: Array, teacher_z: Array, temperature: Numbers, function: str) -> tuple[Array, Array, Array]:
-    """T, ln p and ln q of (K1)."""
-    t = _teacher(z, teacher_z, function)
-    T = _temperature(temperature, z, function)
-    return T, log_softmax(z / T), log_softmax(t / T)
-
-
-def _divergence(log_p: Array, log_q: Array) -> tuple[Array, Array]:
-    """Σ q ln(q/p) for each column, and p − q, its derivative by the logits of p."""
-    q = np.exp(log_q)
-    return (q * (log_q - log_p)).sum(axis=0, dtype=np.float64), np.exp(log_p) - q
+    return w, per_example(temperature, N, is_positive, f"{function}: temperature", "finite, above 0")
 
 
 def _label_and_others(x: Array, labels: Array, others: Array) -> tuple[Array, Array]:

@@ -21,7 +21,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number
-from tinyzip.distill.losses import Numbers, check_settings, distillation
+from tinyzip.distill.losses import check_settings, distillation
+from tinyzip.distill.temperature import Numbers
 from tinyzip.distill.transfer import Transfer
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch

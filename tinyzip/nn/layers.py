@@ -14,8 +14,8 @@ import numpy as np
 
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
-from tinyzip.nn import ops
 from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
+from tinyzip.nn.ops import conv, dense, norm, pool
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
 
@@ -25,7 +25,7 @@ Gradients = tuple[Array, Arrays]  # dx, dp
 
 @dataclass(frozen=True)
 class Conv2d(Layer):
-    """Convolution from C to F channels: `ops.conv2d`. Arrays: w (F, C / groups, kh, kw), b (F,)."""
+    """Convolution from C to F channels: `conv.conv2d`. Arrays: w (F, C / groups, kh, kw), b (F,)."""
 
     C: int
     F: int
@@ -58,16 +58,16 @@ class Conv2d(Layer):
         return math.prod(self.output_shape(shape)) * math.prod(self.parameter_shapes()["w"][1:])
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        return ops.conv2d(x, p["w"], p.get("b"), self.stride, self.padding, self.groups), x
+        return conv.conv2d(x, p["w"], p.get("b"), self.stride, self.padding, self.groups), x
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        dx, dw, db = ops.conv2d_backward(dy, cache, p["w"], self.stride, self.padding, self.groups)
+        dx, dw, db = conv.conv2d_backward(dy, cache, p["w"], self.stride, self.padding, self.groups)
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """Fully connected, from C to F features: `ops.linear`. Arrays: w (F, C), b (F,)."""
+    """Fully connected, from C to F features: `dense.linear`. Arrays: w (F, C), b (F,)."""
 
     C: int
     F: int
@@ -88,10 +88,10 @@ class Linear(Layer):
         return self.C * self.F
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        return ops.linear(x, p["w"], p.get("b")), x
+        return dense.linear(x, p["w"], p.get("b")), x
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        dx, dw, db = ops.linear_backward(dy, cache, p["w"])
+        dx, dw, db = dense.linear_backward(dy, cache, p["w"])
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
 
 
@@ -112,17 +112,17 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """max(x, 0): `ops.relu`. The cache is y."""
+    """max(x, 0): `dense.relu`. The cache is y."""
 
     def of(self, x: Array) -> Array:
-        return ops.relu(x)
+        return dense.relu(x)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         y = self.of(x)
         return y, y
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.relu_backward(dy, cache), {}
+        return dense.relu_backward(dy, cache), {}
 
 
 @dataclass(frozen=True)
@@ -133,10 +133,10 @@ class Flatten(Layer):
         return (math.prod(check_lengths(shape, "Flatten: an example's shape")),)
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        return ops.flatten(x), x.shape
+        return dense.flatten(x), x.shape
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.flatten_backward(dy, cache), {}
+        return dense.flatten_backward(dy, cache), {}
 
 
 @dataclass(frozen=True)
@@ -166,26 +166,26 @@ class Pool(Layer):
 
 @dataclass(frozen=True)
 class MaxPool2d(Pool):
-    """The largest value of each window: `ops.max_pool2d`."""
+    """The largest value of each window: `pool.max_pool2d`."""
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        y, arg = ops.max_pool2d(x, self.kernel, self.stride, self.padding)
+        y, arg = pool.max_pool2d(x, self.kernel, self.stride, self.padding)
         return y, (arg, x.shape)
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
         arg, shape = cache
-        return ops.max_pool2d_backward(dy, arg, shape, self.kernel, self.stride, self.padding), {}
+        return pool.max_pool2d_backward(dy, arg, shape, self.kernel, self.stride, self.padding), {}
 
 
 @dataclass(frozen=True)
 class AvgPool2d(Pool):
-    """The average of each window, padding not counted: `ops.avg_pool2d`."""
+    """The average of each window, padding not counted: `pool.avg_pool2d`."""
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        return ops.avg_pool2d(x, self.kernel, self.stride, self.padding), x.shape
+        return pool.avg_pool2d(x, self.kernel, self.stride, self.padding), x.shape
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.avg_pool2d_backward(dy, cache, self.kernel, self.stride, self.padding), {}
+        return pool.avg_pool2d_backward(dy, cache, self.kernel, self.stride, self.padding), {}
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,10 @@ class GlobalAvgPool(Layer):
         return shape[0], 1, 1
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
-        return ops.global_avg_pool(x), x.shape
+        return pool.global_avg_pool(x), x.shape
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.global_avg_pool_backward(dy, cache), {}
+        return pool.global_avg_pool_backward(dy, cache), {}
 
 
 @dataclass(frozen=True)
@@ -240,20 +240,20 @@ class BatchNorm(Layer):
 
     def forward(self, p: Arrays, x: Array, *, train: bool = False, **_: Any) -> Output:
         if train:
-            return ops.batch_norm_train(x, p["gamma"], p["beta"], self.eps)
-        return ops.batch_norm(x, **p, eps=self.eps), x
+            return norm.batch_norm_train(x, p["gamma"], p["beta"], self.eps)
+        return norm.batch_norm(x, **p, eps=self.eps), x
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        if isinstance(cache, ops.BatchNormCache):
-            dx, dgamma, dbeta = ops.batch_norm_backward(dy, cache)
+        if isinstance(cache, norm.BatchNormCache):
+            dx, dgamma, dbeta = norm.batch_norm_backward(dy, cache)
         else:
             kept = p["gamma"], p["mean"], p["var"]
-            dx, dgamma, dbeta = ops.batch_norm_inference_backward(dy, cache, *kept, self.eps)
+            dx, dgamma, dbeta = norm.batch_norm_inference_backward(dy, cache, *kept, self.eps)
         return dx, {"gamma": dgamma, "beta": dbeta}
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
         """kept ← (1 − momentum)·kept + momentum·batch, (C,) each, after a training forward."""
-        if not isinstance(cache, ops.BatchNormCache):
+        if not isinstance(cache, norm.BatchNormCache):
             return {}
         batch = {"mean": cache.mean, "var": cache.var}
         return {name: (1 - self.momentum) * p[name] + self.momentum * batch[name] for name in batch}
@@ -277,7 +277,7 @@ class Dropout(Layer):
     ) -> Output:
         if not train or rng is None:
             return x, None
-        return ops.dropout(x, self.rate, rng)
+        return norm.dropout(x, self.rate, rng)
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return dy if cache is None else ops.dropout_backward(dy, cache), {}
+        return dy if cache is None else norm.dropout_backward(dy, cache), {}

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse, said
-from tinyzip.distill.losses import kl_divergence
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import blocks_of

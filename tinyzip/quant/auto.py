@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.distill.losses import kl_divergence
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
