@@ -1,4 +1,4 @@
-"""What is each acceleration of `tinyzip.nn.fast` worth, and what are all of them?
+"""What is each acceleration of `tinyzip.nn.fast` and `tinyzip.integer.fast` worth, and what are all of them?
 
     python examples/engines/laws.py            two minutes
     python examples/engines/laws.py --quick    some seconds, and more noise
@@ -6,9 +6,10 @@
 Printed is the time without divided by the time with, on a layer of the example networks to which the law
 applies, at a batch of 64. Both take turns, and the ratio is the median over the turns. What counts is the
 processor's time on one core, so that whatever else runs on the machine matters little. Below stand whole
-training steps, without the optimizer, and forward passes: of the network as it is printed, divided
-by those of the network that runs. At the end, what the exact float products of `tinyzip.integer` gain by each
-of their laws, on programs of the seed network with so many bits for weights and activations.
+training steps, without the optimizer, and forward passes: of the network as it is printed, divided by those
+of the network that runs. Then the same for the integer engine: on whole programs, of networks with so many
+bits for weights and activations, whatever a law can be left out of; and programs as they are printed, divided
+by those that run, by integer products and by those of BLAS.
 """
 
 import argparse
@@ -18,19 +19,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip import integer
 from tinyzip.base.table import aligned
-from tinyzip.integer import Program
-from tinyzip.integer.fast import convolution, kernels
-from tinyzip.integer.fast import lines as lines_of_patches
-from tinyzip.integer.fast.plan import plan
-from tinyzip.integer.fast.run import walk
+from tinyzip.integer import Program, ops, requantize
+from tinyzip.integer.bounds import accumulator_of, channel_bounds
+from tinyzip.integer.fast import choose, gemm, lines
+from tinyzip.integer.fast import plan as plans
+from tinyzip.integer.fast.gemm import Product
+from tinyzip.integer.fast.plan import plan_of
+from tinyzip.integer.fast.run import Recorded, walk
+from tinyzip.integer.fast.scaling import Scaling
+from tinyzip.integer.fast.steps import Steps
 from tinyzip.machine import products
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
@@ -52,7 +57,13 @@ from tinyzip.quant.lower import lower
 
 N = 64
 NETWORKS = ("seed_net", "lenet5", "vgg_net", "separable_net", "wide_mlp")
+PROGRAMS = (("seed_net", 8, 8), ("seed_net", 2, 4), ("student_net", 8, 8), ("separable_net", 8, 8))
 RNG = np.random.default_rng(0)
+
+INTEGER: Product = "integer"
+BLAS: Product = "blas"
+INT32 = np.dtype(np.int32)
+PIECES = patch.object(products, "has_small_kernels", lambda: False)
 
 Array = NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -167,7 +178,7 @@ def laws() -> Iterator[Law]:
     by_rows = product(rows.multiply)
     yield Law("rows that share patches", "X4", "y of vgg conv1b", product(blocks.multiply), by_rows)
 
-    whole = changed([patch.object(products, "has_small_kernels", lambda: False)], by_rows)
+    whole = changed([PIECES], by_rows)
     yield Law("products in pieces", "MP1", "y of vgg conv1b", whole, by_rows)
 
     def weights(route: blocks.Route) -> Work:
@@ -177,7 +188,7 @@ def laws() -> Iterator[Law]:
     yield Law("taller factor first", "X5", "dw of vgg conv1b", weights(blocks.weight_gradient), tall)
 
     shared = weights(rows.weight_gradient)
-    apart = changed([patch.object(products, "has_small_kernels", lambda: False)], shared)
+    apart = changed([PIECES], shared)
     yield Law("sums in pieces", "MP2", "dw of vgg conv1b", apart, shared)
 
     def inputs(route: blocks.Route) -> Work:
@@ -230,7 +241,7 @@ def laws() -> Iterator[Law]:
 
     five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
     joined = reused(passes(five, digits, ConvReLUPool(one_stage(five, digits))))
-    with patch.object(products, "has_small_kernels", lambda: False):  # where the choice falls on them
+    with PIECES:  # where the choice falls on them
         wide = first_stage([five, relu, pool], digits)[1]
     together = reused(passes(five, digits, wide))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
@@ -241,30 +252,93 @@ def laws() -> Iterator[Law]:
     yield Law("two columns from four", "X20, X21", "y of vgg conv2b", six, four)
 
 
-def program_of(weights: int, activations: int) -> Program:
-    """The seed network in so many bits; images are bytes."""
-    net = models.seed_net()
+def program_of(name: str, weights: int, activations: int) -> Program:
+    """A network in so many bits; images are bytes."""
+    net = getattr(models, name)()
     bits = {"input": 8} | {block.name: activations for block in blocks_of(net)}
     images = RNG.integers(0, 256, (256, *net.shape), np.uint8)
     return lower(net, calibrate(net, images, weights=weights, activations=bits))
 
 
 def integer_laws() -> Iterator[Law]:
-    """Each law of the float products, and all together."""
-    pieces = patch.object(products, "has_small_kernels", lambda: False)
-    lines = patch.object(lines_of_patches, "ALONE", 2**60)
-    two = patch.object(convolution, "pays", lambda *_: False)
-    steps = patch.object(kernels, "Steps", SimpleNamespace(of=lambda *_: None))
-    for name, equations, bits, *parts in (
-        ("products in pieces", "MP1", (8, 8), pieces),
-        ("shared rows of patches", "LP2", (8, 8), lines),
-        ("two columns in a product", "LN1–LN4", (2, 4), two),
-        ("steps of floats", "FS1, FS2", (4, 4), steps),
-        ("all", "", (2, 4), pieces, lines, two, steps),
+    """Each law of the integer engine, on a whole program if it can be left out of one."""
+    seed, few_bits, four_bits = (program_of("seed_net", *bits) for bits in ((8, 8), (2, 4), (4, 4)))
+    images = RNG.integers(0, 256, (1, 28, 28, N), np.uint8)
+
+    conv, y = seed.operators[0], integer.Codes(-128, 127, 3)
+    assert isinstance(conv, integer.Conv2d)
+    bounds = channel_bounds(conv, seed.input)
+    scaling = Scaling.of(conv.bias, conv.m0, conv.n, conv.y, conv.rounding, bounds)
+    acc = RNG.integers(-bounds.min(), bounds.min(), (len(conv.w), 12 * 12 * N), np.int32)
+    bias, m0, n = (values.astype(np.int64)[:, None] for values in (conv.bias, conv.m0, conv.n))
+    codes = np.empty(acc.shape, conv.y.dtype)
+    yield Law(
+        *("few passes", "M1–M5", "sums of seed 8/8 conv1"),
+        lambda: requantize(acc + bias, m0, n, conv.y, conv.rounding),
+        reused(lambda workspace: scaling.apply(acc, codes, workspace)),
+    )
+    add = Program((integer.Add(-1, [2**30 + 5] * 3, [31, 32, 50], y),), (16, 14, 14), y)
+    summed = RNG.integers(-128, 128, (*add.shape, N), np.int8)
+    added = partial(ops.walk, add.operators, add.codes, summed)
+    yield Law("terms looked up", "TB3", "Add, 16×14×14", added, walked(add, summed))
+
+    pool = Program((integer.MaxPool2d(3, 2, 1),), (16, 28, 28), y)
+    pixels = RNG.integers(-128, 128, (*pool.shape, N), np.int8)
+    pooled = partial(ops.walk, pool.operators, pool.codes, pixels)
+    yield Law("rows, then columns", "SW1", "3×3 maxima, 16×28×28", pooled, walked(pool, pixels))
+
+    none = {"new": lambda *_: None}
+    integers = {"new": lambda bound, _: accumulator_of(bound)}
+    for name, equations, where, program, product, part in (
+        (
+            "pool, then requantize",
+            "PQ1",
+            "seed 8/8",
+            seed,
+            INTEGER,
+            patch.object(plans, "pool_after", **none),
+        ),
+        (
+            "int16 sums",
+            "B2",
+            "seed 2/4",
+            few_bits,
+            INTEGER,
+            patch.object(gemm, "accumulator_of", lambda _: INT32),
+        ),
+        (
+            "float products",
+            "XP1",
+            "seed 8/8, blas",
+            seed,
+            BLAS,
+            patch.object(choose, "product_dtype", **integers),
+        ),
+        ("products in pieces", "MP1", "seed 8/8, blas", seed, BLAS, PIECES),
+        ("rows that share lines", "LP2", "seed 8/8, blas", seed, BLAS, patch.object(lines, "ALONE", 2**60)),
+        ("columns apart", "LP1", "seed 8/8, blas", seed, BLAS, patch.object(choose, "is_apart", **none)),
+        (
+            *("band matrices", "DW1", "separable 8/8, blas", program_of("separable_net", 8, 8), BLAS),
+            patch.object(choose, "band_matrices", **none),
+        ),
+        (
+            "two sums in a product",
+            "LN1–LN4",
+            "seed 2/4, blas",
+            few_bits,
+            BLAS,
+            patch.object(choose, "pays", **none),
+        ),
+        ("steps of floats", "FS1, FS2", "seed 4/4, blas", four_bits, BLAS, patch.object(Steps, "of", **none)),
     ):
-        work = partial(prepared, program_of(*bits), RNG.integers(0, 256, (1, 28, 28, N), np.uint8))
-        without = changed(parts, changed(parts, work)())
-        yield Law(name, equations, f"seed_net {bits[0]}/{bits[1]}", without, work())
+        work = partial(walked, program, images, product)
+        yield Law(name, equations, where, changed([part], changed([part], work)()), work())
+
+    single = images[..., :1].copy()
+    recorded = Recorded(plan_of(seed, "integer", False), single.copy(), Workspace())
+    yield Law(
+        "calls written down", "PL1", "seed 8/8, one image", walked(seed, single), partial(recorded, single)
+    )
 
 
 def changed(parts: Sequence[Any], work: Callable[[], Any]) -> Callable[[], Any]:
@@ -279,10 +353,10 @@ def changed(parts: Sequence[Any], work: Callable[[], Any]) -> Callable[[], Any]:
     return once
 
 
-def prepared(program: Program, codes: NDArray[Any]) -> Work:
+def walked(program: Program, codes: NDArray[Any], product: Product = "integer") -> Work:
     """A run of the program as it is prepared now."""
-    steps, workspace = plan.__wrapped__(program, "blas", False), Workspace()
-    return lambda: deque(walk(steps, codes, workspace), maxlen=0)
+    plan, workspace = plan_of.__wrapped__(program, product, False), Workspace()
+    return lambda: deque(walk(plan, codes, workspace), maxlen=0)
 
 
 def ratio(slow: Work, fast: Work, turns: int, seconds: float) -> float:
@@ -319,10 +393,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             cells = (ratio(fresh(work(net.printed())), reused(work(net)), *effort) for work in (step, answer))
             table.append((name, *(f"{times:.1f}×" for times in cells)))
         print(f"\n{aligned(table)}")
-        table = [("exact float products", "law", "measured on", "worth")]
+        table = [("integer engine", "law", "measured on", "worth")]
         for law in integer_laws():
             table.append((*law[:3], f"{ratio(law.without, law.with_it, *effort):.2f}×"))
         print(f"\n{aligned(table, words=(0, 1, 2))}")
+        table = [("printed ÷ fast", INTEGER, BLAS)]
+        for name, *bits in PROGRAMS:
+            program, images = program_of(name, *bits), RNG.integers(0, 256, (1, 28, 28, N), np.uint8)
+            slow = partial(ops.walk, program.operators, program.codes, images)
+            cells = (ratio(slow, walked(program, images, product), *effort) for product in (INTEGER, BLAS))
+            table.append((f"{name} {bits[0]}/{bits[1]}", *(f"{times:.1f}×" for times in cells)))
+        print(f"\n{aligned(table)}")
 
 
 if __name__ == "__main__":

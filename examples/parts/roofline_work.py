@@ -12,7 +12,7 @@ from parts.roofline_calls import Array, Watching
 
 from tinyzip.integer import Program
 from tinyzip.integer.fast.gemm import Product
-from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.recorder import Call, recorder
 from tinyzip.integer.fast.run import walk
 from tinyzip.machine.chunks import chunks, run
@@ -100,13 +100,13 @@ def counted(make: Callable[[See, Workspace], Work]) -> dict[str, list[Call]]:
 
 def answering(program: Program, product: Product, N: int) -> Rows:
     """The calls of a program on N images, by operator: what `run` repeats for shards that come again."""
-    steps, kind, workspace = plan(program, product, False), recorder(), Workspace()
+    plan, kind, workspace = plan_of(program, product, False), recorder(), Workspace()
     codes = RNG.integers(0, 256, (*program.shape, N), np.uint8)
     rows: Rows = {}
     for _ in range(2):  # the first walk finds out how much memory is needed
         kind.calls.clear()
         done, last = 0, -1
-        for i, _ in walk(steps, codes.view(kind), workspace):
+        for i, _ in walk(plan, codes.view(kind), workspace):
             name = f"{last + 1} {type(program.operators[last + 1]).__name__}"
             rows[name], done, last = kind.calls[done:], len(kind.calls), i
     return {name: calls for name, calls in rows.items() if calls}

@@ -10,6 +10,7 @@ import pytest
 
 from tinyzip import archive
 from tinyzip.cli.main import main
+from tinyzip.integer.fast.shown import shown
 
 
 def test_show_prints_every_operator(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +24,15 @@ def test_show_prints_where_every_byte_goes(net: Path, capsys: pytest.CaptureFixt
     assert main(["show", str(net), "--bytes"]) == 0
     *_, total = capsys.readouterr().out.splitlines()
     assert total.split()[0] == "total" and total.split()[-1] == f"{net.stat().st_size:,}"
+
+
+def test_show_prints_what_speed_makes_of_each_operator_if_asked(
+    net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["show", str(net)])
+    plain = capsys.readouterr().out
+    assert main(["show", str(net), "--fast"]) == 0
+    assert capsys.readouterr().out == f"{plain}\n{shown(archive.read(net))}\n"
 
 
 def test_show_reads_the_standard_input(

@@ -129,7 +129,7 @@ def test_a_scaled_sum_that_could_leave_int32_is_refused() -> None:
 
 @pytest.mark.parametrize("bound", [FLOAT_EXACT - 1, FLOAT_EXACT, FLOAT_EXACT + 1])
 def test_blas_is_used_below_2_to_the_24_and_equal_at_the_edge(bound: int) -> None:
-    """Sums of exactly ±bound and ±(bound − 1), odd and even, through both products."""
+    """(XP1): sums of exactly ±bound and ±(bound − 1), odd and even, through both products."""
     x = Codes(0, 255, 0)
     w = np.full((2, 500), 127) * np.array([[1], [-1]])
     rest = bound - 500 * 127 * 255
@@ -147,7 +147,7 @@ def test_blas_is_used_below_2_to_the_24_and_equal_at_the_edge(bound: int) -> Non
 @settings(max_examples=40)
 @given(st.data())
 def test_both_products_are_exact_below_the_bound(data: Any) -> None:
-    """Whole matrices against int64, where float32 is all but full."""
+    """(XP1): whole matrices against int64, where float32 is all but full."""
     F, K, P = (data.draw(st.integers(1, most)) for most in (8, 600, 40))
     w = integers(data.draw, -128, 127, (F, K))
     reach = min(255, (FLOAT_EXACT - 1) // max(1, int(np.abs(w).sum(1).max())))
@@ -187,7 +187,7 @@ def test_band_matrices_are_made_where_they_pay() -> None:
 
 
 def test_narrow_accumulators_give_the_codes_of_wide_ones() -> None:
-    """A large bias of an output that is not looked at forces int32; the other outputs stay as they are."""
+    """(B2): a large bias of an output that is not looked at forces int32; the others stay as they are."""
     rng = np.random.default_rng(5)
     w = rng.integers(-8, 8, (4, 20, 3, 3))
     x = rng.integers(0, 16, (20, 9, 9, 70)).astype(np.uint8)

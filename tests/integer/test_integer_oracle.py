@@ -24,7 +24,7 @@ from tinyzip.integer import (
     run,
 )
 from tinyzip.integer.fast import memory
-from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fixedpoint import ROUNDINGS
 from tinyzip.machine.workers import Workers
 
@@ -79,7 +79,7 @@ def test_loops_printed_and_fast_agree_on_each_operator_in_each_rounding(
 @settings(max_examples=25)
 @given(data=st.data())
 def test_loops_printed_and_fast_agree_on_each_other_operator(kind: str, data: Any) -> None:
-    """A program of vectors ends in an Argmax half of the time."""
+    """(TB3), (SW1): a program of vectors ends in an Argmax half of the time."""
     check_drawn(data, data.draw(programs(3, [kind, "flatten"] if kind in WITHOUT_A_SHAPE else [kind])))
 
 
@@ -110,7 +110,7 @@ def check_means(operator: GlobalAvgPool, x: Codes, sums: Any) -> None:
 @settings(max_examples=40)
 @given(st.data())
 def test_pooling_the_accumulators_gives_the_pooled_codes(data: Any) -> None:
-    """With trace, convolution and pool run one after the other; without, the pool comes first."""
+    """(PQ1): with trace, convolution and pool run one after the other; without, the pool comes first."""
     program = data.draw(programs(1, ["conv"]))
     size = program.shapes[-1][1:]
     kernel = data.draw(st.tuples(*[st.integers(1, min(3, s)) for s in size]))
@@ -172,16 +172,16 @@ def test_whichever_way_a_convolution_goes_the_codes_are_the_oracles(route: str, 
     if pool is not None:
         operators = [replace(conv, y=Codes(0, 12, 5)) if pool.y else conv, pool]
     program = Program(tuple(operators), shape, x)
-    kernel_of: Any = plan(program, "blas", False).steps[0].kernel
+    kernel_of: Any = plan_of(program, "blas", False).tasks[0].kernel
     prepared = kernel_of.args[0]
     assert (prepared.window != (1, 1)) == route.startswith("banded")
     assert prepared.narrow == route.startswith("narrow")
     N = data.draw(st.sampled_from([2, 10, 80]))  # 80, so that a row of outputs has products of its own
     images = np.repeat(batch(data.draw, x, (*shape, 2)), N // 2, axis=3)
     wanted = [reference.run(program, images[..., n].tolist())[-1] for n in (0, N // 2)]
-    for band in (memory.BAND, 1):
+    for block in (memory.BLOCK, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(memory, "BAND", band)
+            patch.setattr(memory, "BLOCK", block)
             for product in ("integer", "blas"):
                 found = run(program, images, product)
                 pairs = np.asarray(found).reshape(*found.shape[:-1], 2, N // 2)

@@ -11,14 +11,16 @@ from tinyzip.cli.command import Command
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fast.run import memory_of
+from tinyzip.integer.fast.shown import shown
 from tinyzip.integer.program import Program
 from tinyzip.integer.table import stored_bytes
 
 
 def options(parser: ArgumentParser) -> None:
-    """FILE… [--bytes] [--json]."""
+    """FILE… [--bytes] [--fast] [--json]."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--bytes", action="store_true", help="print where every byte of a .tz file goes, too")
+    parser.add_argument("--fast", action="store_true", help="print what speed makes of each operator, too")
     parser.add_argument("--json", action="store_true", help="print one JSON object a file, a line each")
 
 
@@ -48,6 +50,8 @@ def text_of(file: str, options: Namespace) -> str:
     ]
     if options.bytes and account:
         lines += ["", str(account)]
+    if options.fast:
+        lines += ["", shown(program)]
     return "\n".join(lines)
 
 
@@ -85,7 +89,11 @@ def codes_as_words(codes: Codes) -> dict[str, Any]:
 COMMAND = Command(
     "show",
     "print programs as tables: operators, shapes, bits, bytes, bounds, cost of a run",
-    ("tinyzip show digits.tz", "tinyzip show --bytes digits.tz", "cat digits.tz | tinyzip show --json -"),
+    (
+        "tinyzip show digits.tz",
+        "tinyzip show --bytes --fast digits.tz",
+        "cat digits.tz | tinyzip show --json -",
+    ),
     options,
     run,
 )

@@ -7,8 +7,8 @@ on an evenly spaced grid:
 
 `zero` is the code of the real number 0. It has to be a code itself, because padding and ReLU both write
 exact zeros. The scale is kept as the fraction m·2⁻ⁿ: every binary float is such a fraction, so nothing is
-lost on the way in, and no float has to be kept. The engine never multiplies by it: it is there for whoever
-wants to turn codes back into real numbers.
+lost on the way in, and no float has to be kept. The engine never multiplies by it: it is there for those
+who want to turn codes back into real numbers.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 A function of one code is a list of at most 256 answers, whatever the function is. So one operator, `Table`,
 is every activation there is: leaky ReLU, sigmoid, tanh, hard swish, GELU, and the change of one grid for
-another. It is exact by construction: whoever fills the table rounds the true function once, and the engine
-does nothing but look it up.
+another. It is exact by construction: who fills the table rounds the true function once, and the engine does
+nothing but look it up.
 """
 
 from dataclasses import dataclass, replace

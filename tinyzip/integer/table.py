@@ -60,7 +60,7 @@ def named(source: int) -> str:
 
 
 def by(pair: tuple[int, int], mark: str = "") -> str:
-    """A stride or dilation behind a mark, "/2" or "/2×1"; nothing for a step of one."""
+    """A stride or dilation after a mark, "/2" or "/2×1"; nothing for a step of one."""
     return "" if pair == (1, 1) else f"{mark}{pair[0]}" if pair[0] == pair[1] else f"{mark}{size(pair)}"
 
 

@@ -14,7 +14,7 @@ from quant_networks import networks
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.exchange.onnx.qdq import nudge, room, step, weights
 from tinyzip.integer import AvgPool2d, Codes, GlobalAvgPool, Linear, Program, run
-from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.plan import plan_of
 from tinyzip.machine.workspace import Workspace
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
@@ -27,7 +27,7 @@ def apart(program, x, runtime=session):
     """How far, at most, each operator's codes are from those that the engine makes of its inputs."""
     outputs = [x, *traced(program, x, False, runtime)]
     found = []
-    for call in plan(program, "integer", True).steps:
+    for call in plan_of(program, "integer", True).tasks:
         inputs = [outputs[k + 1] for k in call.reads]
         y = np.empty((*call.shape, x.shape[-1]), call.dtype)
         if call.kernel is None:

@@ -11,7 +11,7 @@ from integer_programs import Draw, codes, drawn_multipliers, integers, scales
 from tinyzip.integer import Codes, Linear, Program, requantize, run
 from tinyzip.integer.bounds import channel_bounds, product_bounds
 from tinyzip.integer.fast import steps
-from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.fast.steps import Steps
 from tinyzip.integer.fixedpoint import ROUNDINGS
@@ -104,6 +104,6 @@ def test_a_step_that_was_not_found_is_no_proof(near: list[int], monkeypatch: pyt
 def test_floats_requantize_behind_a_float_product_only() -> None:
     x, y = Codes(0, 15, 0), Codes(0, 15, 0)
     program = Program((Linear([[3, 3]], None, 2**30, 33, y),), (2,), x)
-    floats: Any = plan(program, "blas", False).steps[0].kernel
-    whole: Any = plan(program, "integer", False).steps[0].kernel
+    floats: Any = plan_of(program, "blas", False).tasks[0].kernel
+    whole: Any = plan_of(program, "integer", False).tasks[0].kernel
     assert floats.args[0].steps is not None and whole.args[0].steps is None

@@ -1,4 +1,4 @@
-"""Moving codes about: borders, other orders of the axes, several outputs in one."""
+"""Moving codes about: borders, other orders of the axes, several outputs in one; the greatest code."""
 
 from typing import Any
 
@@ -36,3 +36,8 @@ def channels_last(x: NDArray[Any]) -> NDArray[Any]:
 def concat(*parts: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """All channels, one part after the other."""
     np.concatenate(parts, 0, out=y, casting="unsafe")
+
+
+def argmax(x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    """(K, N) to the class of the greatest code, (N,); the first among equals."""
+    np.argmax(x, 0, out=y)

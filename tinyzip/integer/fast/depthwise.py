@@ -9,7 +9,8 @@ examples:
 
     y[oh] = T · x[oh·sh … oh·sh + kh − 1],   T[ow, i·W + ow·sw + j·dw] = w[i, j], else 0        (DW1)
 
-T (OW, kh·W) is a band matrix for each channel. Most of it are zeros, and an output costs kh·W products
+T (OW, kh·W) is a band matrix for each channel, as (X8) of `nn.fast.bands`, where the same is done with real
+numbers and for gradients. Most of it are zeros, and an output costs kh·W products
 instead of kh·kw; but BLAS does ten in the time in which a pass over memory does one. Zeros add nothing, so
 the sums are the same whole numbers, and as exact.
 """
@@ -23,7 +24,7 @@ from tinyzip.base.windows import Pair, strided
 from tinyzip.integer.fast.memory import take
 from tinyzip.machine.workspace import Workspace
 
-WIDEST = 10  # products with zeros for one that counts, at most
+MOST_ZEROS = 10  # products with zeros for one that counts, at most
 LARGEST = 2**22  # bytes of all band matrices of a layer
 
 
@@ -35,7 +36,7 @@ def band_matrices(w: NDArray[Any], width: int, stride: Pair, dilation: Pair) -> 
     C, M, kh, kw = w.shape
     OW = (width - (kw - 1) * dilation[1] - 1) // stride[1] + 1
     size = C * M * OW * kh * width
-    if dilation[0] > 1 or width > WIDEST * kw * stride[1] or size * w.itemsize > LARGEST:
+    if dilation[0] > 1 or width > MOST_ZEROS * kw * stride[1] or size * w.itemsize > LARGEST:
         return None
     T = np.zeros((C, M, OW, kh, width), w.dtype)
     for ow in range(OW):

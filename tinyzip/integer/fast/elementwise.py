@@ -1,8 +1,12 @@
 """Additions, products with constants, and tables: one code in, one code out, at each place. And the softmax.
 
-A function of one code is a look-up. A product with a constant is one; and an addition by (AD1) or (AD2) adds
-two terms, each a function of one code. So they are worked out for all 256 codes when a program is prepared,
-and what is left of an addition is two look-ups, a sum, and a `Scaling`.
+A function of one code is a look-up (TB1). A product with a constant is one; and an addition by (AD1) or (AD2)
+adds two terms, each a function of one code:
+
+    acc = t₀[x mod 256] + t₁[o mod 256]                                                            (TB3)
+
+So they are worked out for all 256 codes when a program is prepared, and what is left of an addition is two
+look-ups, a sum, and a `Scaling`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import SOFTMAX_ONE, term
 from tinyzip.integer.codes import Codes
-from tinyzip.integer.fast.memory import VALUE, bands, take
+from tinyzip.integer.fast.memory import VALUE, blocks, take
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.maps import Multiply
 from tinyzip.integer.ops import apply
@@ -29,10 +33,10 @@ def look_up(table: NDArray[Any], x: NDArray[Any], y: NDArray[Any], workspace: Wo
         np.take(table, byte, out=y, mode="wrap")  # other modes would go through a copy of y
         return
     rows = 256 * np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))
-    for band in bands(len(x), 8 * x[0].size, workspace):
-        places = take(x, x[band].shape, np.int64, workspace)
-        np.add(byte[band], rows[band], out=places)
-        np.take(table.ravel(), places, out=y[band], mode="wrap")
+    for block in blocks(len(x), 8 * x[0].size, workspace):
+        places = take(x, x[block].shape, np.int64, workspace)
+        np.add(byte[block], rows[block], out=places)
+        np.take(table.ravel(), places, out=y[block], mode="wrap")
 
 
 def products_of(operator: Multiply, x: Codes, dtype: Any) -> NDArray[Any]:
@@ -66,7 +70,7 @@ def add(
     y: NDArray[Any],
     workspace: Workspace,
 ) -> None:
-    """y = x + other by (AD1) or (AD2), all of one shape (C, …, N)."""
+    """y = x + other by (TB3), all of one shape (C, …, N)."""
     sums, second = (take(x, x.shape, np.int32, workspace) for _ in range(2))
     look_up(terms[0], x, sums, workspace)
     look_up(terms[1], other, second, workspace)
@@ -76,8 +80,8 @@ def add(
 
 def softmax(table: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
     """`softmax.softmax` of codes x (C, …, N) in place, some rows or examples after the other."""
-    for band in bands(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
-        seen, out = x[:, band], y[:, band]
+    for block in blocks(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
+        seen, out = x[:, block], y[:, block]
         d, e = (take(x, seen.shape, np.int64, workspace) for _ in range(2))
         np.subtract(seen, seen.max(0), out=d, dtype=np.int64)
         np.add(d, 255, out=d)

@@ -1,16 +1,20 @@
 """Exact integer matrix products: acc[f, p] = Σ_k w[f, k]·patches[k, p].
 
-`@` on integer arrays has no BLAS behind it and runs a plain triple loop, below 1 GOP/s. `einsum` has compiled
-inner loops that multiply a row by one number and add it to another, in vector registers and in integers, more
-than ten times faster; and int16 twice as fast as int32, which is why the accumulator's bound matters.
+`@` on integer arrays has no BLAS and runs a plain triple loop, below 1 GOP/s. `einsum` has compiled inner
+loops that multiply a row by one number and add it to another, in vector registers and in integers, more than
+ten times faster; and int16 twice as fast as int32, which is why (B2) matters.
 
-The other product is the one place of this package that uses floats. float32 holds every whole number up to
-2²⁴ exactly, so if no partial sum in any order can pass that, `sgemm` cannot help but compute the integers:
-each product and each sum it forms is a whole number that it can hold, and rounding never has anything to
-round. Fused multiply-adds and any blocking of the sum change nothing. The bound (B1) is that proof.
+The other product is one of floats, made by BLAS. float32 holds every whole number up to 2²⁴, so
+
+    Σ |w|·R < 2²⁴  →  sgemm's sum is Σ w·(x − x.zero), whatever the order of its terms             (XP1)
+
+since each product and each partial sum is a whole number that a float32 holds, and rounding never has
+anything to round. Fused multiply-adds change nothing. (B1) is that bound, but for the bias, which comes
+later. Floats occur only from such a product to the codes made of its sums: `lanes` puts two sums into one of
+them, `steps` makes codes of them, each where that is proved exact. By default no float occurs at all.
 
 The kernels do not know which of the two they work for: they ask `product_dtype` once, move whole numbers of
-that dtype about, take their maxima, and get integers back from `integers`.
+that dtype about, take their maxima, and get integers back from `as_integers`.
 """
 
 from typing import Any, Literal
@@ -55,7 +59,7 @@ def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
             multiply(w[i], patches[i], out[i])
 
 
-def integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def as_integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """The sums as integers: acc itself if it holds integers, else its values as int32."""
     if acc.dtype.kind != "f":
         return acc

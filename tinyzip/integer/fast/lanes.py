@@ -7,7 +7,7 @@ between the sum of their least values and that of their greatest, so its magnitu
     β = max over f of max(P·u + Q·d, P·d + Q·u),   u = x.hi − x.zero, d = x.zero − x.lo           (LN1)
 
 with P the sum of the positive weights and Q that of the others' magnitudes. It is attained, and smaller than
-(B1) where the codes lie on one side of their zero, as behind a ReLU: what pulls up there cannot pull down.
+(B1) where the codes lie on one side of their zero, as after a ReLU: what pulls up there cannot pull down.
 Then two inputs fit into one number, and one product gives the sums of both:
 
     x₁ + B·x₂  →  s₁ + B·s₂,   B > 2β,   where β·(B + 1) < 2²⁴                                    (LN2)
@@ -66,11 +66,6 @@ def base_of(largest: int) -> int:
         if largest * (base + 1) < FLOAT_EXACT:
             return base
     return 0
-
-
-def lanes(operator: Weighted, x: Codes) -> int:
-    """How many sums fit into one float product of this operator, 1 or 2."""
-    return 2 if base_of(largest_sum(operator, x)) else 1
 
 
 def pays(F: int, K: int, packed: int, gathers: bool = False) -> bool:

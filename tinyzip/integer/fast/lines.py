@@ -2,7 +2,7 @@
 
 Two things make patches dear, and neither is needed.
 
-A max pool behind a convolution compares neighbouring columns of outputs, which lie N numbers apart, a short
+A max pool after a convolution compares neighbouring columns of outputs, which lie N numbers apart, a short
 run each time. So let the g columns of a pooling window be made apart from each other, each for all windows.
 With p the place in the window, o the window, and j a place in the kernel, output g·o + p sees column
 
@@ -18,11 +18,12 @@ only, each of them once,
 
 and the patches of output row oh are lines[oh·sh : oh·sh + kh], a matrix of kh·kw·C rows that needs no copy.
 It applies where rows overlap and are not dilated, and pays where BLAS multiplies, which does not mind many
-products, and a row of outputs has columns enough for one; else there is one matrix for all rows, by (W2).
+products, and a row of outputs has columns enough for one; else there is one matrix for all rows, by (W2). It
+is (X4) of `nn.fast.rows` once more, where the same lines hold real numbers; the two worlds do not meet.
 
 That matrix can be gathered from lines, too. A short run costs as much as being found does, and of a single
 image all runs are short. There are about kh times fewer of them in the lines than in the matrix. And if each
-place keeps its lines one behind the other, as lines[j, c, p, h, o, n], then for sh = 1 all that a place of
+place keeps its lines one after the other, as lines[j, c, p, h, o, n], then for sh = 1 all that a place of
 the matrix holds is one long run of these.
 """
 

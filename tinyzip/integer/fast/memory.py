@@ -1,9 +1,9 @@
-"""Scratch memory for the kernels: as much as a band needs, and no more.
+"""Scratch memory for the kernels: as much as a block needs, and no more.
 
 What a kernel makes on the way to its output is several times as large as the output itself: centred copies,
 patches, sums, and 64-bit products while they are requantized. So no kernel makes all of it at once. It works
-through rows, or channels, in bands whose scratch memory fits the processor's cache, and then needs no more of
-it for a large image than for a small one.
+through rows, or channels, in blocks whose scratch memory fits the processor's cache, and then needs no more
+of it for a large image than for a small one.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinyzip.machine.workspace import Workspace
 
-BAND = 2**23  # bytes of scratch memory for a band, if one row or channel is not more already
+BLOCK = 2**23  # bytes of scratch memory for a block, if one row or channel is not more already
 VALUE = 24  # bytes of scratch memory for a value that goes through integers of 64 bits and back
 
 
@@ -35,18 +35,18 @@ def clip(values: NDArray[Any], least: Any, most: Any) -> None:
 def by_channels(
     kernel: Callable[..., None], *inputs: NDArray[Any], y: NDArray[Any], workspace: Workspace
 ) -> None:
-    """A kernel whose channels do not mix, for a band of channels after the other."""
+    """A kernel whose channels do not mix, one block of channels after the other."""
     size = VALUE * max(x[0].size for x in (*inputs, y))
-    for band in bands(len(y), size, workspace):
-        kernel(*(x[band] for x in inputs), y=y[band], workspace=workspace)
+    for block in blocks(len(y), size, workspace):
+        kernel(*(x[block] for x in inputs), y=y[block], workspace=workspace)
 
 
-def bands(count: int, size: int, workspace: Workspace) -> Iterator[slice]:
-    """0 … count − 1 in bands that need no more than BAND bytes, where one of them needs `size`; one at least.
+def blocks(count: int, size: int, workspace: Workspace) -> Iterator[slice]:
+    """0 … count − 1 in blocks of at most BLOCK bytes, where one of them needs `size`; one at least.
 
-    What is taken from the workspace for a band is given back before the next.
+    What is taken from the workspace for a block is given back before the next.
     """
-    most = max(1, BAND // size)
+    most = max(1, BLOCK // size)
     for start in range(0, count, most):
         with workspace.scratch():
             yield slice(start, min(start + most, count))

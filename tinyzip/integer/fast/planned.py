@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
-from tinyzip.integer.fast.plan import plan
+from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.recorder import LOOKED
 from tinyzip.integer.fast.run import Recorded, check, most_together, run, scores, shard_size, walk
 from tinyzip.integer.program import Program, check_program
@@ -39,15 +39,15 @@ class Planned:
 
     def __init__(self, program: Program, count: int, product: Product) -> None:
         self.program, self.product, self.count = program, product, count
-        steps = plan(program, product, False)
-        self.size = shard_size(most_together(program, steps), count)
+        plan = plan_of(program, product, False)
+        self.size = shard_size(most_together(program, plan), count)
         self.recorded: dict[int, Recorded] = {}
         workspace = Workspace()
         for size in sorted({self.size, count % self.size or self.size}, reverse=True):
             entry = np.full((*program.shape, size), program.input.zero, program.input.dtype)
-            for _ in walk(steps, entry, workspace):  # which finds out how much memory is needed
+            for _ in walk(plan, entry, workspace):  # which finds out how much memory is needed
                 pass
-            self.recorded[size] = Recorded(steps, entry, workspace)
+            self.recorded[size] = Recorded(plan, entry, workspace)
         self.nbytes = workspace.peak + sum(recorded.entry.nbytes for recorded in self.recorded.values())
 
     def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,12 @@
-"""Pooling of codes and of accumulators: maxima, and means in integers."""
+"""Pooling of codes and of accumulators: maxima, and means in integers.
+
+A window of kh·kw numbers is combined first along its rows and then along its columns,
+
+    ∘ over the window = ∘ over its kw columns of (∘ over the kh rows of each)                      (SW1)
+
+for any ∘ that is associative and commutative, as maximum and the sum of integers are. Neighbouring windows
+share these columns, so that it takes kh + kw − 2 passes over the image instead of kh·kw − 1.
+"""
 
 from typing import Any
 
@@ -16,11 +24,7 @@ from tinyzip.machine.workspace import Workspace
 
 
 def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], workspace: Workspace) -> None:
-    """Combine each window of a padded x (C, H, W, N) into y: first along its rows, then along its columns.
-
-    A window of kh·kw values costs kh + kw − 2 passes in this way; a window alone is one reduction. Right for
-    any ufunc that is associative and commutative, as maximum and integer addition are.
-    """
+    """Combine each window of a padded x (C, H, W, N) into y by (SW1); a window alone is one reduction."""
     C, _, W, N = x.shape
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
     _, OH, OW, _ = y.shape
@@ -98,11 +102,11 @@ def avg_pool2d(
     wide = bordered(operator, x, 0, count.dtype, workspace)
     total = take(x, y.shape, wide.dtype, workspace)
     sweep(operator, wide, np.add, total, workspace)
-    divide(total, count)
+    divide_by_count(total, count)
     clamp(total, x_codes if operator.y is None else operator.y, y)
 
 
-def divide(total: NDArray[Any], count: Any) -> None:
+def divide_by_count(total: NDArray[Any], count: Any) -> None:
     """`ops.mean` in place."""
     negative = total < 0
     np.abs(total, out=total)
@@ -127,7 +131,7 @@ def global_avg_pool(
     total = take(x, (C, 1, 1, N), dtype, workspace)
     np.sum(wide, axis=(1, 2), dtype=dtype, keepdims=True, out=total)
     if operator.y is None:
-        divide(total, dtype.type(H * W))
+        divide_by_count(total, dtype.type(H * W))
         clamp(total, x_codes, y)
         return
     if operator.rounding == "float32":

@@ -1,7 +1,7 @@
 """An array that writes down what NumPy is asked to do with it.
 
 A run of a program is a list of calls on arrays that stay where they are. With an array of this kind as its
-input, a run leaves that list behind, since every array of a run is of the kind of its input
+input, a run leaves that list, since every array of a run is of the kind of its input
 (`memory.take`). Views need no call: they stay views. Copies, which some slices and reshapes are, are calls.
 """
 

@@ -4,8 +4,10 @@ A batch is cut into shards, whose arrays fit the processor's cache, and each thr
 the whole program on its own scratch memory. So memory does not grow with the number of images, and neither
 the shard nor the thread that an example lands in can change its result: all of it is exact.
 
-Most of the time of a small shard is Python's, between the calls. So whoever hands in the same `Workers` again
-and again is served from a list of these calls, see `planned`.
+Most of the time of a small shard is Python's, between the calls. So to those who hand in the same `Workers`
+again a run becomes a list of these calls, see `planned`.
+
+`product="printed"` takes the shards through `ops` instead, and needs nothing else of this folder.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,8 +22,8 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import ops
 from tinyzip.integer.codes import whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
-from tinyzip.integer.fast.memory import BAND, take
-from tinyzip.integer.fast.plan import Plan, plan, written
+from tinyzip.integer.fast.memory import BLOCK, take
+from tinyzip.integer.fast.plan import Plan, dtype_of, plan_of
 from tinyzip.integer.fast.recorder import recorder
 from tinyzip.integer.operators import Argmax, Conv2d
 from tinyzip.integer.program import Program, check_program, place
@@ -61,18 +63,18 @@ def run(
         refuse("run: product", repr(product), f"one of {', '.join(WAYS)}")
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
     N = codes.shape[-1]
-    steps = None if product == "printed" else plan(program, product, trace)
-    size = shard_size(most_together(program, steps), N, workers.threads)
+    plan = None if product == "printed" else plan_of(program, product, trace)
+    size = shard_size(most_together(program, plan), N, workers.threads)
     starts = range(0, N, size)
     copies = None
-    if steps is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:
-        copies = workers.copies((program, product), partial(answer, steps))
+    if plan is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:
+        copies = workers.copies((program, product), partial(answer, plan))
     if copies is not None:
         parts = copies.map([codes[..., start : start + size] for start in starts])
         return scores(program, np.concatenate(parts, axis=-1))
     last = len(program.operators) - 1
     outputs = {
-        i: np.empty((*program.shapes[i + 1], N), written(program, i)).view(type(codes))
+        i: np.empty((*program.shapes[i + 1], N), dtype_of(program, i)).view(type(codes))
         for i in range(last + 1)
         if trace or i == last
     }
@@ -80,12 +82,12 @@ def run(
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
         found: Iterable[tuple[int, NDArray[Any]]]
-        if steps is None:
+        if plan is None:
             found = enumerate(ops.walk(program.operators, program.codes, codes[..., part]))
         elif trace or type(codes) is not np.ndarray:
-            found = walk(steps, codes[..., part], workspace)
+            found = walk(plan, codes[..., part], workspace)
         else:
-            found = [(last, last_of(steps, codes[..., part], workspace))]
+            found = [(last, last_of(plan, codes[..., part], workspace))]
         for i, y in found:
             if i in outputs:
                 outputs[i][..., part] = y
@@ -101,30 +103,30 @@ def scores(program: Program, y: NDArray[Any]) -> NDArray[Any]:
     return y if classes or type(y) is not np.ndarray else y.view(Scores)
 
 
-def walk(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
+def walk(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
     """Take a shard through the program: each operator's index and what it wrote, valid until the next."""
     workspace.reset()
     N = codes.shape[-1]
-    memory = [take(codes, (size * N,), np.uint8, workspace) for size in steps.sizes]
+    memory = [take(codes, (size * N,), np.uint8, workspace) for size in plan.sizes]
     outputs = {-1: codes}
-    for step in steps.steps:
-        shape, inputs = (*step.shape, N), [outputs[k] for k in step.reads]
-        if step.kernel is None:
+    for task in plan.tasks:
+        shape, inputs = (*task.shape, N), [outputs[k] for k in task.reads]
+        if task.kernel is None:
             y = inputs[0].reshape(shape)
         else:
-            y = memory[step.place][: prod(shape) * step.dtype.itemsize].view(step.dtype).reshape(shape)
+            y = memory[task.slot][: prod(shape) * task.dtype.itemsize].view(task.dtype).reshape(shape)
             with workspace.scratch():
-                step.kernel(*inputs, y=y, workspace=workspace)
-        outputs[step.i] = y
-        yield step.i, y
+                task.kernel(*inputs, y=y, workspace=workspace)
+        outputs[task.i] = y
+        yield task.i, y
 
 
 class Recorded:
     """A walk from an array of codes on, in a workspace, as a list of calls."""
 
-    def __init__(self, steps: Plan, entry: NDArray[Any], workspace: Workspace) -> None:
+    def __init__(self, plan: Plan, entry: NDArray[Any], workspace: Workspace) -> None:
         kind = recorder()
-        *_, (_, y) = walk(steps, entry.view(kind), workspace)
+        *_, (_, y) = walk(plan, entry.view(kind), workspace)
         self.entry, self.output, self.calls = entry, y.view(np.ndarray), tuple(kind.calls)
 
     def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
@@ -135,22 +137,22 @@ class Recorded:
         return self.output
 
 
-def last_of(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def last_of(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, valid until the workspace is used again.
 
     The first time it walks, the second time it writes down how, by (PL1), and from then on it repeats that.
     """
-    key = id(steps), codes.shape
+    key = id(plan), codes.shape
     known = workspace.notes.get(key)
     if isinstance(known, Recorded):
         return known(codes)
     if known is not None:
-        recorded = workspace.notes[key] = Recorded(steps, codes.copy(), workspace)
+        recorded = workspace.notes[key] = Recorded(plan, codes.copy(), workspace)
         return recorded.output
-    *_, (_, y) = walk(steps, codes, workspace)
+    *_, (_, y) = walk(plan, codes, workspace)
     if len(workspace.notes) >= NOTES:
         workspace.notes.clear()
-    workspace.notes[key] = steps  # which keeps its id from being given to another
+    workspace.notes[key] = plan  # which keeps its id from being given to another
     return y
 
 
@@ -160,11 +162,11 @@ def memory_of(program: Program) -> tuple[int, int]:
     codes  the input, and those outputs that are alive together
     all    these, and what the kernels of this engine take beside them: sums, patches, scaled sums
     """
-    steps, workspace = plan(program, "integer", False), Workspace()
+    plan, workspace = plan_of(program, "integer", False), Workspace()
     entry = np.full((*program.shape, 1), program.input.zero, program.input.dtype)
-    for _ in walk(steps, entry, workspace):
+    for _ in walk(plan, entry, workspace):
         pass
-    return entry.nbytes + sum(steps.sizes), entry.nbytes + workspace.peak
+    return entry.nbytes + sum(plan.sizes), entry.nbytes + workspace.peak
 
 
 def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
@@ -174,22 +176,22 @@ def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
              each may be replaced by others of its shape and codes
     """
     outputs, workspace = list(outputs), Workspace()
-    for step in plan(program, "integer", True).steps[len(outputs) - 1 :]:
-        inputs = [np.asarray(outputs[k + 1]) for k in step.reads]
-        shape = *step.shape, inputs[0].shape[-1]
-        if step.kernel is None:
+    for task in plan_of(program, "integer", True).tasks[len(outputs) - 1 :]:
+        inputs = [np.asarray(outputs[k + 1]) for k in task.reads]
+        shape = *task.shape, inputs[0].shape[-1]
+        if task.kernel is None:
             y = inputs[0].reshape(shape)
         else:
-            y = np.empty(shape, step.dtype)
+            y = np.empty(shape, task.dtype)
             with workspace.scratch():
-                step.kernel(*inputs, y=y, workspace=workspace)
+                task.kernel(*inputs, y=y, workspace=workspace)
         outputs.append(y)
     return outputs[-1]
 
 
-def answer(steps: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def answer(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
     """What the last operator makes of a shard, as a new array."""
-    return last_of(steps, codes, workspace).copy()
+    return last_of(plan, codes, workspace).copy()
 
 
 def check(program: Program, codes: NDArray[Any]) -> None:
@@ -217,17 +219,17 @@ def shard_size(most: int, N: int, threads: int = 1) -> int:
     return -(-N // (rounds * threads))
 
 
-def most_together(program: Program, steps: Plan | None) -> int:
+def most_together(program: Program, plan: Plan | None) -> int:
     """How many examples go together at most: up to SHARD, one at least.
 
     As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
-    band: longer rows would only push each other out of the cache. Without a plan, the largest output alone.
+    block: longer rows would only push each other out of the cache. Without a plan, the largest output alone.
     """
-    if steps is None:
+    if plan is None:
         return max(1, min(SHARD, SCRATCH // max(map(prod, program.shapes))))
     row = 1
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):
             values = operator.w[0].size * operator.groups + operator.w.shape[0]
             row = max(row, 4 * values * shape[2])
-    return max(1, min(SHARD, SCRATCH // max(1, sum(steps.sizes)), BAND // row))
+    return max(1, min(SHARD, SCRATCH // max(1, sum(plan.sizes)), BLOCK // row))

@@ -47,7 +47,7 @@ def without_needless_operators(program: Program, known: Sequence[Interval]) -> P
         if does_nothing(program, i, known):
             names[i] = reads[0]
             continue
-        operator, reads = without_border(plain(operator, shape, to), reads, nodes, program, known)
+        operator, reads = without_border(plainest(operator, shape, to), reads, nodes, program, known)
         names[i] = earlier.setdefault((replace(operator, name=""), reads), i)
         nodes[names[i]] = nodes.get(names[i], (operator, reads))
     return chained(program, nodes, names[len(program.operators) - 1])
@@ -77,7 +77,7 @@ def does_nothing(program: Program, i: int, known: Sequence[Interval]) -> bool:
     return False
 
 
-def plain(operator: Operator, shape: Shape, to: Shape) -> Operator:
+def plainest(operator: Operator, shape: Shape, to: Shape) -> Operator:
     """A reshape in its plainest form: `Flatten` if it can be, and "CHW" where order makes no difference."""
     if not isinstance(operator, Flatten | Reshape):
         return operator

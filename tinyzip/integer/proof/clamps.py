@@ -2,8 +2,8 @@
 
 An operator may claim to write codes lo … hi of which `intervals` proves that some never come. If it claims
 only those that do come, it writes the same; but the bound (B1) of whatever reads them rests on the claim, and
-is smaller by itself. So the proof needs no place in the file or in the engine: it is told by two numbers that
-are there already. A claim is narrowed only where a sum then fits int16; elsewhere a grid like that of its
+is smaller by itself. So the proof needs no place in the file or in the engine: two numbers that are there
+already say it. A claim is narrowed only where a sum then fits int16; elsewhere a grid like that of its
 neighbours costs a file less.
 
 A clamp of a pool that cuts nothing off goes, for it is a pass over memory. And a `Table` that only clamps, as

@@ -4,7 +4,7 @@ Of each output the analysis knows, channel by channel, the least and the greates
 bring about. It never looks at an image: it starts from the codes that `Program.input` allows, and takes both
 ends through one operator after the other. It knows nothing of how channels hang together, and lets every
 place of every channel take any code of its interval, whatever the others do. So an interval holds all that
-can be written, and perhaps more. Behind the input, where codes are free indeed, nothing is too much:
+can be written, and perhaps more. Right after the input, where codes are free indeed, nothing is too much:
 some input attains each end of a first convolution or fully connected layer.
 
 Sums. Each product w·(x − zero) is least at one end of x, at the lower one for w > 0. A window at the border

@@ -1,6 +1,6 @@
 """Smaller by proof: a program that writes the same codes for every input, from fewer numbers.
 
-Training leaves much behind in a network that does nothing: channels that a ReLU has silenced for good, or
+Training leaves much in a network that does nothing: channels that a ReLU has silenced for good, or
 that say the same as others, weights that only ever meet zeros. In float nobody can tell, for a number that
 is always nearly 0 is not 0. In integers it can be proved, without any data, from the program alone:
 
@@ -11,7 +11,7 @@ is always nearly 0 is not 0. In integers it can be proved, without any data, fro
     clamps      and sums that are smaller now are added up in int16, where that is proved to hold them
 
 Each of these is a function from program to program that changes no code of the last operator, for any input
-that the program accepts. Each gives the others more to find: a channel that is gone makes intervals behind it
+that the program accepts. Each gives the others more to find: a channel that is gone makes intervals after it
 narrower, and those before it needless. So they take turns until none finds anything. What comes out is a
 plain `Program` again, that any reader of programs reads.
 

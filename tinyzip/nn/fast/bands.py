@@ -10,9 +10,9 @@ y[f, oh] = band[f] · x[c, oh·sh − top : oh·sh − top + kh],   c = ⌊f·C/
 
 Nothing is copied. Most of the multiplications are by zero, W for every kw of use, and still matrix products
 are so much faster than sums over shifted images that at the widths of small images they win. The columns of a
-wide image are cut into tiles, which bounds the waste. Backward is that of any linear map: dx gets bandᵀ·dy.
-dw is left to X7: for each element of the kernel, the product of dy with an image shifted. X8 and X9 apply
-where each channel is a group of its own.
+wide image are cut into tiles, which bounds the waste. (DW1) of `integer.fast.depthwise` is this law for whole
+numbers. Backward is that of any linear map: dx gets bandᵀ·dy. dw is left to X7: for each element of the
+kernel, the product of dy with an image shifted. X8 and X9 apply where each channel is a group of its own.
 """
 
 from collections.abc import Iterator

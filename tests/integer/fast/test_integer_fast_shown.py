@@ -1,0 +1,76 @@
+"""The table of what speed makes of a program says what the engine does."""
+
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from integer_programs import BYTE, conv, small
+
+from tinyzip.integer import Add, Codes, Linear, MaxPool2d, Operator, Program
+from tinyzip.integer.fast import choose
+from tinyzip.integer.fast import shown as module
+from tinyzip.integer.fast.shown import shown
+
+NIBBLE = Codes(0, 15, 0)
+
+
+def lines(*operators: Operator, shape: tuple[int, ...], x: Codes = NIBBLE) -> list[dict[str, str]]:
+    """The table's lines, each cell by its heading."""
+    with patch.object(module, "aligned", lambda rows, words: rows):
+        head, *rows = shown(Program(operators, shape, x))
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def ones(*shape: int) -> Any:
+    return np.ones(shape, int)
+
+
+@pytest.mark.parametrize(
+    "w, fields, windows",
+    [
+        (ones(2, 2, 3, 3), {}, "lines"),
+        (ones(2, 2, 3, 3), {"stride": 3}, "patches"),
+        (ones(2, 2, 2, 2), {"dilation": 2}, "patches"),
+        (ones(2, 2, 1, 1), {}, "image"),
+        (ones(2, 1, 3, 3), {"groups": 2}, "bands"),
+        (ones(2, 1, 2, 1), {"groups": 2, "dilation": 2}, "shifts"),
+    ],
+)
+def test_it_says_where_the_windows_are_found(w: Any, fields: Any, windows: str) -> None:
+    (line,) = lines(conv(w=99 * w, **fields), shape=(2, 9, 9))
+    assert (line["windows"], line["apart"], line["sums"]) == (windows, "1", "1")
+
+
+def test_it_says_what_the_bounds_decided() -> None:
+    """(B2), (XP1), (LN2), (FS1): numbers, sums in a product, and floats that are proved."""
+    with patch.object(choose, "pays", lambda *_: True):
+        for reach, total, sums in ((15, 193, "2"), (16, 181, "1")):
+            w = np.full((1, total), 1)
+            (line,) = lines(Linear(w, None, 2**30, 36, NIBBLE), shape=(total,), x=Codes(0, reach, 0))
+            assert line["sums"] == sums and line["codes"] == "float32"
+    for K, whole, floats in ((1, "int16", "float32"), (2, "int32", "float32"), (600, "int32", "int32")):
+        (line,) = lines(Linear(np.full((1, K), 127), None, 2**30, 50, BYTE), shape=(K,), x=BYTE)
+        assert (line["integer"], line["blas"]) == (whole, floats)
+        assert (line["codes"] == "integers") == (floats == "int32")
+    halves = Linear([[3, 3]], [7], 2**30, 33, NIBBLE, rounding="float32")
+    assert lines(halves, shape=(2,))[0]["codes"] == "integers"
+    assert lines(halves, shape=(2,))[0]["windows"] == ""
+
+
+def test_it_says_which_pool_is_done_before_requantizing_and_how_many_columns_lie_apart() -> None:
+    """(PQ1), (LP1): not one whose input another operator reads, nor apart where its windows overlap."""
+    narrow, over = MaxPool2d((1, 4)), MaxPool2d(3, 1)
+    same = conv(w=99 * ones(1, 1, 3, 3), padding=1, y=NIBBLE)
+    for pool, apart in ((narrow, "4"), (over, "1")):
+        (line,) = lines(same, pool, shape=(1, 8, 8))
+        assert line["with a pool"].startswith("MaxPool2d") and line["apart"] == apart
+    again = Add(0, [1, 1], 1, NIBBLE, rounding="single")
+    (line,) = lines(same, MaxPool2d(3, 1, 1), again, shape=(1, 8, 8))
+    assert line["with a pool"] == "" and line["apart"] == "1"
+
+
+def test_each_operator_with_weights_is_a_line() -> None:
+    program = small()
+    first, last = shown(program).splitlines()[1:]
+    assert first.split()[:4] == ["0", "Conv2d", "3×3", "conv"] and last.split()[:2] == ["3", "Linear"]
