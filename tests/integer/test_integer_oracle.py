@@ -126,20 +126,20 @@ def test_pooling_the_accumulators_gives_the_pooled_codes(data: Any) -> None:
 
 # groups, inputs a group, kernel, stride, dilation, pool: what makes a convolution go one way or another
 ROUTES: dict[str, Any] = {
-    "banded": (1, 2, (5, 3), 1, (1, 1), MaxPool2d((2, 3))),
-    "banded, a clamp": (1, 1, (4, 2), 1, (1, 1), MaxPool2d(2, y=Codes(2, 9, 5))),
-    "banded columns": (1, 2, (3, 3), 1, (1, 1), MaxPool2d((1, 2))),
-    "banded rows": (1, 2, (3, 3), (1, 2), (1, 1), MaxPool2d((2, 1))),
-    "banded, grouped": (2, 2, (4, 4), 1, (1, 1), MaxPool2d(2)),
-    "banded, rows dilated": (1, 2, (4, 2), 1, (2, 1), MaxPool2d(2)),
-    "banded, columns dilated by three": (1, 2, (2, 3), 1, (1, 3), MaxPool2d(2)),
-    "banded, strides": (1, 2, (3, 3), (1, 2), (1, 1), MaxPool2d((1, 2))),
+    "in blocks": (1, 2, (5, 3), 1, (1, 1), MaxPool2d((2, 3))),
+    "in blocks, a clamp": (1, 1, (4, 2), 1, (1, 1), MaxPool2d(2, y=Codes(2, 9, 5))),
+    "in blocks columns": (1, 2, (3, 3), 1, (1, 1), MaxPool2d((1, 2))),
+    "in blocks rows": (1, 2, (3, 3), (1, 2), (1, 1), MaxPool2d((2, 1))),
+    "in blocks, grouped": (2, 2, (4, 4), 1, (1, 1), MaxPool2d(2)),
+    "in blocks, rows dilated": (1, 2, (4, 2), 1, (2, 1), MaxPool2d(2)),
+    "in blocks, columns dilated by three": (1, 2, (2, 3), 1, (1, 3), MaxPool2d(2)),
+    "in blocks, strides": (1, 2, (3, 3), (1, 2), (1, 1), MaxPool2d((1, 2))),
     "pools that are wide": (1, 2, (2, 2), 1, (1, 1), MaxPool2d((2, 5))),
     "pools that overlap": (1, 2, (5, 2), 1, (1, 1), MaxPool2d(2, 1)),
     "pools with padding": (1, 2, (4, 2), 1, (1, 1), MaxPool2d(2, 2, 1)),
     "nothing to gather": (1, 3, (1, 1), 1, (1, 1), None),
-    "banded, one place": (1, 3, (1, 1), 1, (1, 1), MaxPool2d(2)),
-    "banded, one place, strides": (1, 3, (1, 1), 2, (1, 1), MaxPool2d(2)),
+    "in blocks, one place": (1, 3, (1, 1), 1, (1, 1), MaxPool2d(2)),
+    "in blocks, one place, strides": (1, 3, (1, 1), 2, (1, 1), MaxPool2d(2)),
     "one place, strides": (1, 3, (1, 1), 2, (1, 1), None),
     "narrow depthwise": (3, 1, (3, 3), 1, (1, 1), None),
     "narrow depthwise, strides": (3, 1, (2, 3), (1, 2), (1, 1), None),
@@ -174,7 +174,7 @@ def test_whichever_way_a_convolution_goes_the_codes_are_the_oracles(route: str, 
     program = Program(tuple(operators), shape, x)
     kernel_of: Any = plan_of(program, "blas", False).tasks[0].kernel
     prepared = kernel_of.args[0]
-    assert (prepared.window != (1, 1)) == route.startswith("banded")
+    assert (prepared.window != (1, 1)) == route.startswith("in blocks")
     assert prepared.narrow == route.startswith("narrow")
     N = data.draw(st.sampled_from([2, 10, 80]))  # 80, so that a row of outputs has products of its own
     images = np.repeat(batch(data.draw, x, (*shape, 2)), N // 2, axis=3)

@@ -1,25 +1,27 @@
 """The engine as printed: every operator on a batch of codes. Centre, gather, multiply, requantize.
 
-A network of real numbers adds up products. Put real = s·(code − zero) in the place of both factors, and the
-sum over the K products of an output has four terms:
+An output of a layer is a sum of K products of real numbers. With real = s·(code − zero) for both factors, the
+weights w of zero point z_w and the activations x of z_x, such a sum has four terms:
 
     Σ s_w·(w − z_w)·s_x·(x − z_x)
         = s_w·s_x·(Σ w·x − z_x·Σ w − z_w·Σ x + K·z_w·z_x)          (OP1)  [Jacob et al. 2018, eq. 7]
 
 The first is a sum of products of codes, the second one number for each output, the fourth one for the layer.
-The third is the dear one: the sum of all codes that a window sees, anew for every window of every image. It
-and the fourth vanish where z_w = 0, and that costs next to nothing: the weights of a layer reach about as far
-below 0 as above it, so the best grid for them has its zero in the middle in any case. The zero of activations
-has to stay, since after a ReLU all of them lie on one side of 0. But the two terms that are left are one sum:
+The third is the expensive one: the sum of all codes that a window sees, anew for every window of every image.
+It and the fourth vanish where z_w = 0, and that costs next to nothing: the weights of a layer reach about as
+far below 0 as above it, so the best grid for them has its zero in the middle in any case. The zero point of
+activations has to stay, since after a ReLU all of them lie on one side of 0. But the two terms that are left
+are one sum:
 
     Σ w·x − z_x·Σ w = Σ w·(x − z_x)                                                        (OP2)
 
-So every operator with weights takes the same four steps: x − z_x; the windows of that; their products with
-the weights, added up, and the bias in units of s_w·s_x; and the way back to codes, (F8). A border of real
-zeros is one of codes z_x, of which the first step makes 0.
+So every operator with weights takes four steps: x − z_x; the windows of that; their products with the
+weights, added up, and the bias, in units of s_w·s_x; and the way back to codes (F8). A border of real zeros
+has the codes z_x, of which the first step makes 0. (Kernels that multiply bytes cannot hold x − z_x, which
+has nine bits. They put −z_x·Σ w into the bias: the same number.)
 
 `run(program, codes, product="printed")` runs this page. By default `fast` runs, which computes the same in
-other ways and writes the same codes. Here sums have 64 bits, so that nothing rests on the bounds of `bounds`:
+other ways and writes the same codes. Here sums have 64 bits, so that nothing rests on the proofs of `bounds`:
 `requantize` looks at every sum, and refuses one that does not fit into 32.
 """
 

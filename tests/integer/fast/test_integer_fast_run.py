@@ -177,7 +177,7 @@ def test_memory_grows_neither_with_depth_nor_with_the_image(
 
 
 def test_a_wide_image_needs_little_more_memory_than_its_outputs() -> None:
-    """In bands: of a megapixel image three outputs of 16 MB are alive, and 40 MB more at most."""
+    """In blocks: of a megapixel image three outputs of 16 MB are alive, and 40 MB more at most."""
     rng = np.random.default_rng(6)
     w = rng.integers(-128, 128, (16, 16, 3, 3))
     program = Program(

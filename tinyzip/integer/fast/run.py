@@ -53,7 +53,7 @@ def run(
     product  "integer"; "blas": float32 matrix products where the bounds prove them exact; or "printed": the
              page of `ops`, many times slower. The same codes
     trace    give the list of all operators' outputs instead of the last one
-    threads  shards side by side; the same codes for any number. Whoever runs many small batches hands in
+    threads  shards side by side; the same codes for any number. For many small batches hand in
              `Workers`, whose threads and scratch memory are then used again and again; within their `with`
              block a program that runs again runs in copies of the process (`tinyzip.machine.processes`)
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
