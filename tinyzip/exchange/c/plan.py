@@ -9,7 +9,7 @@ of them is enough, ph being the rows of the max pool that takes a convolution's 
 place h mod R, where a row stood that nobody needs any more. Whoever is asked asks on, up to an output that is
 whole: the input, one with several readers, or one that is read in another order. A fully connected layer
 behind a flattened image takes rows too, each into all of its sums, and so does the mean of an image. A max
-pool whose windows do not overlap is part of the convolution before it, as in `integer.fast.convolution`; between
+pool whose windows do not overlap is part of the convolution before it, as in `integer.fast.choose`; between
 the two there are no rows at all.
 
 Rows are not always less: those of a chain exist all at the same time, whole outputs only one after the other.
