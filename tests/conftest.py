@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.extend(str(Path(__file__).parent / room) for room in ("integer", "archive", "quant"))  # who draw
-sys.path.extend(str(Path(__file__).parent / room) for room in ("exchange", "train"))
+sys.path.extend(str(Path(__file__).parent / room) for room in ("exchange/models", "train"))
 
 from compare import shorten
 from needs import needs_tool

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from whole_models import WHOLE
 
 Array = NDArray[Any]
-FOLDER = Path(__file__).parent.parent / "data" / "tflite"
+FOLDER = Path(__file__).parents[2] / "data" / "tflite"
 RECORDED = FOLDER / "recorded.json"
 FILES = {path.stem: path.read_bytes for path in sorted(FOLDER.glob("*.tflite"))}
 DRAWN: dict[str, Callable[[], bytes]] = {

@@ -7,7 +7,7 @@ drawn statistics, by both exporters, with the batch fixed and left open; and PyT
 import json
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "data" / "onnx"
+FOLDER = Path(__file__).parents[2] / "data" / "onnx"
 NAMES = ("resnet", "mobilenet", "odd")
 
 
