@@ -143,6 +143,11 @@ def test_work_that_looks_at_values_cannot_be_planned() -> None:
         ({"count": 0}, ValueError, "prepare: count"),
         ({"count": True}, ValueError, "prepare: count"),
         ({"product": "float"}, ValueError, "prepare: product"),
+        (
+            {"product": "printed"},
+            ValueError,
+            "prepare: product: found 'printed', needed one of integer",
+        ),
         ({"program": "conv"}, TypeError, "prepare: program"),
     ],
 )

@@ -25,6 +25,7 @@ from tinyzip.integer import (
     Table,
     run,
 )
+from tinyzip.integer.fast.run import WAYS
 from tinyzip.machine.workers import Workers
 
 
@@ -97,8 +98,9 @@ def test_what_is_no_program_is_refused_with_what_to_write_instead(program: Any, 
 def test_codes_that_the_program_does_not_take_are_refused(codes: Any, words: str) -> None:
     program = Program((conv(),), (1, 8, 8), Codes(0, 15, 0))
     where = r"^run: codes, read by operator 0 \(Conv2d\)"
-    with pytest.raises((ValueError, TypeError), match=f"{where}: found {words}"):
-        run(program, codes)
+    for product in WAYS:
+        with pytest.raises((ValueError, TypeError), match=f"{where}: found {words}"):
+            run(program, codes, product)
 
 
 @pytest.mark.parametrize("lo, hi", [(0, 254), (1, 255), (-127, 127), (-128, 126), (-100, 27)])
@@ -115,10 +117,11 @@ def test_codes_just_outside_the_range_are_refused(lo: int, hi: int) -> None:
 
 def test_an_unknown_product_and_no_threads_are_refused() -> None:
     images = np.zeros((1, 8, 8, 2), np.uint8)
-    with pytest.raises(ValueError, match=r"product.*'float'.*integer, blas"):
+    with pytest.raises(ValueError, match=r"product.*'float'.*integer, blas, printed"):
         run(small(), images, cast(Any, "float"))
-    with pytest.raises(ValueError, match="threads"):
-        run(small(), images, threads=0)
+    for product in WAYS:
+        with pytest.raises(ValueError, match="threads"):
+            run(small(), images, product, threads=0)
 
 
 def test_a_program_that_runs_again_runs_in_copies_until_another_does_or_the_block_ends(forks: Any) -> None:
