@@ -9,6 +9,7 @@ import pytest
 import reference
 
 from tinyzip.integer import Codes, Program, Softmax, run
+from tinyzip.integer.fast.run import WAYS
 from tinyzip.integer.softmax import E_EIGHTH, LINE, ROOTS, THIRD, exponentials, reciprocals
 
 getcontext().prec = 40
@@ -65,3 +66,17 @@ def test_the_probabilities_add_up_to_about_256() -> None:
     e = np.exp(0.05 * x.astype(float))
     assert np.abs(y - np.minimum(256 * e / e.sum(0), 255)).max() <= 0.5 + 1e-3
     assert (y.argmax(0) == x.argmax(0)).all()
+
+
+@pytest.mark.parametrize(
+    ("m0", "others", "below"), [(1427141577, 2, 54), (1373786143, 5, 109), (1361663032, 9, 210)]
+)
+def test_probabilities_that_are_all_but_a_half_are_rounded_as_the_loops_do(
+    m0: int, others: int, below: int
+) -> None:
+    """(SM4), with numbers, found by a search, for which a product less by one would make another code."""
+    operator = Softmax(m0, 10)
+    x = np.array([127, *[127 - below] * others], np.int8)[:, None]
+    program = Program((operator,), (others + 1,), Codes(-128, 127, 0))
+    for product in WAYS:
+        assert run(program, x, product)[:, 0].tolist() == reference.softmax(operator, x[:, 0].tolist())
