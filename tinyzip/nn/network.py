@@ -77,7 +77,7 @@ class Network:
         """The same network on the same arrays, run as it is printed here."""
         return Network(self.layers, self.params, self.shape, self.input_range)
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The arrays' one floating-point dtype."""
         return next((a.dtype for a in self.params.values()), np.dtype(np.float32))
@@ -177,9 +177,9 @@ class Network:
     def check_gradient(self, dz: Array, caches: dict[str, Any], function: str) -> None:
         """Refuse a dz of another shape than z, and what no forward of this network gave."""
         check_activations(dz, None, f"{function}: dz")
-        *_, last = self.every_layer.values()
-        if dz.shape[:-1] != last.output:
-            refuse(f"{function}: dz", f"shape {dz.shape}", f"{(*last.output, 'N')}")
+        shape = next(reversed(self.every_layer.values())).output
+        if dz.shape[:-1] != shape:
+            refuse(f"{function}: dz", f"shape {dz.shape}", f"{(*shape, 'N')}")
         if not isinstance(caches, Mapping) or caches.keys() != self.steps.keys():
             found = type(caches).__name__
             refuse(f"{function}: caches", found, "what this network's `forward` gave", TypeError)

@@ -78,8 +78,7 @@ class AsPrinted(Single[Layer]):
         self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
     ) -> Output:
         y, cache = self.layer.forward(p, x, train=train, rng=rng)
-        shape = *self.layer.output_shape(self.given), x.shape[-1]
-        check_array(y, shape, x.dtype, f"{type(self.layer).__name__}.forward: y")
+        check_array(y, (*self.output, x.shape[-1]), x.dtype, f"{type(self.layer).__name__}.forward: y")
         return y, cache
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
@@ -94,3 +93,8 @@ class AsPrinted(Single[Layer]):
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
         return self.layer.statistics(p, cache)
+
+    @cached_property
+    def output(self) -> Shape:
+        """The shape of one example after the layer."""
+        return self.layer.output_shape(self.given)
