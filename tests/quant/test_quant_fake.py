@@ -18,7 +18,6 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fake_layer import FakeQuantize, FastFakeQuantize
 from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.quant.lower import lower
@@ -27,6 +26,7 @@ from tinyzip.quant.powers import power_of_two_grids
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import fit
+from tinyzip.train.run.checkpoint import describe
 
 SHAPE = (2, 9, 9)
 LAYERS = {
@@ -384,8 +384,6 @@ def test_as_it_is_printed_it_gives_the_same_bits_where_sums_are_exact(seed, laye
     fake = OfTwo.create(model, power_of_two_grids(model, grids), rule)
     printed, x = fake.printed(), read(model, images)
     assert type(printed.network) is type(printed.source) is Network
-    kinds = {type(layer) for layer in printed.network.layers.values()}
-    assert FakeQuantize in kinds and FastFakeQuantize not in kinds
     (z, caches), (plain, slow_caches) = (network.forward(x, train=True) for network in (fake, printed))
     np.testing.assert_array_equal(z, plain)
     outputs = printed.activations(x)
@@ -397,3 +395,10 @@ def test_as_it_is_printed_it_gives_the_same_bits_where_sums_are_exact(seed, laye
     for name, array in grads.items():
         np.testing.assert_allclose(array, slow_grads[name], rtol=1e-9, atol=1e-9, err_msg=name)
     assert printed.structure() == fake.structure()
+
+
+def test_a_checkpoint_names_the_layers_that_round_as_always():
+    """A run is resumed from a file that describes the same model in the same words."""
+    fake = FakeQuantized.create(*made(0)[:2])
+    words = describe(fake.network.layers["conv1.round"])
+    assert words == "FakeQuantize(lo=0, hi=255, rule='lsq', average=False)"

@@ -40,7 +40,7 @@ from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.blocks import Blocks, blocks_of
-from tinyzip.quant.fake_layer import FakeQuantize, FastFakeQuantize, relative
+from tinyzip.quant.fake_layer import relative
 from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.insertion import Insertion
 from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
@@ -99,8 +99,7 @@ class FakeQuantized:
             relative(grids[name], name)
             if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.asarray(np.log(scale), model.dtype)
-        kind = FastFakeQuantize if isinstance(model, Sequential) else FakeQuantize
-        insertion = Insertion(grids, rule, blocks.tables, kind)
+        insertion = Insertion(grids, rule, blocks.tables)
         layers, rounds = insertion.chain(model.layers), insertion.source
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
         network = type(model)(layers, arrays, model.shape)
@@ -108,7 +107,7 @@ class FakeQuantized:
 
     def printed(self) -> Self:
         """The same network on the same arrays, run as `nn.network` and `lsq` print it."""
-        return self.create(self.source.printed(), self.start, self.rule).with_params(self.params)
+        return replace(self, source=self.source.printed(), network=self.network.printed())
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""

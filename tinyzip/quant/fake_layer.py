@@ -1,7 +1,7 @@
 """Activations to their grid and back, as a layer of a network.
 
-Its one array is the step, and `lsq` is what it computes. A printed network runs `FakeQuantize`; a network
-that runs fast has `FastFakeQuantize` in its place, which gives the same bits by `lsq_fast`.
+Its one array is the step, and `lsq` is what it computes. In a network that runs fast it is a stage of its
+own, and gives the same bits in the network's workspace, by `lsq_fast`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape
@@ -21,7 +21,7 @@ AVERAGE = 2.0**-10  # of a step
 
 
 @dataclass(frozen=True)
-class FakeQuantize(Layer):
+class FakeQuantize(Layer, Stage):
     """y = s·clip(round(x/s), lo, hi) (QS1). Array: step (), in the unit of x.
 
     lo, hi   the first and the last code, counted from the code of zero
@@ -42,33 +42,27 @@ class FakeQuantize(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return shape
 
-    def forward(self, p: Arrays, x: Array, **_: Any) -> tuple[Array, Any]:
-        if self.average:
-            x = x + p["step"] * AVERAGE
-        y = lsq.fake_quantize(x, p["step"], self.lo, self.hi)
-        return y, (x, y)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any, **_: Any) -> tuple[Array, Arrays]:
-        x, y = cache
-        dx, dstep = lsq.fake_quantize_backward(dy, x, y, p["step"], self.lo, self.hi, self.rule)
-        return dx, {"step": dstep}
-
-
-@dataclass(frozen=True)
-class FastFakeQuantize(FakeQuantize, Stage):
-    """The same in a workspace."""
-
-    def forward(self, p: Arrays, x: Array, *, workspace: Workspace = FRESH, **_: Any) -> tuple[Array, Any]:
-        if self.average:
-            x = np.add(x, p["step"] * AVERAGE, out=workspace.empty(x.shape, x.dtype), dtype=x.dtype)
-        y = lsq_fast.fake_quantize(x, p["step"], self.lo, self.hi, workspace)
+    def forward(
+        self, p: Arrays, x: Array, *, workspace: Workspace | None = None, **_: Any
+    ) -> tuple[Array, Any]:
+        step = p["step"]
+        if workspace is None:
+            x = x + step * AVERAGE if self.average else x
+            y = lsq.fake_quantize(x, step, self.lo, self.hi)
+        else:
+            if self.average:
+                x = np.add(x, step * AVERAGE, out=workspace.empty(x.shape, x.dtype), dtype=x.dtype)
+            y = lsq_fast.fake_quantize(x, step, self.lo, self.hi, workspace)
         return y, (x, y)
 
     def backward(
-        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace = FRESH, **_: Any
+        self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace | None = None, **_: Any
     ) -> tuple[Array, Arrays]:
-        (x, y), ends = cache, (self.lo, self.hi)
-        dx, dstep = lsq_fast.fake_quantize_backward(dy, x, y, p["step"], *ends, self.rule, workspace)
+        (x, y), step, ends = cache, p["step"], (self.lo, self.hi)
+        if workspace is None:
+            dx, dstep = lsq.fake_quantize_backward(dy, x, y, step, *ends, self.rule)
+        else:
+            dx, dstep = lsq_fast.fake_quantize_backward(dy, x, y, step, *ends, self.rule, workspace)
         return dx, {"step": dstep}
 
 

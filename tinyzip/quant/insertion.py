@@ -27,16 +27,13 @@ READERS = Conv2d | Linear | AvgPool2d | GlobalAvgPool | Dropout | Residual  # of
 class Insertion:
     """Puts roundings between the layers of a network.
 
-    kind     of the layers that round
     current  the grid that the last operator's output is to be rounded to
     pending  whether it still has to be
     source   for each rounding, by name, the grid that it uses
     """
 
-    def __init__(
-        self, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str], kind: type[FakeQuantize]
-    ) -> None:
-        self.grids, self.rule, self.tables, self.kind = grids, rule, tables, kind
+    def __init__(self, grids: Mapping[str, Grid], rule: Rule, tables: Collection[str]) -> None:
+        self.grids, self.rule, self.tables = grids, rule, tables
         self.current, self.pending = "input", False
         self.source: dict[str, str] = {}
 
@@ -46,7 +43,7 @@ class Insertion:
 
         def round_here(name: str, average: bool = False) -> None:
             grid = self.grids[self.current]
-            layers[name] = self.kind(*relative(grid, self.current), self.rule, average)
+            layers[name] = FakeQuantize(*relative(grid, self.current), self.rule, average)
             self.source[way + name] = self.current
 
         def round_pending() -> None:
