@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -15,7 +16,6 @@ from tinyzip.nn.layers import (
     ReLU,
 )
 from tinyzip.nn.losses import cross_entropy, log_softmax
-from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
@@ -54,7 +54,7 @@ def refused(call):
 def network_step():
     """A training step of a network with every layer, and what is asked of it then."""
     rng = np.random.default_rng(0)
-    first = Network.create(every_layer(), (2, 6, 5), rng, np.float64).with_input_range((-3, 3))
+    first = Inspected.create(every_layer(), (2, 6, 5), rng, np.float64).with_input_range((-3, 3))
     net = first.with_params({key: a + rng.uniform(0.1, 0.3, a.shape) for key, a in first.params.items()})
     x, labels = rng.normal(size=(2, 6, 5, 4)), np.array([2, 0, 1, 2])
     z, caches = net.forward(x, train=True, rng=np.random.default_rng(1))
@@ -90,7 +90,7 @@ def quantized_step():
     """Grids and what they cost, the formulas that are no grids, and a training step through grids."""
     rng = np.random.default_rng(0)
     layers = {"conv": Conv2d(2, 3, 3), "relu": ReLU(), "flatten": Flatten(), "out": Linear(36, 3)}
-    net = Network.create(layers, (2, 6, 5), rng)
+    net = Inspected.create(layers, (2, 6, 5), rng)
     x, w = rng.normal(size=(2, 6, 5, 4)).astype(np.float32), net.params["conv.w"]
     grids = {"input": Grid.affine(-2, 2, 8), "conv": Grid.affine(0, 3, 4), "out": Grid.affine(-3, 3, 8)}
     for name in ("conv.w", "out.w"):

@@ -11,6 +11,7 @@ from test_nn_sequential import SHAPE, everything
 from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -113,7 +114,7 @@ def test_its_backward_is_the_gradient_of_the_whole_network(train):
 
 def test_every_step_is_a_layer_as_it_is_printed():
     """(CH1)"""
-    net = whole_numbers(Network)
+    net = whole_numbers(Inspected)
     assert net.steps is net.layers
     x = normal(0, 1, 10, 10, 3)
     seen = net.activations(x)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shapes import distinct, normal
 
 from tinyzip.nn.fast.added import FastResidual
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -21,7 +22,6 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
@@ -125,7 +125,7 @@ def test_a_network_of_fast_blocks_is_the_printed_one(net, train):
 
 
 @pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("kind", [Sequential, Network])
+@pytest.mark.parametrize("kind", [Sequential, Inspected])
 def test_backward_is_the_gradient_of_a_network_with_blocks(kind, train):
     """(RS2)"""
     inner = Residual({"conv": Conv2d(3, 3, 3, padding=1)})
@@ -178,7 +178,7 @@ def test_every_layer_can_be_seen_by_the_way_to_it(net):
     np.testing.assert_array_equal(seen["block1"], seen[f"block1.body.{list(block.body)[-1]}"] + end)
 
 
-@pytest.mark.parametrize("kind", [Sequential, Network])
+@pytest.mark.parametrize("kind", [Sequential, Inspected])
 def test_a_derivative_left_inside_a_block_reaches_the_layers_before_it(kind):
     """(PR1)"""
     layers = {

@@ -5,6 +5,7 @@ import pytest
 from gradcheck import assert_gradients
 from shapes import distinct, normal
 
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -16,7 +17,6 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import MOST, logits, predict
@@ -61,7 +61,7 @@ def test_backward_is_the_gradient_of_the_whole_network(train):
     assert_gradients(lambda: forward()[0], arrays, grads, dz)
 
 
-@pytest.mark.parametrize("kind", [Sequential, Network])
+@pytest.mark.parametrize("kind", [Sequential, Inspected])
 @pytest.mark.parametrize("train", [False, True])
 def test_the_gradient_of_the_images_is_that_of_the_whole_network(train, kind):
     net = everything(np.float64)

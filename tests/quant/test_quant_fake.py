@@ -10,10 +10,10 @@ from quant_networks import randomized
 from tinyzip import integer
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.activations import Clip, SiLU, Tanh
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.models import separable_net
-from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.calibrate import calibrate
@@ -383,7 +383,7 @@ def test_as_it_is_printed_it_gives_the_same_bits_where_sums_are_exact(seed, laye
     model, grids, images = made(seed, layers, *bits, np.float64)
     fake = OfTwo.create(model, power_of_two_grids(model, grids), rule)
     printed, x = fake.printed(), read(model, images)
-    assert type(printed.network) is type(printed.source) is Network
+    assert type(printed.network) is type(printed.source) is Inspected
     (z, caches), (plain, slow_caches) = (network.forward(x, train=True) for network in (fake, printed))
     np.testing.assert_array_equal(z, plain)
     outputs = printed.activations(x)

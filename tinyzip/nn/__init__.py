@@ -6,10 +6,10 @@ network that runs and trains as it is printed:
     ops/                     each operation and its backward, in NumPy and nothing else
     layer.py, layers.py      the same with names and sizes
     chain.py                 layers one after the other: forward, and backward by the chain rule
-    residual.py              a layer that holds two such chains
-    probe.py                 a look at what passes between two layers
     network.py               a network: layers and one flat dict of arrays
     losses.py                what is minimised
+    residual.py              a layer that holds two such chains
+    probe.py, inspected.py   a look at what passes between two layers; a network that can be looked into
 
 Then how the same is made fast, each acceleration in a file of its own and proved equal to the blackboard. Who
 wants to know what a network computes can leave it out:

@@ -10,8 +10,8 @@ from typing import Any
 
 from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse, said
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Linear, MaxPool2d
-from tinyzip.nn.network import Network
 
 SIZES = {
     "in_channels": "C=",
@@ -33,7 +33,7 @@ built_by(p="rate")(Dropout)
 
 def check_network(model: Any, argument: str) -> None:
     """Refuse what is no network of layers, with what to write instead."""
-    if isinstance(model, Network):
+    if isinstance(model, Inspected):
         return
     needed = "a Sequential"
     if callable(model):

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
     AvgPool2d,
@@ -25,7 +26,6 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.network import Network
 from tinyzip.nn.probe import Probe
 from tinyzip.nn.residual import Residual
 
@@ -36,7 +36,7 @@ KINDS: tuple[type[Layer], ...] = (
 KNOWN = {kind.__name__: kind for kind in KINDS}
 
 
-def describe(network: Network) -> dict[str, Any]:
+def describe(network: Inspected) -> dict[str, Any]:
     """All of a network but its arrays, as JSON can hold it; TypeError for layers of others.
 
     It does not say how the network runs: read back, a printed one is a Sequential.

@@ -9,12 +9,12 @@ network is a function from such a dict to another: initialise, step, fold, fake-
 `with_params` is the same network on other arrays.
 
 Here everything runs as it is printed: each layer by its own forward and backward, from `ops`. A `Sequential`
-is the same network made fast, and is what the examples hand to `fit`, `evaluate` and the rest. Its
-`printed()` is this one, on the same arrays, and whatever takes a network takes this one, too. Both compute
-the same numbers, but for the rounding of sums that are added up in another order.
+is the same network made fast, and is what the examples hand to `fit`, `evaluate` and the rest; its
+`printed()` runs as this one does, on the same arrays. Both compute the same numbers, but for the rounding of
+sums that are added up in another order.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -25,8 +25,6 @@ from tinyzip.base.refuse import refuse
 from tinyzip.nn import chain
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths
-from tinyzip.nn.probe import Seen, probed, probes
-from tinyzip.nn.residual import Placed, every_layer
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Network:
         name = type(self).__name__
         chain.check_chain(self.layers, f"{name}: layers")
         check_lengths(self.shape, f"{name}: shape")
-        self.output_shapes()  # refuses a chain that does not fit
+        chain.shapes_along(self.layers, self.shape)  # refuses a chain that does not fit
         chain.check_params(self.params, chain.shapes_of(self.layers), f"{name}: params")
         if self.input_range is not None:
             low, high = self.input_range
@@ -69,27 +67,10 @@ class Network:
         """The same network on other arrays, which are not copied; refuses other keys or shapes."""
         return replace(self, params=params)
 
-    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
-        """The same network, which remembers this range of inputs; with None it takes any without a word."""
-        return replace(self, input_range=input_range)
-
-    def printed(self) -> "Network":
-        """The same network on the same arrays, run as it is printed here."""
-        return Network(self.layers, self.params, self.shape, self.input_range)
-
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The arrays' one floating-point dtype."""
         return next((a.dtype for a in self.params.values()), np.dtype(np.float32))
-
-    @cached_property
-    def every_layer(self) -> dict[str, Placed]:
-        """All layers, those in residual blocks among them, with an example's shapes: `every_layer`."""
-        return every_layer(self.layers, self.shape)
-
-    def output_shapes(self) -> dict[str, Shape]:
-        """Each layer's output for one example, by layer name; refuses a chain that does not fit."""
-        return {name: placed.output for name, placed in self.every_layer.items()}
 
     def trainable(self) -> tuple[str, ...]:
         """The names in `params` that get gradients: all but running statistics."""
@@ -115,40 +96,12 @@ class Network:
             check_array(grads.get(key), self.params[key].shape, dz.dtype, f"backward: the gradient of {key}")
         return {key: grads[key] for key in self.trainable()}
 
-    def image_gradient(self, dz: Array, caches: dict[str, Any], **_: Any) -> Array:
-        """The gradient dx (*shape, N) of the images themselves; arguments as for `backward`."""
-        self.check_gradient(dz, caches, "image_gradient")
-        dx: Array = chain.backward(self.steps, self.parts, dz, caches)[0]
-        return dx
-
     def statistics(self, caches: dict[str, Any]) -> Arrays:
         """What the arrays without gradient become by a training forward, as new arrays; {} by another.
 
         Batch norms' kept statistics, see `BatchNorm.statistics`: {"bn1.mean": (C,), "bn1.var": (C,), …}
         """
         return chain.statistics(self.steps, self.parts, caches)
-
-    def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a `Probe` after each of the named layers.
-
-        A layer in a residual block is named by the way to it: "block1.body.conv1".
-        """
-        if unknown := sorted(set(names) - self.every_layer.keys()):
-            refuse("probed: names", unknown, f"layers among {', '.join(self.every_layer)}")
-        return type(self)(probed(self.layers, names), self.params, self.shape, self.input_range)
-
-    def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
-        """What the probes keep of a forward, by the names of the layers before them."""
-        return probes(self.layers, caches)
-
-    def activations(self, x: Array) -> Arrays:
-        """The output of every layer at inference, by name: for calibration and for looking inside.
-
-        Those of layers in residual blocks are named as in `probed`.
-        """
-        network = self.probed(self.every_layer)
-        _, caches = network.forward(x)
-        return {name: seen.y for name, seen in network.probes(caches).items()}
 
     @property
     def steps(self) -> dict[str, Any]:
@@ -159,6 +112,11 @@ class Network:
     def parts(self) -> dict[str, Arrays]:
         """Each layer's own arrays, by its name."""
         return chain.parts_of(self.layers, self.params)
+
+    @cached_property
+    def last_shape(self) -> Shape:
+        """The shape of one example's logits."""
+        return chain.shapes_along(self.layers, self.shape)[-1]
 
     @cached_property
     def _trainable(self) -> tuple[str, ...]:
@@ -177,7 +135,7 @@ class Network:
     def check_gradient(self, dz: Array, caches: dict[str, Any], function: str) -> None:
         """Refuse a dz of another shape than z, and what no forward of this network gave."""
         check_activations(dz, None, f"{function}: dz")
-        shape = next(reversed(self.every_layer.values())).output
+        shape = self.last_shape
         if dz.shape[:-1] != shape:
             refuse(f"{function}: dz", f"shape {dz.shape}", f"{(*shape, 'N')}")
         if not isinstance(caches, Mapping) or caches.keys() != self.steps.keys():

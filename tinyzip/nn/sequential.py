@@ -24,8 +24,8 @@ from tinyzip.nn.described import describe, layers_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Stage
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Arrays, Layer
-from tinyzip.nn.network import Network
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Placed, Residual, every_layer
 
@@ -51,7 +51,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Sequential(Network):
+class Sequential(Inspected):
     """A `Network` by its stages. What it returns lives in the workspace, where there is one.
 
     layout  of these layers; a network with other arrays is given it, see `with_params`

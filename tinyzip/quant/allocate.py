@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.calls import check_network
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -79,7 +79,7 @@ def knapsack(
 
 
 def sensitivity(
-    model: Network, images: Array, choices: Sequence[int] = CHOICES
+    model: Inspected, images: Array, choices: Sequence[int] = CHOICES
 ) -> dict[str, dict[int, float]]:
     """cost(l, b): how far the classes' probabilities move when only block l's weights are rounded to b bits.
 
@@ -101,7 +101,7 @@ def sensitivity(
     return costs
 
 
-def sizes(model: Network, choices: Sequence[int] = CHOICES) -> dict[str, dict[int, int]]:
+def sizes(model: Inspected, choices: Sequence[int] = CHOICES) -> dict[str, dict[int, int]]:
     """bytes(l, b): what an entropy coder needs for the weight codes of each block at b bits, rounded up.
 
     That is N·H/8 for N codes of entropy H ≤ b bits. Biases and multipliers cost the same at any bits.
@@ -154,7 +154,7 @@ def fit_budget(
 
 
 def allocate(
-    model: Network,
+    model: Inspected,
     images: Array,
     budget: int,
     choices: Sequence[int] = CHOICES,
@@ -177,7 +177,7 @@ def allocate(
     return fit_budget(costs, bytes_of, budget, weigh)
 
 
-def _grids(model: Network, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
+def _grids(model: Inspected, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
     for b in choices:
         grids = best_weight_grids(model, b)
         for block in blocks_of(model):

@@ -33,7 +33,7 @@ from tinyzip.distill.temperature import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
@@ -73,7 +73,7 @@ class Quantized:
     """
 
     program: Program
-    model: Network
+    model: Inspected
     grids: Grids
     method: str
     why: str
@@ -90,7 +90,7 @@ class Quantized:
 
 @write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
-    model: Network, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
+    model: Inspected, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
 ) -> Quantized:
     """The integer program of a float network, quantized after training.
 
@@ -114,10 +114,10 @@ def quantize(
         return _try_methods(model, images, weights, activations, method)
 
 
-def _try_methods(model: Network, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
+def _try_methods(model: Inspected, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
     cut = max(1, len(images) * 3 // 4)
     seen, held_out = images[:cut], images[cut:]
-    tried: list[tuple[Trial, Network, Grids]] = []
+    tried: list[tuple[Trial, Inspected, Grids]] = []
     for name in METHODS if method == "auto" else (method,):
         changed_model, grids = post_train(model, seen, weights, activations, name)
         trial = _judge(name, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
@@ -137,8 +137,8 @@ def _try_methods(model: Network, images: Array, weights: Bits, activations: Bits
 
 
 def post_train(
-    model: Network, images: Array, weights: Bits, activations: Bits | Grids, method: str
-) -> tuple[Network, Grids]:
+    model: Inspected, images: Array, weights: Bits, activations: Bits | Grids, method: str
+) -> tuple[Inspected, Grids]:
     """(model, grids) for `lower`, by one of `METHODS`. The model's batch norms are folded already.
 
     activations  bits, or the grids themselves, where they have been found before
@@ -152,7 +152,7 @@ def post_train(
 
 
 def grids_for(
-    model: Network, images: Array, weights: Bits, activations: Bits | Grids, ranges: str = "mse"
+    model: Inspected, images: Array, weights: Bits, activations: Bits | Grids, ranges: str = "mse"
 ) -> Grids:
     """A grid for everything, down to 1 bit of weights, the logits at 8 bits. Otherwise as `calibrate`.
 
@@ -171,7 +171,7 @@ def grids_for(
     return fit_biases(model, grids | best_weight_grids(model, bits, ranges))
 
 
-def _judge(method: str, model: Network, fake: FakeQuantized, images: Array) -> Trial:
+def _judge(method: str, model: Inspected, fake: FakeQuantized, images: Array) -> Trial:
     exact, z = logits(model, images, threads=1), logits(fake, images, threads=1)
     changed = int((exact.argmax(axis=0) != z.argmax(axis=0)).sum())
     return Trial(method, changed, kl_divergence(z, exact, 1.0)[0])

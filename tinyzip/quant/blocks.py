@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.activations import Clip
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
     Activation,
@@ -45,7 +46,6 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 
 Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
@@ -185,7 +185,7 @@ def tables_of(between: Between) -> list[str]:
     return [name for name, layer in between if isinstance(layer, Activation)]
 
 
-def blocks_of(model: Network) -> Blocks:
+def blocks_of(model: Inspected) -> Blocks:
     """The blocks of a model.
 
     raises  ValueError that names the first layer that belongs to no block: a batch norm that does not

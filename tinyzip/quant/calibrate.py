@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.calls import check_network
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
@@ -50,7 +50,7 @@ BIAS_MOST = 2.0**30
 
 @write_instead(partial(check_network, argument="calibrate: model"), bits="weights=, activations=")
 def calibrate(
-    model: Network,
+    model: Inspected,
     images: Array,
     weights: Bits = 8,
     activations: Bits = 8,
@@ -79,7 +79,7 @@ def calibrate(
     return fit_biases(model, grids)
 
 
-def weight_grids(model: Network, bits: Bits = 8, method: str = "minmax", per_channel: bool = True) -> Grids:
+def weight_grids(model: Inspected, bits: Bits = 8, method: str = "minmax", per_channel: bool = True) -> Grids:
     """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
 
     "minmax": the last code means the largest |w|. "mse": it means i/100 of that, with the i from 1 to 100
@@ -104,7 +104,7 @@ def weight_grids(model: Network, bits: Bits = 8, method: str = "minmax", per_cha
     return grids
 
 
-def activation_grids(model: Network, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
+def activation_grids(model: Inspected, images: Array, bits: Bits = 8, method: str = "minmax") -> Grids:
     """An affine grid for the "input" and for what each block, sum and table gives; as in `calibrate`.
 
     What never gave anything but zeros gets scale 1.
@@ -138,7 +138,7 @@ def activation_bits(blocks: Blocks, bits: Bits) -> dict[str, int]:
     return {name: count if name in read else 8 for name in blocks.grids}
 
 
-def fit_biases(model: Network, grids: Grids) -> Grids:
+def fit_biases(model: Inspected, grids: Grids) -> Grids:
     """The same grids, with weight scales raised where a bias would not fit otherwise (QC1)."""
     fitted = dict(grids)
     blocks = blocks_of(model)
@@ -156,7 +156,7 @@ def fit_biases(model: Network, grids: Grids) -> Grids:
     return fitted
 
 
-def inputs(model: Network, images: Array) -> Iterator[Array]:
+def inputs(model: Inspected, images: Array) -> Iterator[Array]:
     """The images as the model reads them, (C, H, W, N) in its dtype, a shard at a time."""
     for start in range(0, len(images), SHARD):
         yield to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)

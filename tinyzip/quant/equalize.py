@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.nn.activations import LeakyReLU
+from tinyzip.nn.inspected import AnyInspected
 from tinyzip.nn.layers import Activation, Conv2d, ReLU
-from tinyzip.nn.network import AnyNetwork
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
@@ -37,7 +37,7 @@ SWEEPS = 100
 CLOSE = 1e-3
 
 
-def equalize(model: AnyNetwork) -> AnyNetwork:
+def equalize(model: AnyInspected) -> AnyInspected:
     """The same function with the ranges of each channel's two ends made equal (QE1, QE2), batch norm folded.
 
     Channels that are all zero on one of the ends are left alone, and so are layers with a function between

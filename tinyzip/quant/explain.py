@@ -41,8 +41,8 @@ from tinyzip.nn.calls import check_network
 from tinyzip.nn.chain import shapes_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.stage import AsPrinted
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
@@ -122,7 +122,7 @@ class Explanation:
 
 @write_instead()
 def explain(
-    model: Network | None, program: Program, images: Array, labels: NDArray[Any] | None = None
+    model: Inspected | None, program: Program, images: Array, labels: NDArray[Any] | None = None
 ) -> Explanation:
     """Compare a program with its float network, block by block, on some images.
 
@@ -133,7 +133,7 @@ def explain(
     raises   ValueError for images of another shape, or a program whose operators are not the model's blocks
     """
     check_program(program, "explain: program")
-    network: Network
+    network: Inspected
     if model is None:
         program = readable(program)
         network = float_twin(program)
@@ -202,7 +202,7 @@ def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array
 class _Rest:
     """Runs a network from any place on in float, with what a program wrote up to there."""
 
-    def __init__(self, network: Network, program: Program) -> None:
+    def __init__(self, network: Inspected, program: Program) -> None:
         self.network, self.program = network, program
         run = choose.one_stage if isinstance(network, Sequential) else AsPrinted
         self.stages = {name: run(placed.layer, placed.given) for name, placed in network.every_layer.items()}
@@ -244,7 +244,7 @@ class _Rest:
 class _Tally:
     """What is summed up for one block while images go by."""
 
-    def __init__(self, network: Network, program: Program, rest: _Rest, block: Block) -> None:
+    def __init__(self, network: Inspected, program: Program, rest: _Rest, block: Block) -> None:
         self.program, self.rest, self.block = program, rest, block
         self.place = next(i for i, o in enumerate(program.operators) if o.name == block.name)
         operator: Any = program.operators[self.place]

@@ -33,8 +33,8 @@ import numpy as np
 from tinyzip.base.refuse import refuse, said
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.described import describe
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import BatchNorm
-from tinyzip.nn.network import Network
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
@@ -61,15 +61,15 @@ class FakeQuantized:
     rounds   for each of these roundings, the grid it uses
     """
 
-    source: Network
+    source: Inspected
     start: dict[str, Grid]
     params: Arrays
     rule: Rule
-    network: Network
+    network: Inspected
     rounds: dict[str, str]
 
     @classmethod
-    def create(cls, model: Network, grids: Mapping[str, Grid], rule: Rule = "lsq") -> Self:
+    def create(cls, model: Inspected, grids: Mapping[str, Grid], rule: Rule = "lsq") -> Self:
         """Wrap a float network without batch norms (fold them first) and the grids of `calibrate`.
 
         raises  ValueError that names the layer for a grid that is missing or has another count of channels,
@@ -257,6 +257,6 @@ class FakeQuantized:
             for block in self._blocks
         }
 
-    def model(self) -> Network:
+    def model(self) -> Inspected:
         """The float network with the weights learned so far, as `lower` wants it."""
         return self.source.with_params({name: self.params[name] for name in self.source.params})

@@ -15,14 +15,14 @@ from dataclasses import replace
 import numpy as np
 
 from tinyzip.nn.calls import check_network
+from tinyzip.nn.inspected import AnyInspected
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
-from tinyzip.nn.network import AnyNetwork
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.grid import by_channel
 
 
-def fold_batch_norm(model: AnyNetwork) -> AnyNetwork:
+def fold_batch_norm(model: AnyInspected) -> AnyInspected:
     """The same function without the batch norms that directly follow a convolution or linear layer (QF1).
 
     The layer in front gets a bias if it had none. Logits change by float rounding only (≤ 1e-5 relative to

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import weight_grids
 from tinyzip.quant.fold import fold_batch_norm
@@ -129,7 +129,9 @@ def lowest_grid(w: NDArray[Any], bits: int) -> Grid:
     return Signs(binary_scale(w)) if bits == 1 else Grid(ternary_scale(w), 0, -1, 1)
 
 
-def best_weight_grids(model: Network, bits: int | Mapping[str, int], method: str = "mse") -> dict[str, Grid]:
+def best_weight_grids(
+    model: Inspected, bits: int | Mapping[str, int], method: str = "mse"
+) -> dict[str, Grid]:
     """A grid "name.w" for the weights of each block, one step a channel, 1 to 8 bits.
 
     From 3 bits up by `calibrate.weight_grids`, below of least squared error in closed form by `lowest_grid`.

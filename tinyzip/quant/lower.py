@@ -56,8 +56,8 @@ from tinyzip.integer import Codes, Operator, Program, multiplier
 from tinyzip.integer.bounds import channel_bounds
 from tinyzip.integer.residuals import ADD_SHIFT
 from tinyzip.nn.calls import check_network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
-from tinyzip.nn.network import Network
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
@@ -67,7 +67,7 @@ INT32_MOST = 2**31 - 1
 
 @write_instead(partial(check_network, argument="lower: model"))
 def lower(
-    model: Network,
+    model: Inspected,
     grids: dict[str, Grid],
     rounding: integer.Rounding | None = None,
     argmax: bool = False,
@@ -111,7 +111,7 @@ class At:
 class _Draft:
     """A program under construction."""
 
-    def __init__(self, model: Network, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
+    def __init__(self, model: Inspected, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
         self.model, self.grids, self.rounding = model, grids, rounding
         self.operators: list[Operator] = []
 
@@ -229,7 +229,7 @@ def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: integer.Rounding |
 
 
 def _affine(
-    model: Network,
+    model: Inspected,
     block: Block,
     source: Grid,
     weights: Grid,

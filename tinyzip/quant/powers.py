@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.calibrate import fit_biases
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -48,7 +48,7 @@ def power_of_two_scale(w: NDArray[Any], hi: int) -> NDArray[np.float64]:
         scale = scale / 2
 
 
-def power_of_two_grids(model: Network, grids: Mapping[str, Grid]) -> dict[str, Grid]:
+def power_of_two_grids(model: Inspected, grids: Mapping[str, Grid]) -> dict[str, Grid]:
     """The same grids on power-of-two scales, so that `lower(…, rounding="shift")` needs no multiplier.
 
     Weights get the scale of least squared error, one for each channel: for signs the power that is nearest to

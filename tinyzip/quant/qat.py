@@ -26,7 +26,7 @@ from tinyzip.distill import student
 from tinyzip.distill.objective import Setting
 from tinyzip.integer import Program
 from tinyzip.nn.calls import check_network
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import Bits, Grids
 from tinyzip.quant.fake import FakeQuantized
@@ -51,7 +51,7 @@ class Retrained:
     """
 
     program: Program
-    model: Network
+    model: Inspected
     grids: Grids
     simulation: FakeQuantized
     history: History
@@ -64,7 +64,7 @@ class Retrained:
     lr="schedule=1e-3",
 )
 def qat(
-    model: Network,
+    model: Inspected,
     images: NDArray[Any],
     labels: NDArray[Any],
     *,

@@ -27,8 +27,8 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
+from tinyzip.nn.inspected import AnyInspected, Inspected
 from tinyzip.nn.layers import Conv2d, Linear
-from tinyzip.nn.network import AnyNetwork, Network
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fake import FakeQuantized
@@ -89,7 +89,7 @@ def moments(layer: Conv2d | Linear, pairs: Iterator[tuple[Array, Array]]) -> Mom
     )
 
 
-def correct_bias(model: AnyNetwork, grids: Mapping[str, Grid], images: Array) -> AnyNetwork:
+def correct_bias(model: AnyInspected, grids: Mapping[str, Grid], images: Array) -> AnyInspected:
     """The model with each bias shifted by (QR2), so that every block's mean output is the float network's.
 
     model    float, batch norms folded
@@ -103,8 +103,8 @@ def correct_bias(model: AnyNetwork, grids: Mapping[str, Grid], images: Array) ->
 
 
 def adaround(
-    model: AnyNetwork, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
-) -> AnyNetwork:
+    model: AnyInspected, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
+) -> AnyInspected:
     """The model with every weight on its grid, rounded by `best_codes`, and biases corrected by (QR2).
 
     Its weights are grid values already, so whatever rounds them to nearest later leaves them alone. Layers at
@@ -116,8 +116,8 @@ def adaround(
 
 
 def _layer_by_layer(
-    model: AnyNetwork, grids: Mapping[str, Grid], images: Array, iterations: int
-) -> AnyNetwork:
+    model: AnyInspected, grids: Mapping[str, Grid], images: Array, iterations: int
+) -> AnyInspected:
     """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
     check_network(model, "model")
     check_shape(model, images, "images")
@@ -137,7 +137,7 @@ def _layer_by_layer(
 
 
 def _input_pairs(
-    model: Network, fake: FakeQuantized, name: str, images: Array
+    model: Inspected, fake: FakeQuantized, name: str, images: Array
 ) -> Iterator[tuple[Array, Array]]:
     """The input of layer `name`, a shard at a time: in the float network and in the fake-quantized one."""
     before, rounded = (network.every_layer[name].reads for network in (model, fake.network))

@@ -15,14 +15,14 @@ from tinyzip.base.files import PathLike
 from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.described import describe
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import Grids
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import describe_grids, grids_of
 
-Thing = Network | FakeQuantized | Grids
+Thing = Inspected | FakeQuantized | Grids
 
 
 def save(thing: Thing, path: PathLike) -> None:
@@ -31,8 +31,8 @@ def save(thing: Thing, path: PathLike) -> None:
     raises  TypeError for anything else, and for layers of your own, which no file could describe; ValueError
             where `path` is a file of another kind, which is left alone; OSError as `base.files`
     """
-    if isinstance(thing, Network | FakeQuantized):
-        structure = describe(thing) if isinstance(thing, Network) else thing.structure()
+    if isinstance(thing, Inspected | FakeQuantized):
+        structure = describe(thing) if isinstance(thing, Inspected) else thing.structure()
         files.write(path, MODEL, structure, thing.params)
     elif isinstance(thing, Mapping) and thing and all(isinstance(grid, Grid) for grid in thing.values()):
         files.write(path, MODEL, {"kind": "grids", "grids": describe_grids(thing)}, {})

@@ -17,7 +17,7 @@ from tinyzip.exchange.onnx.file import read_graph
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer.program import Program
-from tinyzip.nn.network import Network
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.sequential import Sequential
 
 
@@ -34,7 +34,7 @@ def read(path: PathLike) -> Sequential:
     return network(read_graph(path))
 
 
-def write_network(network: Network, path: PathLike) -> None:
+def write_network(network: Inspected, path: PathLike) -> None:
     """Write a float network to the file `path`, whole or not at all.
 
     The graph reads `images` (N, C, H, W) or (N, C) float32 and writes `logits` (N, K): those of

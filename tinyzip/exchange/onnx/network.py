@@ -19,16 +19,16 @@ from tinyzip.exchange.onnx.activations import add_activation
 from tinyzip.exchange.onnx.graph import Array, Graph, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
+from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 
 Arrays = dict[str, Array]
 
 
-def network_graph(network: Network, target: PathLike) -> tuple[Graph, Any]:
+def network_graph(network: Inspected, target: PathLike) -> tuple[Graph, Any]:
     """The graph of `network`, and the model with its input `images` and its output `logits`."""
-    if not isinstance(network, Network):
+    if not isinstance(network, Inspected):
         refuse("write_network: network", said(network), "a Sequential", TypeError)
     graph = Graph(target)
     x = add_layers(graph, network.layers, network.params, "", "images")
