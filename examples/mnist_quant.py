@@ -12,6 +12,13 @@ The story has five steps, and the table at the end has a row or two of each:
 
 All choices were made on a validation split of the training images. The test images are read once, at
 the end, to fill the table.
+
+With --printed everything runs as the library prints it: the layers of `nn.ops`, the loop of `train.loop`,
+the rules of `train.optim`, and the operators of `integer.ops`. That takes many times as long, and floats add
+up in another order. What is compared with the fast run: every code that the program writes for the test
+images, here, which has to be the same; and the parameters of all networks, in the tests, which may differ by
+the bounds of `train.fit`. (Distortions are drawn for a shard. A batch is two of them in a fast training and
+one in a printed one, so without --quick the two see other images.)
 """
 
 import argparse
@@ -34,6 +41,7 @@ from tinyzip.distill import student as distillation
 from tinyzip.exchange import c, page
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
+from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.grid import Grid
@@ -69,7 +77,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, C, table, checkpoints")
     parser.add_argument("--json", type=Path, help="where to write the table for machines")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
-    return parser.parse_args(words)
+    parser.add_argument("--printed", action="store_true", help="run all as it is printed; no checkpoints")
+    args = parser.parse_args(words)
+    if args.printed and args.resume:
+        parser.error("--printed keeps no checkpoints that --resume could go on from")
+    return args
 
 
 def main(words: list[str] | None = None) -> None:
@@ -81,7 +93,7 @@ def main(words: list[str] | None = None) -> None:
     train, test = mnist(args.data)
     models, histories = train_all(args, train)
     program, grid = quantize(args, models["student, distilled"], train)
-    rows, answers = judge(models, program, grid, test, args.out)
+    rows, answers = judge(args, models, program, grid, test)
     table = as_table(rows)
     print(f"\n{table}\n")
     (args.out / "table.txt").write_text(table + "\n", encoding="utf-8")
@@ -90,7 +102,8 @@ def main(words: list[str] | None = None) -> None:
         shown = {name: history for name, history in histories.items() if "images" not in name}
         plots.plot_learning(shown, args.out / "learning.png")
         sure = {
-            name: fidelity.judge(logits(model, test.images), test.labels) for name, model in models.items()
+            name: fidelity.judge(logits(as_it_runs(args, model), test.images), test.labels)
+            for name, model in models.items()
         }
         plots.plot_reliability(sure, args.out / "reliability.png")
         w = models["student, distilled"].params["conv1.w"]
@@ -130,11 +143,13 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
             schedule=one_cycle(lr),
             augment=None if args.quick else augment,
             validation=(validation.images, validation.labels) if images is train else None,
-            checkpoint=saved,
+            checkpoint=None if args.printed else saved,
             resume=saved if saved.exists() else None,
+            printed=args.printed,
         )
         seen = Dataset(images.images[: len(validation)], images.labels[: len(validation)])
-        new, own = (int((predict(models[name], x.images) != x.labels).sum()) for x in (validation, seen))
+        network = as_it_runs(args, models[name])
+        new, own = (int((predict(network, x.images) != x.labels).sum()) for x in (validation, seen))
         print(f"  {new} errors of {len(validation):,} validation images, ", end="")
         print(f"{own} of {len(seen):,} images that it was trained on", flush=True)
 
@@ -154,6 +169,11 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
     return models, histories
 
 
+def as_it_runs(args: argparse.Namespace, model: Sequential) -> Network:
+    """The network that is asked: fast, or as it is printed."""
+    return model.printed() if args.printed else model
+
+
 def share(dataset: Dataset, rng: np.random.Generator) -> Dataset:
     """Few images: a thirtieth of all, in two digits, but 20 of each class where there are as many."""
     order = rng.permutation(len(dataset))
@@ -169,9 +189,10 @@ def share(dataset: Dataset, rng: np.random.Generator) -> Dataset:
 
 def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tuple[Program, Grid]:
     """Step 4: ranges from a thousand training images, down to integers, to disk, into a page, and back."""
-    grids = calibrate(model, train.images[:1000], weights=8, activations=8)
+    network = as_it_runs(args, model)
+    grids = calibrate(network, train.images[:1000], weights=8, activations=8)
     path = args.out / PROGRAM
-    archive.write(lower(model, grids), path)
+    archive.write(lower(network, grids), path)
     page.write(path, args.out / PAGE)
     program = archive.read(path)
     c.write(program, args.out / C_SOURCE)
@@ -180,18 +201,18 @@ def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tup
 
 
 def judge(
-    models: dict[str, Sequential], program: Program, grid: Grid, test: Dataset, out: Path
+    args: argparse.Namespace, models: dict[str, Sequential], program: Program, grid: Grid, test: Dataset
 ) -> tuple[list[Row], Classes]:
     """The only look at the test images: a row and the answers of each model."""
     student = models["student, distilled"]
     codes = grid.quantize(to_input(test.images))
     parameters = student.parameter_count
-    packed = (out / PROGRAM).stat().st_size
+    packed = (args.out / PROGRAM).stat().st_size
     answers: Classes = {}
 
     def row(name: str, parameters: int, size: int, classify: Callable[[], NDArray[Any]]) -> Row:
         seconds = []
-        for _ in range(4):  # the first run pays for fresh memory and is not counted
+        for _ in range(1 if args.printed else 4):  # the first run pays for fresh memory and is not counted
             start = time.perf_counter()
             answers[name] = classify()
             seconds.append(time.perf_counter() - start)
@@ -202,19 +223,26 @@ def judge(
             "bytes": size,
             "errors": errors,
             "accuracy": 1 - errors / len(test),
-            "images_per_s": round(len(test) / min(seconds[1:])),
+            "images_per_s": round(len(test) / min(seconds[1:] or seconds)),
         }
 
+    def answer(model: Sequential) -> NDArray[Any]:
+        return predict(as_it_runs(args, model), test.images)
+
     rows = [
-        row(name, model.parameter_count, 4 * model.parameter_count, partial(predict, model, test.images))
+        row(name, model.parameter_count, 4 * model.parameter_count, lambda model=model: answer(model))
         for name, model in models.items()
     ]
     engine = partial(integer.run, program, codes, threads=THREADS)
+    if args.printed:
+        fast, engine = np.asarray(engine()), partial(engine, product="printed")
+        others = np.count_nonzero(fast != np.asarray(engine()))
+        if others:
+            raise ValueError(f"printed engine: found {others:,} codes unlike the fast one's, needed none")
+        print(f"all {fast.size:,} codes of the printed engine are those of the fast one")
     rows.append(row("student, int8, integers only", parameters, packed, lambda: engine().argmax(0)))
     textbook = through_bytes(student)
-    rows.append(
-        row("student, textbook bytes", parameters, parameters, partial(predict, textbook, test.images))
-    )
+    rows.append(row("student, textbook bytes", parameters, parameters, lambda: answer(textbook)))
     return rows, answers
 
 

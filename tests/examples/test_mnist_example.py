@@ -7,15 +7,18 @@ import re
 import subprocess
 import sys
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from apart import Apart
 from idx_folders import write_folder
 
 from tinyzip import archive
 from tinyzip.exchange import c
-from tinyzip.train.data import Dataset
+from tinyzip.train.data import Dataset, mnist
+from tinyzip.train.loop import steps
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
@@ -27,6 +30,9 @@ ROWS = [
     "student, int8, integers only",
     "student, textbook bytes",
 ]
+
+
+TRAINED = ROWS[:5]
 
 
 def run(*arguments: str, script: str = "mnist_quant.py") -> subprocess.CompletedProcess[str]:
@@ -54,6 +60,63 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     tz = b64encode((out / "student-int8.tz").read_bytes()).decode()
     assert tz in (out / "digits.html").read_text(encoding="utf-8")
     assert (out / "table.txt").read_text() in result.stdout
+
+
+def test_as_it_is_printed_the_job_ends_with_the_codes_of_the_fast_engine_and_without_checkpoints(tmp_path):
+    write_folder(tmp_path / "data", shape=(16, 18))
+    out, table = tmp_path / "out", tmp_path / "table.json"
+    words = ["--data", str(tmp_path / "data"), "--out", str(out), "--printed"]
+    result = run(*words, "--json", str(table))
+    assert result.returncode == 0, result.stderr
+    assert [row["model"] for row in json.loads(table.read_text())["rows"]] == ROWS
+    codes = 7 * 3  # of images and classes
+    assert f"all {codes} codes of the printed engine are those of the fast one" in result.stdout
+    assert not list(out.glob("*.checkpoint"))
+    result = run(*words, "--resume")
+    assert result.returncode == 2 and "--printed keeps no checkpoints" in result.stderr
+
+
+def test_printed_and_fast_the_jobs_networks_stay_within_the_bounds_of_fit(tmp_path, monkeypatch):
+    """(FI2): in float64, all five networks, of the two that a teacher has taught beside him.
+
+    And the bound says something where the steps are two: for half of all numbers it is less than a
+    ten-thousandth of what they have moved. (Of ten steps it says no more than that each has its length.)
+    """
+    write_folder(tmp_path, shape=(16, 18))
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    job = importlib.import_module("mnist_quant")
+    aparts = []
+
+    def precise(make, *words):
+        net = make(*words)
+        return net.with_params({key: array.astype(np.float64) for key, array in net.params.items()})
+
+    def watched(model, *data, optimizer, objective, **options):
+        how = {}
+        if len(aparts) in (2, 4):  # these have a teacher, of whom it is known by now how far the two differ
+            teacher = Apart(aparts[0].net, optimizer, objective)
+            for key, array in teacher.net.params.items():
+                teacher.params[key] = np.abs(array - fast["teacher"].params[key])
+            how = {"teacher": teacher, "soft": job.SOFT, "temperature": job.TEMPERATURE}
+        aparts.append(Apart(model, optimizer, objective, **how))
+        return steps(model, *data, optimizer=aparts[-1], objective=aparts[-1].objective, **options)
+
+    for name in ("seed_net", "student_net"):
+        monkeypatch.setattr(job, name, partial(precise, getattr(job, name)))
+    monkeypatch.setattr("tinyzip.train.run.printed.steps", watched)
+    train, _ = mnist(tmp_path)
+    words = ["--quick", "--data", str(tmp_path), "--out", str(tmp_path)]
+    fast, _ = job.train_all(job.arguments(words), train)
+    assert not aparts
+    printed, _ = job.train_all(job.arguments([*words, "--printed"]), train)
+    assert [*fast] == [*printed] == TRAINED
+    for name, apart in zip(TRAINED, aparts, strict=True):
+        share = []
+        for key, array in printed[name].params.items():
+            assert (np.abs(fast[name].params[key] - array) <= apart.params[key]).all(), (name, key)
+            share.append((apart.params[key] / np.abs(array - apart.first[key]).max()).ravel())
+        assert apart.t == (10 if "images" in name else 2)
+        assert np.median(np.concatenate(share)) < (1e-4 if apart.t == 2 else 10)
 
 
 def test_images_that_are_too_small_and_folders_without_data_give_one_line(tmp_path):

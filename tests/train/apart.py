@@ -24,8 +24,9 @@ class Apart:
     net        printed, of the layers above, Conv2d and Linear; its arrays are those that change
     shards     of which the other training makes a batch, at most
     objective  the labels' cross entropy, or by `teacher`, `soft` and `temperature` (K7) with (K3)
-    teacher    the `Apart` of the training that made the teacher
+    teacher    an `Apart` of the teacher, whose `params` say how far the two teachers differ
     params     the bound for each array
+    first      the arrays as they were
     """
 
     def __init__(self, net, rule, objective, shards=1, teacher=None, soft=0.0, temperature=1.0):
@@ -33,6 +34,7 @@ class Apart:
         self.teacher, self.soft, self.T = teacher, soft, temperature
         self.u = float(np.finfo(net.dtype).eps) / 2
         self.params = {name: np.zeros(array.shape) for name, array in net.params.items()}
+        self.first = {name: array.copy() for name, array in net.params.items()}
 
     def objective(self, z, batch):
         loss, dz = self.given(z, batch)
