@@ -27,8 +27,8 @@ def check_rule(rule: SGD | AdamW) -> None:
     name = type(rule).__name__
     for part in ("momentum", "beta1", "beta2"):
         if hasattr(rule, part):
-            check_part(getattr(rule, part), f"{name}: {part}")
-    check_rate(rule.weight_decay, f"{name}: weight_decay")
+            check_number(getattr(rule, part), f"{name}: {part}", 1)
+    check_number(rule.weight_decay, f"{name}: weight_decay")
     if isinstance(rule, AdamW) and not (is_number(rule.eps) and 0.0 < rule.eps < inf):
         refuse("AdamW: eps", said(rule.eps), "a finite number above 0")
     if isinstance(rule, SGD) and rule.nesterov and not rule.momentum:
@@ -37,14 +37,9 @@ def check_rule(rule: SGD | AdamW) -> None:
         refuse(f"{name}: decayed", repr(rule.decayed), "a tuple of names, or of how they end", TypeError)
 
 
-def check_init(rule: Optimizer, params: Arrays) -> None:
-    """Refuse what are no arrays of floats by name."""
-    check_floats(params, "init: params")
-
-
 def check_step(rule: Optimizer, params: Arrays, grads: Arrays, state: Arrays, lr: float) -> None:
     """Refuse gradients that are not those of these parameters, and a state that is not theirs."""
-    check_rate(lr, "step: lr")
+    check_number(lr, "step: lr")
     check_floats(params, "step: params")
     check_floats(grads, "step: grads")
     for name, g in grads.items():
@@ -60,8 +55,8 @@ def check_step(rule: Optimizer, params: Arrays, grads: Arrays, state: Arrays, lr
 def check_schedule(schedule: Schedule) -> None:
     """Refuse a schedule's numbers that do not fit."""
     for part in ("start", "peak", "end"):
-        check_rate(getattr(schedule, part), f"schedule: {part}")
-    check_part(schedule.warmup, "schedule: warmup")
+        check_number(getattr(schedule, part), f"schedule: {part}")
+    check_number(schedule.warmup, "schedule: warmup", 1)
     if schedule.rise not in ("linear", "cosine"):
         refuse("schedule: rise", repr(schedule.rise), "'linear' or 'cosine'")
 
@@ -70,11 +65,6 @@ def check_progress(schedule: Schedule, progress: float) -> None:
     """Refuse what is no part of a run."""
     if not is_number(progress) or not 0.0 <= progress <= 1.0:
         refuse("schedule: progress", progress, "a number in [0, 1]")
-
-
-def check_peak(peak: float, warmup: float = 0.3) -> None:
-    """Refuse what is no learning rate."""
-    check_rate(peak, "schedule: peak")
 
 
 def check_floats(arrays: Arrays, argument: str) -> None:
@@ -87,16 +77,10 @@ def check_floats(arrays: Arrays, argument: str) -> None:
             refuse(f"{argument}[{name!r}]", found, "an array of floats", TypeError)
 
 
-def check_rate(value: float, argument: str) -> None:
-    """Refuse what is no finite number, 0 or more."""
-    if not is_number(value) or not 0.0 <= value < inf:
-        refuse(argument, said(value), "a finite number, 0 or more")
-
-
-def check_part(value: float, argument: str) -> None:
-    """Refuse what is no number in [0, 1)."""
-    if not is_number(value) or not 0.0 <= value < 1.0:
-        refuse(argument, said(value), "a number in [0, 1)")
+def check_number(value: float, argument: str, end: float = inf) -> None:
+    """Refuse what is no number from 0 up, below 1 or finite."""
+    if not is_number(value) or not 0.0 <= value < end:
+        refuse(argument, said(value), "a number in [0, 1)" if end == 1 else "a finite number, 0 or more")
 
 
 def begin(owner: Any, name: str, check: Callable[..., None]) -> None:
@@ -127,8 +111,8 @@ def build(kind: type, check: Callable[[Any], None], **hints: str) -> None:
 build(SGD, check_rule, lr=RATE, learning_rate=RATE)
 build(AdamW, check_rule, lr=RATE, learning_rate=RATE, betas="beta1=0.9, beta2=0.999")
 build(Schedule, check_schedule)
-for kind in (SGD, AdamW):
-    begin(kind, "init", check_init)
-    begin(kind, "step", check_step)
+for rule in (SGD, AdamW):
+    begin(rule, "init", lambda rule, params: check_floats(params, "init: params"))
+    begin(rule, "step", check_step)
 begin(Schedule, "__call__", check_progress)
-begin(optim, "one_cycle", check_peak)
+begin(optim, "one_cycle", lambda peak, *_, **__: check_number(peak, "schedule: peak"))

@@ -29,9 +29,6 @@ from tinyzip.train.images import to_input as to_input
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CHUNK = 1 << 20  # bytes read at a time
-DEFLATE_LIMIT = (
-    1032  # no deflate stream unpacks to more than this many times its length [zlib technical details]
-)
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:

@@ -23,7 +23,8 @@ The decay pulls on weights and not on biases, or on the scales of norms and grid
 small. An optimizer is told by the names of the arrays: `decayed` holds names, or ends of names, and is
 (".w",) where nothing else is said.
 
-This is the textbook. What `fit` runs is the same in another order, for speed: see `optim_fast`.
+This is the textbook. What `fit` runs is the same in another order, for speed, see `run.optim_fast`; with
+printed=True it runs this. A rule of one's own, or one that inherits from these, always runs as it is written.
 
 A schedule is a function from progress t in [0, 1] to η. With the rise R and the fall over warm-up w:
 

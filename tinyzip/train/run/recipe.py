@@ -2,7 +2,7 @@
 
 Most mistakes here are near misses: a class for an object, a name for a rule, a number for a function. Left
 alone they come up as somebody else's error, after an epoch. So each is refused at once, with what to write
-instead.
+instead. What only a step can show, an objective's answer and what augmentation makes, is checked in each.
 """
 
 from collections.abc import Callable, Iterable
@@ -62,43 +62,39 @@ def recipe(
         if 0 < getattr(optimizer, rate, 0) < LEAST_MOMENTUM:
             found = f"{type(optimizer).__name__} with {rate} = {getattr(optimizer, rate)}"
             refuse("fit: optimizer", found, f"0, or {LEAST_MOMENTUM} up; a learning rate is schedule=1e-3")
-    for argument, function, words in (
-        ("objective", objective, "a function (z, batch) -> (loss, dz)"),
-        ("augment", augment, "a function (images, rng) -> images, or None"),
-    ):
-        if function is not None and (isinstance(function, type) or not callable(function)):
-            refuse(f"fit: {argument}", said(function), words, TypeError)
-        if function is not None and not takes(function, None, None):
-            refuse(f"fit: {argument}", f"{said(function)}, not of two arguments", words, TypeError)
+    check_function(objective, 2, "fit: objective", "a function (z, batch) -> (loss, dz)")
+    if augment is not None:
+        check_function(augment, 2, "fit: augment", "a function (images, rng) -> images, or None")
     return Recipe(int(epochs), int(batch), optimizer, _schedule(schedule), objective, augment)
 
 
-def _schedule(schedule: Schedule | float | None) -> Schedule:
+def _schedule(schedule: Any) -> Schedule:
     """A number is a learning rate that stays; every other schedule is tried at its ends and its middle."""
     if schedule is None:
         return one_cycle(4e-3)
     if isinstance(schedule, Real) and not isinstance(schedule, bool):
         return constant(float(schedule))
     words = "a number, or a function of the progress in [0, 1], such as one_cycle(4e-3)"
-    if isinstance(schedule, type) or not callable(schedule):
-        refuse("fit: schedule", said(schedule), words, TypeError)
-    if not takes(schedule, 0.0):
-        refuse("fit: schedule", f"{said(schedule)}, not of one argument", words, TypeError)
+    check_function(schedule, 1, "fit: schedule", words)
     for progress in (0.0, 0.5, 1.0):
         lr: Any = schedule(progress)
         if callable(lr):
-            maker = getattr(schedule, "__name__", "schedule")
-            refuse(
-                "fit: schedule",
-                f"{said(schedule)}, which makes one",
-                f"what it makes: {maker}(4e-3)",
-                TypeError,
-            )
+            needed = f"what it makes: {getattr(schedule, '__name__', 'schedule')}(4e-3)"
+            refuse("fit: schedule", f"{said(schedule)}, which makes one", needed, TypeError)
         if not is_number(lr) or not 0.0 <= lr < np.inf:
-            refuse(
-                "fit: schedule", f"{said(lr)} at progress {progress}", "a learning rate, finite, 0 or more"
-            )
-    return schedule
+            found = f"{said(lr)} at progress {progress}"
+            refuse("fit: schedule", found, "a learning rate, finite, 0 or more")
+    made: Schedule = schedule
+    return made
+
+
+def check_function(function: Any, arguments: int, argument: str, needed: str) -> None:
+    """Refuse what is no function of so many arguments, a class among it."""
+    if isinstance(function, type) or not callable(function):
+        refuse(argument, said(function), needed, TypeError)
+    if not takes(function, *[None] * arguments):
+        count = {1: "one argument", 2: "two arguments"}[arguments]
+        refuse(argument, f"{said(function)}, not of {count}", needed, TypeError)
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
@@ -107,23 +103,14 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
         refuse("fit: callbacks", said(callbacks), "a list of functions, also of one: [function]", TypeError)
     functions = list(callbacks)
     for function in functions:
-        if isinstance(function, type) or not callable(function):
-            refuse("fit: callbacks", said(function), "functions that take an Epoch", TypeError)
-        if not takes(function, None):
-            refuse(
-                "fit: callbacks", f"{said(function)}, not of one argument", "functions of an Epoch", TypeError
-            )
+        check_function(function, 1, "fit: callbacks", "functions that take an Epoch")
     return functions
 
 
 def check_answer(answer: Any, z: Array) -> tuple[Any, ...]:
     """What an objective returned for the logits z; refuses what is not (loss, dz), or these and more."""
-    if (
-        not isinstance(answer, tuple | list)
-        or len(answer) < 2
-        or not is_number(answer[0])
-        or getattr(answer[1], "shape", ()) != z.shape
-    ):
+    good = isinstance(answer, tuple | list) and len(answer) > 1 and is_number(answer[0])
+    if not good or getattr(answer[1], "shape", ()) != z.shape:
         refuse("fit: objective", f"{said(answer)} in return", f"(loss, dz), dz of the shape {z.shape} of z")
     return tuple(answer)
 

@@ -56,12 +56,11 @@ class Setup:
     @cached_property
     def words(self) -> dict[str, str]:
         """The setup in words that are equal if it is."""
-        checksum = crc32(
-            np.ascontiguousarray(self.labels).data, crc32(np.ascontiguousarray(self.images).data)
-        )
+        images, labels = np.ascontiguousarray(self.images), np.ascontiguousarray(self.labels)
+        checksum = crc32(labels.data, crc32(images.data))
         return {
             "model": checkpoint.describe(self.model, values=False),
-            "images": f"{len(self.images)} of {self.images.dtype}, CRC-32 with labels {checksum:08x}",
+            "images": f"{len(images)} of {images.dtype}, CRC-32 with labels {checksum:08x}",
             "generator": self.generator.__name__,
             SAMPLES: self._samples(self.recipe.epochs),
         } | {part.name: checkpoint.describe(getattr(self.recipe, part.name)) for part in fields(self.recipe)}
@@ -80,56 +79,48 @@ class Setup:
         if not isinstance(setup, dict):
             refuse(f"checkpoint {path}", "no training run", "one of this model")
         found, needed = setup | _shapes(kept), self.words | _shapes(arrays)
-        epochs = _epochs(found.get("epochs"))
-        if epochs is not None and epochs != self.recipe.epochs:
+        told = found.get("epochs")
+        epochs = int(told) if isinstance(told, str) and told.isdecimal() and len(told) < 10 else 0
+        if epochs:
             needed |= {"epochs": str(epochs), SAMPLES: self._samples(epochs)}
         for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
             if found.get(key) != needed.get(key):
                 what = f"checkpoint {path}: {key}"
                 refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
-        if epochs is None or not self._can_begin_at(meta, epochs):
+        if not self._can_begin_at(meta, epochs):
             refuse(f"checkpoint {path}", "no state of a training run", "one that `save` has written")
-        self._check_epochs(path, epochs, meta["epoch"] * self.steps + meta["step"])
+        why = self._differs(epochs, meta["epoch"] * self.steps + meta["step"])
+        if why:
+            instead = f"keep to {epochs}, or train its model anew: fit(load({str(path)!r}), …)"
+            refuse(f"checkpoint {path}: epochs", epochs, f"{self.recipe.epochs}, but {why}; {instead}")
         return meta, kept
 
     def _can_begin_at(self, meta: dict[str, Any], epochs: int) -> bool:
         """Is this a state of a run of so many epochs?"""
         try:
             self.generator().state = checkpoint.unplain(meta["generator"])
-            columns = meta["history"].keys() == History().as_dict().keys() and meta["history"].values()
             return (
                 0 <= meta["epoch"] <= epochs
                 and 0 <= meta["step"] <= self.steps
                 and isfinite(meta["loss"] + meta["seconds"])
-                and bool(columns)
-                and all(len(column) == meta["epoch"] for column in columns)
+                and meta["history"].keys() == History().as_dict().keys()
+                and all(len(column) == meta["epoch"] for column in meta["history"].values())
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return False
 
-    def _check_epochs(self, path: PathLike, epochs: int, made: int) -> None:
-        """Refuse a run of `epochs` epochs in which the steps that it has made were not those of this one."""
-        now, why = self.recipe.epochs, None
-        if epochs == now:
-            return
+    def _differs(self, epochs: int, made: int) -> str:
+        """Why the steps that a run of so many epochs has made were not those of this one; "" if they were."""
+        now = self.recipe.epochs
         if made > now * self.steps:
-            why = f"{made} steps of {now * self.steps} are made"
-        elif made and getattr(self.recipe.objective, "by_progress", False):
-            why = "the objective looks at how much of the training is done"
-        else:
-            for step in range(made):
-                one, other = self.rate(step, epochs), self.rate(step, now)
-                if one != other:
-                    why = f"step {step + 1} would have had the learning rate {other:.3g} and not {one:.3g}"
-                    break
-        if why is not None:
-            instead = f"keep to {epochs}, or train its model anew: fit(load({str(path)!r}), …)"
-            refuse(f"checkpoint {path}: epochs", epochs, f"{now}, but {why}; {instead}")
-
-
-def _epochs(words: Any) -> int | None:
-    """How many epochs a checkpoint says that its run has."""
-    return int(words) if isinstance(words, str) and words.isdecimal() and 0 < int(words) < 2**31 else None
+            return f"{made} steps of {now * self.steps} are made"
+        if epochs != now and made and getattr(self.recipe.objective, "by_progress", False):
+            return "the objective looks at how much of the training is done"
+        for step in range(made if epochs != now else 0):
+            one, other = self.rate(step, epochs), self.rate(step, now)
+            if one != other:
+                return f"step {step + 1} would have had the learning rate {other:.3g} and not {one:.3g}"
+        return ""
 
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:

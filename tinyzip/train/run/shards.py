@@ -12,8 +12,8 @@ at most about N·ε·Σ|terms| in any order (ε = 2⁻²⁴ in float32), so two 
 
 Everything about a shard happens in one place: its images are drawn, augmented and turned batch last, then
 forward, objective, backward. So augmentation shares the cores with the arithmetic at no cost of waiting.
-That place is a process of its own where it can be (`_may_fork`), a copy of this one that sees the parameters
-change and leaves its gradient in shared memory. Else it is a thread.
+That place is a process of its own where all that runs in it is of this package, a copy of this one that sees
+the parameters change and leaves its gradient in shared memory. Else it is a thread.
 
 Batch norm sees the shard and not the batch. That is ghost batch norm [Hoffer, Hubara and Soudry 2017,
 algorithm 1]: the noise of small batches is kept when batches grow, and it generalises better. Running
@@ -26,7 +26,6 @@ of its own, and the gradients stay in them until they are summed.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic
 
 import numpy as np
@@ -64,14 +63,6 @@ class Shard:
     batch: int
     seed: tuple[int, ...]
     progress: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What came out beside the gradient: the shard's parts of the loss and the statistics, by (SH1)."""
-
-    loss: float
-    statistics: dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -116,6 +107,8 @@ class Shards(Generic[AnyModel]):
         self.labels = labels
         self.objective = objective
         self.augment = augment
+        if augment is not None and not isinstance(augment, Augment):
+            self.augment = checked_augmentation(augment, self.images)
         self.workers = workers
         self.size = size
         self._group = group
@@ -125,7 +118,9 @@ class Shards(Generic[AnyModel]):
         self._parts: list[Packed] = []
         self._gradients: list[Iterable[Array]] = []
         self._workspaces: list[Workspace] = []
-        self._processes = workers.processes(self._shard) if self._may_fork() else None
+        own = all(map(is_ours, (model, objective, augment)))
+        seen = all(is_shared(array) for array in model.params.values())  # in copies of the process, too
+        self._processes = workers.processes(self._shard) if own and seen and not self._many else None
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do; the
@@ -141,9 +136,9 @@ class Shards(Generic[AnyModel]):
         run(_sum, [chunk for same in arrays for chunk in chunks(*same)], self.workers)
         for workspace in self._workspaces:
             workspace.reset()
-        statistics = [part.statistics for part in measured]
+        losses, statistics = zip(*measured, strict=True)
         means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
-        return Gradient(sum(part.loss for part in measured), self._total, means)
+        return Gradient(sum(losses), self._total, means)
 
     def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:
         parts = (index[start : start + self.size] for start in range(0, len(index), self.size))
@@ -153,12 +148,6 @@ class Shards(Generic[AnyModel]):
         """Let the next batch make new copies of the process, which know what has changed since."""
         if self._processes is not None:
             self._processes.close()
-
-    def _may_fork(self) -> bool:
-        """May shards run in copies of this process, and do the parameters reach them?"""
-        own = all(map(is_ours, (self.model, self.objective, self.augment)))
-        seen = all(is_shared(array) for array in self.model.params.values())
-        return own and seen and not self._many
 
     def _make_room(self, shards: int) -> None:
         """Somewhere for the gradient of each shard."""
@@ -185,21 +174,15 @@ class Shards(Generic[AnyModel]):
         if isinstance(self.augment, Augment):
             images = self.augment(images, rng, workspace)
         elif self.augment is not None:
-            images = self._augment(images, rng)
+            images = self.augment(images, rng)
         return to_input(images, workspace).astype(self._dtype, copy=False)
-
-    @cached_property
-    def _augment(self) -> Augmentation:
-        """An augmentation of the caller's own, and what it returns checked."""
-        assert self.augment is not None
-        return checked_augmentation(self.augment, self.images)
 
     def inputs(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Iterable[Array]:
         """What the model sees of each shard of a batch, with the draws of a call."""
         return (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
 
-    def _shard(self, shard: Shard, workspace: Workspace) -> Measured:
-        """A shard's parts of loss and statistics; that of the gradient is left in `_gradients`."""
+    def _shard(self, shard: Shard, workspace: Workspace) -> tuple[float, dict[str, Array]]:
+        """A shard's parts of loss and statistics, by (SH1); that of the gradient is left in `_gradients`."""
         s, index = shard.s, shard.index
         share = len(index) / shard.batch
         if self._many:
@@ -216,8 +199,7 @@ class Shards(Generic[AnyModel]):
         else:
             self._parts[s].fill(grads)
             workspace.reset()  # at the end: the first step leaves it as large as all others will need it
-        statistics = {name: share * array for name, array in statistics.items()}
-        return Measured(float(loss) * share, statistics)
+        return float(loss) * share, {name: share * array for name, array in statistics.items()}
 
     def _judge(self, z: Array, caches: Any, x: Array, shard: Shard) -> tuple[float, Array]:
         """The objective's loss and dz; gradients by what else it has seen are left in the caches."""
