@@ -12,27 +12,34 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from printed_steps import network_step, quantized_step
+from printed_steps import from_training_to_file, network_step, numbers, quantized_step, training
 from sources import PACKAGE, label, tree
 
 RUNS = {
     network_step: [
-        *("base/refuse.py", "base/windows.py", "nn/ops/*.py", "nn/layer.py", "nn/layers.py"),
-        *(
-            "nn/chain.py",
-            "nn/residual.py",
-            "nn/probe.py",
-            "nn/network.py",
-            "nn/losses.py",
-            "nn/activations.py",
-        ),
+        *("base/refuse.py", "base/windows.py", "nn/ops/*.py", "nn/layer.py", "nn/layers.py", "nn/chain.py"),
+        *("nn/residual.py", "nn/probe.py", "nn/network.py", "nn/losses.py", "nn/activations.py"),
     ],
     quantized_step: ["quant/grid.py", "quant/textbook.py", "quant/lsq.py"],
+    training: ["train/images.py", "train/optim.py", "train/loop.py"],
+    from_training_to_file: [
+        *("distill/temperature.py", "quant/lsq.py", "quant/fake_layer.py", "quant/fake.py"),
+        "integer/ops.py",
+    ],
+    numbers: ["integer/codes.py", "integer/fixedpoint.py", "integer/bounds.py", "archive/coder.py"],
 }
 BESIDE = {  # not of a run: what these do for others, and where they are tested
     "base/refuse.py: warn": "machine and train, test_train_pixels",
     "base/windows.py: same_padding": "exchange, test_windows",
     "base/windows.py: wider": "exchange, test_windows",
+    "quant/fake.py: FakeQuantized.structure": "files, test_quant_saved",
+    "quant/fake.py: FakeQuantized.of_structure": "files, test_quant_saved",
+    "quant/fake.py: FakeQuantized.input_range": "checks of images, test_train_pixels",
+    "quant/fake.py: FakeQuantized.tables": "agreement, test_quant_tables",
+    "quant/fake.py: FakeQuantized.activations": "a look inside, test_quant_rounding",
+    "quant/fake.py: FakeQuantized.probed": "objectives that look inside, test_distill_guides",
+    "quant/fake.py: FakeQuantized.probes": "objectives that look inside, test_distill_guides",
+    "archive/coder.py: Reader._position": "differences, to which a constant adds nothing, test_archive_coder",
 }
 
 
