@@ -132,7 +132,8 @@ def failed_assertion(frame: FrameType, line: int) -> str | None:
                 code = compile(ast.Expression(expression), frame.f_code.co_filename, "eval")
                 return eval(code, frame.f_globals, frame.f_locals)
 
-            return failing(node.test, look)
+            said = failing(node.test, look)
+            return f"{said} ({look(node.msg)})" if said and node.msg else said
     return None
 
 

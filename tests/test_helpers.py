@@ -118,7 +118,7 @@ def test_a_failed_comparison_says_in_one_line_what_where_and_how_far(tmp_path: P
 def test_a_failed_assertion_says_in_one_line_what_was_found_and_needed(tmp_path: Path) -> None:
     printed = run_pytest(tmp_path, ASSERTS)
     assert re.findall(r"^E +(.*)$", printed, re.MULTILINE)[:5] == [
-        "AssertionError: np.abs(x) <= bound fails at [1, 2]: found 5.0, needed <= 3; 2 of 6 fail",
+        "AssertionError: np.abs(x) <= bound fails at [1, 2]: found 5.0, needed <= 3; 2 of 6 fail (said)",
         "AssertionError: x == np.minimum(x, 4) fails at [1, 2]: found 5.0, needed == 4.0; 1 of 6 fail",
         "AssertionError: np.isfinite(np.where(x == 4, np.inf, x)) fails at [1, 1]: found inf; 1 of 6 fail",
         "AssertionError: (x > 1) | (x < 1) fails at [0, 1]; 1 of 6 fail",

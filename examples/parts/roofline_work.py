@@ -21,7 +21,7 @@ from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.chain import parts_of
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.data import to_input
+from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.optim import AdamW
 from tinyzip.train.run.optim_fast import packed_optimizer
 
@@ -42,7 +42,7 @@ def passing(net: Sequential, N: int, train: bool, see: See, workspace: Workspace
 
     def work(mark: Mark) -> None:
         workspace.reset()
-        x, caches = to_input(images, workspace), {}
+        x, caches = into_workspace(images, workspace), {}
         mark("input")
         for name, stage in net.stages.items():
             x, caches[name] = stage.forward(parts[name], x, train=train, rng=None, workspace=workspace)

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.train.data import Dataset, split, to_input
+from tinyzip.train.images_fast import into_workspace
 
 
 @pytest.mark.parametrize(
@@ -70,9 +72,22 @@ def test_every_byte_becomes_the_float_nearest_to_k_over_255():
 @given(hnp.array_shapes(min_dims=3, max_dims=4, max_side=4))
 def test_to_input_puts_the_batch_last_and_leaves_floats_alone(shape):
     images = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+    floats = images.astype(np.float32)
+    assert not np.shares_memory(to_input(floats), floats)
     x = to_input(images)
     assert x.dtype == np.float32 and x.flags.c_contiguous and not np.shares_memory(x, images)
     np.testing.assert_array_equal(x if len(shape) == 4 else x[0], np.moveaxis(images, 0, -1))
+
+
+@given(
+    hnp.array_shapes(min_dims=3, max_dims=4, max_side=4),
+    st.sampled_from([np.uint8, np.float32, np.float64]),
+    st.integers(0, 2**32),
+)
+def test_images_in_a_workspace_are_the_same_bits(shape, dtype, seed):
+    images = np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+    np.testing.assert_array_equal(into_workspace(images, Workspace()), to_input(images))
+    np.testing.assert_array_equal(into_workspace(images, FRESH), to_input(images))
 
 
 def test_to_input_refuses_what_are_no_images():

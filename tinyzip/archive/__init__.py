@@ -1,6 +1,5 @@
 """The archive: a program as few bytes on disk, and back, bit for bit.
 
-ledger.py      where the bits of a message go
 coder.py       a message as one large number
 numbers.py     whole numbers as decisions
 neighbours.py  what stands around a weight

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
+from tinyzip.archive.coder import PROGRAM, Ledger
 from tinyzip.archive.format import read_bytes, unpack_with_ledger
-from tinyzip.archive.ledger import PARTS, PROGRAM
+from tinyzip.archive.records import PARTS
 from tinyzip.base.files import PathLike
 from tinyzip.base.table import aligned
 from tinyzip.integer.program import Program
@@ -30,7 +32,7 @@ class Account:
     def of(cls, data: bytes, source: str) -> Self:
         """Where the bytes of a .tz file go; `source` is what to call them in an error."""
         program, ledger = unpack_with_ledger(data, source)
-        return cls(program, len(data), ledger.whole_bytes(len(data)))
+        return cls(program, len(data), whole_bytes(ledger, len(data)))
 
     def total(self, part: str) -> int:
         """The bytes of a part in all operators, and outside."""
@@ -52,3 +54,14 @@ class Account:
 def account(path: PathLike) -> Account:
     """Where the bytes of a file go. Raises ValueError, naming the file, where `read` does."""
     return Account.of(read_bytes(path), os.fspath(path))
+
+
+def whole_bytes(ledger: Ledger, size: int) -> dict[tuple[int, str], int]:
+    """The bytes of each part of a file of `size` bytes, rounded so that they add up to `size`.
+
+    What belongs to no field, the head of the file and what is left of the first and the last state, is the
+    container's.
+    """
+    bits = {(PROGRAM, "container"): 8 * size - sum(ledger.bits.values())} | ledger.bits
+    ends = [round(end / 8) for end in accumulate(bits.values())]
+    return {key: end - start for key, start, end in zip(bits, [0, *ends], ends, strict=False)}

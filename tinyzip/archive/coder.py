@@ -25,6 +25,13 @@ bits ≤ Σ log₂(2ᵏ/f) + Σ log₂(1 + 2ᵏ⁻²³) + 38                    
 
 both sums over the steps; for k = 12 the second adds 0.0007 bits a step at most.
 
+What did each part of a message cost? x holds log₂ x bits that have been taken from the message and not yet
+used. So a reader that has taken `read` bits has used
+
+position = read − log₂ x                                                                       (E1)
+
+of them, fractions included.
+
 Where do frequencies come from? Nobody writes them down: both sides count what has passed. A decision between
 0 and 1 has a place of its own, where its zeros and ones are counted. After a₀ zeros and a₁ ones, the estimate
 that is never far from the best in hindsight is
@@ -49,7 +56,6 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.archive.ledger import Ledger
 from tinyzip.base.refuse import refuse
 
 LOWEST = 1 << 23  # below, the reader takes bytes
@@ -59,6 +65,8 @@ CHANCE = 12  # k of a decision
 SLOTS = 1 << CHANCE
 FREE_STEPS, FREE_ROOM, EACH_BYTE = 1 << 18, 1 << 22, 8  # what a message may take, free and for a byte
 COST_BITS = 16
+
+PROGRAM = -1  # the place of what belongs to no operator
 
 Cell = list[int]  # how many zeros and ones were counted in one place
 Symbols = NDArray[np.integer[Any]]
@@ -99,6 +107,26 @@ def count(bit: int, a: Cell, b: Cell) -> None:
     a[bit] += 1
     if b is not a:
         b[bit] += 1
+
+
+class Ledger:
+    """The bits that each part of a file takes: how far (E1) moves while it is read.
+
+    place  the number of the operator that is being read, or PROGRAM
+    bits   by place and part
+    """
+
+    def __init__(self, position: float = 0.0) -> None:
+        """position  where the first field begins"""
+        self.place = PROGRAM
+        self.bits: dict[tuple[int, str], float] = {}
+        self._position = position
+
+    def move(self, position: float, part: str) -> None:
+        """Put down to a part all that was used since the last call."""
+        key = self.place, part
+        self.bits[key] = self.bits.get(key, 0.0) + position - self._position
+        self._position = position
 
 
 class Coder(ABC):
@@ -292,7 +320,7 @@ class Reader(Coder):
         self.ledger.move(self._position(), part)
 
     def _position(self) -> float:
-        """(E1) of `ledger`."""
+        """(E1)"""
         return 8 * self._read - log2(max(self._x, 1))
 
     def finish(self) -> None:

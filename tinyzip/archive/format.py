@@ -134,8 +134,7 @@ import os
 from dataclasses import replace
 from zlib import crc32
 
-from tinyzip.archive.coder import Reader, Writer
-from tinyzip.archive.ledger import Ledger
+from tinyzip.archive.coder import Ledger, Reader, Writer
 from tinyzip.archive.records import walk_program
 from tinyzip.base.files import PathLike, check_path, read_up_to, write_atomically
 from tinyzip.base.kinds import kind_of

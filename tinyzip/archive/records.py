@@ -37,7 +37,6 @@ from tinyzip.archive.fields import (
     weight_bits,
     word,
 )
-from tinyzip.archive.ledger import PART_OF
 from tinyzip.archive.numbers import natural
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
@@ -56,6 +55,10 @@ from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
 
 MOST_OPERATORS = 4096
+PARTS = ("container", "structure", "names", "weights", "biases", "multipliers")  # of a file
+PART_OF = {"name": "names", "w": "weights", "table": "weights", "bias": "biases"} | dict.fromkeys(
+    ("m0", "n"), "multipliers"
+)
 
 PER_OUTPUT: dict[str, Leaf] = {
     "weight_bits": weight_bits,

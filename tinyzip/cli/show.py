@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from tinyzip.archive.account import Account
-from tinyzip.archive.ledger import PARTS
+from tinyzip.archive.records import PARTS
 from tinyzip.base.kinds import PROGRAM
 from tinyzip.cli.command import Command
 from tinyzip.cli.programs import FILE_HELP, File

@@ -12,7 +12,8 @@ L2 is label smoothing [Szegedy et al. 2016, section 7]. What a teacher has to sa
 The maximum of a column is taken off before exp, which changes nothing in σ and keeps exp from overflowing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import is_number, refuse
 
 Array = NDArray[Any]
+Arrays = Mapping[str, Array]
 
 
 def check_logits(z: Array, argument: str) -> None:
@@ -112,3 +114,27 @@ def per_example(
 def is_weight(w: Array) -> Array:
     """Is each entry finite and 0 or more?"""
     return np.isfinite(w) & (w >= 0)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as the model sees them, augmented already.
+
+    x         (C, H, W, N) or (C, N), valid until the objective returns
+    labels    (N,) whole numbers
+    index     (N,) int64, where in the training images these examples stand
+    progress  how much of the training is done, in [0, 1]
+    seen      outputs of layers and arrays that the objective has asked for, by name, see `train.run.watched`;
+              valid until it returns, and not to be written to
+    """
+
+    x: Array
+    labels: Array
+    index: Array
+    progress: float = 0.0
+    seen: Arrays = field(default_factory=dict)
+
+
+Objective = Callable[[Array, Batch], tuple[float, Array] | tuple[float, Array, Arrays]]
+"""(z (K, N), batch) -> (mean loss, dz (K, N)), and where it has asked to see more, the gradients by that, see
+`train.run.watched`. Called from several threads at the same time."""

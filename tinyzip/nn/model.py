@@ -5,13 +5,14 @@ logits, and the way back. A `Sequential` is such a model; so is a network whose 
 fake-quantized on their way in, and whose gradients go back through that.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.nn.losses import Batch as Batch
+from tinyzip.nn.losses import Objective as Objective
 from tinyzip.nn.probe import Seen
 
 MANY = 1 << 19  # parameters; two megabytes of float32, more than stays in a core's cache
@@ -102,27 +103,3 @@ class Ranged(Protocol):
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Examples as the model sees them, augmented already.
-
-    x         (C, H, W, N) or (C, N), valid until the objective returns
-    labels    (N,) whole numbers
-    index     (N,) int64, where in the training images these examples stand
-    progress  how much of the training is done, in [0, 1]
-    seen      outputs of layers and arrays that the objective has asked for, by name, see `train.run.watched`;
-              valid until it returns, and not to be written to
-    """
-
-    x: Array
-    labels: Array
-    index: Array
-    progress: float = 0.0
-    seen: Arrays = field(default_factory=dict)
-
-
-Objective = Callable[[Array, Batch], tuple[float, Array] | tuple[float, Array, Arrays]]
-"""(z (K, N), batch) -> (mean loss, dz (K, N)), and where it has asked to see more, the gradients by that, see
-`train.run.watched`. Called from several threads at the same time."""

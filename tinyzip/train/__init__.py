@@ -7,6 +7,8 @@ loop.py      the loop: shuffle, forward, loss, backward, step
 Then what one has to have besides:
 
 calls.py     what optimizers and schedules refuse
+images_fast.py
+             the same in memory that is there
 data.py      images and labels, from files
 pixels.py    the range of numbers that a network has seen, and is asked with
 augment.py   each image moved a little whenever it is shown

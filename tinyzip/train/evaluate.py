@@ -25,6 +25,7 @@ from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.train.data import Dataset
 from tinyzip.train.images import check_images, to_input
+from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.pixels import check_model_range
 
 Array = NDArray[Any]
@@ -153,7 +154,7 @@ def shards(N: int) -> list[slice]:
 def logits_of_shard(model: Model, images: Array, workspace: Workspace) -> Array:
     """z (K, N) of a few images, as a new array; the workspace is given back."""
     dtype = next(iter(model.params.values())).dtype
-    x = to_input(images, workspace).astype(dtype, copy=False)
+    x = into_workspace(images, workspace).astype(dtype, copy=False)
     z = model.forward(x, workspace=workspace)[0].copy()
     workspace.reset()
     return z

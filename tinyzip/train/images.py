@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse, said
-from tinyzip.machine.workspace import FRESH, Workspace
 
 
 def check_images(images: NDArray[Any], argument: str) -> None:
@@ -28,22 +27,14 @@ def check_images(images: NDArray[Any], argument: str) -> None:
         refuse(argument, f"shape {images.shape}", "(N, H, W) or (N, C, H, W), none of them 0")
 
 
-def to_input(images: NDArray[Any], workspace: Workspace = FRESH) -> NDArray[np.float32]:
+def to_input(images: NDArray[Any]) -> NDArray[np.float32]:
     """Images as a network sees them: batch last, float32; bytes become k/255, rounded once, floats stay.
 
-    images     (N, H, W) or (N, C, H, W), uint8 or floats
-    workspace  memory for the result; a new array without one
-    returns    (C, H, W, N) float32; C = 1 where the images have no channels
+    images   (N, H, W) or (N, C, H, W), uint8 or floats
+    returns  (C, H, W, N) float32; C = 1 where the images have no channels
     """
     check_images(images, "to_input: images")
     if images.ndim == 3:
         images = images[:, None]
-    turned = np.moveaxis(images, 0, -1)
-    x = workspace.empty(turned.shape, np.float32)
-    with workspace.scratch():
-        near = workspace.empty(turned.shape, images.dtype)  # turn first, convert then: bytes are fewer
-        near[...] = turned
-        x[...] = near
-    if images.dtype == np.uint8:
-        x /= np.float32(255)
-    return x
+    x = np.array(np.moveaxis(images, 0, -1), np.float32, order="C")
+    return x / np.float32(255) if images.dtype == np.uint8 else x

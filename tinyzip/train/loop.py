@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tinyzip.nn.losses import cross_entropy
-from tinyzip.nn.model import Array, Batch, Model, Objective
+from tinyzip.nn.losses import Array, Batch, Objective, cross_entropy
+from tinyzip.nn.network import Network
 from tinyzip.train.images import to_input
 from tinyzip.train.optim import Optimizer
 
@@ -29,7 +29,7 @@ def hard_labels(z: Array, batch: Batch) -> tuple[float, Array]:
 
 
 def steps(
-    model: Model,
+    model: Network,
     images: Array,
     labels: Array,
     *,

@@ -36,7 +36,7 @@ class PrintedTraining(Training[Model]):
         rng: np.random.Generator,
         workers: Workers,
     ) -> None:
-        printed = as_printed(model, "fit: model")
+        printed: Any = as_printed(model, "fit: model")
         printed = printed.with_params({name: np.array(array) for name, array in model.params.items()})
         super().__init__(printed, len(images), recipe, workers)
         if watch(printed, recipe.objective) is not printed:
@@ -56,9 +56,8 @@ class PrintedTraining(Training[Model]):
             return next(self._losses)
 
 
-def as_printed(model: Model, argument: str) -> Model:
+def as_printed(model: Model, argument: str) -> Any:
     """A model as it is printed, on the same arrays; TypeError where it has no such form."""
     if not hasattr(model, "printed"):
         refuse(argument, f"a {type(model).__name__}", "one with `printed`, such as a Sequential", TypeError)
-    printed: Model = model.printed()
-    return printed
+    return model.printed()

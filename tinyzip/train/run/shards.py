@@ -39,7 +39,7 @@ from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.train.augment import Augment
-from tinyzip.train.images import to_input
+from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.loop import Augmentation
 from tinyzip.train.run.recipe import check_answer, checked_augmentation
 from tinyzip.train.run.watched import Watched
@@ -175,7 +175,7 @@ class Shards(Generic[AnyModel]):
             images = self.augment(images, rng, workspace)
         elif self.augment is not None:
             images = self.augment(images, rng)
-        return to_input(images, workspace).astype(self._dtype, copy=False)
+        return into_workspace(images, workspace).astype(self._dtype, copy=False)
 
     def inputs(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Iterable[Array]:
         """What the model sees of each shard of a batch, with the draws of a call."""
