@@ -16,7 +16,7 @@ from tinyzip.nn.model import Batch, Model
 from tinyzip.train.loop import steps
 from tinyzip.train.run.recipe import Recipe, check_answer, checked_augmentation
 from tinyzip.train.run.training import Training
-from tinyzip.train.run.watched import watch
+from tinyzip.train.run.watched import Watched, watch
 
 Array = NDArray[Any]
 
@@ -39,7 +39,7 @@ class PrintedTraining(Training[Model]):
         printed: Any = as_printed(model, "fit: model")
         printed = printed.with_params({name: np.array(array) for name, array in model.params.items()})
         super().__init__(printed, len(images), recipe, workers)
-        if watch(printed, recipe.objective) is not printed:
+        if isinstance(watch(printed, recipe.objective), Watched):
             refuse("fit: objective", "one that looks into the model", "one of z and batch, with printed=True")
 
         def objective(z: Array, batch: Batch) -> tuple[float, Array]:
