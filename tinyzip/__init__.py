@@ -13,29 +13,50 @@ Data goes through once, forward. The world of floats (`nn`) and the world of int
 of each other; `quant` is the one door between them. Activations are (C, H, W, N), the batch last, so that a
 convolution is one matrix product and no axis is ever moved.
 
-The source is meant to be read, in this order. Each room's `__init__.py` lists its files likewise.
+The source is meant to be read, in this order.
 
-    base/windows.py                      how a convolution becomes a matrix product
-    nn/ops/                              each operation and its gradient
-    nn/layers.py, nn/sequential.py       layers without hidden state; a network, its arrays one flat dict
-    nn/losses.py, train/optim.py         what is minimised, and how
-    train/fit.py                         the loop: all cores, the same bits on every run, never lost
-    distill/                             what a small network can learn from a large one
-    quant/textbook.py                    two formulas from textbooks, and why they fail
-    quant/grid.py                        the formula that works, and what it guarantees
-    quant/calibrate.py                   from images to ranges
-    quant/fake.py                        training while the grids are in place
-    quant/rounding.py                    up or down, decided with the layer's output in view
-    quant/lower.py                       the door
-    integer/fixedpoint.py                a real multiplier without a real number
-    integer/bounds.py                    why nothing overflows
-    integer/program.py, integer/fast/run.py   a network as data, and the engine
-    integer/proof/simplify.py                  what can be proved to make no difference, and goes
-    archive/                             a program as one large number
-    exchange/                            models in the formats of others
-    cli/                                 the command `tinyzip`
-    nn/fast/choose.py                    last: all that makes it fast, each law proved equal to the textbook
-    machine/                             memory, threads, processes: the speed changes and not one bit
+    In an evening:
+
+    base/ refuse, windows               how a convolution becomes a matrix product
+    nn/ops/ checks, patches, conv, dense, pool, norm
+                                        each operation and its gradient, as on a blackboard
+    nn/ layer, layers                   the same with names and sizes, and no hidden state
+    nn/ chain, network, losses          a network: a chain, and one flat dict of arrays; what is minimised
+    train/ images, optim, loop          the step downhill, and the loop: a training on one page
+    distill/ temperature                what a teacher says that labels do not
+    quant/ grid, textbook, lsq          the formula that holds, and two that fail; its gradients
+    integer/ codes, fixedpoint          a real multiplier without a real number
+    integer/ operators, maps, residuals, layout, bounds
+                                        a network of integers; why nothing overflows
+    integer/ softmax, ops               the engine on a page: every operator on codes
+    archive/ coder                      a message as one large number
+
+    In a week:
+
+    nn/ residual, probe, inspected      blocks that add to their input; a look between two layers
+    nn/ops/ activations                 more functions of one number, and their slopes
+    nn/ activations, model              the same as layers; what training needs to know of a network
+    base/ calls                         calls that are not as a function is declared
+    nn/ calls                           what to write instead of what other libraries want
+    train/ data, pixels, history        images and labels; their range of numbers; an epoch in a line
+    distill/ losses, features, relations
+                                        other words of a teacher: scale, layers, arrangement
+    quant/ blocks, fold, equalize       what shares a grid; the same network, easier to quantize
+    quant/ histogram, ranges, calibrate
+                                        where a grid should begin and end, from data
+    quant/ lowbit, quadratic            one bit, and three values; up or down, with the output in view
+    base/ table                         the one printer of aligned columns
+    integer/ shapes, table, program     a network of integers as data, checked when it is built
+    quant/ lower                        the one door from float to integer
+    integer/proof/ intervals            which codes each channel can write, whatever goes in
+    archive/ numbers, neighbours, bitwise, tables, weights
+                                        weights as decisions, whose odds are learned
+    base/ files, kinds                  the one atomic writer; what kind of file it is
+    archive/ fields, records, format    a program as one message, and the file
+
+All else is depth, and its first line says so: runs that are never lost (train/run/), what makes it fast
+(nn/fast/, integer/fast/), proofs about programs (integer/proof/), the formats of others (exchange/), the
+command line (cli/), and memory, threads and processes (machine/).
 
 Nothing is imported here, so `import tinyzip` costs nothing: take what you need from where it is written,
 `from tinyzip.train.fit import fit`.

@@ -1,4 +1,4 @@
-"""Where every byte of a file goes: to the container, and in each operator to what."""
+"""Depth: where every byte of a file goes: to the container, and in each operator to what."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The same program in fewer bits: multipliers and scales as short as they can be.
+"""Depth: the same program in fewer bits: multipliers and scales as short as they can be.
 
 A multiplier M = m0·2⁻ⁿ has 31 significant bits, and a file pays for each. But all that it does is to turn
 sums into codes, of which there are at most 256. `requantize` is monotone in the sum, whatever the rounding.

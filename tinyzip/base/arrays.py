@@ -1,4 +1,5 @@
-"""One file for arrays by name and whatever JSON can say about them; written by `base.files`, always whole.
+"""Depth: one file for arrays by name and whatever JSON can say about them; written by `base.files`, always
+whole.
 
     offset  bytes   what
     0       8       the magic number, which says what kind of file it is

@@ -1,4 +1,4 @@
-"""Where the branches of a graph part and meet: a graph of nodes as a chain with blocks.
+"""Depth: where the branches of a graph part and meet: a graph of nodes as a chain with blocks.
 
 A node that reads what one other wrote goes on from there. Where two nodes or more read the same output, the
 graph parts into branches, and each is followed until it comes to a node that reads two, a sum, where it

@@ -1,4 +1,4 @@
-"""What a command of the command line is: a name, its options, and a function that does it.
+"""Depth: what a command of the command line is: a name, its options, and a function that does it.
 
 One file of this folder is one command, and says which. `main` has the list of them, so a new command is a new
 file and one line there.

@@ -1,4 +1,4 @@
-"""tinyzip compare: on which images two programs disagree."""
+"""Depth: tinyzip compare: on which images two programs disagree."""
 
 from argparse import ArgumentParser, Namespace
 

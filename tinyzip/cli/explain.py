@@ -1,4 +1,4 @@
-"""tinyzip explain: layer by layer, what rounding costs a program on images."""
+"""Depth: tinyzip explain: layer by layer, what rounding costs a program on images."""
 
 from argparse import ArgumentParser, Namespace
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""tinyzip export: a program for where Python is not: as C, as a page, as an ONNX graph.
+"""Depth: tinyzip export: a program for where Python is not: as C, as a page, as an ONNX graph.
 
 One line of `TARGETS` is one target. What a target writes it says in lines, which are printed.
 """

@@ -1,4 +1,4 @@
-"""All commands, and how a mistake is told.
+"""Depth: all commands, and how a mistake is told.
 
 Whatever goes wrong is one line on the error stream, and the exit code is 2. A terminal that knows only ASCII
 gets a neighbour of each sign that it does not have, and whoever reads from a pipe may stop when it has seen

@@ -1,4 +1,4 @@
-"""A network of floats from a file: what each command that reads one calls."""
+"""Depth: a network of floats from a file: what each command that reads one calls."""
 
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import onnx

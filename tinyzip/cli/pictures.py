@@ -1,4 +1,4 @@
-"""Images for a command: the first of a folder of IDX files, an array in a .npy file, or pictures.
+"""Depth: images for a command: the first of a folder of IDX files, an array in a .npy file, or pictures.
 
     --data FOLDER             all images of the folder, and their labels
     --data FOLDER --images N  the first N

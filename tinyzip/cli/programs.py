@@ -1,4 +1,4 @@
-"""A program from a file: what each command that reads one calls.
+"""Depth: a program from a file: what each command that reads one calls.
 
 The first bytes tell what a file is, so its name does not matter: a .tz file, or another people's model in a
 format that `exchange` reads. "-" is a .tz file that comes in on the standard input.

@@ -1,4 +1,6 @@
-"""tinyzip quantize: the integer program of a float network, from a few hundred images without labels."""
+"""Depth: tinyzip quantize: the integer program of a float network, from a few hundred images without
+labels.
+"""
 
 from argparse import ArgumentParser, Namespace
 

@@ -1,4 +1,4 @@
-"""tinyzip run: the classes of images, or the codes that a program makes of codes.
+"""Depth: tinyzip run: the classes of images, or the codes that a program makes of codes.
 
 Classes of files are printed, one a line, so that they can go on through a pipe, and what there is to say
 about them goes to the error stream. Where labels are known there is a table by class instead.

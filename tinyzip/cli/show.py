@@ -1,4 +1,4 @@
-"""tinyzip show: what a program computes, as a table; what it costs, on the disk and in a run."""
+"""Depth: tinyzip show: what a program computes, as a table; what it costs, on the disk and in a run."""
 
 import json
 from argparse import ArgumentParser, Namespace

@@ -1,4 +1,4 @@
-"""tinyzip shrink: a program made smaller, by proof, and with --bits on from where proof ends.
+"""Depth: tinyzip shrink: a program made smaller, by proof, and with --bits on from where proof ends.
 
 Without --bits no code that the program writes changes, whatever the input: what can be proved to make no
 difference is gone, and multipliers have no more digits than these codes need. With --bits the weights get

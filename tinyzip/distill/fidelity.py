@@ -1,4 +1,4 @@
-"""Is the student like its teacher, or only about as good?
+"""Depth: is the student like its teacher, or only about as good?
 
 Two networks may make as many errors, and others. So accuracy alone does not tell whether anything was
 transferred; fidelity does [Stanton et al. 2021, section 3]: how often both give the same class, above all

@@ -1,4 +1,4 @@
-"""Layers of the student that follow layers of the teacher, while the logits learn as well.
+"""Depth: layers of the student that follow layers of the teacher, while the logits learn as well.
 
     train(student, teacher, images, labels, guides=[Guide("hint", "pool1", "pool1", 0.1)], …)
 

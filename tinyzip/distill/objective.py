@@ -1,4 +1,4 @@
-"""The loss of a student in training: which voice counts how much, when, and for whom.
+"""Depth: the loss of a student in training: which voice counts how much, when, and for whom.
 
 By (K7) that is (1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher, at temperature T).
 `soft` and T are numbers, or functions of progress, the student's logits and the teacher's, asked anew for

@@ -1,4 +1,4 @@
-"""Mending what a student believes of how often each class occurs.
+"""Depth: mending what a student believes of how often each class occurs.
 
 A student that never saw a 3 learns from its teacher what a 3 looks like, and also that there are hardly
 any: it gives 3 a low probability everywhere. Hinton et al. [2015, section 3] raise the bias of that class

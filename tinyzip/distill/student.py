@@ -1,4 +1,4 @@
-"""Training a student is training, with one more voice in the loss.
+"""Depth: training a student is training, with one more voice in the loss.
 
     student, history = distill.student.train(small, teacher, images, labels, rng=rng, epochs=15)
 

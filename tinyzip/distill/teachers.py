@@ -1,4 +1,4 @@
-"""Several teachers as one.
+"""Depth: several teachers as one.
 
 Networks that were trained from different first weights err on different images, and their mean errs less
 than each of them. What is to be averaged [Hinton et al. 2015, section 1]?

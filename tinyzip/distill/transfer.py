@@ -1,4 +1,4 @@
-"""How the teacher's word reaches the student: (batch) -> the teacher's logits (K, N) on that batch.
+"""Depth: how the teacher's word reaches the student: (batch) -> the teacher's logits (K, N) on that batch.
 
 Recorded  The teacher sees every image once, before training, and its logits are looked up by where the
           image stands in the training set. That costs one pass instead of one an epoch. They are logits

@@ -1,4 +1,4 @@
-"""A student that starts from a part of its teacher.
+"""Depth: a student that starts from a part of its teacher.
 
 A student need not begin with drawn weights: its layers are the teacher's with fewer channels, and the
 teacher's own channels, some of them, are a better start. Two layers in a row belong together. If the first

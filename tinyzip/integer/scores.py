@@ -1,4 +1,4 @@
-"""What a program without Argmax writes: a code for each class, and no class yet.
+"""Depth: what a program without Argmax writes: a code for each class, and no class yet.
 
 Labels are (N,), codes are (K, N). NumPy would compare the two, row by row, and the count of errors would be
 some number or other. So what `run` gives is an array like any other, but for one thing: it refuses to be

@@ -1,4 +1,4 @@
-"""Holding BLAS to one thread, so that it does not fight our own for the cores.
+"""Depth: holding BLAS to one thread, so that it does not fight our own for the cores.
 
 BLAS splits a product among threads of its own, which wait for each other awake. Where our threads multiply,
 too, or another program is busy, they wait for a core that somebody else has, and a product of microseconds

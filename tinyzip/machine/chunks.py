@@ -1,4 +1,4 @@
-"""Many passes over large arrays, in chunks that stay in cache.
+"""Depth: many passes over large arrays, in chunks that stay in cache.
 
 An optimizer's step is a dozen ufuncs over all parameters. One after another over arrays of megabytes, each
 would fetch everything from memory again. So the arrays are cut into chunks, all ufuncs pass over a

@@ -1,4 +1,4 @@
-"""Many arrays in a few vectors.
+"""Depth: many arrays in a few vectors.
 
 A ufunc on a few hundred numbers spends its time on being called. A small network has a dozen such arrays,
 and an optimizer a dozen ufuncs for each. Laid one after another in memory, the arrays are views of a vector,

@@ -1,4 +1,4 @@
-"""Two cores without a common interpreter: copies of this process, made by fork.
+"""Depth: two cores without a common interpreter: copies of this process, made by fork.
 
 Threads share Python's interpreter lock. NumPy's loops and products give it back, but a small network makes
 a hundred short calls in two milliseconds, and at each of them one thread may have to wait for the other.

@@ -1,4 +1,4 @@
-"""Matrix products in pieces so small that BLAS multiplies them where they lie.
+"""Depth: matrix products in pieces so small that BLAS multiplies them where they lie.
 
 Before it multiplies, BLAS copies both factors into the order in which its innermost loop reads them. Between
 large matrices each number is copied once and used hundreds of times; but the factor that stands for a layer's

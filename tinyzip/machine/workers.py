@@ -1,4 +1,4 @@
-"""Two cores from Python: threads, each with whole shards of the work, or processes.
+"""Depth: two cores from Python: threads, each with whole shards of the work, or processes.
 
 NumPy's inner loops and BLAS release the interpreter lock, so plain threads run them side by side.
 Cutting a batch into shards and giving each thread whole shards beats the threads inside BLAS, because

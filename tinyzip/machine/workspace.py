@@ -1,4 +1,4 @@
-"""Scratch memory that is handed down.
+"""Depth: scratch memory that is handed down.
 
 A training step writes a few megabytes of intermediate arrays. Asked of the operating system anew in
 each step, those pages cost more than the arithmetic done in them: every first touch of a page is a

@@ -1,4 +1,4 @@
-"""Layers as plain words and numbers, so that a file can hold a network whole.
+"""Depth: layers as plain words and numbers, so that a file can hold a network whole.
 
 A layer is a frozen dataclass of sizes: its class's name and its fields are all there is to know. Read back,
 a name stands for a class of this package and for nothing else, and the class checks its sizes as always; so

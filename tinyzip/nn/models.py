@@ -1,4 +1,4 @@
-"""The networks that the examples and tests name.
+"""Depth: the networks that the examples and tests name.
 
 Each is a function of a Generator (None: seed 0), the shape of one image, and the number of classes;
 the sizes between follow from these. The defaults are MNIST's.

@@ -1,4 +1,4 @@
-"""The network that runs: a `Network`, with what makes it fast, and what one asks of it besides.
+"""Depth: the network that runs: a `Network`, with what makes it fast, and what one asks of it besides.
 
     net = Sequential.create({"conv1": Conv2d(1, 10, 5), …}, (1, 28, 28), rng)
 

@@ -1,4 +1,4 @@
-"""How far can the simulation and the engine differ?
+"""Depth: how far can the simulation and the engine differ?
 
 Let D be the largest difference of codes at a block's input, Σ|w| the largest channel sum of |code| of its
 weights, K the number of products, M = s_x·s_w/s_y. Simulation and engine round the same v, but for:

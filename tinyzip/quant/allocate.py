@@ -1,4 +1,4 @@
-"""Bits per layer: where is a byte best spent?
+"""Depth: bits per layer: where is a byte best spent?
 
 Uniform bits treat all layers alike, but they are not. A first layer of 250 weights costs next to nothing at
 8 bits and ruins every image at 2; a wide linear layer is most of the file and hardly notices. So measure,

@@ -1,4 +1,4 @@
-"""One call for those who only want the result.
+"""Depth: one call for those who only want the result.
 
     quantized = quantize(model, images)          # images: a few hundred, without labels
     quantized.program                            # to run or to pack
@@ -42,7 +42,8 @@ from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.train.evaluate import check_shape, logits
+from tinyzip.train.data import check_shape
+from tinyzip.train.evaluate import logits
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]

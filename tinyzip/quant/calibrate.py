@@ -36,7 +36,7 @@ from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
-from tinyzip.train.evaluate import check_shape
+from tinyzip.train.data import check_shape
 from tinyzip.train.images import to_input
 from tinyzip.train.pixels import check_range
 

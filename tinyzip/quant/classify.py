@@ -1,4 +1,4 @@
-"""A program, asked with images: the way in for pixels, and the way out for classes and real numbers.
+"""Depth: a program, asked with images: the way in for pixels, and the way out for classes and real numbers.
 
     program = archive.read("digits.tz")
     classify(program, test.images)          # (N,) classes
@@ -27,7 +27,7 @@ from tinyzip.integer.program import check_program
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.twin import grid_of
-from tinyzip.train.evaluate import turned
+from tinyzip.train.data import turned
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.pixels import check_range
 

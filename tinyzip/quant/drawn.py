@@ -1,4 +1,4 @@
-"""The table of `explain` as a picture."""
+"""Depth: the table of `explain` as a picture."""
 
 from importlib import import_module
 

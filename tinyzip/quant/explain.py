@@ -1,4 +1,4 @@
-"""Where did the accuracy go? A quantized network, layer by layer.
+"""Depth: where did the accuracy go? A quantized network, layer by layer.
 
 The integer program and its float network see the same images, and are compared behind every block:
 
@@ -50,7 +50,8 @@ from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.twin import float_twin, grid_of, readable, weight_scales
-from tinyzip.train.evaluate import check_labels, check_shape
+from tinyzip.train.data import check_shape
+from tinyzip.train.evaluate import check_labels
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]

@@ -1,4 +1,4 @@
-"""A network that trains as if it were already integers.
+"""Depth: a network that trains as if it were already integers.
 
 `FakeQuantized` wraps a network and its grids, and is itself a model: a flat dict of arrays, forward,
 backward. `train.fit` and distillation train it without knowing. A training step through it is three lines:

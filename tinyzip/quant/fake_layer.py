@@ -1,4 +1,4 @@
-"""Activations to their grid and back, as a layer of a network.
+"""Depth: activations to their grid and back, as a layer of a network.
 
 Its one array is the step, and `lsq` is what it computes. In a network that runs fast it is a stage of its
 own, and gives the same bits in the network's workspace, by `lsq_fast`.

@@ -1,4 +1,4 @@
-"""Where activations are rounded: roundings put between the layers of a network.
+"""Depth: where activations are rounded: roundings put between the layers of a network.
 
 What the engine will do is simulated where it will do it. It computes an operator on codes and rounds what
 comes out; so a rounding stands before the next layer that reads codes, and as late as that allows:

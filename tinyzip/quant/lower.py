@@ -49,12 +49,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip import integer
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
-from tinyzip.integer import Codes, Operator, Program, multiplier
+from tinyzip.integer import layout
+from tinyzip.integer import operators as records
 from tinyzip.integer.bounds import channel_bounds
-from tinyzip.integer.residuals import ADD_SHIFT
+from tinyzip.integer.codes import Codes
+from tinyzip.integer.fixedpoint import Rounding, multiplier
+from tinyzip.integer.maps import Table
+from tinyzip.integer.operators import Operator
+from tinyzip.integer.program import Program
+from tinyzip.integer.residuals import ADD_SHIFT, Add, Recall
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
@@ -69,7 +74,7 @@ INT32_MOST = 2**31 - 1
 def lower(
     model: Inspected,
     grids: dict[str, Grid],
-    rounding: integer.Rounding | None = None,
+    rounding: Rounding | None = None,
     argmax: bool = False,
 ) -> Program:
     """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
@@ -95,7 +100,7 @@ def lower(
     end = program.chain(blocks, At(source, codes_of(source), -1))
     program.go(end)
     if argmax:
-        program.operators.append(integer.Argmax(name="argmax"))
+        program.operators.append(records.Argmax(name="argmax"))
     return Program(tuple(program.operators), model.shape, codes_of(source))
 
 
@@ -111,7 +116,7 @@ class At:
 class _Draft:
     """A program under construction."""
 
-    def __init__(self, model: Inspected, grids: dict[str, Grid], rounding: integer.Rounding | None) -> None:
+    def __init__(self, model: Inspected, grids: dict[str, Grid], rounding: Rounding | None) -> None:
         self.model, self.grids, self.rounding = model, grids, rounding
         self.operators: list[Operator] = []
 
@@ -124,7 +129,7 @@ class _Draft:
     def go(self, at: At) -> None:
         """Make `at` what the next operator reads."""
         if at.place != len(self.operators) - 1:
-            self.operators.append(integer.Recall(at.place))
+            self.operators.append(Recall(at.place))
 
     def chain(self, blocks: Blocks, at: At) -> At:
         """Append the operators of a chain; returns where it ends."""
@@ -155,7 +160,7 @@ class _Draft:
         y = codes_of(target, part.clamp)
         try:
             numbers = sum_multipliers(x.grid, other.grid, target, self.rounding)
-            operator = integer.Add(other.place, y=y, name=part.name, **numbers).checked("Add")
+            operator = Add(other.place, y=y, name=part.name, **numbers).checked("Add")
         except ValueError as error:
             raise ValueError(f"layer {part.name!r}: {error}") from None
         return self.add(operator, x, target, y)
@@ -165,7 +170,7 @@ class _Draft:
         for name, layer in between:
             if isinstance(layer, Activation):
                 target = _scalar_grid(self.grids, name)
-                operator = integer.Table(table_of(layer, at.grid, target), codes_of(target), name=name)
+                operator = Table(table_of(layer, at.grid, target), codes_of(target), name=name)
                 at = self.add(operator, at, target, operator.y)
             else:
                 at = self.add(_gridless(name, layer), at, at.grid, at.codes)
@@ -206,7 +211,7 @@ def multipliers(
     return m0, n
 
 
-def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: integer.Rounding | None) -> dict[str, Any]:
+def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: Rounding | None) -> dict[str, Any]:
     """(QD6) or (QD7): what an `integer.Add` of codes on the grids x and o needs to know.
 
     rounding  as given to `lower`: "double" and None by (QD6), others by (QD7); "shift" only where it is exact
@@ -234,8 +239,8 @@ def _affine(
     source: Grid,
     weights: Grid,
     target: Grid,
-    rounding: integer.Rounding | None,
-) -> integer.Conv2d | integer.Linear:
+    rounding: Rounding | None,
+) -> records.Conv2d | records.Linear:
     """The operator of a block, by QD1 to QD3."""
     if weights.zero.any():
         refuse("weights' grid", f"zeros {weights.zero.min()} … {weights.zero.max()}", "a symmetric grid")
@@ -264,8 +269,8 @@ def _affine(
     layer = block.layer
     if isinstance(layer, Conv2d):
         common |= {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
-        return integer.Conv2d(**common).checked("Conv2d")
-    return integer.Linear(**common).checked("Linear")
+        return records.Conv2d(**common).checked("Conv2d")
+    return records.Linear(**common).checked("Linear")
 
 
 def table_of(layer: Activation, source: Grid, target: Grid) -> NDArray[np.int16]:
@@ -281,13 +286,13 @@ def _gridless(name: str, layer: Gridless) -> Operator:
     """The operator of a pool or a flatten."""
     match layer:
         case MaxPool2d(kernel, stride, padding):
-            return integer.MaxPool2d(kernel, stride, padding, name=name)
+            return records.MaxPool2d(kernel, stride, padding, name=name)
         case AvgPool2d(kernel, stride, padding):
-            return integer.AvgPool2d(kernel, stride, padding, name=name)
+            return records.AvgPool2d(kernel, stride, padding, name=name)
         case GlobalAvgPool():
-            return integer.GlobalAvgPool(name=name)
+            return records.GlobalAvgPool(name=name)
         case Flatten():
-            return integer.Flatten(name=name)
+            return layout.Flatten(name=name)
 
 
 def _grid(grids: dict[str, Grid], name: str) -> Grid:

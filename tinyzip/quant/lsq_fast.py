@@ -1,4 +1,4 @@
-"""`lsq` in memory that is there already: the same bits in fewer passes over new memory.
+"""Depth: `lsq` in memory that is there already: the same bits in fewer passes over new memory.
 
 Activations have millions of numbers, and a formula that is written down as it is printed makes a new array at
 every sign. Here each operation writes into an array of a `Workspace`, or over the one before it; what is

@@ -1,4 +1,4 @@
-"""Scales that are powers of two: the engine's multiplier becomes a shift.
+"""Depth: scales that are powers of two: the engine's multiplier becomes a shift.
 
 The engine multiplies a sum by M = s_x·s_w/s_y. If all three are powers of two, so is M, and hardware without
 a multiplier can do it. What that costs in accuracy is the error of a coarser choice of scale.

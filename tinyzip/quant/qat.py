@@ -1,4 +1,4 @@
-"""Quantization-aware training in one call.
+"""Depth: quantization-aware training in one call.
 
     small = qat(model, images, labels, rng=np.random.default_rng(0), epochs=5, weights=2)
     small.program                                # to run or to pack

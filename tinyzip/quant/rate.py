@@ -1,4 +1,4 @@
-"""What the weights will cost in the file, as a term of the loss.
+"""Depth: what the weights will cost in the file, as a term of the loss.
 
 A coder charges −log₂ p(c) bits for a weight with code c, where p is how often c occurs. Training does not
 see that: of two networks that answer alike it takes any, also the one with more bits. So the charge becomes

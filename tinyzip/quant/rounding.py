@@ -1,4 +1,4 @@
-"""Rounding with a goal: not each weight's own nearest code, but the layer's output.
+"""Depth: rounding with a goal: not each weight's own nearest code, but the layer's output.
 
 For a row w of a layer, its inputs x and its codes q, rounding loses
 
@@ -35,7 +35,7 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.quadratic import Rows, best_codes
-from tinyzip.train.evaluate import check_shape
+from tinyzip.train.data import check_shape
 from tinyzip.train.pixels import check_model_range
 
 Array = NDArray[Any]

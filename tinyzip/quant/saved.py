@@ -1,4 +1,4 @@
-"""Keep a network, a fake-quantized one, or grids in a file, and have them again: one call each.
+"""Depth: keep a network, a fake-quantized one, or grids in a file, and have them again: one call each.
 
     save(model, "digits.net")
     model = load("digits.net")        # layers, sizes and arrays: nothing has to be written down again

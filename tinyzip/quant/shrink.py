@@ -1,4 +1,4 @@
-"""On from where proof ends: a program with fewer bits in its weights, and what that costs.
+"""Depth: on from where proof ends: a program with fewer bits in its weights, and what that costs.
 
 `integer.simplify` takes out all that can be proved to make no difference. What is left makes some, and
 whoever wants a program smaller still has to look at images. There is no training data, and no float network

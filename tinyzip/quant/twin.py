@@ -1,4 +1,4 @@
-"""From a program back to the real numbers that it stands for.
+"""Depth: from a program back to the real numbers that it stands for.
 
 A program keeps a scale for each activation, as a fraction, and for each channel the multiplier
 M = s_x·s_w/s_y. That is all that is needed to read it as a float network again:

@@ -1,4 +1,4 @@
-"""More training images than there are: each is moved a little every time it is shown.
+"""Depth: more training images than there are: each is moved a little every time it is shown.
 
 A digit that is shifted, turned, grown or bent is still that digit, and a network that has seen the same
 image in many such forms learns the digit rather than the pixels. Each output pixel p looks up a place q in

@@ -1,4 +1,4 @@
-"""What the optimizers and schedules refuse, and in which words.
+"""Depth: what the optimizers and schedules refuse, and in which words.
 
 Importing any file of `tinyzip.train` lets the functions of `optim` begin with these checks, so that the
 formulas themselves need not speak of them.

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.model import Model
 from tinyzip.train.images import check_images
 from tinyzip.train.images import to_input as to_input
 
@@ -185,3 +186,25 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     training = Dataset(dataset.images[kept], dataset.labels[kept])
     return training, Dataset(dataset.images[held], dataset.labels[held])
+
+
+def check_shape(model: Model, images: NDArray[Any], argument: str) -> None:
+    """Refuse what are no images of the shape that the model sees, with what to write instead."""
+    check_images(images, argument)
+    shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
+    if shape != model.shape:
+        refuse(argument, f"examples of shape {shape}", f"{model.shape}{turned(images, model.shape)}")
+
+
+def turned(images: NDArray[Any], shape: tuple[int, ...]) -> str:
+    """How to turn images into examples of `shape`, where their axes look like those in another order."""
+    if images.ndim == 4 and images.shape[:3] == shape:
+        hint = ", the examples first: np.moveaxis(images, -1, 0)"
+        return f"{hint} if they are last, images[0] if not" if (1, *images.shape[2:]) == shape else hint
+    if images.ndim == 4 and len(images) == 1 and (1, *images.shape[2:]) == shape:
+        return ", the examples first: images[0]"
+    if images.ndim == 4 and (images.shape[3], *images.shape[1:3]) == shape:
+        return ", the channels first: np.moveaxis(images, -1, 1)"
+    if images.shape == shape:
+        return ", of N examples: images[None]"
+    return ""

@@ -1,4 +1,4 @@
-"""Asking a network: its logits, its classes, its errors.
+"""Depth: asking a network: its logits, its classes, its errors.
 
 These are functions of any model: a `Sequential`, a fake-quantized network, a caller's own. The images are cut
 into shards for the cores; the bits are the same for any number of them.
@@ -23,7 +23,7 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
-from tinyzip.train.data import Dataset
+from tinyzip.train.data import Dataset, check_shape
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.pixels import check_model_range
@@ -182,28 +182,6 @@ def check_pair(pair: Any) -> tuple[Array, Array]:
         found = f"{len(pair)} of them" if isinstance(pair, tuple | list) else said(pair)
         refuse("fit: validation", found, "two arrays: (images, labels)", TypeError)
     return pair[0], pair[1]
-
-
-def check_shape(model: Model, images: Array, argument: str) -> None:
-    """Refuse what are no images of the shape that the model sees, with what to write instead."""
-    check_images(images, argument)
-    shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
-    if shape != model.shape:
-        refuse(argument, f"examples of shape {shape}", f"{model.shape}{turned(images, model.shape)}")
-
-
-def turned(images: Array, shape: tuple[int, ...]) -> str:
-    """How to turn images into examples of `shape`, where their axes look like those in another order."""
-    if images.ndim == 4 and images.shape[:3] == shape:
-        hint = ", the examples first: np.moveaxis(images, -1, 0)"
-        return f"{hint} if they are last, images[0] if not" if (1, *images.shape[2:]) == shape else hint
-    if images.ndim == 4 and len(images) == 1 and (1, *images.shape[2:]) == shape:
-        return ", the examples first: images[0]"
-    if images.ndim == 4 and (images.shape[3], *images.shape[1:3]) == shape:
-        return ", the channels first: np.moveaxis(images, -1, 1)"
-    if images.shape == shape:
-        return ", of N examples: images[None]"
-    return ""
 
 
 def check_finite(images: Array, argument: str) -> None:

@@ -1,4 +1,4 @@
-"""`fit`: the loop of `loop`, made fast and never lost.
+"""Depth: `fit`: the loop of `loop`, made fast and never lost.
 
 It is that loop. Both meet the same images in the same order at the same learning rates; and where one shard
 holds the batch, as it does up to 64 images, with the same augmentation and dropout and the same statistics of

@@ -1,4 +1,4 @@
-"""`images.to_input` in memory that is there already, with the same bits."""
+"""Depth: `images.to_input` in memory that is there already, with the same bits."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The arithmetic of programs in C: functions that a file contains if something in it calls them.
+"""Depth: the arithmetic of programs in C: functions that a file contains if something in it calls them.
 
 Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on single numbers. C
 leaves open what a right shift does to a negative number, and a left shift of one is not defined; so all

@@ -1,4 +1,4 @@
-"""A C file as it grows: its tables, its functions, and how a function reads and writes codes.
+"""Depth: a C file as it grows: its tables, its functions, and how a function reads and writes codes.
 
 Tables stand in flash, in the narrowest integers that hold their numbers. What is the same for all channels is
 no table but a number in the code.

@@ -1,4 +1,6 @@
-"""The two files around the functions: what others see of them, the memory, and in which order they run."""
+"""Depth: the two files around the functions: what others see of them, the memory, and in which order they
+run.
+"""
 
 import re
 from math import prod

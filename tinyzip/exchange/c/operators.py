@@ -1,4 +1,4 @@
-"""The other operators in C: sums of two outputs, maps of codes, what only moves codes, the class."""
+"""Depth: the other operators in C: sums of two outputs, maps of codes, what only moves codes, the class."""
 
 from collections.abc import Callable
 

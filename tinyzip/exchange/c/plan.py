@@ -1,4 +1,4 @@
-"""Where every code lives while the C runs: rows, not images.
+"""Depth: where every code lives while the C runs: rows, not images.
 
 A window sees a few rows. So an output whose only reader looks at it through a window need not exist as a
 whole: the reader asks for the rows that it is the first to need, and an array of

@@ -1,4 +1,4 @@
-"""A program as C: one header and one source file, C99, whole numbers only.
+"""Depth: a program as C: one header and one source file, C99, whole numbers only.
 
     c.write(program, "digits")        digits.h and digits.c
 

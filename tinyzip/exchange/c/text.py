@@ -1,4 +1,4 @@
-"""C as text: names that C can hold, indices, loops, functions, arrays.
+"""Depth: C as text: names that C can hold, indices, loops, functions, arrays.
 
 A program's names are data from anywhere, and what is written here is compiled. So nothing of a name reaches
 the C but ASCII letters, digits and underscores: no quote, no end of a comment, no backslash, no `??/` that an

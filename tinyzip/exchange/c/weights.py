@@ -1,4 +1,4 @@
-"""Weights as bytes: b bits each, no bit between them.
+"""Depth: weights as bytes: b bits each, no bit between them.
 
 Weight k of an array takes the bits b·k … b·k + b − 1, the lowest bits of a byte first, in two's complement;
 with one bit, 0 and 1 stand for the lesser and the greater of the two values.

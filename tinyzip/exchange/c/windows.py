@@ -1,4 +1,4 @@
-"""Convolution, pooling and fully connected layers in C, a row at a time.
+"""Depth: convolution, pooling and fully connected layers in C, a row at a time.
 
 A convolution adds up one row of one channel: each weight once, times the row of codes that it meets. Places
 outside the image hold the zero point and add nothing, so they are not visited. What the row's sums become,

@@ -1,4 +1,4 @@
-"""Activations as ONNX's operators, and as several where it has none of that name.
+"""Depth: activations as ONNX's operators, and as several where it has none of that name.
 
 SiLU is x·σ(x). GELU is x·½·(1 + erf(x/√2)). A function by its points (Xₖ, Yₖ) looks up the piece that x falls
 on, and goes on straight from where that begins, with x moved to the nearest end where it is beyond them:

@@ -1,4 +1,5 @@
-"""Nodes of an .onnx graph that are affine at each place: fully connected layers, batch norms, constants.
+"""Depth: nodes of an .onnx graph that are affine at each place: fully connected layers, batch norms,
+constants.
 
 A sum or a product with constants, one for each channel, becomes part of the weights before it, or else a
 convolution of one pixel a channel. So a fully connected layer may also be a MatMul and an Add behind it.

@@ -1,4 +1,4 @@
-"""A graph of tensors as a network, which is a chain.
+"""Depth: a graph of tensors as a network, which is a chain.
 
 Of a graph's nodes only those count that read an activation; the others make constants. They are put into a
 chain, in which branches that part and meet again at a sum are residual blocks (see `base.branches`). Then

@@ -1,4 +1,4 @@
-"""Codes in an ONNX graph: bytes from 0 up, and the operators that move them or look them up.
+"""Depth: codes in an ONNX graph: bytes from 0 up, and the operators that move them or look them up.
 
 Inside a graph every tensor of codes is of the type uint8. Unsigned codes are themselves, signed ones stand
 128 higher:

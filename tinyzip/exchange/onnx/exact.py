@@ -1,4 +1,4 @@
-"""The operators that compute, in integers only: not a code differs from the engine's.
+"""Depth: the operators that compute, in integers only: not a code differs from the engine's.
 
 The sums are ONNX's ConvInteger and MatMulInteger, which multiply bytes and add in int32; a program has proved
 that no sum of its leaves int32. Weights are unsigned bytes, so that every processor's sums are exact. What

@@ -1,4 +1,4 @@
-"""An .onnx file as plain records: nodes, the constants they read, what comes in and out.
+"""Depth: an .onnx file as plain records: nodes, the constants they read, what comes in and out.
 
 The numbers of fields are those of the format's schema [onnx.proto3, version 1.16]. Nothing in a file is
 believed: a constant has to have exactly the bytes that its shape asks for, and is a view of them.

@@ -1,4 +1,4 @@
-"""An ONNX graph under construction.
+"""Depth: an ONNX graph under construction.
 
 An .onnx file is a list of nodes. Each has a kind, which the ONNX standard defines, and names the tensors that
 it reads and writes; constants are tensors that the file holds. Every tensor is written once, so every name

@@ -1,4 +1,4 @@
-"""Whole-number arithmetic in ONNX's operators: floors, roundings, and a sum that becomes a code.
+"""Depth: whole-number arithmetic in ONNX's operators: floors, roundings, and a sum that becomes a code.
 
 ONNX has no arithmetic shift: BitShift takes unsigned numbers only. It has a division, which cuts off towards
 zero, and that is the floor for what is not negative. So for q of either sign

@@ -1,4 +1,4 @@
-"""Kind by kind, what a node of an .onnx graph is in a network.
+"""Depth: kind by kind, what a node of an .onnx graph is in a network.
 
 Much of a graph are no layers of their own: images are turned from channels last to channels first, or
 reshaped to what they are already; Identity and Dropout do nothing to a network that answers. Nor is a softmax

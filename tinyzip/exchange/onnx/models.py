@@ -1,4 +1,4 @@
-"""Networks and programs for other runtimes, in the one format that all of them read: .onnx files.
+"""Depth: networks and programs for other runtimes, in the one format that all of them read: .onnx files.
 
     model = onnx.read("model.onnx")                          # float, as PyTorch writes it
     onnx.write_network(model, "digits.onnx")                 # float: images in, logits out

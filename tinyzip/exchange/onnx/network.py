@@ -1,4 +1,4 @@
-"""A float network as an ONNX graph: layer by layer the operator of the same mathematics.
+"""Depth: a float network as an ONNX graph: layer by layer the operator of the same mathematics.
 
 The graph is that of inference. Batch norm takes its kept statistics, dropout passes on what comes. ONNX's
 examples come first, (N, C, H, W), and each layer's rows and columns are as they were, so that weights stay

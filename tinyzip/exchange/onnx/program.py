@@ -1,4 +1,4 @@
-"""An integer program as an ONNX graph, in one of two forms: exact, or fast.
+"""Depth: an integer program as an ONNX graph, in one of two forms: exact, or fast.
 
 One walk for both. Operators that move codes are the same in either form; those that compute are integer
 operators in the one, `exact`, and float operators between quantizers in the other, `qdq`.

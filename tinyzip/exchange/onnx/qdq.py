@@ -1,4 +1,4 @@
-"""The operators that compute, as a float graph between quantizers: what runtimes make fast.
+"""Depth: the operators that compute, as a float graph between quantizers: what runtimes make fast.
 
 This is the form in which ONNX holds quantized networks. Each operator is that of a float network; before it a
 DequantizeLinear turns codes into real numbers, s·(byte − zero), and behind it a QuantizeLinear turns the

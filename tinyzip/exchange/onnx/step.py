@@ -1,4 +1,4 @@
-"""One node of an .onnx graph about to be read, and the layers so far.
+"""Depth: one node of an .onnx graph about to be read, and the layers so far.
 
 What a node is in a network is said by functions of such a `Step`: each is given what is known of the tensor
 that comes in, adds its layers, and says what comes out. What a file says is held against what a layer can be.

@@ -1,4 +1,4 @@
-"""What is known of the tensors of an .onnx graph before anything runs.
+"""Depth: what is known of the tensors of an .onnx graph before anything runs.
 
 A graph passes two kinds of tensors: constants, which are known, and activations, of which only the shape is.
 Exporters write much that concerns constants alone, such as a transposition of weights, or a shape that is

@@ -1,4 +1,5 @@
-"""Nodes of an .onnx graph that look through windows: convolutions, poolings, and the borders before them.
+"""Depth: nodes of an .onnx graph that look through windows: convolutions, poolings, and the borders before
+them.
 
 A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window behind it. What
 averages its padding, too, which no layer here does, is a convolution with equal weights; and a convolution

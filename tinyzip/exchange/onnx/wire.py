@@ -1,4 +1,4 @@
-"""The bytes of an .onnx file, which are a Protocol Buffer, as numbered fields.
+"""Depth: the bytes of an .onnx file, which are a Protocol Buffer, as numbered fields.
 
 A message is a row of fields. Each begins with a key, a varint 8·number + type, and the type says how long it
 is:

@@ -1,4 +1,4 @@
-"""A page for a browser: a program that runs wherever somebody opens a file.
+"""Depth: a page for a browser: a program that runs wherever somebody opens a file.
 
     page.write("student.tz", "digits.html")
     page.write(["eight.tz", "four.tz", "one.tz"], "digits.html")

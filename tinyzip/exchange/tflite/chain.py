@@ -1,4 +1,4 @@
-"""A program under construction, from a graph whose nodes name tensors.
+"""Depth: a program under construction, from a graph whose nodes name tensors.
 
 A graph names tensors, a program is a chain. So a `Chain` keeps where each tensor was written, and a node
 whose input was not written last begins with a `Recall`. Shapes lose their batch, and channels go first:

@@ -1,4 +1,4 @@
-"""A .tflite file as plain records: tensors, and the nodes that read and write them.
+"""Depth: a .tflite file as plain records: tensors, and the nodes that read and write them.
 
 The format is a FlatBuffer: a tree of tables that point at each other by offsets into one array of bytes. The
 `tflite` package, generated from the format's schema, follows such offsets, and believes all of them. A file

@@ -1,4 +1,4 @@
-"""Other people's int8 models, read exactly: a .tflite file becomes a program.
+"""Depth: other people's int8 models, read exactly: a .tflite file becomes a program.
 
     program = tflite.read("model.tflite")
 

@@ -1,4 +1,4 @@
-"""Kind by kind, what a node of a .tflite file is in a program.
+"""Depth: kind by kind, what a node of a .tflite file is in a program.
 
 Each kind has one function, which is handed the chain, the node and the tensor that it writes, and appends
 what computes it; `KINDS` lists them. What orders values, a reshape or the flattening in front of a fully

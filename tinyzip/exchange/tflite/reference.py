@@ -1,4 +1,5 @@
-"""What LiteRT's reference kernels compute from scales, before anything runs: multipliers, clamps and tables.
+"""Depth: what LiteRT's reference kernels compute from scales, before anything runs: multipliers, clamps and
+tables.
 
 A file has scales, float32, and kernels want integers. What is computed between the two, in which order and in
 which precision, decides codes: two multipliers that differ in the last of 31 bits write different codes for

@@ -1,4 +1,4 @@
-"""What LiteRT's default kernels compute instead: those of XNNPACK, which phones and laptops run.
+"""Depth: what LiteRT's default kernels compute instead: those of XNNPACK, which phones and laptops run.
 
 XNNPACK takes the nodes that it has an int8 kernel for. All others fall back on LiteRT's own, which write what
 the reference kernels write; and so here, where what is not overridden is inherited:

@@ -1,4 +1,4 @@
-"""The whole list of what makes the engine fast, what each is worth, and which operator gets what.
+"""Depth: the whole list of what makes the engine fast, what each is worth, and which operator gets what.
 
 Each law is proved and explained in its file. `worth` is the time without divided by the time with, on the
 programs that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64).

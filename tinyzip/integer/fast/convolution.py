@@ -1,4 +1,4 @@
-"""Convolution on codes: centre, gather, multiply, pool, requantize.
+"""Depth: convolution on codes: centre, gather, multiply, pool, requantize.
 
 The five steps, for a batch x (C, H, W, N) of codes:
 

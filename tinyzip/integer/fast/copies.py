@@ -1,4 +1,4 @@
-"""Moving codes about: borders, other orders of the axes, several outputs in one; the greatest code."""
+"""Depth: moving codes about: borders, other orders of the axes, several outputs in one; the greatest code."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""Depthwise convolution: one channel a group, no sum over channels. As a plain sum, and as matrix products.
+"""Depth: depthwise convolution: one channel a group, no sum over channels. As a plain sum, and as matrix
+products.
 
 The plain sum gives each place of the window one pass over the image: the weight there, times the image moved
 to that place. It is kh·kw passes that only multiply and add, and the memory sets their speed.

@@ -1,4 +1,4 @@
-"""Exact integer matrix products: acc[f, p] = Σ_k w[f, k]·patches[k, p].
+"""Depth: exact integer matrix products: acc[f, p] = Σ_k w[f, k]·patches[k, p].
 
 `@` on integer arrays has no BLAS and runs a plain triple loop, below 1 GOP/s. `einsum` has compiled inner
 loops that multiply a row by one number and add it to another, in vector registers and in integers, more than

@@ -1,4 +1,4 @@
-"""Fully connected layers on codes, and what convolutions have in common with them.
+"""Depth: fully connected layers on codes, and what convolutions have in common with them.
 
     centre      x − x.zero, in the dtype of the product
     multiply    acc (F, …), see `gemm`; two inputs at once where the sums leave room, see `lanes`

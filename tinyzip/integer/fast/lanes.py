@@ -1,4 +1,4 @@
-"""Two numbers in one multiplication.
+"""Depth: two numbers in one multiplication.
 
 float32 holds every whole number up to 2²⁴ exactly, and the sums of a layer of few bits need only a part of
 that. Over all inputs whose codes lie in x.lo … x.hi, every partial sum of the products of output f lies

@@ -1,4 +1,4 @@
-"""The patches of a convolution: by phases of columns, and in lines that rows of outputs share.
+"""Depth: the patches of a convolution: by phases of columns, and in lines that rows of outputs share.
 
 Two things make patches dear, and neither is needed.
 

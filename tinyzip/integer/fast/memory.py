@@ -1,4 +1,4 @@
-"""Scratch memory for the kernels: as much as a block needs, and no more.
+"""Depth: scratch memory for the kernels: as much as a block needs, and no more.
 
 What a kernel makes on the way to its output is several times as large as the output itself: centred copies,
 patches, sums, and 64-bit products while they are requantized. So no kernel makes all of it at once. It works

@@ -1,4 +1,4 @@
-"""What to call, in which order, and where the outputs live.
+"""Depth: what to call, in which order, and where the outputs live.
 
 An output is needed until the last operator that reads it has run, and most are read once, by the next
 operator. So a few slots of memory are enough for a program of any depth: each output is given one that

@@ -1,4 +1,4 @@
-"""A program planned for so many examples: nothing is left to do but to compute.
+"""Depth: a program planned for so many examples: nothing is left to do but to compute.
 
 For a single image the arithmetic takes less time than deciding on it: shapes, views and scratch memory are
 worked out anew in every run, though they never change. So a program is run once while all that NumPy is asked

@@ -1,4 +1,4 @@
-"""Pooling of codes and of accumulators: maxima, and means in integers.
+"""Depth: pooling of codes and of accumulators: maxima, and means in integers.
 
 A window of kh·kw numbers is combined first along its rows and then along its columns,
 

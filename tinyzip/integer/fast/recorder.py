@@ -1,4 +1,4 @@
-"""An array that writes down what NumPy is asked to do with it.
+"""Depth: an array that writes down what NumPy is asked to do with it.
 
 A run of a program is a list of calls on arrays that stay where they are. With an array of this kind as its
 input, a run leaves that list, since every array of a run is of the kind of its input

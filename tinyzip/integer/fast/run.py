@@ -1,4 +1,4 @@
-"""Running a program: codes in, codes or classes out.
+"""Depth: running a program: codes in, codes or classes out.
 
 A batch is cut into shards, whose arrays fit the processor's cache, and each thread takes its shards through
 the whole program on its own scratch memory. So memory does not grow with the number of images, and neither

@@ -1,4 +1,4 @@
-"""Requantizing a layer in few passes over memory, bit for bit as `fixedpoint.requantize`.
+"""Depth: requantizing a layer in few passes over memory, bit for bit as `fixedpoint.requantize`.
 
 All roundings have one shape, and the constants can be worked out once for each output channel:
 

@@ -1,4 +1,4 @@
-"""Requantizing in the floats of a product, where a proof at every step says that no code changes.
+"""Depth: requantizing in the floats of a product, where a proof at every step says that no code changes.
 
 To an output's sums in −β … β, requantizing is a staircase of at most 255 steps. Floats climb one, too,
 

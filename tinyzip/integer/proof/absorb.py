@@ -1,4 +1,5 @@
-"""Weights that multiply nothing of worth become zeros: what they did goes into biases and other weights.
+"""Depth: weights that multiply nothing of worth become zeros: what they did goes into biases and other
+weights.
 
 Four rewritings of one operator with weights. Each leaves every code that it writes as it was, for every
 input that `intervals` allows, and none removes anything yet; but a channel that only meets zeros is needed by

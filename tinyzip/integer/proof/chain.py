@@ -1,4 +1,4 @@
-"""Operators that do nothing, or whose work another does as well, leave the chain.
+"""Depth: operators that do nothing, or whose work another does as well, leave the chain.
 
 For this a program is taken as a graph: each operator with the numbers of the outputs that it reads, and
 `Recall` nothing but a name for one of them. An operator that changes no code is a name too: a window of one

@@ -1,4 +1,4 @@
-"""Which channels are needed, and a program without the others.
+"""Depth: which channels are needed, and a program without the others.
 
 A channel is needed if the last operator writes it, or if something needed is computed from it: from the end
 to the front, as a compiler finds dead code. A weight of zero asks for nothing.

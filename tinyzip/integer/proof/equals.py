@@ -1,4 +1,4 @@
-"""Which channels always hold the same codes, whatever the input.
+"""Depth: which channels always hold the same codes, whatever the input.
 
 Two channels of an output are equal at every place when they are computed alike from inputs that are. So each
 channel gets a key that says all of how it comes about; and where inputs are known to be equal, the key names

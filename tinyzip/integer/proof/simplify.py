@@ -1,4 +1,4 @@
-"""Smaller by proof: a program that writes the same codes for every input, from fewer numbers.
+"""Depth: smaller by proof: a program that writes the same codes for every input, from fewer numbers.
 
 Training leaves much in a network that does nothing: channels that a ReLU has silenced for good, or
 that say the same as others, weights that only ever meet zeros. In float nobody can tell, for a number that

@@ -1,4 +1,4 @@
-"""A residual block of fast chains.
+"""Depth: a residual block of fast chains.
 
 Its law is that of a sum, RS1, and all that is fast about it is inside: both chains run as a network's own
 layers would, and in the network's workspace (X2). Where nothing before the block can learn, each chain goes

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and pooling by patches aligned to the pooling.
+"""Depth: convolution, ReLU and pooling by patches aligned to the pooling.
 
 A pooled pixel is the largest of four neighbouring outputs of the convolution, and their four windows of kh×kw
 lie in one window of (kh + 1)×(kw + 1). So take only those larger windows, two apart, and place the kernel in

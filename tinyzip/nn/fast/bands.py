@@ -1,4 +1,4 @@
-"""Depthwise convolution as products with band matrices.
+"""Depth: depthwise convolution as products with band matrices.
 
 As a product of kernel and patches a depthwise convolution (C4) would have a single row, which is memory
 traffic and little else. But the kernel can be written out instead of the image. One row of windows sees kh

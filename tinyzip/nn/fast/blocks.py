@@ -1,4 +1,4 @@
-"""The patches of a convolution in blocks that stay in cache.
+"""Depth: the patches of a convolution in blocks that stay in cache.
 
 The matrix of patches is kh·kw times as large as the image, and a core's cache is small. But its columns do
 not know of each other. So make some of them, B, use them, and let the next ones overwrite them:

@@ -1,4 +1,4 @@
-"""A chain of layers as it runs: stages, and how far back they go.
+"""Depth: a chain of layers as it runs: stages, and how far back they go.
 
 Nobody asks for the gradient of the images in a training step. So backward ends at the first stage that can
 learn, and this one need not compute its dx, which for a convolution is a third of its arithmetic.

@@ -1,4 +1,4 @@
-"""The whole list of what makes a network fast, what each is worth, and which layer gets what.
+"""Depth: the whole list of what makes a network fast, what each is worth, and which layer gets what.
 
 Each law is proved and explained in its file. `worth` is the time without divided by the time with, on the
 layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64, float32).

@@ -1,4 +1,4 @@
-"""ReLU in the memory of what it rectifies.
+"""Depth: ReLU in the memory of what it rectifies.
 
 dx = dy where y > 0                                                                             (X10)
 

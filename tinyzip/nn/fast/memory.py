@@ -1,4 +1,4 @@
-"""Results in memory that is there already.
+"""Depth: results in memory that is there already.
 
 A textbook operation asks for new memory for all that it computes. In a training step these are some
 megabytes, and the first touch of a new page costs more than the arithmetic done in it. But the value of a

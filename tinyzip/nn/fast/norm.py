@@ -1,4 +1,4 @@
-"""Batch normalisation in few passes over its values.
+"""Depth: batch normalisation in few passes over its values.
 
 N1 and N2 are written for the eye: each names x̂, which nobody needs to see. With the scale s = γ / √(σ² + ε)
 of a channel, what is left for each value is a multiplication and an addition:

@@ -1,4 +1,4 @@
-"""Pooling before the rectifier.
+"""Depth: pooling before the rectifier.
 
 Behind a convolution come a ReLU and a 2×2 max pooling, and as both are monotone they change places:
 

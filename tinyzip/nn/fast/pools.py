@@ -1,4 +1,4 @@
-"""Poolings as running maxima and sums.
+"""Depth: poolings as running maxima and sums.
 
 By X7 a pooling is kh·kw rounds over shifted images, with no patches between. Of a maximum there is more to
 spare. Who wins matters to backward only: the values alone take one operation a round where winners take four,

@@ -1,4 +1,4 @@
-"""A convolution whose rows of outputs share their patches.
+"""Depth: a convolution whose rows of outputs share their patches.
 
 A patch has kh rows, and the patch one row of outputs further down sees kh − sh of them again. So gather each
 row of all patches once, the places of the kernel ordered by row, column and channel:

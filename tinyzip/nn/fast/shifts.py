@@ -1,4 +1,4 @@
-"""A sliding window, seen as shifted images.
+"""Depth: a sliding window, seen as shifted images.
 
 The element (i, j) of all windows together is one strided slice of the image: shifted by (i, j), a step of one
 stride apart. So what is taken over each window can be taken over whole images, one element of the window at a

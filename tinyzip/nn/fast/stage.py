@@ -1,4 +1,4 @@
-"""What a network runs: stages, which are layers that are told where to write.
+"""Depth: what a network runs: stages, which are layers that are told where to write.
 
 A stage is one layer, or some that follow each other and are computed together. Its output is theirs: bit for
 bit on whole numbers, and else within the rounding of another order of summation. Its arrays come from a

@@ -1,4 +1,4 @@
-"""Sums over the long axis, left to BLAS.
+"""Depth: sums over the long axis, left to BLAS.
 
 Σ_m a[…, m] = a·1,   Σ_m a[…, m]·b[…, m] = aᵀb                                                  (X1)
 

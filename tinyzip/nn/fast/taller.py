@@ -1,4 +1,4 @@
-"""The taller factor first.
+"""Depth: the taller factor first.
 
 dw = dy·patchesᵀ = (patches·dyᵀ)ᵀ                                                               (X5)
 

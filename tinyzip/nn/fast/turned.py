@@ -1,4 +1,4 @@
-"""The input's gradient gathered: a convolution with turned kernels.
+"""Depth: the input's gradient gathered: a convolution with turned kernels.
 
 At stride 1 a pixel is seen by kh·kw windows that are neighbours, and dx is itself a convolution: of dy, with
 each kernel turned by 180° and inputs and outputs exchanged,

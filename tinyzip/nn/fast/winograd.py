@@ -1,4 +1,4 @@
-"""Two columns of outputs from four multiplications a row of the kernel.
+"""Depth: two columns of outputs from four multiplications a row of the kernel.
 
 A row of three weights slides over four neighbouring pixels and gives two outputs: six products. Four are
 enough [Winograd 1980; Lavin & Gray 2016, F(2, 3)]. With a, b, c, d the columns 2t … 2t + 3 of the padded

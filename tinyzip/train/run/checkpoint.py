@@ -1,4 +1,4 @@
-"""What a checkpoint says about a training run beside its arrays, in words that JSON can hold.
+"""Depth: what a checkpoint says about a training run beside its arrays, in words that JSON can hold.
 
 The file itself is one of `base.arrays`. Two things need care. The state of a bit generator may hold arrays
 and whole numbers longer than 64 bits. And a run may only be resumed by the recipe that began it, so each part

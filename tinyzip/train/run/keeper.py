@@ -1,4 +1,4 @@
-"""Who saves a training run, and when."""
+"""Depth: who saves a training run, and when."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""The optimizers of `optim`, fast: the same rules in an order that suits a computer.
+"""Depth: the optimizers of `optim`, fast: the same rules in an order that suits a computer.
 
 Written as in the textbook, a step makes a dozen new arrays for each parameter, and a network has dozens of
 parameters, most of them small. Four changes make it fast:

@@ -1,4 +1,5 @@
-"""A training as it is printed: the steps of `loop`, by the rules of `optim`, of a network as it is printed.
+"""Depth: a training as it is printed: the steps of `loop`, by the rules of `optim`, of a network as it is
+printed.
 
 It has one core and no checkpoint. For the rest it is a `Training` like the fast one: `fit` validates it,
 calls back, shows the bar and writes the history without knowing which of the two it has.

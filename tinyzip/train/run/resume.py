@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint.
+"""Depth: whether a run may go on from a checkpoint.
 
 A resumed run ends with the bits of one that was never interrupted, so all that decides its steps must be
 equal in the run that wrote the file and in the one that goes on from it: the model, the images, and each part

@@ -1,4 +1,4 @@
-"""The gradient of a batch, made from shards on several cores, and always with the same bits.
+"""Depth: the gradient of a batch, made from shards on several cores, and always with the same bits.
 
 A batch B is cut into shards S of a fixed number of examples, small enough for a layer's arrays to stay in
 a core's cache. The mean over the batch is the mean over the shards, weighted by their share of examples:

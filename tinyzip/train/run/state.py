@@ -1,4 +1,5 @@
-"""The state of a training run between two steps: it can be stepped, saved at any step, and loaded back.
+"""Depth: the state of a training run between two steps: it can be stepped, saved at any step, and loaded
+back.
 
 All that will happen in a run follows from the parameters, the optimizer's memory, the epoch and the step in
 it, and the state of the Generator at the beginning of that epoch. From that state come the order of the

@@ -1,4 +1,4 @@
-"""A training between two steps: how far it has come, what it has met, and when it has to stop.
+"""Depth: a training between two steps: how far it has come, what it has met, and when it has to stop.
 
 How a step is made is not said here: `state` makes it fast and can save what is made, `printed` makes it as
 `loop` prints it.

@@ -1,4 +1,4 @@
-"""The door for objectives that look inside: outputs of layers go out, their gradients come in.
+"""Depth: the door for objectives that look inside: outputs of layers go out, their gradients come in.
 
 A usual objective is a function of the logits, (z, batch) -> (loss, dz). One that compares features wants to
 see more, and says so in two attributes:
