@@ -103,7 +103,7 @@ def test_printed_and_fast_the_jobs_networks_stay_within_the_bounds_of_fit(tmp_pa
 
     for name in ("seed_net", "student_net"):
         monkeypatch.setattr(job, name, partial(precise, getattr(job, name)))
-    monkeypatch.setattr("tinyzip.train.run.printed.steps", watched)
+    monkeypatch.setattr("tinyzip.train.run.training.steps", watched)
     train, _ = mnist(tmp_path)
     words = ["--quick", "--data", str(tmp_path), "--out", str(tmp_path)]
     fast, _ = job.train_all(job.arguments(words), train)

@@ -36,13 +36,12 @@ from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
 from tinyzip.nn.model import AnyModel, Model, Objective
-from tinyzip.train.evaluate import check_examples
+from tinyzip.train.evaluate import check_examples, input_of
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
-from tinyzip.train.images import to_input
 from tinyzip.train.loop import Augmentation
 from tinyzip.train.pixels import check_model_range
-from tinyzip.train.run.printed import as_printed
+from tinyzip.train.run.training import as_printed
 
 Array = NDArray[Any]
 
@@ -122,7 +121,7 @@ def train(
 
 def _following(guides: Sequence[Guide], student: Model, teacher: Model, image: Array) -> list[Following]:
     """The objectives of the guides; one teacher answers for all."""
-    seen, shown = (model.activations(_input(model, image)) for model in (student, teacher))
+    seen, shown = (model.activations(input_of(model, image)) for model in (student, teacher))
     for guide in guides:
         if not isinstance(guide, Guide):
             refuse("train: guides", said(guide), "a list of Guide(…)", TypeError)
@@ -142,10 +141,4 @@ def _own_float_model(student: Model) -> Model:
 
 def _outputs(model: Model, image: Array) -> int:
     """How many classes a model tells apart."""
-    return len(model.forward(_input(model, image))[0])
-
-
-def _input(model: Model, images: Array) -> Array:
-    """Images in the model's dtype."""
-    x: Array = to_input(images).astype(next(iter(model.params.values())).dtype, copy=False)
-    return x
+    return len(model.forward(input_of(model, image))[0])

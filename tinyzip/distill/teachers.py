@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.losses import log_softmax
 from tinyzip.nn.model import Model
 
@@ -83,18 +82,11 @@ class Ensemble:
         }
         return type(self)(models, self.mean)
 
-    def forward(
-        self,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
-    ) -> tuple[Array, Any]:
+    def forward(self, x: Array, **how: Any) -> tuple[Array, Any]:
         """x (C, H, W, N) -> the mean z (K, N) as a new array, and what `backward` needs."""
         answers, caches = [], {}
         for name, model in self.models.items():
-            z, caches[name] = model.forward(x, train=train, rng=rng, workspace=workspace)
+            z, caches[name] = model.forward(x, **how)
             answers.append(z if self.mean == "logits" else log_softmax(z))
         stacked = np.stack(answers)
         if self.mean == "logits":
@@ -102,7 +94,7 @@ class Ensemble:
         total = np.logaddexp.reduce(stacked, axis=0)
         return total - total.dtype.type(np.log(len(stacked))), (caches, (stacked, total))
 
-    def backward(self, dz: Array, caches: Any, *, workspace: Workspace = FRESH) -> dict[str, Array]:
+    def backward(self, dz: Array, caches: Any, **how: Any) -> dict[str, Array]:
         """The gradient of every trainable array. With p = σ(z_m) and its share s = p / Σ p in the sum, (K19)
         has dz_m = s·dz − p·Σ_k s·dz."""
         inner, probabilities = caches
@@ -114,7 +106,7 @@ class Ensemble:
                 stacked, total = probabilities
                 weighted = np.exp(stacked[m] - total) * dz
                 dz_m = weighted - np.exp(stacked[m]) * weighted.sum(axis=0)
-            parts[name] = model.backward(dz_m, inner[name], workspace=workspace)
+            parts[name] = model.backward(dz_m, inner[name], **how)
         return _named(parts)
 
     def statistics(self, caches: Any) -> dict[str, Array]:

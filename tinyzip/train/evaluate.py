@@ -174,6 +174,11 @@ def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple
     return sum(loss for loss, _ in parts) / len(images), sum(errors for _, errors in parts)
 
 
+def input_of(model: Model, images: Array) -> Array:
+    """`to_input` in the dtype of a model's arrays."""
+    return to_input(images).astype(next(iter(model.params.values())).dtype, copy=False)
+
+
 def check_pair(pair: Any) -> tuple[Array, Array]:
     """(images, labels) as they are; refuses what is not two things."""
     if isinstance(pair, Dataset):
@@ -197,9 +202,8 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
     check_shape(model, images, f"{argument}: images")
     check_finite(images, f"{argument}: images")
     check_labels(labels, images, f"{argument}: labels")
-    dtype = next(iter(model.params.values())).dtype
     with np.errstate(all="ignore"):
-        K = model.forward(to_input(images[:1]).astype(dtype))[0].shape[0]
+        K = len(model.forward(input_of(model, images[:1]))[0])
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
 

@@ -1,11 +1,12 @@
 """Depth: `fit`: the loop of `loop`, made fast and never lost.
 
-It is that loop. Both meet the same images in the same order at the same learning rates; and where one shard
-holds the batch, as it does up to 64 images, with the same augmentation and dropout and the same statistics of
-batch norms. (What sees a shard, or draws for it, is another function where there are more.)
+It is that loop, as tests/train/test_train_loop.py proves. Both meet the same images in the same order at the
+same learning rates. Where one shard holds the batch, as it does up to 64 images, they also draw the same
+augmentation and dropout, and batch norms see the same. (Of several, each draws and measures for itself. That
+is another function, not another rounding.)
 
-- The order of sums is the same, and so is every bit, where besides network and optimizer run as they are
-  printed: `net.printed()`, and SGD without Nesterov or a rule of one's own.
+- Every bit is the same where sums have the same order: in one shard, of a network that runs as it is printed,
+  by a rule that does: SGD without Nesterov, or a rule of one's own.
 - Else only the rounding differs. In either of the two a sum of n terms is off by nu/(1 − nu)·Σ|terms| at
   most, u = 2⁻²⁴ in float32. Let δ be how far the gradients differ by that, and because the parameters differ
   by d. Then by (O1) and (O2), for every entry and but for the few roundings of the rule itself,
@@ -14,7 +15,7 @@ batch norms. (What sees a shard, or draws for it, is another function where ther
   AdamW    d ← d + η·min((δm̂ + |s|δ√v̂)/(√v̂ − δ√v̂ + ε), |s| + max|s|) + ηλd,   s = m̂/(√v̂ + ε)        (FI2)
 
   Where a gradient is nothing but rounding, as that of a bias before a batch norm, AdamW makes steps of full
-  length of it. There only the second bound is left, and only what the network answers stays the same.
+  length of it. There only the second bound is left, and only what the network answers stays near.
 
 What `fit` adds is care. It checks its data once at the door, trains a private copy of the parameters, and
 gives back a new model beside a history.
@@ -52,10 +53,9 @@ from tinyzip.train.loop import Augmentation, hard_labels
 from tinyzip.train.optim import Optimizer
 from tinyzip.train.pixels import check_range, range_seen_by, remembering
 from tinyzip.train.run.keeper import Keeper
-from tinyzip.train.run.printed import PrintedTraining
 from tinyzip.train.run.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.run.state import TrainingState
-from tinyzip.train.run.training import Training
+from tinyzip.train.run.training import PrintedTraining, Training
 from tinyzip.train.run.watched import watch
 
 Array = NDArray[Any]

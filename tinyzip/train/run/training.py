@@ -1,11 +1,13 @@
 """Depth: a training between two steps: how far it has come, what it has met, and when it has to stop.
 
-How a step is made is not said here: `state` makes it fast and can save what is made, `printed` makes it as
-`loop` prints it.
+How a step is made, its two kinds say. A `PrintedTraining` makes the steps of `loop`, by the rules of `optim`,
+of a network as it is printed, on one core and without a checkpoint. A `TrainingState`, see `state`, is fast
+and can be saved. `fit` validates either, calls back, shows a bar and returns the history, whichever it has.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import isfinite
 from time import perf_counter
 from typing import Any, Generic, NoReturn
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse, warn
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.model import AnyModel, Model
-from tinyzip.train.evaluate import score, shards
+from tinyzip.nn.model import AnyModel, Batch, Model
+from tinyzip.train.evaluate import input_of, score, shards
 from tinyzip.train.history import Epoch, History
-from tinyzip.train.images import to_input
-from tinyzip.train.run.recipe import Recipe
+from tinyzip.train.loop import steps
+from tinyzip.train.run.recipe import Recipe, check_answer, checked_augmentation
+from tinyzip.train.run.watched import Watched, watch
 
 Array = NDArray[Any]
 EXPLODED = 10  # times the first loss
@@ -113,9 +116,8 @@ class Training(ABC, Generic[AnyModel]):
         if validation is not None:
             loss, errors = score(self.model, *validation, self._workers)
             if not isfinite(loss):
-                dtype = next(iter(self.model.params.values())).dtype
                 parts = (validation[0][shard] for shard in shards(len(validation[0])))
-                where = origin(self.model, (to_input(part).astype(dtype, copy=False) for part in parts))
+                where = origin(self.model, (input_of(self.model, part) for part in parts))
                 self.stop(self.done - 1, f"validation loss {loss}", where or "the cross entropy")
         self.check_finite()
         mean, lr = self.loss / self._images, self.lr(self.done - 1)
@@ -144,6 +146,48 @@ class Training(ABC, Generic[AnyModel]):
             f"learning rate {self.lr(step):.3g}: {what}, first in {where}; "
             "a lower learning rate may help"
         )
+
+
+class PrintedTraining(Training[Model]):
+    """A `Training` whose steps are those of `loop`.
+
+    raises  TypeError for a model without printed form, ValueError for an objective that looks into it
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        images: Array,
+        labels: Array,
+        recipe: Recipe,
+        rng: np.random.Generator,
+        workers: Workers,
+    ) -> None:
+        printed: Any = as_printed(model, "fit: model")
+        printed = printed.with_params({name: np.array(array) for name, array in model.params.items()})
+        super().__init__(printed, len(images), recipe, workers)
+        if isinstance(watch(printed, recipe.objective), Watched):
+            refuse("fit: objective", "one that looks into the model", "one of z and batch, with printed=True")
+
+        def objective(z: Array, batch: Batch) -> tuple[float, Array]:
+            loss, dz, *_ = check_answer(recipe.objective(z, batch), z)
+            self.mind(float(loss), lambda: [batch.x])
+            return float(loss), dz
+
+        augment = recipe.augment and checked_augmentation(recipe.augment, images)
+        told = replace(recipe, objective=objective, augment=augment)
+        self._losses = steps(printed, images, labels, rng=rng, **vars(told))
+
+    def make_step(self) -> float:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return next(self._losses)
+
+
+def as_printed(model: Model, argument: str) -> Any:
+    """A model as it is printed, on the same arrays; TypeError where it has no such form."""
+    if not hasattr(model, "printed"):
+        refuse(argument, f"a {type(model).__name__}", "one with `printed`, such as a Sequential", TypeError)
+    return model.printed()
 
 
 def origin(model: Model, inputs: Iterable[Array]) -> str | None:

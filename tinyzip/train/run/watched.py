@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import Model, Objective, Probed, Structured
 from tinyzip.nn.ops.checks import check_array
 
@@ -87,16 +86,9 @@ class Watched:
         model = self.model.with_params({name: params[name] for name in self.model.params})
         return type(self)(model, {name: params[name] for name in self.arrays}, self.shown)
 
-    def forward(
-        self,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
-    ) -> tuple[Array, WatchedCaches]:
+    def forward(self, x: Array, **how: Any) -> tuple[Array, WatchedCaches]:
         """The model's logits."""
-        z, inner = self.model.forward(x, train=train, rng=rng, workspace=workspace)
+        z, inner = self.model.forward(x, **how)
         return z, WatchedCaches(inner)
 
     def seen(self, caches: WatchedCaches) -> dict[str, Array]:
@@ -117,9 +109,9 @@ class Watched:
             else:
                 caches.given[name] = part
 
-    def backward(self, dz: Array, caches: WatchedCaches, *, workspace: Workspace = FRESH) -> dict[str, Array]:
+    def backward(self, dz: Array, caches: WatchedCaches, **how: Any) -> dict[str, Array]:
         """The gradient of every trainable array; zero for an array that the objective gave none for."""
-        grads = dict(self.model.backward(dz, caches.inner, workspace=workspace))
+        grads = dict(self.model.backward(dz, caches.inner, **how))
         for name in self.shown:
             if name in caches.given:
                 grads[name] = grads[name] + caches.given[name]
