@@ -8,6 +8,7 @@ statement asks for by itself. What it finds it prints with a line that draws the
 import os
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -22,6 +23,9 @@ from compare import shorten
 from needs import needs_tool
 
 from tinyzip.machine import blas
+from tinyzip.train import data
+
+READ_ALL = data.mnist
 
 settings.register_profile(
     "tinyzip",
@@ -41,6 +45,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*tools): programs and modules without which a test is left out")
+    config.addinivalue_line("markers", "long: more of what a quicker test proves, run where -m names it")
     N = config.getoption("search")
     if N is None:
         return
@@ -56,6 +61,8 @@ def pytest_configure(config):
 
 
 def pytest_runtest_setup(item):
+    if item.get_closest_marker("long") and "long" not in item.config.option.markexpr:
+        pytest.skip("long: run with -m long")
     for marker in item.iter_markers("needs"):
         for tool in marker.args:
             needs_tool(tool)
@@ -74,6 +81,19 @@ def pytest_terminal_summary(terminalreporter):
     if reasons:
         parts = (f"{count} ({reason})" for reason, count in sorted(reasons.items()))
         terminalreporter.write_line(f"left out: {', '.join(parts)}")
+
+
+@cache
+def first_digits(folder: str) -> tuple[data.Dataset, data.Dataset]:
+    """The first 1,200 training and 400 test images of a folder, read once."""
+    parts = zip(READ_ALL(folder), (1200, 400), strict=True)
+    return tuple(data.Dataset(part.images[:count], part.labels[:count]) for part, count in parts)
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """For code of a page, which says what it says on fewer images too: `mnist` gives the first of them."""
+    monkeypatch.setattr(data, "mnist", first_digits)
 
 
 @pytest.fixture

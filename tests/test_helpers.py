@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 DRAWS = """
 from hypothesis import given, settings, strategies
@@ -74,63 +76,89 @@ def test_compiler():
 @pytest.mark.needs("no-such-browser|python3|python", "numpy")
 def test_either():
     pass
+
+@pytest.mark.long
+def test_long():
+    print("\\nlong")
 """
 
 
-def run_pytest(folder: Path, source: str, *options: str, **environment: str) -> str:
-    """What a run of pytest prints about a file of tests, with these helpers."""
-    (folder / "test_planted.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", folder]
-    known = {name: value for name, value in os.environ.items() if name != "CI"}
-    return subprocess.run(
-        [*command, *options],
-        env=known | {"PYTHONPATH": str(HERE)} | environment,
-        capture_output=True,
-        text=True,
-    ).stdout
+SEARCH = ["--search", "70"]
+RUNS = {"usual": [], "again": [], "search": SEARCH, "all": [*SEARCH, "-m", "long or not long"]}
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What some runs of pytest print about these files, with these helpers; CI is set in "again" alone."""
+    folder = tmp_path_factory.mktemp("planted")
+    for name, source in (("a", DRAWS), ("b", COMPARES), ("c", ASSERTS), ("d", TOOLS)):
+        (folder / f"test_{name}.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "conftest", "-p", "no:cacheprovider", folder]
+    known = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(HERE)}
+    found = {}
+    for name, options in RUNS.items():
+        environment = known | ({"CI": "true"} if name == "again" else {})
+        done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True)
+        found[name] = done.stdout
+    return found
 
 
 def draws(printed: str) -> dict[str, list[int]]:
     return ast.literal_eval(re.search(r"^drawn (.*)$", printed, re.MULTILINE)[1])
 
 
-def test_what_is_drawn_is_the_same_on_every_run_unless_one_searches(tmp_path: Path) -> None:
-    first, second = (draws(run_pytest(tmp_path, DRAWS, "-s")) for _ in range(2))
+def errors(printed: str, file: str) -> list[str]:
+    """The lines with which the failed tests of a file say why."""
+    parts = re.split(r"^_{3,} (\w+) _{3,}$", printed.partition("= FAILURES =")[2], flags=re.MULTILINE)
+    return [
+        line
+        for text in parts[2::2]
+        if re.search(rf"^(\S*/)?{file}:\d+", text, re.MULTILINE)
+        for line in re.findall(r"^E +(.*)$", text, re.MULTILINE)
+    ]
+
+
+def test_what_is_drawn_is_the_same_on_every_run_unless_one_searches(printed: dict[str, str]) -> None:
+    first, second = draws(printed["usual"]), draws(printed["again"])
     assert first == second
     assert [len(first[name]) for name in ("own", "shared")] == [3, 50]
 
 
-def test_a_search_draws_afresh_as_often_as_it_is_told(tmp_path: Path) -> None:
-    first, second = (draws(run_pytest(tmp_path, DRAWS, "-s", "--search", "70")) for _ in range(2))
+def test_a_search_draws_afresh_as_often_as_it_is_told(printed: dict[str, str]) -> None:
+    first, second = draws(printed["search"]), draws(printed["all"])
     assert first != second
     assert [len(first[name]) for name in ("own", "shared")] == [70, 70]
 
 
-def test_a_failed_comparison_says_in_one_line_what_where_and_how_far(tmp_path: Path) -> None:
-    printed = run_pytest(tmp_path, COMPARES)
-    assert re.findall(r"^E +(.*)$", printed, re.MULTILINE) == [
+def test_a_failed_comparison_says_in_one_line_what_where_and_how_far(printed: dict[str, str]) -> None:
+    assert errors(printed["usual"], "test_b.py") == [
         "AssertionError: y[:] is not x at [2, 3]: 22.0, not 11.0, off by 11; 6 of 12 differ",
         "AssertionError: np.array([1, np.nan, 2.75]) is not [1, np.nan, 2.5] at [2]: 2.75, not 2.5, "
         "off by 0.25; 1 of 3 differ by more than 0.125 + 0·|expected|",
     ]
 
 
-def test_a_failed_assertion_says_in_one_line_what_was_found_and_needed(tmp_path: Path) -> None:
-    printed = run_pytest(tmp_path, ASSERTS)
-    assert re.findall(r"^E +(.*)$", printed, re.MULTILINE)[:5] == [
+def test_a_failed_assertion_says_in_one_line_what_was_found_and_needed(printed: dict[str, str]) -> None:
+    assert errors(printed["usual"], "test_c.py")[:5] == [
         "AssertionError: np.abs(x) <= bound fails at [1, 2]: found 5.0, needed <= 3; 2 of 6 fail (said)",
         "AssertionError: x == np.minimum(x, 4) fails at [1, 2]: found 5.0, needed == 4.0; 1 of 6 fail",
         "AssertionError: np.isfinite(np.where(x == 4, np.inf, x)) fails at [1, 1]: found inf; 1 of 6 fail",
         "AssertionError: (x > 1) | (x < 1) fails at [0, 1]; 1 of 6 fail",
         "AssertionError: np.abs(x - 1).max() <= bound fails at [1, 2]: found 4.0, needed <= 2",
     ]
-    assert "assert 'some' == 'other'" in printed
+    assert "assert 'some' == 'other'" in printed["usual"]
 
 
-def test_the_end_of_a_run_says_what_was_left_out(tmp_path: Path) -> None:
-    assert "left out: 1 (needs no-such-compiler)\n" in run_pytest(tmp_path, TOOLS)
+def test_the_end_of_a_run_says_what_was_left_out(printed: dict[str, str]) -> None:
+    assert "\nleft out: 1 (long: run with -m long), 1 (needs no-such-compiler)\n" in printed["usual"]
 
 
-def test_a_missing_tool_is_a_failure_where_all_must_be_there(tmp_path: Path) -> None:
-    printed = run_pytest(tmp_path, TOOLS, CI="true")
-    assert "1 passed, 1 error" in printed and "needs no-such-compiler, which is not installed" in printed
+def test_what_is_long_runs_where_it_is_named(printed: dict[str, str]) -> None:
+    assert "\nlong\n" not in printed["usual"]
+    assert "\nlong\n" in printed["all"] and "\nleft out: 1 (needs no-such-compiler)\n" in printed["all"]
+
+
+def test_a_missing_tool_is_a_failure_where_all_must_be_there(printed: dict[str, str]) -> None:
+    assert "\nleft out: 1 (long: run with -m long)\n" in printed["again"]
+    assert "1 error in " in printed["again"] and "error in" not in printed["usual"]
+    assert "needs no-such-compiler, which is not installed" in printed["again"]

@@ -29,6 +29,7 @@ def printed_by(*command: str) -> str:
     return result.stdout
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_the_library_in_ten_lines_runs_and_prints_lines_that_begin_as_those_below_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

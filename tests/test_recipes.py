@@ -42,6 +42,7 @@ def test_every_block_of_code_is_a_recipe_with_what_it_printed() -> None:
     assert len(RECIPES) == PAGE.count("```python") == PAGE.count("```text") > 10
 
 
+@pytest.mark.usefixtures("few_digits")
 @pytest.mark.parametrize(("code", "below"), RECIPES)
 def test_a_recipe_runs_as_it_stands(
     code: str,
@@ -55,6 +56,7 @@ def test_a_recipe_runs_as_it_stands(
     assert beginnings(capsys.readouterr().out) == beginnings(below)
 
 
+@pytest.mark.usefixtures("few_digits")
 def test_the_commands_run_as_they_stand(
     kitchen: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

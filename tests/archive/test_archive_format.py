@@ -101,10 +101,11 @@ def test_as_many_bits_as_weights_need_cost_nothing_and_more_come_back_too(values
 
 
 def test_the_drawn_programs_contain_every_operator() -> None:
+    """As few of them as the test above draws."""
     seen: set[type] = set()
 
     @given(programs())
-    @settings(max_examples=400)
+    @settings(max_examples=100)
     def look(program: Program) -> None:
         seen.update(map(type, program.operators))
 
@@ -260,11 +261,12 @@ def test_a_file_with_any_bit_flipped_is_refused() -> None:
             unpack(bytes(broken))
 
 
-def test_damaged_files_with_a_right_checksum_are_refused_or_read_but_never_crash() -> None:
+@pytest.mark.parametrize("count", [100, pytest.param(600, marks=pytest.mark.long)])
+def test_damaged_files_with_a_right_checksum_are_refused_or_read_but_never_crash(count: int) -> None:
     """A few of those of `hostile.py`: the checksum only guards against accidents."""
-    found = attack(300, seed=1)
+    found = attack(count, seed=1)
     assert found["other"] == []
-    assert found["files"] == found["read"] + found["refused"] == 300
+    assert found["files"] == found["read"] + found["refused"] == count
     assert found["memory_mb"] <= 50
 
 
@@ -339,9 +341,14 @@ def test_a_scale_has_63_digits_at_most_with_the_zeros_at_its_end(twos: int) -> N
 
 
 def test_no_number_that_a_file_states_takes_memory_beyond_its_length() -> None:
-    """Every natural of a file by its name, said to be far too large; counts before the loops over them."""
-    names = set()
-    for name, data in stated([few_weights(), every_kind()], (2**31 - 1,)):
+    """Every natural of a file by its name, said to be far too large; counts before the loops over them.
+
+    The file's second table has twelve rows and no name of its own; one of them takes less time.
+    """
+    whole, names = every_kind(), set()
+    operators = list(whole.operators)
+    operators[8] = replace(operators[8], table=operators[8].table[0])
+    for name, data in stated([few_weights(), replace(whole, operators=tuple(operators))], (2**31 - 1,)):
         names.add(name)
         tracemalloc.start()
         try:

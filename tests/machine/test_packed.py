@@ -28,7 +28,8 @@ def test_every_array_has_a_place_of_its_own_that_keeps_name_order_shape_and_valu
     assert sum(vector.size for vector in packed.vectors.values()) == sum(a.size for a in arrays.values())
     for vector in packed.vectors.values():
         vector[...] = 7
-    assert all((place == 7).all() for place in packed.places.values())
+    for place in packed.places.values():
+        assert (place == 7).all()
 
 
 def test_without_groups_there_is_one_vector_and_memory_comes_from_where_it_is_asked_for():

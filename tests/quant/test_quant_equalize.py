@@ -57,7 +57,8 @@ def test_equalization_does_not_change_the_model_it_was_given(model_and_images):
     model, _ = model_and_images
     before = {name: value.copy() for name, value in model.params.items()}
     equalize(model)
-    assert all((model.params[name] == value).all() for name, value in before.items())
+    for name, value in before.items():
+        assert (model.params[name] == value).all()
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])

@@ -25,7 +25,8 @@ def test_folding_does_not_change_the_model_it_was_given(model_and_images):
     model, _ = model_and_images
     before = {name: value.copy() for name, value in model.params.items()}
     fold_batch_norm(model)
-    assert all((model.params[name] == value).all() for name, value in before.items())
+    for name, value in before.items():
+        assert (model.params[name] == value).all()
 
 
 def test_a_batch_norm_elsewhere_is_kept_by_folding():

@@ -1,5 +1,6 @@
 """`fit` is the loop of `loop`: the same draws, the same bits where sums have one order, a bound where not."""
 
+import signal
 from functools import partial
 
 import numpy as np
@@ -236,8 +237,12 @@ def test_what_a_printed_training_does_not_do_is_refused_by_name(tmp_path):
 
 
 def test_ctrl_c_ends_a_printed_training_at_once():
-    with pytest.raises(KeyboardInterrupt):
-        train(printed=True, augment=Interrupt(2))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(printed=True, augment=Interrupt(2))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("augment", [None, jitter])

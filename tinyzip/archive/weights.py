@@ -110,7 +110,7 @@ def plan(writer: Writer, values: Symbols, view: View) -> Plan:
 def plans(writer: Writer, values: Symbols, view: View) -> list[Plan]:
     """All codings of values (N,) of magnitudes below 2⁸ that do not take too many decisions."""
     plans = []
-    for coding in ("mixed", "alone"):
+    for coding in ("mixed", "alone") if writer.taken + values.size <= DECISIVE_STEPS else ():
         asked = bitwise.decisions_of(values, view, coding == "mixed")
         if writer.taken + asked.bit.size <= DECISIVE_STEPS:
             steps = bitwise.steps_of(bitwise.cells_of(writer), values, asked)

@@ -6,7 +6,7 @@ from typing import Any
 import drawn_programs
 import numpy as np
 import pytest
-from c_compiled import DRAWN, SANITIZED, chain, check_equal, extremes
+from c_compiled import DRAWN, SANITIZED, chain, check_drawn, check_equal, extremes, few_or_many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, programs
@@ -27,18 +27,16 @@ from tinyzip.integer.fixedpoint import ROUNDINGS, Rounding
 
 
 @pytest.mark.needs("gcc")
-@settings(max_examples=10, **DRAWN)
-@given(st.lists(programs(6), min_size=8, max_size=8))
-def test_compiled_codes_are_the_engines(drawn: list[Program]) -> None:
+@few_or_many(3, 10)
+def test_compiled_codes_are_the_engines(count: int) -> None:
     """(CP1), (CW1), (CW2), on programs of every operator, every rounding, any number of bits."""
-    check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], "gcc", "-O0")
+    check_drawn(count, programs(6), "gcc", "-O0")
 
 
 @pytest.mark.needs("gcc")
-@settings(max_examples=5, **DRAWN)
-@given(st.lists(drawn_programs.programs(), min_size=8, max_size=8))
-def test_names_and_scales_of_any_kind_change_no_code(drawn: list[Program]) -> None:
-    check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], "gcc", "-O0")
+@few_or_many(2, 5)
+def test_names_and_scales_of_any_kind_change_no_code(count: int) -> None:
+    check_drawn(count, drawn_programs.programs(), "gcc", "-O0")
 
 
 @pytest.mark.needs("gcc")

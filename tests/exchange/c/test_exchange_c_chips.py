@@ -101,13 +101,13 @@ def test_the_student_is_small_on_a_cortex_m0(chips: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.needs("gcc")
-def test_all_ten_thousand_images_have_the_engines_codes(chips: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
+def test_all_test_images_have_the_engines_codes(count: int, chips: Any, tmp_path: Path) -> None:
     program, _ = student()
-    test = mnist(ROOT / "examples" / "data" / "mnist")[1]
-    codes = np.clip(np.rint(255 * to_input(test.images)), 0, 255).astype(np.uint8)
-    different = chips.on_host(program, codes, tmp_path) != run(program, codes)
-    assert codes.shape[-1] == 10_000
-    assert not different.any()
+    images = mnist(ROOT / "examples" / "data" / "mnist")[1].images[:count]
+    codes = np.clip(np.rint(255 * to_input(images)), 0, 255).astype(np.uint8)
+    assert codes.shape[-1] == count
+    np.testing.assert_array_equal(chips.on_host(program, codes, tmp_path), run(program, codes))
 
 
 @pytest.mark.needs("gcc", "tflite")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import Phase
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tinyzip.exchange import c
@@ -97,6 +99,22 @@ def check_equal(programs: list[Program], batches: list[NDArray[Any]], *command: 
             np.testing.assert_array_equal(codes, expected, str(program))
             first = expected if expected.ndim == 1 else expected.reshape(-1, x.shape[-1]).argmax(0)
             np.testing.assert_array_equal(classes, first)
+
+
+def few_or_many(few: int, many: int) -> Any:
+    """So many eights of drawn programs, of which the first are the simplest; the many are a `long` test."""
+    return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.long)])
+
+
+def check_drawn(count: int, programs: st.SearchStrategy[Program], *command: str) -> None:
+    """`check_equal` on `count` times eight programs, with inputs at their ends."""
+
+    @settings(max_examples=count, **DRAWN)
+    @given(st.lists(programs, min_size=8, max_size=8))
+    def check(drawn: list[Program]) -> None:
+        check_equal(drawn, [extremes(program.input, program.shape) for program in drawn], *command)
+
+    check()
 
 
 def extremes(x: Codes, shape: tuple[int, ...], count: int = 3) -> NDArray[Any]:
