@@ -82,7 +82,8 @@ def test_after_the_first_steps_a_step_allocates_less_than_a_megabyte(
                 tracemalloc.reset_peak()
                 step()
                 if number > 1:
-                    assert tracemalloc.get_traced_memory()[1] - before < 1 << 20
+                    most = tracemalloc.get_traced_memory()[1] - before
+                    assert most < 1 << 20
                     assert (noted.peaks > 0).all() and (noted.peaks < 1 << 20).all()
     finally:
         tracemalloc.stop()
