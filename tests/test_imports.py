@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "archive": {"base", "machine", "integer"},
     "quant": {"base", "machine", "nn", "train", "distill", "integer"},
     "exchange": {"base", "machine", "nn", "quant", "integer", "archive"},
-    "cli": {"base", "machine", "nn", "train", "distill", "quant", "integer", "archive", "exchange"},
+    "learn": {"base", "machine", "nn", "train", "distill", "quant", "integer", "archive"},
+    "cli": {"base", "machine", "nn", "train", "distill", "quant", "integer", "archive", "exchange", "learn"},
 }
 DOORS = ("__init__.py", "__main__.py")
 ROOMS = sorted(path.parent for path in FILES if path.name == "__init__.py" and path.parent != PACKAGE)

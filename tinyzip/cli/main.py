@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from tinyzip import __version__
-from tinyzip.cli import compare, explain, export, quantize, run, show, shrink
+from tinyzip.cli import compare, explain, export, learn, quantize, run, show, shrink
 from tinyzip.cli.command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -26,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     quantize.COMMAND,
     export.COMMAND,
     shrink.COMMAND,
+    learn.COMMAND,
 )
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 

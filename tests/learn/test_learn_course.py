@@ -1,0 +1,101 @@
+"""Each grader is proved: stubs fail politely, solutions pass, known mistakes are caught by their names."""
+
+import ast
+from itertools import pairwise
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from tinyzip.learn.course import course
+from tinyzip.learn.judge import Wrong, judge, loaded
+
+EXERCISES = pytest.mark.parametrize("exercise", course(), ids=lambda exercise: exercise.name)
+MISTAKES = [(exercise, mistake) for exercise in course() for mistake in exercise.check.mistakes]
+OTHERS = [(exercise, text) for exercise in course() for text in exercise.check.others]
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What a check says of a text: None where it passes."""
+
+    def say(exercise, text: str) -> str | None:
+        path = tmp_path / exercise.file
+        path.write_text(text, encoding="utf-8")
+        loaded.cache_clear()
+        monkeypatch.setenv("TINYZIP_LEARN_FOLDER", str(tmp_path))
+        monkeypatch.setenv("TINYZIP_LEARN_NUMBER", str(exercise.number))
+        try:
+            judge(path, exercise)
+        except Wrong as wrong:
+            return str(wrong)
+        return None
+
+    return say
+
+
+@EXERCISES
+def test_the_stub_fails_and_says_so_in_one_line(exercise, said) -> None:
+    line = said(exercise, exercise.stub)
+    assert line is not None and "\n" not in line
+    assert line.startswith(f"{exercise.file}: {exercise.functions[0]}, asked for ")
+    assert line.endswith("it gives None; is there a return?")
+
+
+@EXERCISES
+def test_the_solution_passes(exercise, said) -> None:
+    assert said(exercise, exercise.solution) is None
+
+
+@pytest.mark.parametrize(
+    ("exercise", "mistake"), MISTAKES, ids=lambda value: getattr(value, "sentence", None) or value.name
+)
+def test_each_known_mistake_is_caught_and_called_by_its_name(exercise, mistake, said) -> None:
+    assert mistake.made(exercise.solution) != exercise.solution
+    line = said(exercise, mistake.made(exercise.solution))
+    assert line is not None and line.endswith(f" - {mistake.sentence}") and "\n" not in line
+
+
+@EXERCISES
+def test_there_are_five_mistakes_at_least_and_no_two_have_one_sentence(exercise) -> None:
+    sentences = [mistake.sentence for mistake in exercise.check.mistakes]
+    assert len(set(sentences)) == len(sentences) >= 5
+
+
+@pytest.mark.parametrize(("exercise", "text"), OTHERS, ids=lambda value: getattr(value, "name", "text"))
+def test_a_right_answer_that_is_written_in_another_way_passes(exercise, text, said) -> None:
+    assert said(exercise, text) is None
+
+
+@EXERCISES
+def test_there_are_two_other_right_answers_and_three_hints_without_the_solution(exercise) -> None:
+    assert len(exercise.check.others) >= 2 and len(exercise.check.hints) == 3
+    for node in ast.parse(exercise.solution).body:
+        if isinstance(node, ast.FunctionDef):
+            for line in node.body[1:]:
+                assert not any(ast.unparse(line) in hint for hint in exercise.check.hints)
+
+
+@EXERCISES
+def test_a_check_takes_less_than_two_seconds(exercise, said) -> None:
+    start = process_time()
+    said(exercise, exercise.solution)
+    assert process_time() - start < 2
+
+
+@EXERCISES
+def test_an_exercise_asks_only_for_what_was_solved_before(exercise) -> None:
+    known = {name for earlier in course()[: exercise.number - 1] for name in earlier.functions}
+    for node in ast.walk(ast.parse(exercise.solution)):
+        if isinstance(node, ast.ImportFrom):
+            own = node.module == "tinyzip.learn.earlier"
+            assert own or node.module.split(".")[0] != "tinyzip"
+            assert not own or {alias.name for alias in node.names} <= known
+
+
+def test_each_exercise_is_numbered_and_says_where_the_library_has_it() -> None:
+    assert all(after.number == before.number + 1 for before, after in pairwise(course()))
+    for exercise in course():
+        file, _, names = exercise.check.library.partition(", ")
+        text = (Path(__file__).parents[2] / "tinyzip" / file).read_text(encoding="utf-8")
+        assert all(name in text for name in names.split(" and ")), exercise.name

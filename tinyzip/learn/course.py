@@ -1,0 +1,72 @@
+"""Depth: the exercises of the course, in order, and each as its text and its check."""
+
+import ast
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.resources import files
+
+from tinyzip.base.refuse import refuse
+from tinyzip.learn.case import Check
+
+FOLDER, LIMIT = "TINYZIP_LEARN_FOLDER", "TINYZIP_LEARN_NUMBER"  # in the environment of a check
+ORDER = ("windows", "im2col", "col2im", "linear", "relu")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise by its name and its place in the course, from 1."""
+
+    name: str
+    number: int
+
+    @property
+    def file(self) -> str:
+        """What its file is called in a student's folder."""
+        return f"{self.number:02d}_{self.name}.py"
+
+    @cached_property
+    def solution(self) -> str:
+        """The text of the exercise, solved."""
+        return (files("tinyzip.learn.exercises") / f"{self.name}.py").read_text(encoding="utf-8")
+
+    @cached_property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that the student writes."""
+        body = ast.parse(self.solution).body
+        return tuple(node.name for node in body if isinstance(node, ast.FunctionDef))
+
+    @cached_property
+    def stub(self) -> str:
+        """The text that a student gets: each function has its docstring, and `...` for its lines."""
+        lines = self.solution.splitlines()
+        for node in reversed(ast.parse(self.solution).body):
+            if isinstance(node, ast.FunctionDef):
+                _, *rest = node.body
+                lines[rest[0].lineno - 1 : node.end_lineno] = ["    ...  # write this"]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def title(self) -> str:
+        """The first line of its lecture."""
+        return (ast.get_docstring(ast.parse(self.solution)) or "").splitlines()[0]
+
+    @cached_property
+    def check(self) -> Check:
+        """Its questions, known mistakes and hints."""
+        found: Check = import_module(f"tinyzip.learn.checks.{self.name}").CHECK
+        return found
+
+
+@cache
+def course() -> tuple[Exercise, ...]:
+    """All exercises, in order."""
+    return tuple(Exercise(name, number) for number, name in enumerate(ORDER, 1))
+
+
+def named(name: str) -> Exercise:
+    """The exercise of this name, or of this file's name."""
+    for exercise in course():
+        if name in (exercise.name, exercise.file, exercise.file.removesuffix(".py"), str(exercise.number)):
+            return exercise
+    refuse("learn: NAME", name, f"one of {', '.join(ORDER)}")

@@ -1,0 +1,197 @@
+"""Depth: one answer looked at: right, or one line on what is wrong.
+
+The student's functions are asked the questions of a check, one after the other. The first answer that is
+wrong is told: what was asked, where it differs, what came, what was needed. Then the known mistakes are
+asked the same questions: the one whose answers are most like the student's is his, and its sentence is added.
+"""
+
+import copy
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinyzip.learn.case import Case
+from tinyzip.learn.course import FOLDER, LIMIT, Exercise, named
+
+
+class Wrong(Exception):
+    """One line on what is wrong with an answer."""
+
+
+@cache
+def loaded(path: Path) -> Mapping[str, Any]:
+    """What a student's file defines, by name; it runs as a module, not as a script."""
+    return run_text(path.read_text(encoding="utf-8"), str(path))
+
+
+def run_text(text: str, where: str) -> Mapping[str, Any]:
+    """What a text of Python defines."""
+    module = ModuleType("exercise")
+    module.__file__ = where
+    exec(compile(text, where, "exec"), module.__dict__)
+    return module.__dict__
+
+
+@cache
+def is_solved(path: Path, exercise: Exercise) -> bool:
+    """Whether the file answers all questions of its exercise; what else it does is kept to itself."""
+    before = os.environ.get(LIMIT)
+    os.environ[LIMIT] = str(exercise.number)
+    try:
+        judge(path, exercise)
+        return True
+    except (Wrong, Exception):
+        return False
+    finally:
+        os.environ.pop(LIMIT) if before is None else os.environ.update({LIMIT: before})
+
+
+def judge(path: Path, exercise: Exercise) -> None:
+    """Ask a student's file all questions of an exercise; raises Wrong with what is wrong."""
+    try:
+        own = loaded(path)
+    except BaseException as error:
+        raise Wrong(as_it_is(error, path)) from error
+    for name in exercise.functions:
+        if not callable(own.get(name)):
+            raise Wrong(f"{path.name}: there is no function {name}")
+    for case in exercise.check.cases:
+        try:
+            found = answer(own, case)
+        except Wrong as wrong:
+            raise Wrong(f"{path.name}: {wrong}") from None
+        except BaseException as error:
+            raise Wrong(f"{as_it_is(error, path)} (asked for {case.what})") from error
+        if line := difference(found, case.expected(*case.arguments()), case):
+            raise Wrong(
+                f"{path.name}: {case.function}, asked for {case.what}: {line}{name_of(own, exercise, case)}"
+            )
+
+
+def answer(own: Mapping[str, Any], case: Case) -> Any:
+    """What a student's function answers; raises Wrong where it changes what it was given."""
+    given, before = case.arguments(), case.arguments()
+    found = own[case.function](*given)
+    for k, (now, then) in enumerate(zip(given, before, strict=True)):
+        if isinstance(then, np.ndarray) and not np.array_equal(now, then, equal_nan=True):
+            raise Wrong(
+                f"{case.function} changes its argument {k + 1}, an array, in place; it must stay as it was"
+            )
+    return copy.deepcopy(found)
+
+
+def difference(found: Any, expected: Any, case: Case, where: str = "") -> str:
+    """What is wrong with an answer, "" if nothing is."""
+    if found is None or found is Ellipsis:
+        return f"{where}it gives {found}; is there a return?"
+    if isinstance(expected, tuple):
+        if not isinstance(found, tuple | list) or len(found) != len(expected):
+            many = f"{len(found)} things" if isinstance(found, tuple | list) else f"a {type(found).__name__}"
+            return f"{where}{many} came, {len(expected)} were needed"
+        parts = enumerate(zip(found, expected, strict=True))
+        return next(
+            (line for k, (a, b) in parts if (line := difference(a, b, case, f"{where}answer {k + 1}: "))), ""
+        )
+    if isinstance(expected, dict):
+        if not isinstance(found, dict) or found.keys() != expected.keys():
+            came = sorted(map(str, found)) if isinstance(found, dict) else f"a {type(found).__name__}"
+            return f"{where}{came} came, a dict of {sorted(map(str, expected))} was needed"
+        return next(
+            (line for key in expected if (line := difference(found[key], expected[key], case, f"{key}: "))),
+            "",
+        )
+    return of_numbers(found, np.asarray(expected), case.within, where)
+
+
+def of_numbers(found: Any, expected: np.ndarray[Any, Any], within: float, where: str) -> str:
+    """What is wrong with an array, or with a number."""
+    try:
+        array = np.asarray(found)
+    except ValueError:
+        return f"{where}a ragged {type(found).__name__} came, an array of shape {expected.shape} was needed"
+    if array.dtype.kind not in "biuf":
+        return f"{where}a {type(found).__name__} came, numbers were needed"
+    if array.shape != expected.shape:
+        return f"{where}the shape {array.shape} came, {expected.shape} was needed"
+    if expected.dtype.kind in "biu" and array.dtype.kind == "f":
+        return f"{where}floats came ({array.dtype}), whole numbers were needed"
+    far = np.abs(array.astype(np.float64) - expected)
+    allowed = within * max(1.0, float(np.abs(expected, dtype=np.float64).max(initial=0)))
+    if not array.size or (far <= allowed).all():
+        return ""
+    place = np.unravel_index(int(np.argmax(np.where(np.isnan(far), np.inf, far))), far.shape)
+    at = f"at {[int(i) for i in place]} " if far.ndim else ""
+    return f"{where}{at}{array[place].item():.6g} came, {expected[place].item():.6g} was needed"
+
+
+def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:
+    """The sentence of the known mistake that is the student's, with a dash before it; or "".
+
+    It gives the same answer to the question that failed, and of those that do, to the most questions.
+    """
+    best, sentence = 0, ""
+    for mistake in exercise.check.mistakes:
+        other = run_text(mistake.made(exercise.solution), f"a known mistake in {exercise.name}")
+        same = [answer_or_error(own, case) == answer_or_error(other, case) for case in exercise.check.cases]
+        if same[exercise.check.cases.index(failed)] and sum(same) > best:
+            best, sentence = sum(same), f" - {mistake.sentence}"
+    return sentence
+
+
+def answer_or_error(own: Mapping[str, Any], case: Case) -> "Alike":
+    try:
+        return Alike(own[case.function](*case.arguments()), case)
+    except Exception as error:
+        return Alike(type(error), case)
+
+
+class Alike:
+    """An answer that equals another where a check would see no difference."""
+
+    def __init__(self, found: Any, case: Case) -> None:
+        self.found, self.case = found, case
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Alike):
+            return NotImplemented
+        a, b = self.found, other.found
+        if a is None or b is None or isinstance(a, type) or isinstance(b, type):
+            return a is b
+        with np.errstate(all="ignore"):
+            return not difference(a, b, self.case)
+
+
+def as_it_is(error: BaseException, path: Path) -> str:
+    """An error of the student's code: the file and line first, then what Python says."""
+    if isinstance(error, SyntaxError):
+        return f"{path.name}:{error.lineno}: SyntaxError: {error.msg}"
+    own = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == path.name
+    ]
+    place = f"{path.name}:{own[-1].lineno}" if own else path.name
+    return f"{place}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def main(words: list[str]) -> None:
+    """In a process of its own: judge FILE as the exercise NAME, and write what came of it to REPORT."""
+    file, name, report = words
+    exercise, path = named(name), Path(file)
+    os.environ |= {FOLDER: str(path.parent), LIMIT: str(exercise.number)}
+    told = ""
+    try:
+        judge(path, exercise)
+    except Wrong as wrong:
+        told = str(wrong)
+    Path(report).write_text(json.dumps(told), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
