@@ -8,11 +8,12 @@ runs: a check asks it for answers and compares them with the library's. Answers 
 many have been wrong before are recognised, and the line names the mistake: each check knows some, written as
 small changes of its solution, and the tests see that each is caught and called by its name.
 
-    case.py     what is asked, and what else is known of an exercise
-    course.py   the exercises in order
-    judge.py    one answer looked at: right, or one line on what is wrong
-    earlier.py  what was solved before, for the exercises after it
-    exercises/  the exercises, solved: what a student gets has `...` in place of each body
-    checks/     for each exercise: the questions, the known mistakes, other right answers, hints
-    folder.py   a student's folder: its files, and what is solved
+    case.py      what is asked, and what else is known of an exercise
+    course.py    the exercises in order
+    judge.py     one answer looked at: right, or one line on what is wrong
+    earlier.py   what was solved before, for the exercises after it
+    exercises/   the exercises, solved: what a student gets has `...` in place of each body
+    checks/      for each exercise: the questions, the known mistakes, other right answers, hints
+    folder.py    a student's folder: its files, and what is solved
+    commands.py  what `tinyzip learn` does
 """
