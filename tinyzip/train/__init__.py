@@ -10,6 +10,7 @@ calls.py        what optimizers and schedules refuse
 images_fast.py  images as a network takes them, in memory that is there already
 data.py         images and labels, from files
 pixels.py       the range of numbers that a network has seen, and is asked with
+digits1d.py     digits of one row, made and not collected
 augment.py      each image moved a little whenever it is shown
 evaluate.py     a network's answers, and its errors
 history.py      a line for each epoch

@@ -1,8 +1,8 @@
-"""Digits of one row, made and not collected: a data set on which every experiment takes a minute.
+"""Depth: digits of one row, made and not collected: a data set on which every experiment takes a minute.
 
 MNIST tells networks apart only by their last errors: even a logistic regression reads 92 % of it. MNIST-1D
-[Greydanus, Kobak 2024] is made so that they differ at once. Each example is a row of 40 numbers, which holds a
-digit somewhere; a logistic regression reads 32 % of them, a perceptron 68 %, a small convolutional network
+[Greydanus, Kobak 2024] is made so that they differ at once. Each example is a row of 40 numbers, which holds
+a digit somewhere; a logistic regression reads 32 % of them, a perceptron 68 %, a small convolutional network
 94 %, people 96 %. This is a generator from the paper's description, with random numbers of its own, so its
 examples are others than those of the paper's file, of the same kind.
 
@@ -13,13 +13,13 @@ anew:
     pad         d(u) is the template t at u = 0 … 11, and 0 beyond, up to u = L − 1; L − 12 is one of 36 … 60
     scale       x_j = a·d(j·(L − 1)/71) for j = 0 … 71, between two u linearly; a in [0.8, 1.2]          (DL1)
     translate   x moves to the right by k of 0 … 47 places, and what leaves there comes in on the left
-    noise       where x holds none of the digit: smooth noise, 0.25·(g ∗ ε), g ∝ exp(−i²/8), |i| ≤ 8;
+    noise       where x holds none of the digit: smooth noise, 0.25·(g * ε), g ∝ exp(−i²/8), |i| ≤ 8;
                 and everywhere 0.02·ε; each ε is normal, with mean 0 and variance 1                      (DL2)
     shear       x_j − c·(j/71 − ½), c in [−0.375, 0.375]                                                 (DL3)
     sample      40 numbers at 0, 71/39, …, 71, between two j linearly
 
-All the numbers of a set, together, are brought to mean 0 and standard deviation 1. So what tells a digit is its
-shape, wherever it stands, however wide it is, and however it leans; that is why convolutions win.
+All the numbers of a set, together, are brought to mean 0 and standard deviation 1. So what tells a digit is
+its shape, wherever it stands, however wide it is, and however it leans; that is why convolutions win.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ Array = NDArray[np.float64]
 
 
 def digits1d(seed: int = 0, train: int = 4000, test: int = 1000) -> tuple[Dataset, Dataset]:
-    """The training set and the test set of a seed: images (N, 1, 40) float32 of one row, all classes alike often.
+    """The training set and the test set of a seed: images (N, 1, 40) float32, all classes alike often.
 
     seed         a whole number from 0 up; each has other examples
     train, test  how many examples, multiples of 10
@@ -96,7 +96,7 @@ def drawn(t: Array, rng: np.random.Generator) -> Array:
 
 
 def smoothing(length: int) -> Array:
-    """(length, length): g ∗ of (DL2) as a matrix, its columns sums of 1; the row is mirrored at both ends."""
+    """(length, length): g * of (DL2) as a matrix, its columns sums of 1; the row is mirrored at both ends."""
     i = np.arange(-8, 9)
     g = np.exp(-(i**2) / 8)
     matrix = np.zeros((length, length))
