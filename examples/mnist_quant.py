@@ -13,6 +13,8 @@ The story has five steps, and the table at the end has a row or two of each:
 All choices were made on a validation split of the training images. The test images are read once, at
 the end, to fill the table.
 
+With --on digits1d the same is told in 20 seconds of digits of one row, which are made and not collected.
+
 With --printed everything runs as the library prints it: the layers of `nn.ops`, the loop of `train.loop`,
 the rules of `train.optim`, and the operators of `integer.ops`. That takes many times as long, and floats add
 up in another order. What is compared with the fast run: every code that the program writes for the test
@@ -28,11 +30,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
+from parts.sets import Moved, add_set, read
 
 from tinyzip import archive, integer
 from tinyzip.base.table import aligned
@@ -48,20 +51,47 @@ from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.textbook import through_bytes
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, mnist, split, to_input
+from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.evaluate import logits, predict
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import one_cycle
 
-DATA = Path(__file__).parent / "data" / "mnist"
-EPOCHS, QUICK_EPOCHS = 20, 2
-FEW_EPOCHS, QUICK_FEW_EPOCHS = 200, 10
+QUICK_EPOCHS, QUICK_FEW_EPOCHS = 2, 10
 SOFT, TEMPERATURE = 0.9, 3.0
 SHARE, FEWEST = 30, 20  # few images: one of so many, but so many of each class
-LIGHT = Augment(shift=1, rotation=5, scale=0.05)  # half the channels have less room for distortions
-# But few images need them. Labels alone do with weaker ones, see DISTILL.md; here both get the same.
-STRONG = Augment(shift=2.5, rotation=20, scale=0.2, elastic=(34, 4))
+
+
+class Setting(NamedTuple):
+    """How the networks are trained on a set.
+
+    epochs  of all images, and of few
+    rates   the highest learning rates of teacher and students
+    others  the teacher's images are distorted by the first, the students' by the second, which is weaker, as
+            half the channels have less room; few images by the third: they need it. (Labels alone do with
+            less, see DISTILL.md; here both get the same.)
+    """
+
+    epochs: tuple[int, int]
+    rates: tuple[float, float]
+    batch: int
+    others: tuple[Augmentation, Augmentation, Augmentation]
+
+
+SETTINGS = {
+    "mnist": Setting(
+        (20, 200),
+        (0.010, 0.015),
+        128,
+        (
+            Augment(shift=1.5, rotation=12, scale=0.12),
+            Augment(shift=1, rotation=5, scale=0.05),
+            Augment(shift=2.5, rotation=20, scale=0.2, elastic=(34, 4)),
+        ),
+    ),
+    "digits1d": Setting((30, 200), (0.020, 0.030), 32, (Moved(2), Moved(2), Moved(5))),
+}
 THREADS = 2
 PROGRAM, C_SOURCE, PAGE = "student-int8.tz", "digits.c", "digits.html"
 
@@ -71,8 +101,8 @@ Classes = dict[str, NDArray[Any]]
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, not {EPOCHS}")
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, no distortions")
+    add_set(parser)
     parser.add_argument("--seed", type=int, default=0, help="decides first weights, order, augmentation")
     parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, C, table, checkpoints")
     parser.add_argument("--json", type=Path, help="where to write the table for machines")
@@ -90,7 +120,7 @@ def main(words: list[str] | None = None) -> None:
     for folder in (args.out, args.json.parent if args.json else args.out):
         folder.mkdir(parents=True, exist_ok=True)
     drawn = plots.available()
-    train, test = mnist(args.data)
+    train, test = read(args.on, args.data, args.seed)
     models, histories = train_all(args, train)
     program, grid = quantize(args, models["student, distilled"], train)
     rows, answers = judge(args, models, program, grid, test)
@@ -122,24 +152,31 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
     """Steps 1 to 3: the teacher, and the student twice with all images and twice with few."""
     train, validation = split(dataset, len(dataset) // 12, np.random.default_rng(args.seed))
     few = share(train, np.random.default_rng([args.seed, 3]))
+    told = SETTINGS[args.on]
     shape = to_input(train.images[:1]).shape[:3]
     models: dict[str, Sequential] = {}
     histories: dict[str, History] = {}
 
     def learn(
-        name: str, how: Callable[..., Any], model: Sequential, images: Dataset, lr: float, augment: Augment
+        name: str,
+        how: Callable[..., Any],
+        model: Sequential,
+        images: Dataset,
+        lr: float,
+        augment: Augmentation,
     ) -> None:
         print(f"{name}: {model.parameter_count:,} parameters", flush=True)
         saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
         if not args.resume:
             saved.unlink(missing_ok=True)
-        epochs, quick_epochs = (EPOCHS, QUICK_EPOCHS) if images is train else (FEW_EPOCHS, QUICK_FEW_EPOCHS)
+        quick_epochs = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS
         models[name], histories[name] = how(
             model,
             images=images.images,
             labels=images.labels,
             rng=np.random.default_rng([args.seed, 1]),
-            epochs=quick_epochs if args.quick else epochs,
+            epochs=quick_epochs if args.quick else told.epochs[images is few],
+            batch=told.batch,
             schedule=one_cycle(lr),
             augment=None if args.quick else augment,
             validation=(validation.images, validation.labels) if images is train else None,
@@ -157,15 +194,15 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         return np.random.default_rng([args.seed, 2])
 
     teacher = seed_net(first_weights(), shape, dataset.classes)
-    learn("teacher", fit, teacher, train, 0.010, Augment(shift=1.5, rotation=12, scale=0.12))
+    learn("teacher", fit, teacher, train, told.rates[0], told.others[0])
     student = student_net(first_weights(), shape, dataset.classes)
     with_teacher = partial(
         distillation.train, teacher=models["teacher"], soft=SOFT, temperature=TEMPERATURE, loss="kl"
     )
-    for images, augment in ((train, LIGHT), (few, STRONG)):
+    for images, augment in ((train, told.others[1]), (few, told.others[2])):
         how_many = "" if images is train else f", {len(few):,} images"
-        learn(f"student, scratch{how_many}", fit, student, images, 0.015, augment)
-        learn(f"student, distilled{how_many}", with_teacher, student, images, 0.015, augment)
+        learn(f"student, scratch{how_many}", fit, student, images, told.rates[1], augment)
+        learn(f"student, distilled{how_many}", with_teacher, student, images, told.rates[1], augment)
     return models, histories
 
 

@@ -86,8 +86,8 @@ def plot_filters(w: NDArray[Any], codes: NDArray[Any], path: Path) -> None:
 
     w, codes  (F, C, kh, kw); the first input channel is shown
     """
-    F = len(w)
-    figure, axes = new_figure(2, F, WIDTH, 2 * WIDTH / F + 0.8)
+    F, _, kh, kw = w.shape
+    figure, axes = new_figure(2, F, WIDTH, 2 * WIDTH / F * kh / kw + 0.8)
     for f in range(F):
         for row, values, form in ((0, w, "{:+.2f}"), (1, codes, "{:+d}")):
             picture = values[f, 0]
@@ -105,7 +105,7 @@ def plot_disagreements(
 ) -> None:
     """The images to which float (`first`) and int8 (`second`) give different classes, at most 24.
 
-    images  (N, H, W), or (N, C, H, W): in colour where C = 3, else the first channel
+    images  (N, H, W), or (N, C, H, W): in colour where C = 3, else the first channel; one row is a curve
     labels, first, second  (N,) classes
 
     As few rows as hold them, of equal length but for the last, so that no column stays empty.
@@ -122,7 +122,11 @@ def plot_disagreements(
     for ax, i in zip(axes.flat, shown, strict=False):
         picture = images[i] if images.ndim == 3 else np.moveaxis(images[i], 0, -1)
         colours = picture.ndim == 3 and picture.shape[-1] == 3
-        ax.imshow(picture if colours or picture.ndim == 2 else picture[..., 0], cmap="gray_r")
+        picture = picture if colours or picture.ndim == 2 else picture[..., 0]
+        if len(picture) == 1:
+            ax.plot(picture[0], color=BLACK, marker="")
+        else:
+            ax.imshow(picture, cmap="gray_r")
         ax.set_title(f"is {labels[i]}\nfloat {first[i]}, int8 {second[i]}", fontsize=10)
     figure.suptitle(f"{len(where)} of {len(images):,} test images: float and int8 disagree")
     save(figure, path)

@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import mnist_quant
 from parts import plots
 from parts.runner import Run, add_arguments, run_all
+from parts.sets import add_set, named
 
 from tinyzip.base.table import aligned
 
@@ -29,7 +30,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 2 up")
     parser.add_argument("--quick", action="store_true", help="the short training of the main job")
-    parser.add_argument("--data", type=Path, default=mnist_quant.DATA, help="a folder with four IDX files")
+    add_set(parser)
     parser.add_argument("--out", type=Path, default=Path("out"), help="a folder for each seed goes here")
     parser.add_argument("--json", type=Path, help="where to write all rows for machines")
     parser.add_argument("--resume", action="store_true", help="go on; finished seeds are not run again")
@@ -38,7 +39,8 @@ def main(words: list[str] | None = None) -> None:
     if args.seeds < 2:
         parser.error(f"--seeds: found {args.seeds}, needed 2 or more for a standard deviation")
 
-    runs = [Run(f"seed-{seed}", one_seed, {"seed": seed, "quick": args.quick}) for seed in range(args.seeds)]
+    told = {"quick": args.quick} | named(args.on)
+    runs = [Run(f"seed-{seed}", one_seed, {"seed": seed} | told) for seed in range(args.seeds)]
     for run in runs if not args.resume else ():
         for path in (args.out / f"{run.name}.json", *(args.out / run.name).glob("*.checkpoint")):
             path.unlink(missing_ok=True)
@@ -51,10 +53,11 @@ def main(words: list[str] | None = None) -> None:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> dict[str, Any]:
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = "mnist") -> dict[str, Any]:
     """The main job's JSON for one seed."""
     table = folder / "table.json"
     words = ["--seed", str(seed), "--data", str(data), "--out", str(folder), "--json", str(table), "--resume"]
+    words += ["--on", on]
     mnist_quant.main([*words, "--quick"] if quick else words)
     result: dict[str, Any] = json.loads(table.read_text(encoding="utf-8"))
     return result

@@ -17,7 +17,9 @@ from idx_folders import write_folder
 
 from tinyzip import archive
 from tinyzip.exchange import c
+from tinyzip.quant.classify import classify
 from tinyzip.train.data import Dataset, mnist
+from tinyzip.train.digits1d import digits1d
 from tinyzip.train.loop import steps
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +62,31 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     tz = b64encode((out / "student-int8.tz").read_bytes()).decode()
     assert tz in (out / "digits.html").read_text(encoding="utf-8")
     assert (out / "table.txt").read_text() in result.stdout
+
+
+def test_digits_of_one_row_go_all_the_way(tmp_path):
+    out, table = tmp_path / "out", tmp_path / "table.json"
+    result = run("--on", "digits1d", "--out", str(out), "--json", str(table), "--seed", "1")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads(table.read_text())["rows"]
+    assert [row["model"] for row in rows] == [row.replace("11 images", "200 images") for row in ROWS]
+    assert rows[0]["errors"] < 400 and rows[0]["accuracy"] == 1 - rows[0]["errors"] / 1000
+    program, (_, test) = archive.read(out / "student-int8.tz"), digits1d(1)
+    assert program.shape == (1, 1, 40)
+    assert (classify(program, test.images) != test.labels).sum() == rows[5]["errors"]
+    assert "filters.png" in {path.name for path in out.iterdir()}
+
+
+def test_rows_move_by_up_to_so_many_places_and_lose_nothing(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    moved = importlib.import_module("parts.sets").Moved(2)
+    rows = np.arange(40.0) + np.zeros((300, 1, 1, 1))
+    found = moved(rows, np.random.default_rng(0))
+    assert found.shape == rows.shape
+    assert {int(row[0, 0, 0]) for row in found} == {38, 39, 0, 1, 2}
+    for row in found[:, 0, 0]:
+        np.testing.assert_array_equal(np.roll(row, int(row[0])), np.arange(40))
+    np.testing.assert_array_equal(moved(rows[:, 0], np.random.default_rng(0)), found[:, 0])
 
 
 def test_as_it_is_printed_the_job_ends_with_the_codes_of_the_fast_engine_and_without_checkpoints(tmp_path):

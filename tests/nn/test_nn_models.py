@@ -66,6 +66,19 @@ def test_every_network_fits_other_images_and_class_counts(name, shape, classes):
     assert set(net.backward(np.ones_like(z), caches)) == set(net.trainable())
 
 
+@pytest.mark.parametrize("name", ["seed_net", "student_net", "wide_net", "separable_net"])
+def test_windows_on_images_of_one_row_are_as_high(name):
+    net, square = getattr(models, name)(shape=(1, 1, 40)), getattr(models, name)()
+    assert list(net.layers) == list(square.layers)
+    for key, array in square.params.items():
+        if key.startswith(("conv", "depthwise")):
+            *channels, _, across = array.shape
+            assert net.params[key].shape == (*channels, 1, across)
+    z, caches = net.forward(np.ones((1, 1, 40, 2), np.float32), train=True)
+    assert z.shape == (10, 2) and np.isfinite(z).all()
+    assert set(net.backward(np.ones_like(z), caches)) == set(net.trainable())
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_a_generator_the_seed_is_0(name):
     make = getattr(models, name)

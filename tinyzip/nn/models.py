@@ -1,7 +1,9 @@
 """Depth: the networks that the examples and tests name.
 
 Each is a function of a Generator (None: seed 0), the shape of one image, and the number of classes;
-the sizes between follow from these. The defaults are MNIST's.
+the sizes between follow from these. The defaults are MNIST's. For images of one row, such as those of
+`train.digits1d`, the windows of four of them are as high: the two convolutions of `seed_net`, `student_net`
+and `wide_net`, and all of `separable_net`.
 """
 
 import math
@@ -69,12 +71,14 @@ def separable_net(
     rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
 ) -> Sequential:
     """Depthwise-separable convolutions with batch norm [Howard et al. 2017, MobileNets, figure 3]."""
-    body: dict[str, Layer] = {"conv1": Conv2d(_channels(shape), 16, 3, stride=2, padding=1, bias=False)}
+    C = _channels(shape)
+    window, padding = _across(shape, 3, 1), _across(shape, 1, 0)
+    body: dict[str, Layer] = {"conv1": Conv2d(C, 16, window, stride=2, padding=padding, bias=False)}
     body |= {"norm1": BatchNorm(16), "relu1": ReLU()}
     C = 16
     for block, (F, stride) in enumerate(((32, 1), (64, 2)), 2):
         body |= {
-            f"depthwise{block}": Conv2d(C, C, 3, stride=stride, padding=1, groups=C, bias=False),
+            f"depthwise{block}": Conv2d(C, C, window, stride, padding, groups=C, bias=False),
             f"norm{block}a": BatchNorm(C),
             f"relu{block}a": ReLU(),
             f"pointwise{block}": Conv2d(C, F, 1, bias=False),
@@ -93,15 +97,22 @@ def wide_mlp(rng: np.random.Generator | None = None, shape: Shape = MNIST, class
 def _two_convolutions(
     rng: np.random.Generator | None, shape: Shape, classes: int, first: int, second: int, hidden: int
 ) -> Sequential:
+    C = _channels(shape)
+    window, pool = _across(shape, 5, 1), _across(shape, 2, 1)
     body: dict[str, Layer] = {
-        "conv1": Conv2d(_channels(shape), first, 5),
+        "conv1": Conv2d(C, first, window),
         "relu1": ReLU(),
-        "pool1": MaxPool2d(2),
-        "conv2": Conv2d(first, second, 5),
+        "pool1": MaxPool2d(pool),
+        "conv2": Conv2d(first, second, window),
         "relu2": ReLU(),
-        "pool2": MaxPool2d(2),
+        "pool2": MaxPool2d(pool),
     }
     return _create(rng, shape, body, [hidden, classes])
+
+
+def _across(shape: Shape, size: int, high: int) -> int | tuple[int, int]:
+    """As large in both directions; for images of one row (high, size)."""
+    return size if shape[1] > 1 else (high, size)
 
 
 def _channels(shape: Shape) -> int:

@@ -29,7 +29,7 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.train.data import Dataset
 
 # The paper's repository, greydanus/mnist1d, mnist1d/data.py.
-TEMPLATES = np.array(
+TEMPLATES: NDArray[np.float64] = np.array(
     [
         [5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5],
         [5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5],
@@ -72,7 +72,7 @@ def digits1d(seed: int = 0, train: int = 4000, test: int = 1000) -> tuple[Datase
 
 def templates() -> Array:
     """(10, 12): each with mean 0 and standard deviation 1, then moved to begin at 0, then a sixth of it."""
-    t = TEMPLATES - TEMPLATES.mean(axis=1, keepdims=True)
+    t: Array = TEMPLATES - TEMPLATES.mean(axis=1, keepdims=True)
     t /= t.std(axis=1, keepdims=True)
     return (t - t[:, :1]) / 6
 
@@ -80,7 +80,7 @@ def templates() -> Array:
 def drawn(t: Array, rng: np.random.Generator) -> Array:
     """Templates (N, 12) as examples (N, 40), by (DL1) to (DL3)."""
     N, T = t.shape
-    L = rng.integers(36, 61, N)[:, None] + T
+    L = rng.integers(36, 61, (N, 1)) + T
     u = np.arange(LENGTH) * (L - 1) / (LENGTH - 1)
     left = np.minimum(u.astype(np.int64), T)  # all beyond the template is 0, as is place T
     d = np.pad(t, ((0, 0), (0, 2)))
@@ -109,4 +109,5 @@ def smoothing(length: int) -> Array:
 def sampling(before: int, after: int) -> Array:
     """(before, after): values at `after` evenly spaced places from the first to the last of `before`."""
     places = np.linspace(0, before - 1, after)
-    return np.maximum(0, 1 - np.abs(np.arange(before)[:, None] - places))
+    weights: Array = np.maximum(0, 1 - np.abs(np.arange(before)[:, None] - places))
+    return weights
