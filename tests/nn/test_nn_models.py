@@ -71,7 +71,7 @@ def test_windows_on_images_of_one_row_are_as_high(name):
     net, square = getattr(models, name)(shape=(1, 1, 40)), getattr(models, name)()
     assert list(net.layers) == list(square.layers)
     for key, array in square.params.items():
-        if key.startswith(("conv", "depthwise")):
+        if key.startswith(("conv", "depthwise")) and array.ndim == 4:
             *channels, _, across = array.shape
             assert net.params[key].shape == (*channels, 1, across)
     z, caches = net.forward(np.ones((1, 1, 40, 2), np.float32), train=True)
