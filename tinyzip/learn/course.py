@@ -10,7 +10,18 @@ from tinyzip.base.refuse import refuse
 from tinyzip.learn.case import Check
 
 FOLDER, LIMIT = "TINYZIP_LEARN_FOLDER", "TINYZIP_LEARN_NUMBER"  # in the environment of a check
-ORDER = ("windows", "im2col", "col2im", "linear", "relu")
+ORDER = (
+    "windows",
+    "im2col",
+    "col2im",
+    "linear",
+    "relu",
+    "conv",
+    "conv_dw",
+    "conv_dx",
+    "max_pool",
+    "avg_pool",
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
 """For each exercise what is asked, which mistakes are known, and what else is right.
 
 windows.py, im2col.py, col2im.py, linear.py, relu.py  the first operations
+conv.py, conv_dw.py, conv_dx.py                      the convolution and its gradients
+max_pool.py, avg_pool.py                             poolings
 """

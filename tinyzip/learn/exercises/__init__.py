@@ -1,4 +1,6 @@
 """The exercises, solved. A student gets them with `...` in place of each body, in the order of `course`.
 
 windows.py, im2col.py, col2im.py, linear.py, relu.py  the first operations
+conv.py, conv_dw.py, conv_dx.py                      the convolution and its gradients
+max_pool.py, avg_pool.py                             poolings
 """
