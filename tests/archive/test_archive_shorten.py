@@ -200,7 +200,13 @@ def carried(program: Program) -> float:
 
 
 @pytest.mark.needs("tflite")
-@pytest.mark.parametrize("path", sorted(TFLITE.glob("*.tflite")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.long] if path.stat().st_size > 60_000 else [])
+        for path in sorted(TFLITE.glob("*.tflite"))
+    ],
+)
 def test_a_file_takes_the_entropy_of_its_weights_and_64_bytes_an_operator(path: Path) -> None:
     """Where channels are many and have few weights each, their multipliers and biases come on top."""
     program = tflite.read(path)

@@ -37,8 +37,8 @@ ROWS = [
 TRAINED = ROWS[:5]
 
 
-def run(*arguments: str, script: str = "mnist_quant.py") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "examples" / script), "--quick", *arguments]
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "examples" / "mnist_quant.py"), "--quick", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
@@ -166,19 +166,24 @@ def test_few_images_are_a_thirtieth_in_two_digits_but_twenty_of_each_class(sizes
     assert (np.diff(chosen) > 0).all() and (few.labels == labels[chosen]).all()
 
 
-def test_seeds_compare_twins_and_a_second_command_makes_only_what_is_missing(tmp_path) -> None:
+def test_seeds_compare_twins_and_a_second_command_makes_only_what_is_missing(
+    tmp_path, monkeypatch, capsys
+) -> None:
     write_folder(tmp_path / "data", shape=(16, 18))
-    words = ["--data", str(tmp_path / "data"), "--seeds", "2", "--out", str(tmp_path / "out"), "--resume"]
-    first = run(*words, "--json", str(tmp_path / "rows.json"), script="studies/seeds.py")
-    assert first.returncode == 0, first.stderr
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    words = ["--quick", "--data", str(tmp_path / "data"), "--seeds", "2", "--out", str(tmp_path / "out")]
+    study = importlib.import_module("seeds")
+    study.main([*words, "--resume", "--json", str(tmp_path / "rows.json")])
+    first = capsys.readouterr().out
     told = json.loads((tmp_path / "rows.json").read_text())
     each = [{row["model"]: row["errors"] for row in run["rows"]} for run in told]
     for images, start in (("", "all images"), (", 11 images", "11 images")):
         a, b = (found["student, scratch" + images] - found["student, distilled" + images] for found in each)
-        line = next(line for line in first.stdout.splitlines() if re.match(f"{start}  ", line))
+        line = next(line for line in first.splitlines() if re.match(f"{start}  ", line))
         _, difference, _, both = re.split("  +", line)
         assert difference == f"{(a + b) / 2:.1f} ± {abs(a - b) / 2:.1f}" and both == f"{a:+d}, {b:+d}"
     (tmp_path / "out" / "seed-1.json").unlink()
-    again = run(*words, script="studies/seeds.py")
-    assert "seed-1 is done, 2 of 2" in again.stdout and "seed-0" not in again.stdout
-    assert first.stdout.split("\n\n")[1:3] == again.stdout.split("\n\n")[1:3]
+    study.main([*words, "--resume"])
+    again = capsys.readouterr().out
+    assert "seed-1 is done, 2 of 2" in again and "seed-0" not in again
+    assert first.split("\n\n")[1:3] == again.split("\n\n")[1:3]

@@ -105,13 +105,13 @@ def test_rescale_is_as_near_to_the_rational_as_stated(rounding: Any) -> None:
         acc = accumulators(n)
         found = rescale(acc, m0, n, rounding).tolist()
         assert found == [reference.rescale(a, m0, n, rounding) for a in acc], (m0, n)
-        reach = Fraction(1, 2)
+        reach = 2 ** (n + 48)  # in units of 2⁻ⁿ⁻⁴⁹, so that all numbers are whole: a half
         if rounding == "double":
-            reach += Fraction(1, 2 ** (max(n - 31, 0) + 1))
+            reach += 2 ** (n + 49 - max(n - 31, 0) - 1)
         for a, y in zip(acc, found, strict=True):
-            q = Fraction(a * m0, 2**n)
-            more = abs(q) * (Fraction(1, 2**23) + Fraction(1, 2**48)) if rounding == "float32" else 0
-            assert abs(y - q) <= reach + more
+            q = a * m0 << 49
+            more = abs(a * m0) * (2**26 + 2) if rounding == "float32" else 0  # |q|·(2⁻²³ + 2⁻⁴⁸)
+            assert abs((y << n + 49) - q) <= reach + more
 
 
 def test_single_is_half_up_and_shift_the_same_without_a_multiplier() -> None:

@@ -16,18 +16,19 @@ from tiny import bytes_of
 from tinyzip.train.run.checkpoint import read
 
 
-def test_a_run_killed_at_24_random_moments_ends_with_the_undisturbed_bits(tmp_path):
+@pytest.mark.parametrize("moments", [6, pytest.param(24, marks=pytest.mark.long)])
+def test_a_run_killed_at_random_moments_ends_with_the_undisturbed_bits(tmp_path, moments):
     path = tmp_path / "file"
     folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
     result = subprocess.run(
-        [sys.executable, killed.__file__, str(path), "1", "24"],
+        [sys.executable, killed.__file__, str(path), "1", str(moments)],
         capture_output=True,
         text=True,
         check=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(folders), "OPENBLAS_NUM_THREADS": "1"},
     )
     kills, digest = result.stdout.split()
-    assert int(kills) >= 20
+    assert int(kills) >= moments * 5 // 6
     assert digest == killed.train(tmp_path / "none", threads=1, save=False)
 
 

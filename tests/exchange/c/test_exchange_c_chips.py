@@ -112,7 +112,10 @@ def test_all_test_images_have_the_engines_codes(count: int, chips: Any, tmp_path
 
 @pytest.mark.needs("gcc", "tflite")
 @pytest.mark.parametrize("kernels", ["reference", "xnnpack"])
-@pytest.mark.parametrize("name", ["kws_ref_model", "micro_speech_quantized", "vww_96_int8"])
+@pytest.mark.parametrize(
+    "name",
+    ["kws_ref_model", "micro_speech_quantized", pytest.param("vww_96_int8", marks=pytest.mark.long)],
+)
 def test_other_peoples_models_have_the_engines_codes_in_c(
     name: str, kernels: tflite.Kernels, chips: Any, tmp_path: Path
 ) -> None:
