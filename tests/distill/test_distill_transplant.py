@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS
 
@@ -145,6 +145,7 @@ def test_the_norm_counts_what_a_batch_norm_makes_of_a_filter():
 
 
 @given(st.integers(0, 99))
+@settings(max_examples=20)
 def test_a_taylor_score_is_the_squared_slope_of_the_loss_along_a_channels_output(seed):
     """(K17): Scaling γ and β, or w and b where no norm follows, by m scales the channel's output by m."""
     net = network(3, 3, 4, seed)

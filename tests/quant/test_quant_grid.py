@@ -51,7 +51,7 @@ def test_codes_and_what_they_mean_are_the_printed_formulas(grid, x):
     for real, code in zip(x.tolist(), grid.quantize(x).tolist(), strict=True):
         steps = Fraction(real) / scale
         near = [min(max(round(steps * (1 + e)) + zero, grid.lo), grid.hi) for e in (-TINY, 0, TINY)]
-        assert code in near
+        assert code in near, f"found code {code} for {real}, needed {near[1]}"
     codes = np.arange(grid.lo, grid.hi + 1)
     wanted = [np.float32(float(scale * (code - zero))) for code in codes.tolist()]
     np.testing.assert_array_equal(grid.dequantize(codes), wanted)
@@ -155,7 +155,7 @@ def test_noise_is_a_twelfth_of_the_squared_step(bits):
     grid = Grid.symmetric(np.abs(x).max(), bits)
     noise = np.mean((x - grid.round_trip(x)) ** 2)
     deviation = np.sqrt(4 / 5 / x.size)  # of a mean of squares of uniform errors, as a part of it: 0.2%
-    assert noise == pytest.approx(grid.scale**2 / 12, rel=5 * deviation)
+    assert abs(noise / (grid.scale**2 / 12) - 1) <= 5 * deviation
 
 
 def test_each_bit_is_six_decibels():
@@ -188,7 +188,7 @@ def test_per_channel_has_no_more_squared_error_than_per_tensor(bits):
 
 def test_ties_go_to_the_even_code():
     grid = Grid(1.0, 0, -8, 7)
-    assert grid.quantize(np.array([0.5, 1.5, 2.5, -0.5, -1.5])).tolist() == [0, 2, 2, 0, -2]
+    np.testing.assert_array_equal(grid.quantize(np.array([0.5, 1.5, 2.5, -0.5, -1.5])), [0, 2, 2, 0, -2])
 
 
 def test_with_scale_keeps_the_codes():
