@@ -21,6 +21,11 @@ ORDER = (
     "conv_dx",
     "max_pool",
     "avg_pool",
+    "softmax",
+    "cross_entropy",
+    "batch_norm",
+    "batch_norm_backward",
+    "he",
 )
 
 

@@ -79,7 +79,8 @@ def judge(path: Path, exercise: Exercise) -> None:
 def answer(own: Mapping[str, Any], case: Case) -> Any:
     """What a student's function answers; raises Wrong where it changes what it was given."""
     given, before = case.arguments(), case.arguments()
-    found = own[case.function](*given)
+    with np.errstate(all="ignore"):  # what is infinite or no number is shown as the answer that it is
+        found = own[case.function](*given)
     for k, (now, then) in enumerate(zip(given, before, strict=True)):
         if isinstance(then, np.ndarray) and not np.array_equal(now, then, equal_nan=True):
             raise Wrong(
@@ -123,13 +124,21 @@ def of_numbers(found: Any, expected: np.ndarray[Any, Any], within: float, where:
         return f"{where}the shape {array.shape} came, {expected.shape} was needed"
     if expected.dtype.kind in "biu" and array.dtype.kind == "f":
         return f"{where}floats came ({array.dtype}), whole numbers were needed"
-    far = np.abs(array.astype(np.float64) - expected)
-    allowed = within * max(1.0, float(np.abs(expected, dtype=np.float64).max(initial=0)))
+    wanted = expected.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf − inf
+        far = np.where(same_or_both_nan(array, wanted), 0.0, np.abs(array - wanted))
+    allowed = within * float(np.abs(wanted).max(initial=1.0, where=np.isfinite(wanted)))
     if not array.size or (far <= allowed).all():
         return ""
     place = np.unravel_index(int(np.argmax(np.where(np.isnan(far), np.inf, far))), far.shape)
     at = f"at {[int(i) for i in place]} " if far.ndim else ""
     return f"{where}{at}{array[place].item():.6g} came, {expected[place].item():.6g} was needed"
+
+
+def same_or_both_nan(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Which numbers are equal, a NaN to a NaN: a mistake that makes them is known by them."""
+    same: np.ndarray[Any, Any] = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    return same
 
 
 def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:

@@ -3,4 +3,7 @@
 windows.py, im2col.py, col2im.py, linear.py, relu.py  the first operations
 conv.py, conv_dw.py, conv_dx.py                      the convolution and its gradients
 max_pool.py, avg_pool.py                             poolings
+softmax.py, cross_entropy.py                         what is minimised
+batch_norm.py, batch_norm_backward.py                one size for each channel
+he.py                                                how large weights begin
 """
