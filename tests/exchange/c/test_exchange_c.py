@@ -56,7 +56,7 @@ def test_tall_images_run_row_by_row_in_every_rounding_and_bit_width() -> None:
     batches = [extremes(p.input, p.shape, 8) for p in drawn]
     for program, x in zip(drawn, batches, strict=True):
         assert len(np.unique(run(program, x))) > 5  # or equal codes would mean little
-    check_equal(drawn, batches, "gcc", "-O1")
+    check_equal(drawn, batches, "gcc", "-O0")
 
 
 @pytest.mark.needs("gcc")
@@ -72,7 +72,7 @@ def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(roundi
         drawn.append(Program((Multiply(w, m0, n, y, rounding),), (5, 1, 9), Codes(-100, 120, -7)))
     mean = GlobalAvgPool(m0, 40, Codes(0, 255, 9), rounding)
     drawn.append(Program((mean,), (3, 12, 30), Codes(0, 255, 77)))
-    check_equal(drawn, [extremes(p.input, p.shape, 30) for p in drawn], "gcc", "-O1")
+    check_equal(drawn, [extremes(p.input, p.shape, 30) for p in drawn], "gcc", "-O0")
 
 
 @pytest.mark.needs("gcc")
