@@ -133,11 +133,7 @@ def windows(x: NDArray[Any], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)
 
 
 def im2col(
-    x: NDArray[Any],
-    kernel: Pair,
-    stride: Pair,
-    out: NDArray[Any] | None = None,
-    dilation: Pair = (1, 1),
+    x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None = None, dilation: Pair = (1, 1)
 ) -> NDArray[Any]:
     """The windows of an already padded x (C, H, W, N), copied to a matrix (C·kh·kw, OH·OW·N).
 

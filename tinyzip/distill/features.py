@@ -9,11 +9,10 @@ attention   L = ½‖a(h)/‖a(h)‖ − a(g)/‖a(g)‖‖²,   a(x) = Σ_c x_c
                                                         [Zagoruyko and Komodakis 2017, eq. 2]           (K9)
 
 K8 asks that the teacher's features can be read out of the student's by a regressor, in each pixel the same
-linear map w (D, C) from channels to channels. It is trained along with the student and thrown away then.
-(The paper sums over the M entries; with the mean, one weight serves layers of any size.) K9 leaves the
-channels out: it compares in which pixels the activations are large, and does not see by what factor. (The
-paper's formula has the norm; its authors' code, like this, the squared norm, which is smooth where the two
-meet.)
+linear map w (D, C) from channels to channels. It is trained along with the student and thrown away then. (The
+paper sums over the M entries; with the mean, one weight serves layers of any size.) K9 leaves the channels
+out: it compares in which pixels the activations are large, and does not see by what factor. (The paper's
+formula has the norm; its authors' code, like this, the squared norm, which is smooth where the two meet.)
 
 Losses are means over the examples, and come with the derivative by all that is trained.
 """

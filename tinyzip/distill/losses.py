@@ -110,12 +110,7 @@ def decoupled(
 
 
 def distillation(
-    z: Array,
-    labels: Array,
-    teacher_z: Array,
-    soft: Numbers,
-    temperature: Numbers,
-    loss: str,
+    z: Array, labels: Array, teacher_z: Array, soft: Numbers, temperature: Numbers, loss: str
 ) -> tuple[float, Array]:
     """(1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher)  [Hinton et al. 2015]  (K7)
 

@@ -1,6 +1,5 @@
-"""The integer world: programs as data, and what runs them. No float exists here but those of exact
-products: `fast.gemm` makes them, `fast.lanes` packs them, `fast.steps` turns them into codes, each with its
-proof.
+"""The integer world: programs as data, and what runs them. No float exists here but those of exact products:
+`fast.gemm` makes them, `fast.lanes` packs them, `fast.steps` turns them into codes, each with its proof.
 
 codes.py              what the small integers between two layers mean
 fixedpoint.py         a real multiplier without a real number
@@ -24,15 +23,7 @@ from tinyzip.integer.fast.run import resume, run
 from tinyzip.integer.fixedpoint import Rounding, multiplier, requantize
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
-from tinyzip.integer.operators import (
-    Argmax,
-    AvgPool2d,
-    Conv2d,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    Operator,
-)
+from tinyzip.integer.operators import Argmax, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Operator
 from tinyzip.integer.program import Program
 from tinyzip.integer.proof.simplify import simplify
 from tinyzip.integer.residuals import Add, Concat, Recall

@@ -22,15 +22,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of, window_count
 from tinyzip.integer.codes import Codes, whole
-from tinyzip.integer.fixedpoint import (
-    M0_LEAST,
-    M0_MOST,
-    M0_STEP,
-    N_LEAST,
-    N_MOST,
-    ROUNDINGS,
-    Rounding,
-)
+from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, N_LEAST, N_MOST, ROUNDINGS, Rounding
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 

@@ -17,17 +17,7 @@ from tinyzip.nn.layers import Activation, Gradients, Output
 from tinyzip.nn.ops import activations as ops
 from tinyzip.nn.ops.checks import Array
 
-__all__ = [
-    "GELU",
-    "Activation",
-    "ByPoints",
-    "Clip",
-    "HardSwish",
-    "LeakyReLU",
-    "SiLU",
-    "Sigmoid",
-    "Tanh",
-]
+__all__ = ["GELU", "Activation", "ByPoints", "Clip", "HardSwish", "LeakyReLU", "SiLU", "Sigmoid", "Tanh"]
 
 
 @dataclass(frozen=True)

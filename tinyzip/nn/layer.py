@@ -8,9 +8,8 @@ dict, and whatever backward will need is handed back as `cache`:
 Nothing is stored on the way, so two forwards do not disturb each other, shards of a batch can run on
 threads, and one layer can serve on other arrays (a teacher's, an average's, fake-quantized ones).
 
-Weights start as Kaiming's normal draws, zero mean and standard deviation √(2 / fan-in), which keep
-the variance of activations from layer to layer under rectifiers [He et al. 2015, eq. 10]; biases
-start at zero.
+Weights start as Kaiming's normal draws, zero mean and standard deviation √(2 / fan-in), which keep the
+variance of activations from layer to layer under rectifiers [He et al. 2015, eq. 10]; biases start at zero.
 """
 
 import math

@@ -154,11 +154,7 @@ def fit_budget(
 
 
 def allocate(
-    model: Inspected,
-    images: Array,
-    budget: int,
-    choices: Sequence[int] = CHOICES,
-    weigh: Weigh | None = None,
+    model: Inspected, images: Array, budget: int, choices: Sequence[int] = CHOICES, weigh: Weigh | None = None
 ) -> dict[str, int]:
     """Bits for the weights of each block so that the program takes at most `budget` bytes, by (QK1).
 

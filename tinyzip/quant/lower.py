@@ -72,10 +72,7 @@ INT32_MOST = 2**31 - 1
 
 @write_instead(partial(check_network, argument="lower: model"))
 def lower(
-    model: Inspected,
-    grids: dict[str, Grid],
-    rounding: Rounding | None = None,
-    argmax: bool = False,
+    model: Inspected, grids: dict[str, Grid], rounding: Rounding | None = None, argmax: bool = False
 ) -> Program:
     """The integer program of a model on these grids. Batch norms are folded on the way, dropout vanishes.
 

@@ -144,10 +144,7 @@ def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
 
 
 def sample(
-    images: NDArray[Any],
-    places: NDArray[np.float32],
-    moved: NDArray[Any],
-    workspace: Workspace = FRESH,
+    images: NDArray[Any], places: NDArray[np.float32], moved: NDArray[Any], workspace: Workspace = FRESH
 ) -> None:
     """Bilinear lookup (AU3) in images that are surrounded by zeros.
 

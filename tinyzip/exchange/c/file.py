@@ -148,10 +148,7 @@ def entry(draft: Draft) -> Lines:
         read = draft.load(len(plan.names) - 1, "k")
         lines += [f"    for ({kind} k = 0; k < {count}; k++)", f"        answer[k] = {read};"]
     P = prefix.upper()
-    best = [
-        f"    static {prefix}_output_t output[{P}_OUTPUT_SIZE];",
-        f"    {prefix}_run(input, output);",
-    ]
+    best = [f"    static {prefix}_output_t output[{P}_OUTPUT_SIZE];", f"    {prefix}_run(input, output);"]
     if plan.ends_in_class:
         best.append("    return (int)output[0];")
     else:

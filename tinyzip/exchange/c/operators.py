@@ -12,15 +12,7 @@ from tinyzip.exchange.c.text import Lines, block, function, index, let, loops, u
 from tinyzip.exchange.c.windows import conv2d, global_avg_pool, linear, pool, title
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
-from tinyzip.integer.operators import (
-    Argmax,
-    AvgPool2d,
-    Conv2d,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    Operator,
-)
+from tinyzip.integer.operators import Argmax, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Operator
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Recall
 from tinyzip.integer.softmax import exponentials
@@ -130,10 +122,7 @@ def pad(draft: Draft, step: Step) -> Lines:
     h = f"oh - {top}" if OH > 1 else "0"
     v = f"ow - {left}" if OW > 1 else "0"
     inner = let("int", "v", v, store)
-    return [
-        *draft.pull(k, 1, 1 - top, count=OH),
-        *let("int", "h", h, loops([("c", C), ("ow", OW)], inner)),
-    ]
+    return [*draft.pull(k, 1, 1 - top, count=OH), *let("int", "h", h, loops([("c", C), ("ow", OW)], inner))]
 
 
 def transpose(draft: Draft, step: Step) -> Lines:
@@ -164,11 +153,7 @@ def argmax(draft: Draft, step: Step) -> Lines:
     draft.lines += title(draft, i, k, " The first of the greatest.")
     C = draft.plan.shape(k)[0]
     better = block(f"if ({draft.load(k, 'c')} > {draft.load(k, 'best')})", ["best = c;"])
-    return [
-        "int best = 0;",
-        *block(f"for (int c = 1; c < {C}; c++)", better),
-        "answer[0] = best;",
-    ]
+    return ["int best = 0;", *block(f"for (int c = 1; c < {C}; c++)", better), "answer[0] = best;"]
 
 
 WRITERS: dict[type[Operator], Callable[[Draft, Step], Lines]] = {

@@ -27,15 +27,7 @@ import numpy as np
 from tinyzip.integer.bounds import INT16_MOST, accumulator_of, product_bounds
 from tinyzip.integer.layout import Flatten, Pad, Reshape
 from tinyzip.integer.maps import Multiply, Softmax, Table
-from tinyzip.integer.operators import (
-    NO_PADDING,
-    Argmax,
-    Conv2d,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    Pool,
-)
+from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall
 

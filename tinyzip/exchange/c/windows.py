@@ -162,10 +162,7 @@ def linear(draft: Draft, step: Step) -> Lines:
         product = let("int", "w", w, add("sum", bits, f"w * {draft.centred(k, index(('c', C)))}"))
         store = draft.store(i, index(("f", F)), scales.code("sum"))
         return loops(
-            [("f", F)],
-            [f"int{bits}_t sum = 0;"],
-            loops([("c", C)], product),
-            scales.declared(store),
+            [("f", F)], [f"int{bits}_t sum = 0;"], loops([("c", C)], product), scales.declared(store)
         )
     flatten = draft.operator(step.flatten, Flatten)
     C, H, W = draft.plan.shape(k)

@@ -46,10 +46,7 @@ POOL = ("Pool2DOptions", (*WINDOW, "FilterHeight", "FilterWidth"))
 OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONV_2D": ("Conv2DOptions", (*WINDOW, *DILATION)),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*WINDOW, *DILATION)),
-    "FULLY_CONNECTED": (
-        "FullyConnectedOptions",
-        ("FusedActivationFunction", "WeightsFormat", "KeepNumDims"),
-    ),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat", "KeepNumDims")),
     "AVERAGE_POOL_2D": POOL,
     "MAX_POOL_2D": POOL,
     "ADD": ("AddOptions", ("FusedActivationFunction",)),

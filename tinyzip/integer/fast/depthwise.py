@@ -70,12 +70,7 @@ def banded(
 
 
 def summed(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    stride: Pair,
-    dilation: Pair,
-    acc: NDArray[Any],
-    workspace: Workspace,
+    x: NDArray[Any], w: NDArray[Any], stride: Pair, dilation: Pair, acc: NDArray[Any], workspace: Workspace
 ) -> None:
     """The plain sum: acc (F, OH, OW, N) from padded images x (C, H, W, N); w (C, F/C, kh, kw)."""
     C, M, kh, kw = w.shape

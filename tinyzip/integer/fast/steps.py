@@ -4,9 +4,8 @@ To an output's sums in −β … β, requantizing is a staircase of at most 255 
 
     code = lo + ⌊clamp(fl(fl(acc·m) + c), 0, hi − lo + ½)⌋                                     (FS1)
 
-in four passes where `scaling` needs seven. Rounding keeps order, and so do the product with a
-positive m, the sum, the clamp and the floor: both staircases only rise. So they agree everywhere if they
-agree
+in four passes where `scaling` needs seven. Rounding keeps order, and so do the product with a positive m, the
+sum, the clamp and the floor: both staircases only rise. So they agree everywhere if they agree
 
     at −β, at β, and at T − 1 and T for every step, T the least sum of a greater code             (FS2)
 

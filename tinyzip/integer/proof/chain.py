@@ -20,14 +20,7 @@ import numpy as np
 from tinyzip.base.windows import wider
 from tinyzip.integer.layout import ORDERS, Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Table
-from tinyzip.integer.operators import (
-    NO_PADDING,
-    Conv2d,
-    GlobalAvgPool,
-    MaxPool2d,
-    Operator,
-    Pool,
-)
+from tinyzip.integer.operators import NO_PADDING, Conv2d, GlobalAvgPool, MaxPool2d, Operator, Pool
 from tinyzip.integer.program import Program
 from tinyzip.integer.proof.intervals import Interval, answers
 from tinyzip.integer.residuals import Add, Concat, Recall

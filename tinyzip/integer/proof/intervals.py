@@ -39,15 +39,7 @@ from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import requantize
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Multiply, Table
-from tinyzip.integer.operators import (
-    NO_PADDING,
-    Argmax,
-    Conv2d,
-    GlobalAvgPool,
-    Operator,
-    Pool,
-    Weighted,
-)
+from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.ops import apply, global_mean
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Recall

@@ -21,14 +21,7 @@ wrong.
 """
 
 from tinyzip.nn.ops.conv import conv2d, conv2d_backward
-from tinyzip.nn.ops.dense import (
-    flatten,
-    flatten_backward,
-    linear,
-    linear_backward,
-    relu,
-    relu_backward,
-)
+from tinyzip.nn.ops.dense import flatten, flatten_backward, linear, linear_backward, relu, relu_backward
 from tinyzip.nn.ops.norm import (
     BatchNormCache,
     batch_norm,

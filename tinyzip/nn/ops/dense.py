@@ -13,14 +13,7 @@ import math
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.ops.checks import (
-    Array,
-    Shape,
-    check_activations,
-    check_array,
-    check_lengths,
-    check_weights,
-)
+from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths, check_weights
 
 
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
