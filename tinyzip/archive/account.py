@@ -39,9 +39,8 @@ class Account:
         return sum(size for (_, name), size in self.parts.items() if name == part)
 
     def __str__(self) -> str:
-        names = {PROGRAM: ("", "program", "")} | {
-            i: (str(i), operator.kind, operator.name) for i, operator in enumerate(self.program.operators)
-        }
+        operators = enumerate(self.program.operators)
+        names = {PROGRAM: ("", "program", "")} | {i: (str(i), o.kind, o.name) for i, o in operators}
         rows = [["", "operator", "name", *PARTS, "bytes"]]
         for i, labels in names.items():
             sizes = [self.parts.get((i, part), 0) for part in PARTS]

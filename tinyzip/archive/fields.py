@@ -133,7 +133,8 @@ def grid(coder: Coder, codes: Codes | None, name: str) -> Codes:
     reading = codes is None
     lo, hi = as_before(coder, None if reading else (given.lo, given.hi), (before.lo, before.hi), ends, "ends")
     zero = None if reading else given.zero - lo
-    zero = as_before(coder, zero, before.zero - lo, plain_up_to(hi - lo), "zero")
+    bits = max(hi - lo, 0).bit_length()
+    zero = as_before(coder, zero, before.zero - lo, lambda coder, value, _: coder.plain(value, bits), "zero")
     fraction = as_before(coder, None if reading else given.scale, before.scale, scale, "scale")
     coder.last["grid"] = Codes(lo, hi, lo + zero, fraction)
     return Codes(lo, hi, lo + zero, fraction)
@@ -158,11 +159,6 @@ def form_of_ends(lo: int, hi: int) -> tuple[int, int]:
             if lo == least:
                 return form, bits
     return 2, bits
-
-
-def plain_up_to(most: int) -> Leaf:
-    """The leaf of a whole number from 0 to `most`, in as many plain bits as that has."""
-    return lambda coder, value, name: coder.plain(value, max(most, 0).bit_length())
 
 
 def scale(coder: Coder, value: Scale | None, name: str) -> Scale:
@@ -233,19 +229,9 @@ def vector(coder: Coder, values: NDArray[Any] | None, count: int, leaf: Leaf, na
     return np.array([leaf(coder, value, name) for value in given], np.int64)
 
 
-def biases(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
-    """An integer for each output."""
-    return vector(coder, values, coder.last["outputs"], integer, name)
-
-
-def shifts(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
-    """A number for each output, as its difference from the one before."""
-    return vector(coder, values, coder.last["outputs"], difference, name)
-
-
-def multipliers(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
-    """A number in [2³⁰, 2³¹) for each output, perhaps as the one before."""
-    return vector(coder, values, coder.last["outputs"], multiplier, name)
+def per_output(leaf: Leaf) -> Leaf:
+    """The leaf of a number for each output, each by the same leaf."""
+    return lambda coder, values, name: vector(coder, values, coder.last["outputs"], leaf, name)
 
 
 def difference(coder: Coder, value: int | None, name: str) -> int:
@@ -289,8 +275,8 @@ def table(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
 def kernels(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
     """(F, C/groups, kh, kw) weights: F and C/groups, each perhaps as the F before; (kh, kw); `weights`."""
     before: int = coder.last["outputs"]
-    F = channels(coder, None if w is None else w.shape[0], before, "outputs")
-    C = channels(coder, None if w is None else w.shape[1], before, "inputs")
+    F = as_before(coder, None if w is None else w.shape[0], before, natural, "outputs")
+    C = as_before(coder, None if w is None else w.shape[1], before, natural, "inputs")
     kh, kw = pair(coder, None if w is None else w.shape[2:], "kernel")
     return known_weights(coder, w, (F, C, kh, kw)).reshape(F, C, kh, kw)
 
@@ -299,18 +285,12 @@ def matrix(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
     """(F, C) weights: F, perhaps as the F before; (H, W) of the image that was flattened, (1, 1) if none was;
     C, perhaps as the F before times H·W; `weights`."""
     before: int = coder.last["outputs"]
-    F = channels(coder, None if w is None else w.shape[0], before, "outputs")
+    F = as_before(coder, None if w is None else w.shape[0], before, natural, "outputs")
     H, W = pair(coder, None if w is None else coder.last["image"], "image")
-    C = channels(coder, None if w is None else w.shape[1], before * H * W, "inputs")
+    C = as_before(coder, None if w is None else w.shape[1], before * H * W, natural, "inputs")
     if H * W < 1 or C % (H * W):
         coder.refuse(f"{C} inputs from an image of {H}×{W}", "a multiple of its size")
     return known_weights(coder, w, (F, C // (H * W), H, W)).reshape(F, C)
-
-
-def channels(coder: Coder, value: int | None, before: int, name: str) -> int:
-    """How many outputs or inputs weights have, perhaps as many as expected."""
-    found: int = as_before(coder, value, before, natural, name)
-    return found
 
 
 def known_weights(coder: Coder, w: NDArray[Any] | None, view: View) -> NDArray[Any]:

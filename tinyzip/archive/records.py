@@ -13,31 +13,10 @@ file that does not know a field stays right, and one that uses what its reader d
 from dataclasses import fields
 from typing import Any
 
+from tinyzip.archive import fields as leaf
 from tinyzip.archive.coder import Coder
-from tinyzip.archive.fields import (
-    Leaf,
-    axes,
-    biases,
-    grid,
-    groups,
-    integers,
-    kernels,
-    matrix,
-    multipliers,
-    naturals,
-    optional,
-    padding,
-    pair,
-    shifts,
-    sizes,
-    source,
-    sources,
-    table,
-    text,
-    weight_bits,
-    word,
-)
-from tinyzip.archive.numbers import natural
+from tinyzip.archive.fields import Leaf
+from tinyzip.archive.numbers import integer, natural
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
@@ -56,44 +35,43 @@ from tinyzip.integer.residuals import Add, Concat, Recall
 
 MOST_OPERATORS = 4096
 PARTS = ("container", "structure", "names", "weights", "biases", "multipliers")  # of a file
-PART_OF = {"name": "names", "w": "weights", "table": "weights", "bias": "biases"} | dict.fromkeys(
-    ("m0", "n"), "multipliers"
-)
+PART_OF = {"name": "names", "w": "weights", "table": "weights", "bias": "biases"}
+PART_OF |= {"m0": "multipliers", "n": "multipliers"}
 
 PER_OUTPUT: dict[str, Leaf] = {
-    "weight_bits": weight_bits,
-    "bias": biases,
-    "m0": multipliers,
-    "n": shifts,
-    "y": grid,
+    "weight_bits": leaf.weight_bits,
+    "bias": leaf.per_output(integer),
+    "m0": leaf.per_output(leaf.multiplier),
+    "n": leaf.per_output(leaf.difference),
+    "y": leaf.grid,
 }
 KINDS: dict[type[Operator], dict[str, Leaf]] = {
-    Conv2d: {"w": kernels} | PER_OUTPUT,
-    Linear: {"w": matrix} | PER_OUTPUT,
-    MaxPool2d: {"kernel": pair},
+    Conv2d: {"w": leaf.kernels} | PER_OUTPUT,
+    Linear: {"w": leaf.matrix} | PER_OUTPUT,
+    MaxPool2d: {"kernel": leaf.pair},
     Flatten: {},
     Argmax: {},
     GlobalAvgPool: {},
-    AvgPool2d: {"kernel": pair},
-    Add: {"other": source, "m0": naturals, "n": naturals, "y": grid},
-    Recall: {"source": source},
-    Concat: {"sources": sources},
-    Pad: {"padding": padding},
-    Table: {"y": grid, "table": table},
-    Multiply: {"w": integers, "m0": natural, "n": natural, "y": grid},
+    AvgPool2d: {"kernel": leaf.pair},
+    Add: {"other": leaf.source, "m0": leaf.naturals, "n": leaf.naturals, "y": leaf.grid},
+    Recall: {"source": leaf.source},
+    Concat: {"sources": leaf.sources},
+    Pad: {"padding": leaf.padding},
+    Table: {"y": leaf.grid, "table": leaf.table},
+    Multiply: {"w": leaf.integers, "m0": natural, "n": natural, "y": leaf.grid},
     Softmax: {"m0": natural, "n": natural},
-    Reshape: {"shape": sizes},
-    Transpose: {"axes": axes},
+    Reshape: {"shape": leaf.sizes},
+    Transpose: {"axes": leaf.axes},
 }
 DEFAULTED: dict[str, Leaf] = {
-    "rounding": word("double", "single", "shift", "float32"),
-    "padding": padding,
-    "stride": pair,
-    "groups": groups,
-    "name": text,
-    "dilation": pair,
-    "order": word("CHW", "HWC"),
-    "y": grid,
+    "rounding": leaf.word("double", "single", "shift", "float32"),
+    "padding": leaf.padding,
+    "stride": leaf.pair,
+    "groups": leaf.groups,
+    "name": leaf.text,
+    "dilation": leaf.pair,
+    "order": leaf.word("CHW", "HWC"),
+    "y": leaf.grid,
     "m0": natural,
     "n": natural,
 }
@@ -101,9 +79,9 @@ DEFAULTED: dict[str, Leaf] = {
 
 def walk_program(coder: Coder, program: Program | None) -> Program:
     """Write a program, or read one; raises ValueError or TypeError where `Program` refuses what was read."""
-    shape = sizes(coder, None if program is None else program.shape, "shape")
+    shape = leaf.sizes(coder, None if program is None else program.shape, "shape")
     coder.last |= {"grid": Codes(0, 255, 0), "octave": 0, "outputs": shape[0] if shape else 0}
-    codes = grid(coder, None if program is None else program.input, "y")
+    codes = leaf.grid(coder, None if program is None else program.input, "y")
     count = natural(coder, None if program is None else len(program.operators), "operators")
     if not 0 < count <= MOST_OPERATORS:
         coder.refuse(f"{count} operators", f"from 1 to {MOST_OPERATORS}")
@@ -129,11 +107,11 @@ def walk_operator(coder: Coder, operator: Operator | None) -> Operator:
     number = natural(coder, None if operator is None else list(KINDS).index(type(operator)), "kind")
     if number >= len(KINDS):
         coder.refuse(f"an operator of kind {number}", f"{len(KINDS) - 1} at most, or a later version")
-    kind, leaves = list(KINDS.items())[number]
+    kind, walks = list(KINDS.items())[number]
     coder.spent("structure")
     values = dict(changed_fields(coder, kind, operator))
-    for name, leaf in leaves.items():
-        values[name] = leaf(coder, None if operator is None else getattr(operator, name), name)
+    for name, walk in walks.items():
+        values[name] = walk(coder, None if operator is None else getattr(operator, name), name)
         coder.spent(PART_OF.get(name, "structure"))
     return kind(**values) if operator is None else operator
 
@@ -157,8 +135,8 @@ def changed_fields(coder: Coder, kind: type[Operator], operator: Operator | None
             coder.refuse(f"field {number} of a {kind.__name__}", "its fields in order, or a later version")
         found, name = number, names[number - 1]
         coder.spent("structure")
-        leaf = DEFAULTED[name] if defaults[name] is not None else optional(DEFAULTED[name])
-        last[name] = leaf(coder, given.get(name), name)
+        walk = DEFAULTED[name] if defaults[name] is not None else leaf.optional(DEFAULTED[name])
+        last[name] = walk(coder, given.get(name), name)
         coder.spent(PART_OF.get(name, "structure"))
     coder.spent("structure")
     return last

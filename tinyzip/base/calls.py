@@ -102,9 +102,8 @@ def explain(
     by_place = [parameter for parameter, one in known.items() if one.kind in BY_PLACE]
     if len(args) > len(by_place):
         rest = [f"{other}=" for other in known if other not in by_place]
-        needed = f"{len(by_place)} at most, {', '.join(by_place)}" + (
-            f"; by name {', '.join(rest)}" if rest else ""
-        )
+        needed = f"{len(by_place)} at most, {', '.join(by_place)}"
+        needed += f"; by name {', '.join(rest)}" if rest else ""
         refuse(name, f"{len(args)} arguments without a name", needed, TypeError)
     for parameter, value in zip(by_place, args, strict=False):
         if parameter in options:
@@ -112,9 +111,8 @@ def explain(
         if check is not None and parameter == by_place[0]:
             check(value)
         if isinstance(value, tuple | list) and len(value) == 2 and hasattr(value[0], "shape"):
-            refuse(
-                f"{name}: {parameter}", "a pair of arrays", "two arguments, one behind the other", TypeError
-            )
+            needed = "two arguments, one after the other"
+            refuse(f"{name}: {parameter}", "a pair of arrays", needed, TypeError)
         if hasattr(value, "images") and hasattr(value, "labels"):
             needed = "its two arrays: dataset.images, dataset.labels"
             refuse(f"{name}: {parameter}", said(value), needed, TypeError)

@@ -62,10 +62,8 @@ def same_padding(size: Pair, kernel: Pair, stride: Pair) -> Padding:
 
 def wider(first: Padding, second: Padding) -> Padding:
     """Both paddings together."""
-    (a, b), (c, d) = (
-        (low + low_2, high + high_2) for (low, high), (low_2, high_2) in zip(first, second, strict=True)
-    )
-    return (a, b), (c, d)
+    ((top, bottom), (left, right)), ((above, below), (before, after)) = first, second
+    return (top + above, bottom + below), (left + before, right + after)
 
 
 def window_count(size: Pair, kernel: Pair, stride: Pair, padding: Padding, argument: str) -> Pair:

@@ -27,15 +27,11 @@ def to_c(files: Sequence[str], options: Namespace) -> list[str]:
 
 def to_html(files: Sequence[str], options: Namespace) -> list[str]:
     """A page of all files, a .tz file as it is."""
-    if options.prefix is not None:
-        refuse("--prefix", repr(options.prefix), "it for --to c only")
     return [f"{options.out}: {page.write([as_it_is(file) for file in files], options.out):,} bytes"]
 
 
 def to_onnx(files: Sequence[str], options: Namespace) -> list[str]:
     """A program between quantizers, or in integers only; a network of floats as it is."""
-    if options.prefix is not None:
-        refuse("--prefix", repr(options.prefix), "it for --to c only")
     if len(files) == 1 and holds_network(files[0]):
         if options.exact:
             refuse("--exact", f"{files[0]}, a network of floats", "a program, which has codes to be exact in")
@@ -84,6 +80,8 @@ def options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Write, and say what was written."""
+    if options.prefix is not None and options.to != "c":
+        refuse("--prefix", repr(options.prefix), "it for --to c only")
     if options.exact and options.to != "onnx":
         refuse("--exact", f"--to {options.to}", "it for --to onnx only; what else is written is exact anyway")
     print("\n".join(TARGETS[options.to](options.files, options)))

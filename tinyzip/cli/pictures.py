@@ -70,7 +70,8 @@ def read_images(
             that cannot be read; ImportError where Pillow is needed and missing
     """
     wanted = options.images
-    count = None if wanted is None or not is_count(wanted) else int(wanted[0])
+    counted = wanted is not None and len(wanted) == 1 and wanted[0].lstrip("-").isdecimal()
+    count = int(wanted[0]) if counted else None
     if wanted is None or count is not None:
         if count is not None and count < 1:
             refuse("--images", count, "1 or more")
@@ -91,11 +92,6 @@ def read_images(
     if options.unscaled and found.pixels.dtype == np.uint8:
         return Images(found.pixels.astype(np.float32), found.labels, found.names)
     return found
-
-
-def is_count(words: Sequence[str]) -> bool:
-    """Whether `--images` was given a number, and not files."""
-    return len(words) == 1 and words[0].lstrip("-").isdecimal()
 
 
 def is_picture(path: str) -> bool:

@@ -41,10 +41,8 @@ def run(options: Namespace) -> None:
     program = file.program
     simpler = simplify(program)
     smaller = shorten(simpler)
-    parts = {"": (program, len(file.data))}
-    parts |= {
-        name: (some, len(pack(some))) for name, some in (("simplified", simpler), ("shortened", smaller))
-    }
+    parts = {"": (program, len(file.data)), "simplified": (simpler, len(pack(simpler)))}
+    parts["shortened"] = smaller, len(pack(smaller))
     said = "every code of the output is proved to be as before, whatever the input"
     if options.bits is not None:
         options.images = options.images or [str(SOME)]

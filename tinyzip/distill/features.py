@@ -17,15 +17,10 @@ formula has the norm; its authors' code, like this, the squared norm, which is s
 Losses are means over the examples, and come with the derivative by all that is trained.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.ops.checks import check_activations, check_array
-
-Array = NDArray[Any]
+from tinyzip.nn.ops.checks import Array, check_activations, check_array
 
 
 def hint(h: Array, g: Array, w: Array, b: Array) -> tuple[float, Array, Array, Array]:

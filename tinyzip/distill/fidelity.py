@@ -15,18 +15,16 @@ with the means over the N_m images of bin m. Drawn bin by bin, that is a reliabi
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.table import aligned
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.losses import check_labels, check_logits, cross_entropy, log_softmax
 from tinyzip.nn.model import Model
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.evaluate import check_examples, logits
 
-Array = NDArray[Any]
 BINS = 15
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.distill.features import attention, hint
@@ -25,9 +24,9 @@ from tinyzip.distill.transfer import Live
 from tinyzip.nn.layer import kaiming
 from tinyzip.nn.losses import is_weight, per_example
 from tinyzip.nn.model import Batch, Objective
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.run.watched import Watching
 
-Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 LOSSES = ("hint", "attention", "distances", "angles")
 

@@ -16,10 +16,7 @@ K6 takes K3 apart. One half, "target", is about two outcomes, the labelled class
 β = 1 − q(label) [the same, eq. 5]: the surer a teacher is, the less K3 says of all else that it knows.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.distill.temperature import (
@@ -31,8 +28,7 @@ from tinyzip.distill.temperature import (
     temperature_of,
 )
 from tinyzip.nn.losses import check_labels, cross_entropy, is_weight, log_softmax, per_example, weighted_mean
-
-Array = NDArray[Any]
+from tinyzip.nn.ops.checks import Array
 
 NAMES = ("kl", "standardized", "logits", "decoupled")
 EPSILON = 1e-6  # added to a variance, so that logits that are all equal stay finite

@@ -16,9 +16,6 @@ A function returns one number, or one for each example. The derivative takes wha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number
 from tinyzip.distill.losses import check_settings, distillation
@@ -26,8 +23,8 @@ from tinyzip.distill.temperature import Numbers
 from tinyzip.distill.transfer import Transfer
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
+from tinyzip.nn.ops.checks import Array
 
-Array = NDArray[Any]
 Setting = float | Callable[[float, Array, Array], Numbers]
 """A number, or (progress in [0, 1], z (K, N), teacher_z (K, N)) -> one number, or one for each example."""
 

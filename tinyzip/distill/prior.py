@@ -22,15 +22,12 @@ it lowers f each time by at least KL(π' ‖ what was believed), since the logar
 the mean of logarithms.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.losses import check_logits, log_softmax
+from tinyzip.nn.ops.checks import Array
 
-Array = NDArray[Any]
 STEPS, NEAR = 1000, 1e-6  # at most so many, until beliefs are off by so little
 
 
@@ -48,9 +45,8 @@ def prior_bias(z: Array, prior: Array) -> Array:
         found = f"shape {prior.shape} of {prior.dtype}"
         refuse("prior_bias: prior", found, f"floats ({len(z)},), one for each class")
     if not (prior > 0).all() or not abs(prior.sum() - 1) <= 1e-6:
-        refuse(
-            "prior_bias: prior", f"{prior.min()} … {prior.max()} of sum {prior.sum()}", "above 0, of sum 1"
-        )
+        found = f"{prior.min()} … {prior.max()} of sum {prior.sum()}"
+        refuse("prior_bias: prior", found, "above 0, of sum 1")
     believed = np.logaddexp.reduce(log_softmax(z.astype(np.float64)), axis=1) - np.log(z.shape[1])
     b = np.log(prior) - believed
     centred: Array = b - b.mean()

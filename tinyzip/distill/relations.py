@@ -17,15 +17,11 @@ In training a loss sees the shard and not the batch (`train.run.shards`); so rel
 shard.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from tinyzip.distill.features import check_features
-
-Array = NDArray[Any]
+from tinyzip.nn.ops.checks import Array
 
 
 def distances(h: Array, g: Array) -> tuple[float, Array]:

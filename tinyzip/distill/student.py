@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
@@ -36,14 +35,13 @@ from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
 from tinyzip.nn.model import AnyModel, Model, Objective
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.evaluate import check_examples, input_of
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
 from tinyzip.train.loop import Augmentation
 from tinyzip.train.pixels import check_model_range
 from tinyzip.train.run.training import as_printed
-
-Array = NDArray[Any]
 
 
 @runtime_checkable
@@ -96,10 +94,12 @@ def train(
     raises       as `fit`; ValueError for a teacher that does not fit the images or the student
     """
     if teacher is None:
-        teacher = _own_float_model(student)
+        if not isinstance(student, Simulation):
+            refuse("train: teacher", None, "a model, for a student that has no float model of its own")
+        teacher = student.model()
     check_examples(teacher, images, labels, "train: teacher")
     check_examples(student, images, labels, "train: student")
-    classes = [_outputs(model, images[:1]) for model in (student, teacher)]
+    classes = [len(model.forward(input_of(model, images[:1]))[0]) for model in (student, teacher)]
     if classes[0] != classes[1]:
         refuse("train: student", f"{classes[0]} outputs", f"as many as the teacher has, {classes[1]}")
     if printed:
@@ -130,15 +130,3 @@ def _following(guides: Sequence[Guide], student: Model, teacher: Model, image: A
                 refuse(f"train: guides: {who}", repr(name), f"a layer among {', '.join(outputs)}")
     live = Live(teacher, tuple(dict.fromkeys(guide.teacher for guide in guides)))
     return [follow(guide, live, len(seen[guide.student]), len(shown[guide.teacher])) for guide in guides]
-
-
-def _own_float_model(student: Model) -> Model:
-    """What a student that simulates integers simulates."""
-    if not isinstance(student, Simulation):
-        refuse("train: teacher", None, "a model, for a student that has no float model of its own")
-    return student.model()
-
-
-def _outputs(model: Model, image: Array) -> int:
-    """How many classes a model tells apart."""
-    return len(model.forward(input_of(model, image))[0])

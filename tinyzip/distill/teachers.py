@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.losses import log_softmax
 from tinyzip.nn.model import Model
-
-Array = NDArray[Any]
+from tinyzip.nn.ops.checks import Array
 
 
 @dataclass(frozen=True)

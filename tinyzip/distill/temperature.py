@@ -18,15 +18,12 @@ They differ by what the student cannot change, the teacher's entropy. Softened o
 Both are means over the examples, and each example may have a weight and a temperature of its own.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.losses import check_logits, log_softmax, per_example, weighted_mean
+from tinyzip.nn.ops.checks import Array
 
-Array = NDArray[Any]
 Numbers = float | Array
 """One number, or one for each example (N,)."""
 

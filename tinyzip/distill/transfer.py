@@ -17,19 +17,17 @@ example from the training set to the loss, `Live` by the pixels themselves.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model, Probed
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.evaluate import logits
 from tinyzip.train.images import check_images
 from tinyzip.train.loop import Augmentation
 
-Array = NDArray[Any]
 Transfer = Callable[[Batch], Array]
 
 

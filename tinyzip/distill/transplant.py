@@ -22,22 +22,20 @@ down to zero. Where a batch norm follows, the same holds of its γ_f and β_f, a
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.images import to_input
 
-Array = NDArray[Any]
 Scores = Mapping[str, Array]
 """How important each channel of a layer is, by the layer's name: (F,) numbers of any unit."""
 
@@ -63,9 +61,8 @@ def transplant(
     for name, model in (("teacher", teacher), ("student", student)):
         check_network(model, f"transplant: {name}")
     scores = by_norm(teacher) if scores is None else scores
-    names = [
-        name for name, placed in student.every_layer.items() if isinstance(placed.layer, Conv2d | Linear)
-    ]
+    every = student.every_layer.items()
+    names = [name for name, placed in every if isinstance(placed.layer, Conv2d | Linear)]
     keep = names if keep is None else keep
     if not set(keep) <= set(names):
         refuse("transplant: keep", sorted(set(keep) - set(names)), f"names among {', '.join(names)}")
@@ -90,8 +87,10 @@ def transplant(
                     refuse(f"transplant: {name}", found, "all, since the block adds to each of them")
                 params |= _whole(teacher, student, source, name, keep)
                 outputs, taken = np.arange(teacher.every_layer[source].output[0]), False
+        grouped = isinstance(large, Conv2d) and large.groups > 1
         for part in large.parameter_shapes() if taken else ():
-            cut = _cut(large, teacher.params[f"{source}.{part}"], inputs, outputs)
+            array = teacher.params[f"{source}.{part}"][outputs]
+            cut = array if grouped or array.ndim == 1 else array[:, inputs]
             params[f"{name}.{part}"] = cut.astype(student.dtype)
     return student.with_params(params)
 
@@ -182,9 +181,8 @@ def _outputs(
         return np.arange(large.F)
     score = np.asarray(scores.get(name))
     if score.shape != (large.F,):
-        refuse(
-            f"transplant: scores[{name!r}]", score, f"({large.F},), one for each of the teacher's channels"
-        )
+        needed = f"({large.F},), one for each of the teacher's channels"
+        refuse(f"transplant: scores[{name!r}]", score, needed)
     return np.sort(np.argsort(-score, kind="stable")[: small.F])
 
 
@@ -192,12 +190,6 @@ def _runs(channels: Array, length: int) -> Array:
     """Channel c as its `length` entries in a row, c·length … c·length + length − 1."""
     entries: Array = (channels[:, None] * length + np.arange(length)).ravel()
     return entries
-
-
-def _cut(layer: Layer, array: Array, inputs: Array, outputs: Array) -> Array:
-    """One of a layer's arrays for fewer channels, (K15)."""
-    grouped = isinstance(layer, Conv2d) and layer.groups > 1
-    return array[outputs] if grouped or array.ndim == 1 else array[outputs][:, inputs]
 
 
 def _scored(model: Sequential) -> Iterator[tuple[str, str]]:

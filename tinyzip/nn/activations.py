@@ -7,7 +7,7 @@ entries. So a new one is a function and its derivative, and everything else foll
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,9 +21,24 @@ __all__ = ["GELU", "Activation", "ByPoints", "Clip", "HardSwish", "LeakyReLU", "
 
 
 @dataclass(frozen=True)
-class Clip(Activation):
+class Named(Activation):
+    """A function of `ops`: `name` is its name there, and the layer's fields are what it takes beside x."""
+
+    name: ClassVar[str]
+
+    def of(self, x: Array) -> Array:
+        y: Array = getattr(ops, self.name)(x, *vars(self).values())
+        return y
+
+    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
+        return getattr(ops, f"{self.name}_backward")(dy, cache, *vars(self).values()), {}
+
+
+@dataclass(frozen=True)
+class Clip(Named):
     """min(max(x, low), high): `ops.clip`. None leaves an end open; Clip(0, 6) is ReLU6."""
 
+    name = "clip"
     low: float | None = None
     high: float | None = None
 
@@ -35,17 +50,12 @@ class Clip(Activation):
             end = getattr(self, name)
             object.__setattr__(self, name, None if end is None else float(end))
 
-    def of(self, x: Array) -> Array:
-        return ops.clip(x, self.low, self.high)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.clip_backward(dy, cache, self.low, self.high), {}
-
 
 @dataclass(frozen=True)
-class LeakyReLU(Activation):
+class LeakyReLU(Named):
     """x where x > 0, else slope·x: `ops.leaky_relu`."""
 
+    name = "leaky_relu"
     slope: float = 0.01
 
     def __post_init__(self) -> None:
@@ -53,79 +63,49 @@ class LeakyReLU(Activation):
             refuse("LeakyReLU: slope", self.slope, "a finite number")
         object.__setattr__(self, "slope", float(self.slope))
 
-    def of(self, x: Array) -> Array:
-        return ops.leaky_relu(x, self.slope)
 
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.leaky_relu_backward(dy, cache, self.slope), {}
-
-
-@dataclass(frozen=True)
-class Sigmoid(Activation):
+class Sigmoid(Named):
     """1 / (1 + e⁻ˣ): `ops.sigmoid`."""
 
-    def of(self, x: Array) -> Array:
-        return ops.sigmoid(x)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.sigmoid_backward(dy, cache), {}
+    name = "sigmoid"
 
 
-@dataclass(frozen=True)
-class Tanh(Activation):
+class Tanh(Named):
     """tanh x: `ops.tanh`. The cache is y."""
 
-    def of(self, x: Array) -> Array:
-        return ops.tanh(x)
+    name = "tanh"
 
     def forward(self, p: Arrays, x: Array, **_: Any) -> Output:
         y = self.of(x)
         return y, y
 
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.tanh_backward(dy, cache), {}
 
-
-@dataclass(frozen=True)
-class SiLU(Activation):
+class SiLU(Named):
     """x·σ(x), which is also called swish: `ops.silu`."""
 
-    def of(self, x: Array) -> Array:
-        return ops.silu(x)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.silu_backward(dy, cache), {}
+    name = "silu"
 
 
-@dataclass(frozen=True)
-class HardSwish(Activation):
+class HardSwish(Named):
     """x·min(max(x/6 + ½, 0), 1): `ops.hard_swish`."""
 
-    def of(self, x: Array) -> Array:
-        return ops.hard_swish(x)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.hard_swish_backward(dy, cache), {}
+    name = "hard_swish"
 
 
-@dataclass(frozen=True)
-class GELU(Activation):
+class GELU(Named):
     """x·Φ(x), without approximation: `ops.gelu`."""
 
-    def of(self, x: Array) -> Array:
-        return ops.gelu(x)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.gelu_backward(dy, cache), {}
+    name = "gelu"
 
 
 @dataclass(frozen=True)
-class ByPoints(Activation):
+class ByPoints(Named):
     """Straight between points (X, Y), X increasing, and constant beyond the ends: `ops.by_points`.
 
     What a table of integers means as a function of real numbers, for one.
     """
 
+    name = "by_points"
     X: tuple[float, ...]
     Y: tuple[float, ...]
 
@@ -138,12 +118,6 @@ class ByPoints(Activation):
             refuse("ByPoints: X, Y", f"{len(self.X)} and {len(self.Y)} numbers", "as many of both, 2 or more")
         if np.diff(self.X).min() <= 0:
             refuse("ByPoints: X", "numbers that do not increase", "each larger than the one before")
-
-    def of(self, x: Array) -> Array:
-        return ops.by_points(x, self.X, self.Y)
-
-    def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:
-        return ops.by_points_backward(dy, cache, self.X, self.Y), {}
 
 
 def _is_finite(value: object) -> bool:

@@ -12,26 +12,16 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn import layers as nn
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.layers import (
-    AvgPool2d,
-    BatchNorm,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool,
-    Linear,
-    MaxPool2d,
-    ReLU,
-)
 from tinyzip.nn.probe import Probe
 from tinyzip.nn.residual import Residual
 
 KINDS: tuple[type[Layer], ...] = (
-    *(Conv2d, Linear, Flatten, MaxPool2d, AvgPool2d, GlobalAvgPool, BatchNorm, Dropout, Residual),
-    *(ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
+    *(nn.Conv2d, nn.Linear, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.GlobalAvgPool, nn.BatchNorm),
+    *(nn.Dropout, Residual, nn.ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
 )
 KNOWN = {kind.__name__: kind for kind in KINDS}
 
@@ -63,9 +53,8 @@ def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
             continue
         if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):
             refuse(f"layer {name!r}", f"a {kind} of your own", "a layer of tinyzip.nn", TypeError)
-        described[name] = {"kind": kind} | {
-            field.name: described_value(getattr(layer, field.name)) for field in fields(layer)
-        }
+        sizes = {field.name: described_value(getattr(layer, field.name)) for field in fields(layer)}
+        described[name] = {"kind": kind} | sizes
     return described
 
 

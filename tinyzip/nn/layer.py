@@ -21,6 +21,7 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 
 Arrays = dict[str, Array]
+Draws = np.random.Generator | None  # None: nothing is drawn
 
 
 class Layer(Protocol):
@@ -30,9 +31,7 @@ class Layer(Protocol):
         """The shape of one example after the layer, (C, H, W) or (C,); refuses one that does not fit."""
         ...
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Any]:
+    def forward(self, p: Arrays, x: Array, *, train: bool = False, rng: Draws = None) -> tuple[Array, Any]:
         """y, and the cache for `backward`. train and rng matter to BatchNorm and Dropout only."""
         ...
 

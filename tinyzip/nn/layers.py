@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.base.windows import padding_of, pair
-from tinyzip.nn.layer import Arrays, Layer, check_image, check_sizes
+from tinyzip.nn.layer import Arrays, Draws, Layer, check_image, check_sizes
 from tinyzip.nn.ops import conv, dense, norm, pool
 from tinyzip.nn.ops.checks import Array, Shape, check_groups, check_lengths
 from tinyzip.nn.ops.patches import Geometry, geometry_of, pool_geometry
@@ -272,9 +272,7 @@ class Dropout(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return check_lengths(shape, "Dropout: an example's shape")
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool = False, rng: Draws = None) -> Output:
         if not train or rng is None:
             return x, None
         return norm.dropout(x, self.rate, rng)

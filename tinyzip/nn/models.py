@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.layer import Layer
+from tinyzip.nn.layer import Draws, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import check_lengths
 from tinyzip.nn.sequential import Sequential
@@ -20,41 +20,31 @@ Shape = tuple[int, int, int]
 MNIST = (1, 28, 28)
 
 
-def seed_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+def seed_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Two 5×5 convolutions of 10 and 20 maps, each with ReLU and 2×2 max pooling, then 50 and out.
 
     On MNIST 320 features reach fc1, and there are 21,840 parameters.
     """
-    return _two_convolutions(rng, shape, classes, 10, 20, 50)
+    return _two_convolutions(rng, shape, 10, 20, [50, classes])
 
 
-def student_net(
-    rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
-) -> Sequential:
+def student_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """The seed net with half of every width: 5, 10, 25."""
-    return _two_convolutions(rng, shape, classes, 5, 10, 25)
+    return _two_convolutions(rng, shape, 5, 10, [25, classes])
 
 
-def wide_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+def wide_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """The seed net with more of every width, 16, 32, 100: a teacher for it. 65,558 parameters on MNIST."""
-    return _two_convolutions(rng, shape, classes, 16, 32, 100)
+    return _two_convolutions(rng, shape, 16, 32, [100, classes])
 
 
-def lenet5(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+def lenet5(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """LeNet-5 [LeCun et al. 1998, §II.B] as it is built today: ReLU and max pooling, full connections
     between the maps, a border of 2 in place of 32×32 images. 61,706 parameters on MNIST."""
-    body: dict[str, Layer] = {
-        "conv1": Conv2d(_channels(shape), 6, 5, padding=2),
-        "relu1": ReLU(),
-        "pool1": MaxPool2d(2),
-        "conv2": Conv2d(6, 16, 5),
-        "relu2": ReLU(),
-        "pool2": MaxPool2d(2),
-    }
-    return _create(rng, shape, body, [120, 84, classes])
+    return _two_convolutions(rng, shape, 6, 16, [120, 84, classes], padding=2)
 
 
-def vgg_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+def vgg_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Pairs of 3×3 convolutions before each pooling, in the manner of [Simonyan & Zisserman 2015]."""
     body: dict[str, Layer] = {}
     C = _channels(shape)
@@ -67,9 +57,7 @@ def vgg_net(rng: np.random.Generator | None = None, shape: Shape = MNIST, classe
     return _create(rng, shape, body, [64, classes])
 
 
-def separable_net(
-    rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10
-) -> Sequential:
+def separable_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Depthwise-separable convolutions with batch norm [Howard et al. 2017, MobileNets, figure 3]."""
     C = _channels(shape)
     window, padding = _across(shape, 3, 1), _across(shape, 1, 0)
@@ -89,25 +77,25 @@ def separable_net(
     return _create(rng, shape, body | {"average": GlobalAvgPool()}, [classes])
 
 
-def wide_mlp(rng: np.random.Generator | None = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+def wide_mlp(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Fully connected, 1200 and 1200 hidden units: the teacher of [Hinton et al. 2015, §3]."""
     return _create(rng, shape, {}, [1200, 1200, classes])
 
 
 def _two_convolutions(
-    rng: np.random.Generator | None, shape: Shape, classes: int, first: int, second: int, hidden: int
+    rng: Draws, shape: Shape, first: int, second: int, widths: list[int], padding: int = 0
 ) -> Sequential:
     C = _channels(shape)
     window, pool = _across(shape, 5, 1), _across(shape, 2, 1)
     body: dict[str, Layer] = {
-        "conv1": Conv2d(C, first, window),
+        "conv1": Conv2d(C, first, window, padding=_across(shape, padding, 0)),
         "relu1": ReLU(),
         "pool1": MaxPool2d(pool),
         "conv2": Conv2d(first, second, window),
         "relu2": ReLU(),
         "pool2": MaxPool2d(pool),
     }
-    return _create(rng, shape, body, [hidden, classes])
+    return _create(rng, shape, body, widths)
 
 
 def _across(shape: Shape, size: int, high: int) -> int | tuple[int, int]:
@@ -122,9 +110,7 @@ def _channels(shape: Shape) -> int:
     return shape[0]
 
 
-def _create(
-    rng: np.random.Generator | None, shape: Shape, body: dict[str, Layer], widths: list[int]
-) -> Sequential:
+def _create(rng: Draws, shape: Shape, body: dict[str, Layer], widths: list[int]) -> Sequential:
     """`body`, flattened, then fully connected layers of these widths with ReLU between them."""
     _channels(shape)
     features: tuple[int, ...] = shape

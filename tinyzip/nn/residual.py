@@ -26,7 +26,7 @@ import numpy as np
 from tinyzip.base.refuse import refuse
 from tinyzip.nn import chain
 from tinyzip.nn.chain import Chain, check_chain, initial, parts_of, running_of, shapes_along, shapes_of
-from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layer import Arrays, Draws, Layer
 from tinyzip.nn.ops.checks import Array, Shape
 
 
@@ -81,13 +81,9 @@ class Residual(Layer):
             for layer, given in zip(branch.values(), shapes_along(branch, shape), strict=False)
         )
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Any]:
-        parts = parts_of(self.inner(), p)
-        (y, caches), (same, others) = (
-            chain.forward(branch, parts, x, train=train, rng=rng) for branch in self.branches()
-        )
+    def forward(self, p: Arrays, x: Array, *, train: bool = False, rng: Draws = None) -> tuple[Array, Any]:
+        parts, how = parts_of(self.inner(), p), {"train": train, "rng": rng}
+        (y, caches), (same, others) = (chain.forward(branch, parts, x, **how) for branch in self.branches())
         return y + same, caches | others
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> tuple[Array, Arrays]:

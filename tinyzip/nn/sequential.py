@@ -14,8 +14,6 @@ from functools import cached_property
 from math import prod
 from typing import Any, Self
 
-import numpy as np
-
 from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
@@ -25,7 +23,7 @@ from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.inspected import Inspected
-from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layer import Arrays, Draws, Layer
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Placed, Residual, every_layer
 
@@ -78,13 +76,7 @@ class Sequential(Inspected):
         return self.layout.stages
 
     def forward(
-        self,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Workspace = FRESH,
-        **others: Any,
+        self, x: Array, *, train: bool = False, rng: Draws = None, workspace: Workspace = FRESH, **others: Any
     ) -> tuple[Array, dict[str, Any]]:
         for name, value in others.items():
             refuse(f"forward: {name}", said(value), "train=, rng= or workspace=", TypeError)

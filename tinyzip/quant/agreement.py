@@ -99,7 +99,8 @@ def _follow(
             largest = total * max(x.hi - x.zero, x.zero - x.lo) + bias
             epsilon = (codes.shape[1] + 8) * 2.0**-24 * M * largest
             eta = np.zeros(F)
-            if (rounding or _operator(layer).rounding) == "double":
+            kind = integer.Conv2d if isinstance(layer, Conv2d) else integer.Linear
+            if (rounding or kind.rounding) == "double":
                 _, n = multipliers(x, w, y, F)
                 eta = 2.0 ** (-1 - np.maximum(n - 31, 0))
             D = int(min(np.floor(1 + (eta + 2 * epsilon + M * total * D).max()), y.hi - y.lo))
@@ -118,8 +119,3 @@ def sum_bound(x: Grid, o: Grid, y: Grid, rounding: integer.Rounding | None, D_x:
     epsilon = 2.0**-22 * 255 * sum(ratios)
     moved = ratios[0] * D_x + ratios[1] * D_o
     return int(min(np.floor(1 + eta + before + epsilon + moved), y.hi - y.lo))
-
-
-def _operator(layer: Conv2d | Linear) -> type[integer.Conv2d | integer.Linear]:
-    """The operator that a layer is lowered to."""
-    return integer.Conv2d if isinstance(layer, Conv2d) else integer.Linear

@@ -19,22 +19,20 @@ estimates, weigh the program, take what is too heavy off the budget, solve again
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.train.evaluate import logits
 
-Array = NDArray[Any]
 Weigh = Callable[[dict[str, int]], int]
 CHOICES = (2, 3, 4, 5, 6, 7, 8)
 
@@ -51,9 +49,8 @@ def knapsack(
             largest layer
     """
     if not costs or costs.keys() != sizes.keys():
-        refuse(
-            "knapsack: sizes", f"layers {list(sizes)}", f"the layers of costs, {list(costs)}, at least one"
-        )
+        needed = f"the layers of costs, {list(costs)}, at least one"
+        refuse("knapsack: sizes", f"layers {list(sizes)}", needed)
     for layer, choices in costs.items():
         if not choices or choices.keys() != sizes[layer].keys():
             refuse(f"knapsack: {layer}", f"bits {list(sizes[layer])}", f"those of its costs, {list(choices)}")

@@ -22,9 +22,6 @@ whatever the other activations have. A block of one or two bits gets the closed-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
@@ -34,6 +31,7 @@ from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
@@ -46,7 +44,6 @@ from tinyzip.train.data import check_shape
 from tinyzip.train.evaluate import logits
 from tinyzip.train.pixels import check_range
 
-Array = NDArray[Any]
 METHODS = ("minmax", "mse", "bias", "adaround")
 NOTHING_LEFT = 1e-3  # nats
 

@@ -23,15 +23,14 @@ which still holds the bias to 30 bits, and costs precision only where weights ha
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Blocks, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
@@ -40,7 +39,6 @@ from tinyzip.train.data import check_shape
 from tinyzip.train.images import to_input
 from tinyzip.train.pixels import check_range
 
-Array = NDArray[Any]
 Bits = int | Mapping[str, int]
 Grids = dict[str, Grid]
 WEIGHT_METHODS = ("minmax", "mse")

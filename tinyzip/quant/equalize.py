@@ -20,19 +20,17 @@ scale. Where channels of activations differ a hundredfold, QE1 is what helps, si
 """
 
 from math import inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.nn.activations import LeakyReLU
 from tinyzip.nn.inspected import AnyInspected
 from tinyzip.nn.layers import Activation, Conv2d, ReLU
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
 
-Array = NDArray[Any]
 SWEEPS = 100
 CLOSE = 1e-3
 

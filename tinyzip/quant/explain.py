@@ -56,15 +56,7 @@ from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
 LEAST_COSINE = 0.1
-HEADER = (
-    "layer",
-    "signal/noise",
-    "of the weights",
-    "saturated",
-    "unused codes",
-    "first changes",
-    "float recovers",
-)
+COLUMNS = "layer, signal/noise, of the weights, saturated, unused codes, first changes, float recovers"
 
 
 @dataclass(frozen=True)
@@ -103,7 +95,7 @@ class Explanation:
         return next((layer.name for layer in self.layers if layer.first_changes), None)
 
     def __str__(self) -> str:
-        rows = [HEADER] + [
+        rows = [tuple(COLUMNS.split(", "))] + [
             (
                 layer.name,
                 f"{layer.signal_to_noise:.1f} dB",
@@ -191,9 +183,8 @@ def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array
     kept = codes.any(axis=1)  # the channels that are not rounded to nothing
     if not kept.any():
         return
-    codes, rows = (
-        part[kept] / np.abs(part[kept]).max(axis=1, keepdims=True).clip(1e-30) for part in (codes, rows)
-    )
+    parts = codes[kept], rows[kept]
+    codes, rows = (part / np.abs(part).max(axis=1, keepdims=True).clip(1e-30) for part in parts)
     cosine = float((codes * rows).sum() / max(np.linalg.norm(codes) * np.linalg.norm(rows), 1e-30))
     if cosine < LEAST_COSINE:
         found = f"weights at a cosine of {cosine:.2f} to the program's"
@@ -253,7 +244,8 @@ class _Tally:
         codes = program.codes[self.source + 1]
         self.x, self.y = grid_of(codes), grid_of(operator.y)
         w = network.params[f"{block.name}.w"]
-        self.weights = _decibels(w, operator.w * by_channel(weight_scales(operator, codes), w))
+        meant = operator.w * by_channel(weight_scales(operator, codes), w)
+        self.weights = _ratio(float((w**2).sum()), float(((meant - w) ** 2).sum()))
         params = {key: network.params[key] for key in shapes_of({block.name: block.layer})}
         self.alone = type(network)({block.name: block.layer}, params, network.every_layer[block.name].given)
         self.signal = self.noise = 0.0
@@ -292,10 +284,6 @@ class _Tally:
             self.first_changes,
             self.recovered,
         )
-
-
-def _decibels(signal: Array, other: Array) -> float:
-    return _ratio(float((signal**2).sum()), float(((other - signal) ** 2).sum()))
 
 
 def _ratio(signal: float, noise: float) -> float:

@@ -34,6 +34,7 @@ from tinyzip.base.refuse import refuse, said
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.described import describe
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.layer import Draws
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.probe import Seen
@@ -91,11 +92,8 @@ class FakeQuantized:
                 refuse(f"FakeQuantized: grids[{name!r}]", "nothing", "a grid, as of calibrate(model, images)")
             scale, weights = grids[name].scale, name.endswith(".w")
             if scale.ndim and scale.shape != ((model.params[name].shape[0],) if weights else ()):
-                refuse(
-                    f"FakeQuantized: grids[{name!r}]",
-                    f"{scale.size} channels",
-                    "one step, or one for each channel",
-                )
+                needed = "one step, or one for each channel"
+                refuse(f"FakeQuantized: grids[{name!r}]", f"{scale.size} channels", needed)
             relative(grids[name], name)
             if name != "input" and rule == "lsq":
                 params[f"{name}.log_step"] = np.asarray(np.log(scale), model.dtype)
@@ -111,12 +109,8 @@ class FakeQuantized:
 
     def structure(self) -> dict[str, Any]:
         """All but the arrays, as JSON can hold it; TypeError for layers that are not of this package."""
-        return {
-            "kind": "FakeQuantized",
-            "source": describe(self.source),
-            "grids": describe_grids(self.start),
-            "rule": self.rule,
-        }
+        parts = {"source": describe(self.source), "grids": describe_grids(self.start), "rule": self.rule}
+        return {"kind": "FakeQuantized"} | parts
 
     @classmethod
     def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
@@ -182,9 +176,7 @@ class FakeQuantized:
                 arrays[name] = np.rint(self.params[name] / unit) * unit
         return arrays
 
-    def forward(
-        self, x: Array, *, train: bool = False, rng: np.random.Generator | None = None, **how: Any
-    ) -> tuple[Array, Any]:
+    def forward(self, x: Array, *, train: bool = False, rng: Draws = None, **how: Any) -> tuple[Array, Any]:
         """As of its network, through the grids. x (C, H, W, N) or (C, N); z (K, N)."""
         x = self._round(x, "input", **how)
         network = self.network.with_params(self.quantized())

@@ -98,8 +98,11 @@ class Histogram:
             return
         most = float(np.abs(nonzero).max())
         self.width = self.width or max(most * (1 + 2**-50) / HALF, SMALLEST_SCALE)
-        while most > self.width * HALF:
-            self._double()
+        while most > self.width * HALF:  # bin i of the width 2w is bins 2i and 2i + 1 of the width w
+            merged = self._sums.reshape(3, HALF, 2).sum(axis=2)
+            self._sums[:] = 0
+            self._sums[:, HALF // 2 : HALF // 2 + HALF] = merged
+            self.width *= 2
         bins = np.clip(np.floor(nonzero / self.width).astype(np.int64) + HALF, 0, 2 * HALF - 1)
         for sums, weights in zip(self._sums, (None, nonzero, nonzero**2), strict=True):
             sums += np.bincount(bins, weights, sums.size)
@@ -121,13 +124,6 @@ class Histogram:
         """Refuse to answer before anything was observed."""
         if self.low > self.high:
             refuse("range", "no values at all", "at least one batch observed before")
-
-    def _double(self) -> None:
-        """Merge neighbours: bin i of the new width 2w is bins 2i and 2i + 1 of the old."""
-        merged = self._sums.reshape(3, HALF, 2).sum(axis=2)
-        self._sums[:] = 0
-        self._sums[:, HALF // 2 : HALF // 2 + HALF] = merged
-        self.width *= 2
 
 
 def _nearest(grid: Grid, x: Real) -> Real:

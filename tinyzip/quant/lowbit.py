@@ -64,14 +64,8 @@ class Signs(Grid):
 def describe_grids(grids: Mapping[str, Grid]) -> dict[str, dict[str, Any]]:
     """Grids by name as JSON can hold them; its numbers come back exactly."""
     return {
-        name: {
-            "kind": type(grid).__name__,
-            "scale": grid.scale.tolist(),
-            "zero": grid.zero.tolist(),
-            "lo": grid.lo,
-            "hi": grid.hi,
-            "made_for": grid.made_for,
-        }
+        name: {"kind": type(grid).__name__, "scale": grid.scale.tolist(), "zero": grid.zero.tolist()}
+        | {field: getattr(grid, field) for field in ("lo", "hi", "made_for")}
         for name, grid in grids.items()
     }
 
@@ -145,9 +139,8 @@ def best_weight_grids(
     wanted = bits if isinstance(bits, Mapping) else dict.fromkeys(names, bits)
     if wanted.keys() != set(names):
         refuse("weights", f"bits for {sorted(wanted)}", f"bits for each of {names}")
-    searched = weight_grids(
-        model, {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}, method
-    )
+    searched_bits = {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}
+    searched = weight_grids(model, searched_bits, method)
     w = {name: model.params[f"{name}.w"] for name in names}
     return {
         f"{name}.w": lowest_grid(w[name], b).for_weights(w[name]) if b < 3 else searched[f"{name}.w"]

@@ -244,9 +244,8 @@ def _affine(
     real = check_finite(model.params[f"{block.name}.w"], "w")
     w = weights.quantize(real)
     if not weights.fits(real):
-        found = (
-            f"a grid for other weights, up to ±{weights.high.max():.3g} (these: ±{np.abs(real).max():.3g})"
-        )
+        found = f"a grid for other weights, up to ±{weights.high.max():.3g}"
+        found += f" (these: ±{np.abs(real).max():.3g})"
         needed = "that of these: of calibrate(model, images), or after training of simulation.grids()"
         refuse("weights' grid", found, needed)
     b = model.params.get(f"{block.name}.b")

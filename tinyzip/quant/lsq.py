@@ -30,12 +30,11 @@ A step sums over many elements, so its gradient is far larger than a weight's. L
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grid import by_channel
 
-Array = NDArray[Any]
 Rule = Literal["lsq", "straight-through"]
 RULES: tuple[Rule, ...] = ("lsq", "straight-through")
 

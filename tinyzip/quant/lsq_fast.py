@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.quant.lsq import Array, Rule, column_of, step_gradient
+from tinyzip.nn.ops.checks import Array
+from tinyzip.quant.lsq import Rule, column_of, step_gradient
 
 
 def fake_quantize(x: Array, step: Any, lo: int, hi: int, workspace: Workspace = FRESH) -> Array:

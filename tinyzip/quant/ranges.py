@@ -78,9 +78,8 @@ class MovingAverage:
         low, high = float(values.min()), float(values.max())
         if self._range is not None:
             keep = self.momentum
-            low, high = (
-                keep * old + (1 - keep) * new for old, new in zip(self._range, (low, high), strict=True)
-            )
+            both = zip(self._range, (low, high), strict=True)
+            low, high = (keep * old + (1 - keep) * new for old, new in both)
         self._range = low, high
 
     def range(self) -> Range:

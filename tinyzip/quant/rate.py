@@ -32,19 +32,18 @@ worth, whatever was written, as long as that is more.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.model import Arrays, Batch
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.lsq import gradient_scale
 
-Array = NDArray[Any]
 LEAST = 1e-6  # of the weights, in place of a count of none
 
 

@@ -55,8 +55,7 @@ def load(path: PathLike) -> Any:
         if structure is None:
             needed = "one whose layers are all of tinyzip.nn"
             refuse(f"{path}", "a checkpoint of a model that cannot be described", needed)
-        params = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
-        arrays = params
+        arrays = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
     try:
         return _made(structure, arrays, magic == CHECKPOINT)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -17,10 +17,8 @@ the original's. It needs no labels, for the original is what is to be met.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
@@ -30,6 +28,7 @@ from tinyzip.integer.program import check_program
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import ReLU
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import CHOICES, allocate
@@ -41,7 +40,6 @@ from tinyzip.quant.grid import check_bits
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import float_twin, grid_of, named, parted, renumbered, split
 
-Array = NDArray[Any]
 LOOKED_AT = 128  # images on which bits are allocated
 
 
@@ -110,9 +108,8 @@ def clamped_twin(program: Program) -> tuple[Sequential, Grids]:
     ReLU6 says so by its grid alone.
     """
     twin = float_twin(program)
-    grids = {
-        operator.name: grid_of(y) for operator, y in zip(program.operators, program.codes[1:], strict=True)
-    }
+    written = zip(program.operators, program.codes[1:], strict=True)
+    grids = {operator.name: grid_of(y) for operator, y in written}
 
     def clamped(chain: Mapping[str, Layer], way: str) -> dict[str, Layer]:
         layers: dict[str, Layer] = {}

@@ -46,11 +46,8 @@ def grid_of(codes: Codes) -> Grid:
 
 def weight_scales(operator: integer.Conv2d | integer.Linear, x: Codes) -> NDArray[np.float64]:
     """s_w (F,) of each channel from its multiplier, by (QI1)."""
-    return (
-        np.ldexp(operator.m0.astype(np.float64), -operator.n.astype(np.int64))
-        * grid_of(operator.y).scale
-        / grid_of(x).scale
-    )
+    M = np.ldexp(operator.m0.astype(np.float64), -operator.n.astype(np.int64))
+    return M * grid_of(operator.y).scale / grid_of(x).scale
 
 
 def named(program: Program) -> Program:
@@ -74,10 +71,8 @@ def named(program: Program) -> Program:
 
     with suppress(Tangled):  # what is no chain of blocks has no way to lead along
         lead(_chain(program), "")
-    operators = (
-        replace(operator, name=name) for operator, name in zip(program.operators, names, strict=True)
-    )
-    return Program(tuple(operators), program.shape, program.input)
+    operators = tuple(replace(o, name=name) for o, name in zip(program.operators, names, strict=True))
+    return Program(operators, program.shape, program.input)
 
 
 def _chain(program: Program) -> Chain:
@@ -93,13 +88,11 @@ def _branches(program: Program, block: Block, names: list[str]) -> tuple[Chain, 
             first = link.sum if isinstance(link, Block) else link
             if names[first].startswith(f"{names[block.sum]}.body."):
                 return way, rest
-    lengths = [
-        sum(
-            isinstance(link, Block) or not isinstance(program.operators[link], integer.Recall) for link in way
-        )
-        for way in (one, other)
-    ]
-    return (one, other) if lengths[0] >= lengths[1] else (other, one)
+
+    def computes(link: int | Block) -> bool:
+        return isinstance(link, Block) or not isinstance(program.operators[link], integer.Recall)
+
+    return (one, other) if sum(map(computes, one)) >= sum(map(computes, other)) else (other, one)
 
 
 def split(program: Program) -> tuple[tuple[Operator, ...], Program]:

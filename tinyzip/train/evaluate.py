@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
@@ -23,12 +22,11 @@ from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.data import Dataset, check_shape
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.pixels import check_model_range
-
-Array = NDArray[Any]
 
 MOST = 128  # examples in a shard, when only the answer is wanted
 FEWEST = 8  # examples that are worth waking another thread

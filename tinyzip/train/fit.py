@@ -40,13 +40,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.model import AnyModel, Objective
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.evaluate import check_examples, check_pair
 from tinyzip.train.history import Bar, History
 from tinyzip.train.loop import Augmentation, hard_labels
@@ -57,8 +57,6 @@ from tinyzip.train.run.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.run.state import TrainingState
 from tinyzip.train.run.training import PrintedTraining, Training
 from tinyzip.train.run.watched import watch
-
-Array = NDArray[Any]
 
 
 @write_instead(
@@ -122,9 +120,8 @@ def fit(
                 checkpoint cannot be written (the one before is still there); KeyboardInterrupt after Ctrl-C
     """
     if not isinstance(rng, np.random.Generator):
-        refuse(
-            "fit: rng", type(rng).__name__, "a numpy.random.Generator: np.random.default_rng(0)", TypeError
-        )
+        needed = "a numpy.random.Generator: np.random.default_rng(0)"
+        refuse("fit: rng", type(rng).__name__, needed, TypeError)
     for argument, path in (("checkpoint", checkpoint), ("resume", resume)):
         if path is not None:
             check_path(path, f"fit: {argument}")

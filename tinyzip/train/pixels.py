@@ -18,12 +18,11 @@ divided before they were bytes.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse, warn
 from tinyzip.nn.model import AnyModel, Ranged
+from tinyzip.nn.ops.checks import Array
 
-Array = NDArray[Any]
 Range = tuple[float, float]
 FACTOR = 10  # of (PX1)
 DARK = 32  # bytes that stay below are none that begin at black and end at white

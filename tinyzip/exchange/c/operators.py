@@ -69,9 +69,8 @@ def add(draft: Draft, step: Step) -> Lines:
 def softmax(draft: Draft, step: Step) -> Lines:
     """(SM1) to (SM4): the exponentials as a table, the reciprocal of their sum at each place."""
     i, (k,), operator = step.i, step.reads, draft.operator(step.i, Softmax)
-    draft.lines += title(
-        draft, i, k, " Exponentials in units of 2^-31, by how far a code is below the greatest."
-    )
+    meaning = " Exponentials in units of 2^-31, by how far a code is below the greatest."
+    draft.lines += title(draft, i, k, meaning)
     x, (C, _, W) = draft.codes(k), draft.plan.shape(k)
     kept = exponentials(operator)[255 - (x.hi - x.lo) :].astype(np.int32)
     here = draft.load(k, draft.place(k, "c", "oh", "ow"))

@@ -57,9 +57,8 @@ def by_points(graph: Graph, X: Any, Y: Any, x: str) -> str:
     ends = (graph.constant(end, np.float32, what) for end, what in ((X[0], "first"), (X[-1], "last")))
     x = graph.add("Clip", x, *ends)
     last = graph.constant([-1], np.int64, "axis")
-    above = graph.add(
-        "GreaterOrEqual", graph.add("Unsqueeze", x, last), graph.constant(X[1:-1], np.float32, "X")
-    )
+    inner = graph.constant(X[1:-1], np.float32, "X")
+    above = graph.add("GreaterOrEqual", graph.add("Unsqueeze", x, last), inner)
     k = graph.add("ReduceSum", graph.cast(above, np.int64), last, keepdims=0)
     rise = graph.add(
         "Mul", graph.add("Sub", x, piece(X[:-1], "begins")), piece(np.diff(Y) / np.diff(X), "slopes")

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from tinyzip.exchange.onnx.step import Item, Step
-from tinyzip.exchange.onnx.values import Array, Value
+from tinyzip.exchange.onnx.values import Value
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.ops.checks import Array
 
 
 def batch_norm(step: Step) -> Value:

@@ -15,10 +15,10 @@ from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.file import Graph, Node
 from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
 from tinyzip.exchange.onnx.step import Item, Step
-from tinyzip.exchange.onnx.values import NO_BORDER, Array, Value, Values
+from tinyzip.exchange.onnx.values import NO_BORDER, Value, Values
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d
-from tinyzip.nn.ops.checks import Shape
+from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 

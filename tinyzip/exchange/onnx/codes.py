@@ -20,21 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip import integer
 from tinyzip.exchange.onnx.graph import Graph, Shape, window
-from tinyzip.integer import (
-    Argmax,
-    Codes,
-    Concat,
-    Flatten,
-    MaxPool2d,
-    Multiply,
-    Pad,
-    Program,
-    Recall,
-    Reshape,
-    Table,
-    Transpose,
-)
+from tinyzip.integer import Codes, Program
 from tinyzip.integer.fast.elementwise import products_of
 
 W_ZERO = 128
@@ -56,9 +44,8 @@ class Job:
     def of(cls, graph: Graph, program: Program, i: int, tensors: list[str]) -> "Job":
         """Operator i; tensors are those of the program's input and of all outputs so far."""
         inputs, codes, shapes = (program.inputs(i, row) for row in (tensors, program.codes, program.shapes))
-        return cls(
-            graph, program.operators[i], inputs, codes, program.codes[i + 1], shapes, program.shapes[i + 1]
-        )
+        y, shape = program.codes[i + 1], program.shapes[i + 1]
+        return cls(graph, program.operators[i], inputs, codes, y, shapes, shape)
 
     def byte(self, value: Any, what: str) -> str:
         """A constant of bytes."""
@@ -110,29 +97,29 @@ def move(job: Job) -> str | None:
     """Add an operator that computes nothing; returns what it writes, or None for all others."""
     graph, x = job.graph, job.inputs[0]
     match job.operator:
-        case Recall():
+        case integer.Recall():
             return x
-        case Flatten(order=order) | Reshape(order=order):
+        case integer.Flatten(order=order) | integer.Reshape(order=order):
             return reshaped(job, order)
-        case Transpose(axes=axes):
+        case integer.Transpose(axes=axes):
             return graph.add("Transpose", x, perm=[0, *(axis + 1 for axis in axes)])
-        case Pad(padding=((top, bottom), (left, right))):
+        case integer.Pad(padding=((top, bottom), (left, right))):
             pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64, "pads")
             return graph.add("Pad", x, pads, job.byte(zero_of(job.read[0]), "zero"))
-        case Concat():
+        case integer.Concat():
             parts = (
                 moved(graph, part, base_of(codes) - base_of(job.y), np.uint8)
                 for part, codes in zip(job.inputs, job.read, strict=True)
             )
             return graph.add("Concat", *parts, axis=1)
-        case MaxPool2d() as pool:
+        case integer.MaxPool2d() as pool:
             greatest = graph.add("MaxPool", x, **window(pool.kernel, pool.steps, pool.padding))
             return clamped(job, greatest, job.read[0])
-        case Table(table=table):
+        case integer.Table(table=table):
             return looked_up(job, table)
-        case Multiply():
+        case integer.Multiply():
             return looked_up(job, products_of(job.operator, job.read[0], job.y.dtype))
-        case Argmax():
+        case integer.Argmax():
             return graph.add("ArgMax", x, axis=1, keepdims=0)
     return None
 

@@ -8,25 +8,15 @@ addition looks up both of its terms (AD1, AD2), a softmax its exponentials.
 
 import numpy as np
 
+from tinyzip.exchange.onnx import integers as whole
 from tinyzip.exchange.onnx.codes import W_ZERO, Job, base_of, clamped, unsigned, zero_of
 from tinyzip.exchange.onnx.graph import window
-from tinyzip.exchange.onnx.integers import (
-    bit_length,
-    clamped_floor,
-    floor,
-    int64,
-    power_of_two,
-    requantized,
-    significant,
-    to_even,
-)
 from tinyzip.integer import Add, AvgPool2d, Conv2d, GlobalAvgPool, Linear, Softmax
 from tinyzip.integer.bounds import SOFTMAX_ONE, bound_of, channel_bounds
 from tinyzip.integer.fast.elementwise import scaling_of, terms_of
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.fixedpoint import M0_STEP
 from tinyzip.integer.fixedpoint import significant as rounded
-from tinyzip.integer.operators import Weighted
 from tinyzip.integer.ops import counts
 from tinyzip.integer.softmax import LINE, ONE, exponentials, shifted
 
@@ -61,15 +51,9 @@ def weighted(job: Job) -> str:
         )
     else:
         acc = graph.add("MatMulInteger", job.inputs[0], job.byte(w.T, "w"), *zeros)
-    scaling = scaling_for(operator, job)
-    bound = int(channel_bounds(operator, x).max())
-    return requantized(graph, acc, operator.bias, scaling, bound, len(job.shape))
-
-
-def scaling_for(operator: Weighted, job: Job) -> Scaling:
-    """The constants that the engine requantizes with."""
-    bounds = channel_bounds(operator, job.read[0])
-    return Scaling.of(operator.bias, operator.m0, operator.n, operator.y, operator.rounding, bounds)
+    bounds = channel_bounds(operator, x)
+    scaling = Scaling.of(operator.bias, operator.m0, operator.n, operator.y, operator.rounding, bounds)
+    return whole.requantized(graph, acc, operator.bias, scaling, int(bounds.max()), len(job.shape))
 
 
 def average(job: Job) -> str:
@@ -86,10 +70,9 @@ def quotient(job: Job, total: str, count: int | np.ndarray) -> str:
     """Sums of codes, int32, by their count: sign(t)·⌊(|t| + ⌊count / 2⌋) / count⌋, clamped."""
     graph, count = job.graph, np.asarray(count)
     count = count.flat[0] if (count == count.flat[0]).all() else count
-    half, count_name = (
-        graph.constant(v, np.int32, what) for v, what in ((count // 2, "half"), (count, "count"))
-    )
-    size = graph.add("Div", graph.add("Add", graph.add("Abs", total), half), count_name)
+    half = graph.constant(count // 2, np.int32, "half")
+    lifted = graph.add("Add", graph.add("Abs", total), half)
+    size = graph.add("Div", lifted, graph.constant(count, np.int32, "count"))
     nearest = graph.add("Mul", graph.add("Sign", total), size)
     base = graph.constant(-base_of(job.read[0]), np.int32, "base")
     return clamped(job, graph.cast(graph.add("Add", nearest, base), np.uint8), job.read[0])
@@ -108,7 +91,7 @@ def mean(job: Job) -> str:
         return float32_mean(job, total, H * W)
     bound = bound_of(operator, job.read, job.shapes[0])
     scaling = Scaling.of(0, operator.m0, operator.n, operator.y, operator.rounding, bound)
-    return requantized(graph, total, 0, scaling, bound, 3)
+    return whole.requantized(graph, total, 0, scaling, bound, 3)
 
 
 def float32_mean(job: Job, total: str, count: int) -> str:
@@ -116,11 +99,13 @@ def float32_mean(job: Job, total: str, count: int) -> str:
     graph, operator, y = job.graph, job.operator, job.y
     M, k = operator.m0 // M0_STEP, operator.n - 7
     z = int(rounded((y.zero << k) - rounded(rounded(count * job.read[0].zero) * M)))
-    product = graph.add("Mul", significant(graph, graph.cast(total, np.int64), 32), int64(graph, M, 3, "M"))
-    moved = graph.add("Add", significant(graph, product, 56), int64(graph, z, 3, "z"))
-    code = to_even(graph, significant(graph, moved, 62), int64(graph, 1 << k, 3, "power"))
-    offset = graph.add("Sub", code, int64(graph, y.zero, 3, "zero"))
-    return clamped_floor(graph, offset, 0, 0, y, 2**62, 3)
+    product = graph.add(
+        "Mul", whole.significant(graph, graph.cast(total, np.int64), 32), whole.int64(graph, M, 3, "M")
+    )
+    moved = graph.add("Add", whole.significant(graph, product, 56), whole.int64(graph, z, 3, "z"))
+    code = whole.to_even(graph, whole.significant(graph, moved, 62), whole.int64(graph, 1 << k, 3, "power"))
+    offset = graph.add("Sub", code, whole.int64(graph, y.zero, 3, "zero"))
+    return whole.clamped_floor(graph, offset, 0, 0, y, 2**62, 3)
 
 
 def added(job: Job) -> str:
@@ -135,7 +120,7 @@ def added(job: Job) -> str:
         for table, x, codes in zip(terms_of(job.operator, job.read), job.inputs, job.read, strict=True)
     ]
     bound = bound_of(job.operator, job.read, job.shapes[0])
-    return requantized(graph, graph.add("Add", *terms), 0, scaling_of(job.operator, bound), bound, rank)
+    return whole.requantized(graph, graph.add("Add", *terms), 0, scaling_of(job.operator, bound), bound, rank)
 
 
 def softmax(job: Job) -> str:
@@ -147,7 +132,7 @@ def softmax(job: Job) -> str:
 
     def product(a: str, b: str) -> str:
         half, power = number(1 << 30, "half"), number(1 << 31, "power")
-        return floor(graph, graph.add("Add", graph.add("Mul", a, b), half), power)
+        return whole.floor(graph, graph.add("Add", graph.add("Mul", a, b), half), power)
 
     table = exponentials(job.operator)
     index = graph.cast(job.inputs[0], np.int64)
@@ -155,8 +140,8 @@ def softmax(job: Job) -> str:
     d = graph.add("Add", d, number(255, "last"))
     parts = graph.add("Gather", graph.constant(shifted(table, 31 - SOFTMAX_ONE), np.int64, "parts"), d)
     total = graph.add("ReduceSum", parts, graph.constant([1], np.int64, "axis"), keepdims=1)
-    b = bit_length(graph, total, range(SOFTMAX_ONE + 1, 31))
-    lift = power_of_two(graph, graph.add("Sub", number(31 - SOFTMAX_ONE, "room"), b))
+    b = whole.bit_length(graph, total, range(SOFTMAX_ONE + 1, 31))
+    lift = whole.power_of_two(graph, graph.add("Sub", number(31 - SOFTMAX_ONE, "room"), b))
     h = graph.add("Div", graph.add("Mul", total, lift), number(2, "two"))
     r = graph.add("Add", product(h, number(LINE[1], "slope")), number(LINE[0], "start"))
     for _ in range(3):
@@ -164,6 +149,6 @@ def softmax(job: Job) -> str:
         r = graph.add("Add", r, graph.add("Mul", product(r, rest), number(4, "four")))
     r = graph.add("Min", graph.add("Mul", r, number(2, "two")), number(ONE, "greatest"))
     e = product(graph.add("Gather", graph.constant(table, np.int64, "exponentials"), d), r)
-    half = power_of_two(graph, graph.add("Add", b, number(22, "places")))
+    half = whole.power_of_two(graph, graph.add("Add", b, number(22, "places")))
     p = graph.add("Div", graph.add("Add", e, half), graph.add("Mul", half, number(2, "two")))
-    return graph.cast(graph.add("Min", p, int64(graph, 255, rank, "most")), np.uint8)
+    return graph.cast(graph.add("Min", p, whole.int64(graph, 255, rank, "most")), np.uint8)

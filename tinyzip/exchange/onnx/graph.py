@@ -60,18 +60,14 @@ class Graph:
         with np.errstate(over="ignore"):
             array = np.array(value, dtype, order="C")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            refuse(
-                f"{self.target}: {self.scope}.{what}",
-                f"values that are not finite in {array.dtype}",
-                "finite ones",
-            )
+            found = f"values that are not finite in {array.dtype}"
+            refuse(f"{self.target}: {self.scope}.{what}", found, "finite ones")
         key = str(array.dtype), array.shape, array.tobytes()
         if key not in self.known:
             self.size += array.nbytes
             if self.size > LARGEST:
-                refuse(
-                    self.target, f"{self.size} bytes of constants", f"{LARGEST}, all that a protobuf holds"
-                )
+                needed = f"{LARGEST}, all that a protobuf holds"
+                refuse(self.target, f"{self.size} bytes of constants", needed)
             name = self.known[key] = self.new_name(what)
             self.constants[name] = self.onnx.numpy_helper.from_array(array, name)
         return self.known[key]

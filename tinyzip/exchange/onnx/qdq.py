@@ -108,11 +108,9 @@ def written(job: Job, y: str) -> str:
 def parameter(job: Job, values: Any, zero: int, scales: Any, what: str) -> str:
     """Weights or biases behind their own DequantizeLinear, with a scale for each output."""
     zeros = job.graph.constant(np.full(len(scales), zero), values.dtype, f"{what} zero")
-    held = (
-        job.graph.constant(values, values.dtype, what),
-        job.graph.constant(scales, np.float32, f"{what} scale"),
-    )
-    return job.graph.add("DequantizeLinear", *held, zeros, axis=0)
+    held = job.graph.constant(values, values.dtype, what)
+    steps = job.graph.constant(scales, np.float32, f"{what} scale")
+    return job.graph.add("DequantizeLinear", held, steps, zeros, axis=0)
 
 
 def weighted(job: Job) -> str:

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyzip.exchange.onnx.file import Node
-from tinyzip.exchange.onnx.values import NO_BORDER, Array, Value, Values
+from tinyzip.exchange.onnx.values import NO_BORDER, Value, Values
 from tinyzip.nn.layer import Layer
-from tinyzip.nn.ops.checks import Shape
+from tinyzip.nn.ops.checks import Array, Shape
 
 MOST_VALUES = 2**31  # of one example anywhere in a network
 

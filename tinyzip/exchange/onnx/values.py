@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.windows import Padding
 from tinyzip.exchange.onnx.file import MOST_AXES, Graph, Node
-from tinyzip.nn.ops.checks import Shape
+from tinyzip.nn.ops.checks import Array, Shape
 
-Array = NDArray[Any]
 NO_BORDER: Padding = ((0, 0), (0, 0))
 DEEPEST = 32  # nodes from a tensor's shape to where it is used
 MOST_NUMBERS = 64  # of a shape under construction

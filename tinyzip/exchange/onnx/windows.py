@@ -14,8 +14,9 @@ import numpy as np
 
 from tinyzip.base.windows import Padding, reach_of, same_padding, wider
 from tinyzip.exchange.onnx.step import Step
-from tinyzip.exchange.onnx.values import NO_BORDER, Array, Value
+from tinyzip.exchange.onnx.values import NO_BORDER, Value
 from tinyzip.nn.layers import AvgPool2d, Conv2d, GlobalAvgPool, MaxPool2d
+from tinyzip.nn.ops.checks import Array
 
 MOST_MADE = 1 << 22  # weights that are made here and stand in no file
 
@@ -63,9 +64,8 @@ def window(step: Step, kernel: Any) -> tuple[Any, Any]:
     said = step.attribute("kernel_shape", () if kernel is None else tuple(kernel))
     stride = step.attribute("strides", (1, 1))
     if len(said) != 2 or (kernel is not None and said != tuple(kernel)) or len(stride) != 2:
-        step.refuse(
-            f"a window {said} with strides {stride}"[:80], "rows and columns, as the weights have them"
-        )
+        found = f"a window {said} with strides {stride}"[:80]
+        step.refuse(found, "rows and columns, as the weights have them")
     if min(*said, *stride) < 1:
         step.refuse(f"a window {said} with strides {stride}", "1 or more")
     return said, stride
@@ -147,12 +147,10 @@ def pad(step: Step) -> Value:
     mode = step.attribute("mode", "constant")
     given = step.node.attributes.get("pads", step.node.attributes.get("paddings"))
     if given is None:
-        given = tuple(
-            step.values.numbers(step.node, step.node.inputs[1] if step.values.has(step.node, 1) else "")
-        )
-    filled = (
-        step.constant(2).reshape(-1)[:1] if step.values.has(step.node, 2) else [step.attribute("value", 0.0)]
-    )
+        name = step.node.inputs[1] if step.values.has(step.node, 1) else ""
+        given = tuple(step.values.numbers(step.node, name))
+    own = step.values.has(step.node, 2)
+    filled = step.constant(2).reshape(-1)[:1] if own else [step.attribute("value", 0.0)]
     if mode != "constant" or any(value != 0 for value in filled) or step.values.has(step.node, 3):
         step.refuse(f"a border by {mode!r}"[:60], "one of zeros, on all axes")
     _, *size = step.image()

@@ -67,9 +67,8 @@ def source(models: Model | Sequence[Model] = ()) -> str:
     """The page's source, of no model if none is given: then a file has to be opened in it."""
     several = [models] if isinstance(models, Program | str | PathLike) else models
     if not isinstance(several, Sequence):
-        refuse(
-            "page: models", said(models), "a program, the path of a .tz file, or a list of these", TypeError
-        )
+        needed = "a program, the path of a .tz file, or a list of these"
+        refuse("page: models", said(models), needed, TypeError)
     inlined = sorted(map(inline, several), key=lambda model: -model["bits"])
     folder = files("tinyzip.exchange.page")
     frame, style, *scripts = (

@@ -157,9 +157,8 @@ class Reader:
         """Refuse a file that points at its bytes more often than a model does."""
         self.left -= count
         if self.left < 0:
-            self.refuse(
-                "vectors that many records share", f"at most {SHARED} times {self.size} bytes of them"
-            )
+            needed = f"at most {SHARED} times {self.size} bytes of them"
+            self.refuse("vectors that many records share", needed)
 
     def vector(self, values: Any) -> NDArray[Any]:
         """A vector of the file; the generated reader says 0 for one that is absent."""

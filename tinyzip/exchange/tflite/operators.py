@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.windows import Padding, Pair, reach_of, same_padding
+from tinyzip.base.windows import Padding, Pair, reach_of, same_padding, wider
 from tinyzip.exchange.tflite.chain import LIMITS, Chain, grid_of, shape_of
 from tinyzip.exchange.tflite.file import Graph, Node, Tensor
 from tinyzip.exchange.tflite.reference import Grid, Reference
@@ -52,13 +52,9 @@ def convolve(chain: Chain, node: Node, y: Tensor, w: NDArray[Any], groups: int, 
     kernel = w.shape[2], w.shape[3]
     padding = padding_of(chain, node, reach_of(kernel, dilation), stride)
     border = chain.borders.get(node.inputs[0], NO_PADDING)
-    (top, bottom), (left, right) = (
-        (before + more, after + beyond)
-        for (before, after), (more, beyond) in zip(padding, border, strict=True)
-    )
+    padding = wider(padding, border)
     chain.go(node)
     numbers = weighted(chain, node, y, axis, len(w), linear=False)
-    padding = (top, bottom), (left, right)
     chain.append(node, Conv2d(w, stride=stride, padding=padding, groups=groups, dilation=dilation, **numbers))
 
 
@@ -149,9 +145,8 @@ def per_channel(chain: Chain, node: Node, k: int) -> tuple[NDArray[np.int64], Gr
     values, shape = chain.constant(node, k, "INT8"), chain.tensor(node, 1 - k).shape
     C = values.shape[-1] if values.ndim else 1
     if values.ndim > len(shape) or values.size != C or C not in (1, shape[-1]):
-        chain.refuse(
-            node, f"a constant of shape {values.shape}", f"one code, or {shape[-1]} on the last axis"
-        )
+        needed = f"one code, or {shape[-1]} on the last axis"
+        chain.refuse(node, f"a constant of shape {values.shape}", needed)
     return values.ravel().astype(np.int64), chain.grid(node, chain.tensor(node, k))
 
 
@@ -223,8 +218,7 @@ def concatenation(chain: Chain, node: Node, y: Tensor) -> None:
     axis, fused = node.options["Axis"], node.options["FusedActivationFunction"]
     if axis not in (-1, len(y.shape) - 1) or fused != "NONE":
         chain.refuse(node, f"axis {axis} of shape {y.shape}, with {fused}", "the last axis, with NONE")
-    sources = tuple(chain.place(node, k) for k in range(len(node.inputs)))
-    chain.append(node, Concat(sources))
+    chain.append(node, Concat(tuple(chain.place(node, k) for k in range(len(node.inputs)))))
 
 
 def quantize(chain: Chain, node: Node, y: Tensor) -> None:

@@ -164,9 +164,8 @@ class Reference:
         multiplied. [LiteRT, internal/reference/hard_swish.h]
         """
         lifted = x.scale / np.float32(128)
-        (m_y, n_y), (m_3, n_3) = (
-            quantize_multiplier(lifted / s) for s in (y.scale, np.float32(3) / np.float32(2**15))
-        )
+        m_y, n_y = quantize_multiplier(lifted / y.scale)
+        m_3, n_3 = quantize_multiplier(lifted / (np.float32(3) / np.float32(2**15)))
         if n_y < 31:
             refuse("scales", f"{x.scale} and {y.scale}", "an output's of a 128th of the input's or more")
 

@@ -73,11 +73,7 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
 
 def recorder() -> type[Recorder]:
     """A class of arrays with a list of its own."""
-
-    class Writing(Recorder):
-        calls: ClassVar[list[Call]] = []
-
-    return Writing
+    return type("Writing", (Recorder,), {"calls": []})
 
 
 def plain(value: Any) -> Any:

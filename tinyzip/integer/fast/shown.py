@@ -34,7 +34,12 @@ def shown(program: Program) -> str:
         whole, floats = (kernel.args[0] for kernel in kernels)
         apart, windows, sums = "", "", floats
         if isinstance(floats, Convolution):
-            apart, windows, sums = str(floats.layouts[0].together), windows_of(floats), floats.prepared
+            layout, sums = floats.layouts[0], floats.prepared
+            apart, windows = str(layout.together), "lines" if layout.slides else "patches"
+            if is_depthwise(floats.operator):
+                windows = "bands" if floats.narrow else "shifts"
+            elif layout.is_pointwise:
+                windows = "image"
         rows.append(
             (
                 *(str(i), describe(operator), operator.name, "" if pool is None else describe(pool)),
@@ -43,11 +48,3 @@ def shown(program: Program) -> str:
             )
         )
     return aligned(rows, words=(1, 2, 3, 4, 5, 8, 9))
-
-
-def windows_of(conv: Convolution) -> str:
-    """Where its windows are found, of many examples."""
-    layout = conv.layouts[0]
-    if is_depthwise(conv.operator):
-        return "bands" if conv.narrow else "shifts"
-    return "image" if layout.is_pointwise else "lines" if layout.slides else "patches"

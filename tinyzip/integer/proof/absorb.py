@@ -56,9 +56,8 @@ def with_absorbed_weights(program: Program) -> Program:
     operators = list(program.operators)
     for i, operator in enumerate(operators):
         if isinstance(operator, Weighted):
-            x, same, codes, shape = (
-                program.inputs(i, row)[0] for row in (known, first, program.codes, program.shapes)
-            )
+            rows = known, first, program.codes, program.shapes
+            x, same, codes, shape = (program.inputs(i, row)[0] for row in rows)
             operators[i] = absorbed(operator, x, known[i + 1], same, codes, shape)
     return Program(tuple(operators), program.shape, program.input)
 
@@ -91,7 +90,8 @@ def absorbed(
             total = outputs[:, first[c]] + outputs[:, c]
             if INT8[0] <= total.min() and total.max() <= INT8[1]:
                 outputs[:, first[c]], outputs[:, c] = total, 0
-    return cut(with_weights(operator, outputs.reshape(operator.w.shape), bias), shape)
+    less: NDArray[np.int8] = outputs.reshape(operator.w.shape).astype(np.int8)
+    return cut(replace(operator, w=less, bias=bias.astype(np.int32), weight_bits=bits_of(less)), shape)
 
 
 def nearest_zero(operator: Weighted, acc: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -107,12 +107,6 @@ def nearest_zero(operator: Weighted, acc: NDArray[np.int64]) -> NDArray[np.int64
         same = code(middle) == wanted
         near, far = np.where(same, near, middle), np.where(same, middle, far)
     return far
-
-
-def with_weights(operator: Weighted, w: NDArray[Any], bias: NDArray[Any]) -> Weighted:
-    """The operator with other weights, in as few bits as hold them."""
-    changed: Weighted = replace(operator, w=w.astype(np.int8), bias=bias.astype(np.int32))
-    return replace(changed, weight_bits=bits_of(changed.w))
 
 
 def cut(operator: Weighted, shape: Shape) -> Weighted:

@@ -103,9 +103,7 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
             a, b = (apply(operator, [end[:, None]], codes, y)[:, 0] for end in (x.lo, x.hi))
             return Interval(np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64))
         case Concat():
-            return Interval(
-                np.concatenate([part.lo for part in read]), np.concatenate([part.hi for part in read])
-            )
+            return Interval(*(np.concatenate([getattr(part, end) for part in read]) for end in ("lo", "hi")))
         case Pad(padding=padding):
             border = x if padding == NO_PADDING else Interval(*[np.full(len(x.lo), codes[0].zero)] * 2)
             return Interval(np.minimum(x.lo, border.lo), np.maximum(x.hi, border.hi))

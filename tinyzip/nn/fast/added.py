@@ -15,7 +15,7 @@ from tinyzip.machine.workspace import Workspace
 from tinyzip.nn import chain
 from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Gradients, Output, Single, Stage
-from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layer import Arrays, Draws, Layer
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 
@@ -30,9 +30,7 @@ class FastResidual(Single[Residual]):
     body: dict[str, Stage]
     shortcut: dict[str, Stage]
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         parts = chain.parts_of(self.inner, p)
         (body, caches), (shortcut, others) = (
             chain.forward(stages, parts, x, train=train, rng=rng, workspace=workspace)

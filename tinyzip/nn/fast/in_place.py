@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast.stage import Gradients, Output, Single, Stage
-from tinyzip.nn.layer import Arrays
+from tinyzip.nn.layer import Arrays, Draws
 from tinyzip.nn.layers import ReLU
 from tinyzip.nn.ops.checks import Array
 
@@ -37,9 +37,7 @@ class Rectified(Stage):
     stage: Stage
     over: bool = False
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         y, inner = self.stage.forward(p, x, train=train, rng=rng, workspace=workspace)
         rectify(y, y, workspace)
         return y, RectifiedCache(inner, y)

@@ -19,7 +19,7 @@ import numpy as np
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast.stage import Gradients, Output, Single
 from tinyzip.nn.fast.sums import total
-from tinyzip.nn.layer import Arrays
+from tinyzip.nn.layer import Arrays, Draws
 from tinyzip.nn.layers import Dropout, Linear
 from tinyzip.nn.ops.checks import Array
 
@@ -47,9 +47,7 @@ class FastLinear(Single[Linear]):
 class FastDropout(Single[Dropout]):
     """A Dropout, by X2; it draws the same numbers."""
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         if not train or rng is None:
             return x, None
         rate = self.layer.rate

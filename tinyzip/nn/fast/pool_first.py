@@ -23,7 +23,7 @@ from tinyzip.base.windows import strided
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.fast.in_place import rectify, rectify_backward
 from tinyzip.nn.fast.stage import Gradients, Output, Stage
-from tinyzip.nn.layer import Arrays
+from tinyzip.nn.layer import Arrays, Draws
 from tinyzip.nn.ops.checks import Array
 
 
@@ -33,9 +33,7 @@ class ConvReLUPool(Stage):
 
     conv: Stage
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         """What only backward needs is kept when training and else found again there."""
         z, inner = self.conv.forward(p, x, train=train, rng=rng, workspace=workspace)
         fours = fours_of(z)

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.layer import Arrays, Layer
+from tinyzip.nn.layer import Arrays, Draws, Layer
 from tinyzip.nn.layers import Conv2d, Pool
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 from tinyzip.nn.ops.patches import Geometry
@@ -32,9 +30,7 @@ class Stage(ABC):
     """
 
     @abstractmethod
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         """y, and the cache for `backward`. train and rng as for a layer; with train, there will be one."""
 
     @abstractmethod
@@ -74,9 +70,7 @@ class Windowed(Single[AnyWindowed]):
 class AsPrinted(Single[Layer]):
     """Any layer, run as itself, in memory of its own. What it returns is held to what it has announced."""
 
-    def forward(
-        self, p: Arrays, x: Array, *, train: bool, rng: np.random.Generator | None, workspace: Workspace
-    ) -> Output:
+    def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         y, cache = self.layer.forward(p, x, train=train, rng=rng)
         check_array(y, (*self.output, x.shape[-1]), x.dtype, f"{type(self.layer).__name__}.forward: y")
         return y, cache

@@ -24,17 +24,15 @@ What it is worth, in microseconds a step on one core of an AMD EPYC:
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.workers import Workers
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.optim import SGD, AdamW, Optimizer, State
-
-Array = NDArray[Any]
 
 
 class PackedOptimizer(Protocol):

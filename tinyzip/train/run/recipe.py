@@ -11,17 +11,16 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import takes
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.nn.model import Objective
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.history import Epoch
 from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import AdamW, Optimizer, constant, one_cycle
 from tinyzip.train.pixels import FACTOR, range_of, reach
 
-Array = NDArray[Any]
 LEAST_MOMENTUM = 0.2  # what is less does nothing, and is rather a learning rate at the wrong place
 Schedule = Callable[[float], float]
 Callback = Callable[[Epoch], object]

@@ -18,16 +18,15 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.model import Model
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.history import History
 from tinyzip.train.run import checkpoint
 from tinyzip.train.run.recipe import Recipe
 
-Array = NDArray[Any]
 SAMPLES = "schedule at first, middle, last step"
 
 

@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.model import AnyModel, Model, Structured
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.history import History
 from tinyzip.train.run import checkpoint
 from tinyzip.train.run.optim_fast import packed_optimizer
@@ -27,8 +27,6 @@ from tinyzip.train.run.recipe import Recipe
 from tinyzip.train.run.resume import Setup
 from tinyzip.train.run.shards import Shards, gradient_shard
 from tinyzip.train.run.training import Training
-
-Array = NDArray[Any]
 
 
 class TrainingState(Training[AnyModel]):

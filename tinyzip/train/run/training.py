@@ -13,19 +13,18 @@ from time import perf_counter
 from typing import Any, Generic, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse, warn
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.model import AnyModel, Batch, Model
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.evaluate import input_of, score, shards
 from tinyzip.train.history import Epoch, History
 from tinyzip.train.loop import steps
 from tinyzip.train.run.recipe import Recipe, check_answer, checked_augmentation
 from tinyzip.train.run.watched import Watched, watch
 
-Array = NDArray[Any]
 EXPLODED = 10  # times the first loss
 
 

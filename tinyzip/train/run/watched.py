@@ -17,13 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.model import Model, Objective, Probed, Structured
-from tinyzip.nn.ops.checks import check_array
+from tinyzip.nn.ops.checks import Array, check_array
 
-Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
@@ -72,9 +70,8 @@ class Watched:
     def structure(self) -> dict[str, Any]:
         """That of the model, see `Sequential.structure`; the objective's arrays are no part of it."""
         if not isinstance(self.model, Structured):
-            refuse(
-                "structure", f"a {type(self.model).__name__}", "a model that can describe itself", TypeError
-            )
+            found = f"a {type(self.model).__name__}"
+            refuse("structure", found, "a model that can describe itself", TypeError)
         return self.model.structure()
 
     def trainable(self) -> tuple[str, ...]:
@@ -136,9 +133,8 @@ def watch(model: Model, objective: Objective) -> Model:
     shown = tuple(name for name in objective.layers if name in model.params)
     fixed = sorted(set(shown) - set(model.trainable()))
     if fixed:
-        refuse(
-            "fit: objective", f"arrays that get no gradient, {fixed}", "layers, or arrays that are trained"
-        )
+        found = f"arrays that get no gradient, {fixed}"
+        refuse("fit: objective", found, "layers, or arrays that are trained")
     probed = model.probed([name for name in objective.layers if name not in shown])
     taken = sorted(objective.arrays.keys() & (probed.params.keys() | set(objective.layers)))
     if taken:
