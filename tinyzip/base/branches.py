@@ -60,7 +60,11 @@ def chain_of(reads: Sequence[Sequence[int]]) -> Chain:
     raises  Tangled for a node that reads none or more than two, a graph that ends in another branch, and one
             whose branches do not meet
     """
-    return Graph(reads).whole()
+    graph = Graph(reads)
+    branch = graph.follow(-1, 0)
+    if branch.sum is not None:
+        graph.stuck(branch.sum)
+    return branch.chain
 
 
 class Graph:
@@ -78,13 +82,6 @@ class Graph:
         for node in sorted(needed - {-1}):
             for source in reads[node]:
                 self.readers.setdefault(source, []).append(node)
-
-    def whole(self) -> Chain:
-        """From the input to the end."""
-        branch = self.follow(-1, 0)
-        if branch.sum is not None:
-            self.stuck(branch.sum)
-        return branch.chain
 
     def follow(self, last: int, depth: int, first: int | None = None) -> Branch:
         """From an output on, to a sum that waits for another branch, or to the end.

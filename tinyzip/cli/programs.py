@@ -43,8 +43,7 @@ class File:
             return file
         file = cls(read_bytes(path), path)
         if file.data.startswith((MODEL, CHECKPOINT)):
-            needed = f"{kind_of(PROGRAM)}, which `tinyzip quantize` makes of it"
-            refuse(path, kind_of(file.data), needed)
+            refuse(path, kind_of(file.data), f"{kind_of(PROGRAM)}, which `tinyzip quantize` makes of it")
         return file
 
     @property

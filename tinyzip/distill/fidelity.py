@@ -72,10 +72,8 @@ class Fidelity:
         networks = {"teacher": self.teacher, "student": self.student}
         judged = [("", "errors", "accuracy", "NLL", "calibration error")]
         for name, answers in networks.items():
-            accuracy = 1 - answers.errors / self.images
-            judged.append(
-                (name, f"{answers.errors:,}", f"{accuracy:.2%}", f"{answers.nll:.4f}", f"{answers.ece:.2%}")
-            )
+            right = f"{answers.errors:,}", f"{1 - answers.errors / self.images:.2%}"
+            judged.append((name, *right, f"{answers.nll:.4f}", f"{answers.ece:.2%}"))
         classes = [("errors by class", *map(str, range(len(self.student.by_class))))]
         classes += [(name, *(f"{n:,}" for n in answers.by_class)) for name, answers in networks.items()]
         together = [

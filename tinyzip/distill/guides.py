@@ -28,7 +28,8 @@ from tinyzip.nn.ops.checks import Array
 from tinyzip.train.run.watched import Watching
 
 Arrays = Mapping[str, Array]
-LOSSES = ("hint", "attention", "distances", "angles")
+LOSSES = {"attention": attention, "distances": distances, "angles": angles}
+NAMES = ("hint", *LOSSES)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Guide:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            refuse("Guide: loss", repr(self.loss), f"one of {', '.join(map(repr, LOSSES))}")
+        if self.loss not in NAMES:
+            refuse("Guide: loss", repr(self.loss), f"one of {', '.join(map(repr, NAMES))}")
         per_example(self.weight, 1, is_weight, "Guide: weight", "finite, 0 or more")
 
 
@@ -74,16 +75,11 @@ class Following:
         guide = self.guide
         h, g = batch.seen[guide.student], self.live.features(batch)[guide.teacher]
         gradients = {}
-        match guide.loss:
-            case "hint":
-                w, b = self.arrays
-                loss, dh, gradients[w], gradients[b] = hint(h, g, batch.seen[w], batch.seen[b])
-            case "attention":
-                loss, dh = attention(h, g)
-            case "distances":
-                loss, dh = distances(h, g)
-            case _:
-                loss, dh = angles(h, g)
+        if guide.loss == "hint":
+            w, b = self.arrays
+            loss, dh, gradients[w], gradients[b] = hint(h, g, batch.seen[w], batch.seen[b])
+        else:
+            loss, dh = LOSSES[guide.loss](h, g)
         gradients[guide.student] = dh
         scaled = {name: gradient * gradient.dtype.type(guide.weight) for name, gradient in gradients.items()}
         return guide.weight * loss, np.zeros_like(z), scaled

@@ -7,14 +7,9 @@ models as they stand; the system copies a page of memory only when one of the tw
 has to be sent but questions and answers, and what both sides must see lies in memory that is `shared`.
 
 `multiprocessing` starts the copies, carries the messages, and ends the copies with this process. Its pools
-would give each item to whoever is free and send it the function each time; what stands here instead:
-
-    memory     that copies share which were made before and after each other (`shared`)
-    waiting    awake: falling asleep and being woken costs more than many of the questions
-    alone      beside a program that takes a core, two may be slower than one; this is noticed (`Balance`)
-    number     no more copies than there are items, fewer where the system has no room for more
-    signals    none may arrive while a copy is half made, and Ctrl-C is for this process alone
-    children   that nobody waits for, where SIGCHLD is ignored: `multiprocessing` would keep them for ever
+would give each item to the process that is free, and send it the function each time. Here both sides look out
+for messages awake, since being woken costs more than many of the questions, and where a core is taken by
+another program, so that two processes are slower than one, this is noticed (`Balance`).
 
 What a copy writes elsewhere stays in the copy. Nothing in this package that may run there keeps a memory of
 its calls. Of a caller's own function or layer one cannot know: what it notes must not get lost, so it stays
@@ -208,9 +203,8 @@ class Copy:
         return answer
 
     def _is_missing(self) -> NoReturn:
-        raise RuntimeError(
-            f"process {self.process.pid}, a copy of this one, has ended before its answer"
-        ) from None
+        found = f"process {self.process.pid}, a copy of this one, has ended before its answer"
+        raise RuntimeError(found) from None
 
 
 def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: "Connection") -> None:

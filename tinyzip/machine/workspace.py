@@ -28,7 +28,7 @@ class Workspace:
     def __init__(self) -> None:
         self._memory = np.empty(0, np.uint8)
         self._top = 0
-        self._peak = 0
+        self.peak = 0  # the most bytes that were ever taken at once, or asked for
         self.notes: dict[Any, Any] = {}  # what its users know about this memory; forgotten when it moves
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -36,21 +36,16 @@ class Workspace:
         size = np.dtype(dtype).itemsize * prod(shape)
         start = self._top
         self._top = start + -(-size // ALIGNMENT) * ALIGNMENT
-        self._peak = max(self._peak, self._top)
+        self.peak = max(self.peak, self._top)
         if self._top > self._memory.size:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._memory, start)
 
     def reserve(self, size: int) -> None:
         """Have room for so many bytes from now on, or from when nothing is taken."""
-        self._peak = max(self._peak, size)
+        self.peak = max(self.peak, size)
         if self._top == 0:
             self.reset()
-
-    @property
-    def peak(self) -> int:
-        """The most bytes that were ever taken at once."""
-        return self._peak
 
     def scratch(self) -> "Scratch":
         """What is taken inside the block is given back at its end."""
@@ -59,10 +54,10 @@ class Workspace:
     def reset(self) -> None:
         """Give everything back, and grow to the most that was ever needed at once."""
         self._top = 0
-        if self._peak > self._memory.size:
-            raw = np.empty(self._peak + ALIGNMENT, np.uint8)
+        if self.peak > self._memory.size:
+            raw = np.empty(self.peak + ALIGNMENT, np.uint8)
             start = -raw.ctypes.data % ALIGNMENT
-            self._memory = raw[start : start + self._peak]
+            self._memory = raw[start : start + self.peak]
             self.notes.clear()
 
 

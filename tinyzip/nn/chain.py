@@ -121,8 +121,7 @@ def check_params(params: Any, needed: Mapping[str, Shape], argument: str) -> Non
         of_run = any(str(key).startswith("params/") for key in odd)
         hint = "; a checkpoint's model is tinyzip.quant.saved.load(path)" if of_run else ""
         refuse(argument, f"keys that differ in {odd}", f"the keys {sorted(needed)}{hint}")
-    found = (a.dtype for a in params.values() if isinstance(a, np.ndarray))
-    dtype = next(found, np.dtype(np.float32))
+    dtype = next((a.dtype for a in params.values() if isinstance(a, np.ndarray)), np.dtype(np.float32))
     if dtype.kind != "f":
         refuse(argument, f"dtype {dtype}", "a floating-point dtype", TypeError)
     for key, shape in needed.items():

@@ -227,8 +227,7 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
                     refuse(f"layer {name!r}", "a batch norm elsewhere", needed)
                 parts[-1] = replace(last, norm=name, output=name)
             case _:
-                needed = "a layer that has an integer operator"
-                refuse(f"layer {name!r}", type(layer).__name__, needed)
+                refuse(f"layer {name!r}", type(layer).__name__, "a layer that has an integer operator")
     return Blocks(tuple(head), tuple(parts))
 
 

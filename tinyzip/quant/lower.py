@@ -231,12 +231,7 @@ def sum_multipliers(x: Grid, o: Grid, target: Grid, rounding: Rounding | None) -
 
 
 def _affine(
-    model: Inspected,
-    block: Block,
-    source: Grid,
-    weights: Grid,
-    target: Grid,
-    rounding: Rounding | None,
+    model: Inspected, block: Block, source: Grid, weights: Grid, target: Grid, rounding: Rounding | None
 ) -> records.Conv2d | records.Linear:
     """The operator of a block, by QD1 to QD3."""
     if weights.zero.any():
@@ -251,15 +246,9 @@ def _affine(
     b = model.params.get(f"{block.name}.b")
     unit = source.scale * weights.scale
     m0, n = multipliers(source, weights, target, len(w))
-    common: dict[str, Any] = {
-        "w": w,
-        "bias": None if b is None else bias_codes(b, unit),
-        "m0": m0,
-        "n": n,
-        "y": codes_of(target, block.clamp),
-        "weight_bits": weights.bits,
-        "name": block.name,
-    }
+    bias, y = None if b is None else bias_codes(b, unit), codes_of(target, block.clamp)
+    common: dict[str, Any] = {"w": w, "bias": bias, "m0": m0, "n": n, "y": y, "name": block.name}
+    common["weight_bits"] = weights.bits
     if rounding is not None:
         common["rounding"] = rounding
     layer = block.layer

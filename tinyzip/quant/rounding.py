@@ -81,12 +81,9 @@ def moments(layer: Conv2d | Linear, pairs: Iterator[tuple[Array, Array]]) -> Mom
     if not count:
         refuse("moments: pairs", "none", "at least one")
     mean, other, square, product = (total / count for total in totals)
-    return Moments(
-        mean,
-        other,
-        square - other[:, :, None] * other[:, None, :],
-        product - mean[:, :, None] * other[:, None, :],
-    )
+    covariance = square - other[:, :, None] * other[:, None, :]
+    cross = product - mean[:, :, None] * other[:, None, :]
+    return Moments(mean, other, covariance, cross)
 
 
 def correct_bias(model: AnyInspected, grids: Mapping[str, Grid], images: Array) -> AnyInspected:

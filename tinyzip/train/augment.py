@@ -11,13 +11,10 @@ the input, so that no pixel is left empty:
 with the shift t, angle θ, size s and elastic field d drawn for each image, a and b the fractions of q's
 row and column, and x₀₀ … x₁₁ the four input pixels around q, which are 0 outside the image.
 
-Where SciPy is and where it is not: (AU3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`,
-and the tests hold it to that. But as four gathers over many images at once it runs three times as fast as
-one `affine_transform` an image, and five times as fast as one `map_coordinates` over the batch: 170,000
-images of 28×28 a second on one core, where those two reach 50,000 and 35,000. The Gaussian of (AU2) is
-linear: `scipy.ndimage` filters the identity once, which gives it as a matrix, and a field is two small
-matrix products. Nearly all of the time is spent in NumPy's loops, which release the interpreter lock, so
-that a thread can augment the next batch while others train on this one.
+(AU3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`, and the tests hold it to that. But as
+four gathers over many images at once it runs five times as fast: 170,000 images of 28×28 a second on one
+core, in NumPy's loops, which release the interpreter lock. The Gaussian of (AU2) is linear: `scipy.ndimage`
+filters the identity once, which gives it as a matrix, and a field is two small matrix products.
 """
 
 from dataclasses import dataclass

@@ -184,11 +184,8 @@ class Plan:
         steps: dict[int, Step] = {}
         for i in sorted(self.needed):
             reads = self.program.operators[i].reads(i)
-            if (
-                self.pool_of(i) is not None
-                or self.is_view(i)
-                or (i - 1 in self.streamed and self.linear_of(i))
-            ):
+            taken = i - 1 in self.streamed and self.linear_of(i)
+            if self.pool_of(i) is not None or self.is_view(i) or taken:
                 continue
             if i and self.pool_of(i - 1) == i:
                 steps[i] = Step(i, self.program.operators[i - 1].reads(i - 1), conv=i - 1)
@@ -267,10 +264,9 @@ class Plan:
         """Arrays for the sums of one row of one channel, and for their greatest: dtype and length."""
         lines: dict[str, tuple[np.dtype[Any], int]] = {}
         for step in self.steps.values():
-            operator = self.program.operators[step.i if step.conv is None else step.conv]
-            if not isinstance(operator, Conv2d):
-                continue
             i = step.i if step.conv is None else step.conv
+            if not isinstance(self.program.operators[i], Conv2d):
+                continue
             needed = {"sums": self.shape(i)[2]}
             if step.conv is not None:
                 needed["most"] = self.shape(step.i)[2]

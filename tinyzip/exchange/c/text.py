@@ -75,11 +75,7 @@ def index(*axes: Axis) -> str:
 
 def affine(*terms: tuple[str, int, int], plus: int = 0) -> str:
     """Σ factor·variable + plus; terms: variable, factor, and how many values the variable takes."""
-    parts = [
-        variable if factor == 1 else f"{factor} * {variable}"
-        for variable, factor, length in terms
-        if length > 1
-    ]
+    parts = [name if factor == 1 else f"{factor} * {name}" for name, factor, length in terms if length > 1]
     text = " + ".join(parts)
     if plus and text:
         return f"{text} {'+' if plus > 0 else '-'} {abs(plus)}"

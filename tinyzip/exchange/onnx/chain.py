@@ -139,7 +139,9 @@ class Translation:
                 item, value = self.block(node, link, value)
                 items.append(item)
             elif node.kind in ("Softmax", "LogSoftmax") and node.outputs[0] == self.end:
-                self.check_softmax(node, value)
+                axis = node.attributes.get("axis", -1 if self.graph.opset >= 13 else 1)
+                if len(value.shape) != 1 or axis not in (1, -1):
+                    self.graph.refuse(node, f"a softmax over the axis {axis}", "one over the classes (N, K)")
             else:
                 value = read(Step(self.values, node, value, items))
             self.values.known[node.outputs[0]] = value
@@ -161,12 +163,6 @@ class Translation:
         arrays = {f"body.{key}": array for key, array in arrays.items()}
         arrays |= {f"shortcut.{key}": array for key, array in more.items()}
         return Item(Residual(layers, others), arrays), replace(a, positive=a.positive and b.positive)
-
-    def check_softmax(self, node: Node, value: Value) -> None:
-        """Refuse a softmax that is not over the classes."""
-        axis = node.attributes.get("axis", -1 if self.graph.opset >= 13 else 1)
-        if len(value.shape) != 1 or axis not in (1, -1):
-            self.graph.refuse(node, f"a softmax over the axis {axis}", "one over the classes (N, K)")
 
 
 def check_order(graph: Graph) -> None:

@@ -265,6 +265,5 @@ class Reader:
         except ValueError:
             self.refuse(f"an offset or length that is no number in {name!r}", "whole numbers", where)
         if min(start, size) < 0 or start + size > len(data):
-            found = f"bytes {start} to {start + size} of {name!r}"
-            self.refuse(found, f"a part of its {len(data)}", where)
+            self.refuse(f"bytes {start} to {start + size} of {name!r}", f"a part of its {len(data)}", where)
         return data[start : start + size]

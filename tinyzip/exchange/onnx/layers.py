@@ -136,10 +136,6 @@ def clipped(step: Step, low: float | None, high: float | None) -> Value:
         step.refuse(f"what is refused ({error})", "low < high")
 
 
-def leaky_relu(step: Step) -> Value:
-    return activation(step, LeakyReLU(float(step.attribute("alpha", 0.01))))
-
-
 def hard_sigmoid(step: Step) -> Value:
     """alpha·x + beta, within 0 and 1."""
     C = step.x.shape[0]
@@ -182,7 +178,7 @@ READERS: dict[str, Read] = {
     "HardSigmoid": hard_sigmoid,
     "HardSwish": lambda step: activation(step, HardSwish()),
     "Identity": same,
-    "LeakyRelu": leaky_relu,
+    "LeakyRelu": lambda step: activation(step, LeakyReLU(float(step.attribute("alpha", 0.01)))),
     "MatMul": matmul,
     "MaxPool": max_pool,
     "Mul": scaled,

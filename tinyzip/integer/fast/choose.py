@@ -150,9 +150,8 @@ def convolution(
         width, w = size[1] + sum(operator.padding[1]), sums.w.reshape(G, -1, *kernel)
         T = band_matrices(w, width, *windows[1:]) if is_cheap(w.dtype) else None
         layout, matrices = Layout(*windows, G, 1, 1, outputs[1], (1, width)), w if T is None else T
-        return Convolution(
-            operator, sums, matrices, T is not None, 0, (layout, layout), outputs, (1, 1), pool
-        )
+        layouts = layout, layout
+        return Convolution(operator, sums, matrices, T is not None, 0, layouts, outputs, (1, 1), pool)
     window = (1, 1)
     if pool is not None and is_apart(pool):
         window, pool = pool.kernel, None

@@ -202,11 +202,8 @@ def check(program: Program, codes: NDArray[Any]) -> None:
         found = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else said(codes)
         refuse(where, found, f"an array of dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
-        refuse(
-            where,
-            f"shape {codes.shape}",
-            f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify",
-        )
+        needed = f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify"
+        refuse(where, f"shape {codes.shape}", needed)
     if x.hi - x.lo < 255:  # else every byte is a code
         least, most = int(codes.min()), int(codes.max())
         if least < x.lo or most > x.hi:

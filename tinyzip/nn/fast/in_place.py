@@ -9,7 +9,7 @@ stage behind, nobody else looks at it, and dx takes its place.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +18,6 @@ from tinyzip.nn.fast.stage import Gradients, Output, Single, Stage
 from tinyzip.nn.layer import Arrays, Draws
 from tinyzip.nn.layers import ReLU
 from tinyzip.nn.ops.checks import Array
-
-
-class RectifiedCache(NamedTuple):
-    """The stage's own cache, and y after the ReLU."""
-
-    inner: Any
-    y: Array
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Rectified(Stage):
     def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         y, inner = self.stage.forward(p, x, train=train, rng=rng, workspace=workspace)
         rectify(y, y, workspace)
-        return y, RectifiedCache(inner, y)
+        return y, (inner, y)
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         inner, y = cache
@@ -48,7 +41,7 @@ class Rectified(Stage):
         return self.stage.backward(p, dz, inner, workspace=workspace, need_dx=need_dx)
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
-        return self.stage.statistics(p, cache.inner)
+        return self.stage.statistics(p, cache[0])
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ def check_activations(x: Array, axes: int | None, argument: str) -> None:
     if x.dtype.kind != "f":
         refuse(argument, f"dtype {x.dtype}", "a floating-point dtype", TypeError)
     if x.ndim != axes and not (axes is None and x.ndim in (2, 4)):
-        needed = f"{AXES[2]} or {AXES[4]}" if axes is None else AXES[axes]
-        refuse(argument, f"shape {x.shape}", needed)
+        refuse(argument, f"shape {x.shape}", f"{AXES[2]} or {AXES[4]}" if axes is None else AXES[axes])
     if x.size == 0:
         refuse(argument, f"shape {x.shape}", "at least one example, and no empty axis")
 

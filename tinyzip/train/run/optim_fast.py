@@ -24,7 +24,6 @@ What it is worth, in microseconds a step on one core of an AMD EPYC:
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Protocol
 
 import numpy as np
 
@@ -35,16 +34,21 @@ from tinyzip.nn.ops.checks import Array
 from tinyzip.train.optim import SGD, AdamW, Optimizer, State
 
 
-class PackedOptimizer(Protocol):
-    """An `Optimizer` of arrays that are packed."""
+@dataclass(frozen=True)
+class PackedOptimizer:
+    """A rule for arrays that are packed: any of the caller's own, which sees them by their names."""
+
+    rule: Optimizer
 
     def group(self, name: str) -> str:
         """Which parameters are to lie in one vector: those with equal answers."""
-        ...
+        return "all"
 
-    def init(self, params: Packed) -> State: ...
+    def init(self, params: Packed) -> State:
+        return self.rule.init(params.places)
 
-    def step(self, params: Packed, grads: Packed, state: State, lr: float, workers: Workers) -> None: ...
+    def step(self, params: Packed, grads: Packed, state: State, lr: float, workers: Workers) -> None:
+        self.rule.step(params.places, grads.places, state, lr)
 
 
 def packed_optimizer(rule: Optimizer) -> PackedOptimizer:
@@ -56,24 +60,27 @@ def packed_optimizer(rule: Optimizer) -> PackedOptimizer:
         return FastAdamW(rule)
     if type(rule) is SGD:
         return FastSGD(rule)
-    return ByName(rule)
-
-
-def _group(rule: AdamW | SGD, name: str) -> str:
-    return "decayed" if rule.weight_decay and name.endswith(rule.decayed) else "others"
+    return PackedOptimizer(rule)
 
 
 @dataclass(frozen=True)
-class FastAdamW:
-    """(O4). State: M and V as "m" and "v" of each group, and the count "t"."""
+class Decayed(PackedOptimizer):
+    """A rule of `optim`, which moves all entries of a vector alike."""
 
-    rule: AdamW
+    rule: AdamW | SGD
 
     def group(self, name: str) -> str:
-        return _group(self.rule, name)
+        return "decayed" if self.rule.weight_decay and name.endswith(self.rule.decayed) else "others"
 
     def init(self, params: Packed) -> State:
         return self.rule.init(params.vectors)
+
+
+@dataclass(frozen=True)
+class FastAdamW(Decayed):
+    """(O4). State: M and V as "m" and "v" of each group, and the count "t"."""
+
+    rule: AdamW
 
     def step(self, params: Packed, grads: Packed, state: State, lr: float, workers: Workers) -> None:
         beta1, beta2 = float(self.rule.beta1), float(self.rule.beta2)
@@ -105,13 +112,10 @@ class FastAdamW:
 
 
 @dataclass(frozen=True)
-class FastSGD:
+class FastSGD(Decayed):
     """(O1), with two subtractions for Nesterov's p ← p − ηg − ημb. State: "b" of each group."""
 
     rule: SGD
-
-    def group(self, name: str) -> str:
-        return _group(self.rule, name)
 
     def init(self, params: Packed) -> State:
         return self.rule.init(params.vectors) if self.rule.momentum else {}
@@ -141,19 +145,3 @@ class FastSGD:
             g = grads.vectors[key]
             items += [(decay, *chunk) for chunk in chunks(p, g, state.get(f"{key}.b", g))]
         run(update, items, workers)
-
-
-@dataclass(frozen=True)
-class ByName:
-    """A rule of the caller's own, which sees the arrays by their names and not how they lie."""
-
-    rule: Optimizer
-
-    def group(self, name: str) -> str:
-        return "all"
-
-    def init(self, params: Packed) -> State:
-        return self.rule.init(params.places)
-
-    def step(self, params: Packed, grads: Packed, state: State, lr: float, workers: Workers) -> None:
-        self.rule.step(params.places, grads.places, state, lr)

@@ -84,8 +84,7 @@ class Setup:
             needed |= {"epochs": str(epochs), SAMPLES: self._samples(epochs)}
         for key in sorted(found.keys() | needed.keys(), key=lambda key: (not key.startswith("params/"), key)):
             if found.get(key) != needed.get(key):
-                what = f"checkpoint {path}: {key}"
-                refuse(what, found.get(key, "nothing"), needed.get(key, "nothing"))
+                refuse(f"checkpoint {path}: {key}", found.get(key, "nothing"), needed.get(key, "nothing"))
         if not self._can_begin_at(meta, epochs):
             refuse(f"checkpoint {path}", "no state of a training run", "one that `save` has written")
         why = self._differs(epochs, meta["epoch"] * self.steps + meta["step"])
