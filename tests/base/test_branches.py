@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.base.branches import DEEPEST, Block, Tangled, chain_of
+from tinyzip.base.branches import DEEPEST, Fork, Tangled, chain_of
 
 
 @st.composite
@@ -37,7 +37,7 @@ def graphs(draw):
 
     def numbered(links):
         return tuple(
-            Block(place[link[0]], tuple(map(numbered, link[1]))) if isinstance(link, tuple) else place[link]
+            Fork(place[link[0]], tuple(map(numbered, link[1]))) if isinstance(link, tuple) else place[link]
             for link in links
         )
 
@@ -50,7 +50,7 @@ def nodes(chain):
 
     def along(chain, last):
         for link in chain:
-            if isinstance(link, Block):
+            if isinstance(link, Fork):
                 found[link.sum] = tuple(along(way, last) for way in link.ways)
                 last = link.sum
             else:
@@ -72,11 +72,11 @@ def test_the_chain_of_a_graph_reads_what_the_graph_reads(case):
 
 def test_blocks_are_found_from_the_inside_out():
     """0 ─► 1 ─► 2 ─► 3 = sum of 2 and 0 ─► 4"""
-    assert chain_of([(-1,), (0,), (1,), (2, 0), (3,)]) == (0, Block(3, ((1, 2), ())), 4)
-    assert chain_of([(-1,), (-1, 0)]) == (Block(1, ((), (0,))),)
-    assert chain_of([(-1, -1)]) == (Block(0, ((), ())),)
-    inner = Block(2, ((1,), ()))
-    assert chain_of([(-1,), (0,), (1, 0), (2, -1)]) == (Block(3, ((0, inner), ())),)
+    assert chain_of([(-1,), (0,), (1,), (2, 0), (3,)]) == (0, Fork(3, ((1, 2), ())), 4)
+    assert chain_of([(-1,), (-1, 0)]) == (Fork(1, ((), (0,))),)
+    assert chain_of([(-1, -1)]) == (Fork(0, ((), ())),)
+    inner = Fork(2, ((1,), ()))
+    assert chain_of([(-1,), (0,), (1, 0), (2, -1)]) == (Fork(3, ((0, inner), ())),)
 
 
 def test_nodes_that_the_last_one_does_not_need_are_left_out():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyzip.base.files import PIECE, check_writable, read_up_to, write_atomically
+from tinyzip.base.files import CHUNK, check_writable, read_up_to, write_atomically
 
 
 @pytest.fixture
@@ -132,8 +132,8 @@ def test_two_writers_of_one_file_at_a_time_do_not_mix(path):
     assert os.listdir(path.parent) == ["file"]
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
-@pytest.mark.parametrize("most", [0, 1, PIECE - 1, PIECE, 2 * PIECE + 5])
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+@pytest.mark.parametrize("most", [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK + 5])
 def test_at_most_one_byte_more_than_allowed_is_read(size, most):
     data = bytes(range(256)) * (size // 256 + 1)
     assert read_up_to(BytesIO(data[:size]), most) == data[: min(size, most + 1)]
@@ -146,4 +146,4 @@ def test_a_small_file_takes_little_memory_however_large_it_may_be(tmp_path):
         assert read_up_to(file, 1 << 30) == b"small"
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 2 * PIECE
+    assert peak < 2 * CHUNK

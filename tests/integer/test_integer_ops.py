@@ -59,7 +59,7 @@ def test_a_batch_goes_through_the_page_in_shards(count: int, monkeypatch: pytest
 
     ops_walk = ops.walk
     monkeypatch.setattr(ops, "walk", walk)
-    monkeypatch.setattr(engine, "SHARD", 4)
+    monkeypatch.setattr(engine, "MOST", 4)
     images = np.random.default_rng(count).integers(0, 256, (1, 8, 8, count), np.uint8)
     np.testing.assert_array_equal(run(small(), images, "printed"), run(small(), images))
     assert sum(sizes) == count and max(sizes) <= 4

@@ -61,7 +61,7 @@ def along(model, grids, operators, blocks, x, error, step):
         error = error + step * own + 2.0**-40 * np.abs(y).max()
         x = part.clamped(y)
         error = error + np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
-        for _, layer in part.behind:
+        for _, layer in part.after:
             x, error = through(layer, x, error, step)
     return x, error, step
 

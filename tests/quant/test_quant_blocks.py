@@ -41,7 +41,7 @@ def network(layers):
 def test_layers_are_gathered_in_blocks():
     blocks = blocks_of(network(LAYERS))
     assert [name for name, _ in blocks.head] == ["shrink"]
-    found = [(b.name, b.norm, b.clamp, b.output, [name for name, _ in b.behind]) for b in blocks]
+    found = [(b.name, b.norm, b.clamp, b.output, [name for name, _ in b.after]) for b in blocks]
     assert found == [
         ("conv", "norm", (0, np.inf), "norm", ["pool"]),
         ("point", None, (0, np.inf), "relu", ["mean", "flat"]),
@@ -66,7 +66,7 @@ def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
         x = block.clamped(outputs[block.output])
         if not block.norm:
             assert np.allclose(block.clamped(before), x, atol=1e-5)
-        for _, layer in block.behind:
+        for _, layer in block.after:
             x, _ = layer.forward({}, x)
     assert (x == outputs[list(model.layers)[-1]]).all()
 

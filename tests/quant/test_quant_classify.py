@@ -39,7 +39,7 @@ def test_the_classes_are_those_of_the_codes_of_the_images_however_they_are_cut(
     program = lower(model, grids, argmax=argmax)
     codes = integer.run(lower(model, grids), grids["input"].quantize(to_input(images)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asked, "CHUNK", chunk)
+        patch.setattr(asked, "MOST", chunk)
         np.testing.assert_array_equal(classify(program, images, threads), codes.argmax(0))
         real = outputs(program, images, threads)
     K, N = codes.shape[0], len(images)

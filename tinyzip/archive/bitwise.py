@@ -1,6 +1,6 @@
 """Weights as decisions.
 
-|w| goes as in (E7): "longer?" for each length from 0 to its own, up to 8. The first two bits behind its first
+|w| goes as in (E7): "longer?" for each length from 0 to its own, up to 8. The first two bits after its first
 are decisions, too, as short numbers consist of little else; the rest is plain. Then comes "negative?", unless
 w = 0. There are two ways to count.
 
@@ -8,7 +8,7 @@ mixed   each "longer?" is counted in two places, one for each of
 
             level(|left| + |up|)   and   level(⌊4·mean of the output⌋ + ⌊4·mean of the input⌋)     (E9)
 
-        the bits behind the first in one; "negative?" in two, by the signs of left and up, and by the sign
+        the bits after the first in one; "negative?" in two, by the signs of left and up, and by the sign
         and the length of left + up
 alone   what describes |w| is counted in one place, whatever stands around: for tensors too small to learn
         about neighbours. "Negative?" as before
@@ -42,11 +42,11 @@ SUM = SIGNS + 9  # 13, by the sign and the length, at most 6, of their sum
 LONGEST_SUM = 6
 PLACES = SUM + 2 * LONGEST_SUM + 1
 REMEMBERED = 8
-BEHIND, SIGN, ORDER = LONGEST, 15, 16  # when a weight's bits and sign are asked, out of 16
+AFTER, SIGN, ORDER = LONGEST, 15, 16  # when a weight's bits and sign are asked, out of 16
 
 
-def node_behind(length: Any) -> Any:
-    """The node of the bit behind the first; the two after it are for the next bit, after a 0 and a 1."""
+def node_after(length: Any) -> Any:
+    """The node of the bit after the first; the two after it are for the next bit, after a 0 and a 1."""
     return LONGEST + 3 * (length - 2)
 
 
@@ -88,7 +88,7 @@ def get(reader: Reader, view: View, mixed: bool) -> Symbols:
             continue
         magnitude = 1
         if length > 1:
-            node = ALONE + node_behind(length)
+            node = ALONE + node_after(length)
             magnitude = 2 + reader.bit(None, cells[node])
             if length > 2:
                 magnitude = 2 * magnitude + reader.bit(None, cells[node + magnitude - 1])
@@ -132,8 +132,8 @@ def decisions_of(codes: Symbols, view: View, mixed: bool) -> Decisions:
     for depth in (1, 2):
         weight = np.flatnonzero(length > depth)
         m, rest = magnitude[weight], length[weight] - 1 - depth
-        a = ALONE + node_behind(length[weight]) + (0 if depth == 1 else 1 + (m >> (rest + 1) & 1))
-        parts.append((ORDER * weight + BEHIND + depth, m >> rest & 1, a, a))
+        a = ALONE + node_after(length[weight]) + (0 if depth == 1 else 1 + (m >> (rest + 1) & 1))
+        parts.append((ORDER * weight + AFTER + depth, m >> rest & 1, a, a))
     weight = np.flatnonzero(magnitude)
     both = left[weight] + up[weight]
     a = SIGNS + sign_class(left[weight], up[weight])
@@ -167,7 +167,7 @@ def steps_of(cells: list[Cell], codes: Symbols, asked: Decisions) -> Steps:
     magnitude = np.abs(codes)
     plain = np.flatnonzero(LENGTH[magnitude] > 3)
     rest = LENGTH[magnitude[plain]] - 3
-    order = np.argsort(np.concatenate([asked.key, ORDER * plain + BEHIND + 3]))
+    order = np.argsort(np.concatenate([asked.key, ORDER * plain + AFTER + 3]))
     return Steps(
         np.concatenate([np.where(yes, 0, one), magnitude[plain] & ((1 << rest) - 1)])[order],
         np.concatenate([np.where(yes, one, SLOTS - one), np.ones_like(rest)])[order],

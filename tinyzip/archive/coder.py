@@ -204,13 +204,13 @@ class Writer(Coder):
         return value
 
     def room(self, count: int) -> None:
-        """Nothing: weights that are to be written stand in memory already."""
+        """Nothing: weights that are to be written are in memory already."""
 
     def expect(self, steps: int) -> None:
         """Nothing: `finish` counts them."""
 
     def spent(self, part: str) -> None:
-        """Nothing: whoever writes keeps no ledger."""
+        """Nothing: a writer keeps no ledger."""
 
     def _step(self, start: int, frequency: int, k: int) -> None:
         self._starts.append(start)

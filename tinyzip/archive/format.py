@@ -31,7 +31,7 @@ no byte is left. There are three kinds of steps:
     integer(N)    m = natural(N), and −m if m > 0 and decide(N/negative)
     small(N, b)   t = 1, then b times t = 2·t + decide(N/t); the number is t − 2ᵇ
     odd(N, b)     d = 1 + small(N/digits, b); the number is 1 for d = 1, else 2ᵈ⁻¹ + 2·plain(d − 2) + 1
-    old(N, v)     v, if decide(N/as before); or else what is said behind it
+    old(N, v)     v, if decide(N/as before); or else what is said after it
     row(N, r)     r numbers: natural(N), and then each old(N, the one before it) or else natural(N)
     sizes(N)      row(N, natural(N/count))
 
@@ -94,7 +94,7 @@ after a 0. With N the name of the field:
     0  they are coded(F, C, H, W)
     1  there is a list of natural(listed) values: integer(first), and then each natural(gap) + 1 above the
        one before. coded(F, C, H, W) are places in it, counted from the value nearest to 0, of two the first
-    2  r = natural(present) of them are not 0, and natural(run) zeros stand before each, behind the one
+    2  r = natural(present) of them are not 0, and natural(run) zeros stand before each, after the one
        before; these r are coded(1, r, 1, 1)
 
 coded(F, C, H, W) begins with small(coding, 2). For 3 there follow integer(least) and b = natural(bits), and

@@ -11,7 +11,7 @@ a flattened image is seen as what it is, kernels as large as that image.
 
 Magnitudes m are told apart by half octaves, 0 1 2 3 4 4 5 5 6 6 6 6 7 …; from m = 2 up that is
 
-level(m) = min(2·⌊log₂ m⌋ + the bit behind the first, 19)                                      (E8)
+level(m) = min(2·⌊log₂ m⌋ + the bit after the first, 19)                                       (E8)
 """
 
 from collections.abc import Iterator

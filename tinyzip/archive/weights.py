@@ -182,7 +182,7 @@ def value_list(coder: Coder, values: Symbols | None) -> Symbols:
 
 
 def positions(coder: Coder, places: Symbols | None, N: int) -> Symbols:
-    """How many of N weights are not zero, and how many zeros stand before each, behind the one before."""
+    """How many of N weights are not zero, and how many zeros stand before each, after the one before."""
     count = natural(coder, None if places is None else places.size, "present")
     if not 0 < count <= N:
         coder.refuse(f"{count} of {N} weights", f"1 to {N}")

@@ -2,10 +2,10 @@
 
 A node that reads what one other wrote goes on from there. Where two nodes or more read the same output, the
 graph parts into branches, and each is followed until it comes to a node that reads two, a sum, where it
-waits. Two branches that wait at the same sum have met: they are a block, which stands in the chain in their
-place, and the chain goes on behind the sum. So blocks are found from the inside out, also those in blocks:
+waits. Two branches that wait at the same sum have met: they are a block, which is in the chain in their
+place, and the chain goes on after the sum. So blocks are found from the inside out, also those in blocks:
 
-    0 ─► 1 ─► 2 ─► 3 = sum of 2 and 0 ─► 4        (0, Block(3, (1, 2), ()), 4)
+    0 ─► 1 ─► 2 ─► 3 = sum of 2 and 0 ─► 4        (0, Fork(3, (1, 2), ()), 4)
 
 Every graph that residual blocks can be made of is found so, and in any other two branches wait forever.
 """
@@ -18,7 +18,7 @@ DEEPEST = 32  # blocks within blocks
 
 
 @dataclass(frozen=True)
-class Block:
+class Fork:
     """Two branches that have met.
 
     sum   the node at which they did
@@ -29,7 +29,7 @@ class Block:
     ways: "tuple[Chain, Chain]"
 
 
-Chain: TypeAlias = tuple[int | Block, ...]
+Chain: TypeAlias = tuple[int | Fork, ...]
 
 
 class Tangled(ValueError):
@@ -60,15 +60,15 @@ def chain_of(reads: Sequence[Sequence[int]]) -> Chain:
     raises  Tangled for a node that reads none or more than two, a graph that ends in another branch, and one
             whose branches do not meet
     """
-    graph = Graph(reads)
+    graph = Readers(reads)
     branch = graph.follow(-1, 0)
     if branch.sum is not None:
         graph.stuck(branch.sum)
     return branch.chain
 
 
-class Graph:
-    """Who reads whom, as far as the last node depends on it."""
+class Readers:
+    """Which node reads which, as far as the last one depends on it."""
 
     def __init__(self, reads: Sequence[Sequence[int]]) -> None:
         self.reads, self.end = reads, len(reads) - 1
@@ -88,7 +88,7 @@ class Graph:
 
         first  where others read that output too: the node to begin with
         """
-        chain: list[int | Block] = []
+        chain: list[int | Fork] = []
         while last != self.end:
             readers = self.readers[last] if first is None else [first]
             first = None
@@ -115,7 +115,7 @@ class Graph:
             one, other, node = self.meeting(waiting)
             if self.reads[node][0] != one.last:
                 one, other = other, one
-            met = Block(node, (one.chain, other.chain))
+            met = Fork(node, (one.chain, other.chain))
             waiting = [branch for branch in waiting if branch is not one and branch is not other]
             if not waiting:
                 return Branch((met,), met.sum, None)

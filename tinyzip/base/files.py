@@ -6,7 +6,7 @@ take the old one's name. Renaming within a folder is atomic: the name always sta
 old one or the new one. The name itself is an entry of the folder, so the folder is forced to the disk too;
 else a loss of power could still take the new file away.
 
-The temporary file of NAME is always ".NAME.partial", so that what a kill has left behind is written over by
+The temporary file of NAME is always ".NAME.partial", so that what a kill has left is written over by
 the next attempt and does not pile up. That two writers do not write it at the same time, a lock on the
 folder takes care of; the system takes the lock away from a process that ends.
 """
@@ -25,7 +25,7 @@ if sys.platform != "win32":
         import fcntl
 
 PathLike = str | os.PathLike[str]
-PIECE = 1 << 18  # bytes
+CHUNK = 1 << 18  # bytes
 
 
 def check_path(path: object, argument: str = "path") -> None:
@@ -38,10 +38,10 @@ def read_up_to(file: BinaryIO, most: int) -> bytes:
     """What is left in an open file, `most` + 1 bytes at most: one more than allowed says it is too large.
 
     Python makes room for as many bytes as it is asked for, before it looks how many there are. So it is
-    asked for a piece at a time, and a small file takes little memory however large one may be.
+    asked for a chunk at a time, and a small file takes little memory however large one may be.
     """
     parts, left = [], most + 1
-    while part := file.read(min(PIECE, left)):
+    while part := file.read(min(CHUNK, left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

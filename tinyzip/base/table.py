@@ -1,4 +1,4 @@
-"""Rows of text as aligned columns: the one printer behind every table of this library.
+"""Rows of text as aligned columns: the one printer of every table of this library.
 
 Words begin under each other, at the left of their column. Numbers end under each other, at its right, so that
 digits of equal weight stand in one line. A column is as wide as its widest cell.

@@ -13,5 +13,5 @@ quantize.py   the program of a network
 export.py     programs as C, as a page, as ONNX
 shrink.py     a smaller program that answers the same, or nearly
 learn.py      the course
-main.py       all commands, and how a mistake is told
+main.py       all commands, and how a mistake is reported
 """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Command:
     """One command.
 
-    name      the word behind `tinyzip`
+    name      the word after `tinyzip`
     help      in a few words what it does
     examples  lines that a person could type, shown by --help
     options   adds its arguments to a parser

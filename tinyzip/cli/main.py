@@ -1,7 +1,7 @@
-"""Depth: all commands, and how a mistake is told.
+"""Depth: all commands, and how a mistake is reported.
 
 Whatever goes wrong is one line on the error stream, and the exit code is 2. A terminal that knows only ASCII
-gets a neighbour of each sign that it does not have, and whoever reads from a pipe may stop when it has seen
+gets a neighbour of each sign that it does not have, and what reads from a pipe may stop when it has seen
 enough.
 """
 
@@ -71,11 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.run(options)
         sys.stdout.flush()
         return 0
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # what reads the output has seen enough
         forget_output()
         return 0
     except OSError as error:
-        if error.filename is None and error.strerror:  # a full disk behind the standard output
+        if error.filename is None and error.strerror:  # the standard output goes to a full disk
             forget_output()
         told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     except (ValueError, TypeError, ImportError, FloatingPointError) as error:

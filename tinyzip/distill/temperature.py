@@ -1,4 +1,4 @@
-"""What a student is told: the right answer, and what a better network thinks of all the others.
+"""What a student learns from: the right answer, and what a better network thinks of all the others.
 
 A label says "7". A teacher's softened output says "7, but if not, then rather a 1 than an 8", and says it
 for each image anew; that is more to learn from. With the student's logits z and the teacher's t, one column

@@ -1,7 +1,7 @@
 """Depth: how the teacher's word reaches the student: (batch) -> the teacher's logits (K, N) on that batch.
 
 Recorded  The teacher sees every image once, before training, and its logits are looked up by where the
-          image stands in the training set. That costs one pass instead of one an epoch. They are logits
+          image is in the training set. That costs one pass instead of one an epoch. They are logits
           of the image as it is, which fits a student that sees it as it is.
 Live      The teacher sees what the student sees, augmented in the same way, in the same step. Under
           augmentation that is the better teacher: it is asked the very question that the student has to

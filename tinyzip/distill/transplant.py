@@ -3,7 +3,7 @@
 A student need not begin with drawn weights: its layers are the teacher's with fewer channels, and the
 teacher's own channels, some of them, are a better start. Two layers in a row belong together. If the first
 is left only its channels S, the second is left only the inputs that came from S, and so is whatever stands
-between: a batch norm the entries S, and behind a flattening channel c is the run of features c·H·W … c·H·W
+between: a batch norm the entries S, and after a flattening channel c is the run of features c·H·W … c·H·W
 + H·W − 1:
 
     w' = w[S_out][:, S_in],   b' = b[S_out],   S_in of a layer is S_out of the one before                (K15)
@@ -193,11 +193,11 @@ def _runs(channels: Array, length: int) -> Array:
 
 
 def _scored(model: Sequential) -> Iterator[tuple[str, str]]:
-    """Each convolution and linear layer by name, and what comes right behind it; "" if no one layer does."""
+    """Each convolution and linear layer by name, and what comes right after it; "" if no one layer does."""
     readers: dict[str, list[str]] = {}
     for name, placed in model.every_layer.items():
         readers.setdefault(placed.reads, []).append(name)
     for name, placed in model.every_layer.items():
         if isinstance(placed.layer, Conv2d | Linear):
-            behind = readers.get(name, [])
-            yield name, behind[0] if len(behind) == 1 else ""
+            after = readers.get(name, [])
+            yield name, after[0] if len(after) == 1 else ""

@@ -12,8 +12,8 @@ operator is that of its largest output. It picks the narrowest integers that pro
 
     bound < 2¹⁵ → int16,   bound < 2³¹ → int32,   else the program is refused       (B2)
 
-and, below 2²⁴, it proves that float32 holds every partial sum exactly, which `gemm.py` uses, and `lanes.py`
-twice over.
+and, below 2²⁴, it proves that float32 holds every partial sum exactly, which `fast/gemm.py` uses, and
+`fast/lanes.py` twice over.
 
 An addition has two terms only, and each is a monotone function of one code, so that the extremes lie at the
 ends of the codes:

@@ -82,7 +82,7 @@ def is_ours(part: object) -> bool:
 class Balance:
     """Does it pay, just now, to share the work out?
 
-    Whoever works for w seconds of its processor on k of n items would do all of them in w·n/k, on a core of
+    A process that works for w seconds of its core on k of n items would do all of them in w·n/k, on a core of
     its own. If the answer of all comes later than that, sharing has lost. It may be a moment's bad luck; but
     after three losses in a row some other program wants a core, and 8 questions are answered alone, then 16
     after one more loss, and 64 at most: one of 65 is the price of noticing that the core is free again.

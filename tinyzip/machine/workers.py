@@ -63,10 +63,10 @@ def small_buffer() -> Iterator[None]:
 class Workers:
     """A fixed number of threads, a `Workspace` for each, and BLAS held to one thread meanwhile.
 
-    Used as a context manager; a block within its own block changes nothing. In `map`, whoever is free takes
-    the next item, so that a thread whose core is busy with something else keeps nobody waiting. Which thread
-    works on an item never changes its result, so one thread and two give the same bits. The threads start at
-    the first use, sleep between uses, and end when the object goes.
+    Used as a context manager; a block within its own block changes nothing. In `map`, the next thread that is
+    free takes the next item, so that one whose core is busy with something else keeps nobody waiting. Which
+    thread works on an item never changes its result, so one thread and two give the same bits. The threads
+    start at the first use, sleep between uses, and end when the object goes.
     """
 
     def __init__(self, threads: int = 1) -> None:

@@ -22,7 +22,7 @@ class Workspace:
     """A stack of scratch memory for one thread.
 
     Arrays from `empty` are valid until the `reset`, or the end of the `scratch` block, that gives
-    their memory back; whoever wants to keep one copies it.
+    their memory back; to keep one, copy it.
     """
 
     def __init__(self) -> None:

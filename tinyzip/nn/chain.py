@@ -62,7 +62,7 @@ def statistics(steps: Steps, parts: Parts, caches: Mapping[str, Any]) -> Arrays:
 
 
 def shapes_along(layers: Chain, shape: Shape) -> list[Shape]:
-    """The shape of an example before the first layer, and behind each."""
+    """The shape of an example before the first layer, and after each."""
     shapes = [shape]
     for name, layer in layers.items():
         try:

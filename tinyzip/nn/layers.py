@@ -207,7 +207,7 @@ class GlobalAvgPool(Layer):
 class BatchNorm(Layer):
     """Batch normalisation of C channels or features. Arrays: gamma, beta; mean, var without gradient.
 
-    In training it uses the batch's statistics, and whoever trains keeps a running average of them
+    In training it uses the batch's statistics, and the training loop keeps a running average of them
     (`statistics`). Otherwise it uses the kept.
     """
 

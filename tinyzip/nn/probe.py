@@ -1,10 +1,10 @@
 """A look at what passes between two layers, and a hand on what comes back.
 
-A probe is a layer that changes nothing. Its cache shows what went through, y. Whoever has something to say
-about y itself, and not only about what the network makes of it in the end, leaves the derivative there before
-backward. The chain rule does not mind where a derivative arises:
+A probe is a layer that changes nothing. Its cache shows what went through, y. A loss that looks at y itself,
+and not only at what the network makes of it in the end, leaves its derivative there before backward. The
+chain rule does not mind where a derivative arises:
 
-    ∂L/∂y = (what comes back from the layers behind) + (what was left)                                  (PR1)
+    ∂L/∂y = (what comes back from the layers after) + (what was left)                                   (PR1)
 
 Caches belong to one forward, and so does what is left in them: shards on threads do not disturb each other. A
 network without probes pays nothing for them.
@@ -51,7 +51,7 @@ class Probe(Layer):
 
 
 def probed(layers: Chain, names: Collection[str], way: str = "") -> dict[str, Layer]:
-    """The layers with a probe behind each of those named, also in residual blocks ("block1.body.conv1").
+    """The layers with a probe after each of those named, also in residual blocks ("block1.body.conv1").
 
     way  what stands before their names: "block1.body."
     """

@@ -113,7 +113,7 @@ def every_layer(layers: Chain, shape: Shape, way: str = "", reads: str = "input"
     shape    of one example before the first
     way      what stands before their names: "block1.body."
     reads    what the first of them reads
-    returns  by the name with the way to it, "block1.body.conv1"; a block stands behind its layers
+    returns  by the name with the way to it, "block1.body.conv1"; a block comes after its layers
     raises   ValueError that begins with the name of the first layer that does not fit, or of one whose name
              is the way to another
     """

@@ -1,16 +1,16 @@
 """Which layers become one integer operator.
 
 An integer engine does not run layers one for one. It runs *blocks*: a convolution or linear layer with all
-that is fused into it. A batch norm directly behind it is an affine map too, so the two are one (`fold`). A
+that is fused into it. A batch norm directly after it is an affine map too, so the two are one (`fold`). A
 ReLU or another clip costs nothing, since the codes are clamped anyway: it only narrows that clamp, which must
 hold the code of 0. And as max pooling only selects, it commutes with every map f that nowhere falls,
 
 f(max(x)) = max(f(x))                                                                      (QB1)
 
-so a ReLU behind a max pool may be read as one before it, and the same holds behind a flatten.
+so a ReLU after a max pool may be read as one before it, and the same holds after a flatten.
 
-Every other function of one number, and a clip behind an average, with which it does not commute, is a
-*table*: an operator of its own that maps each code of the grid before it to a code of a grid behind it.
+Every other function of one number, and a clip after an average, with which it does not commute, is a
+*table*: an operator of its own that maps each code of the grid before it to a code of a grid after it.
 
 A residual block becomes the blocks of its two chains, which read the same codes, and a *sum*: an operator
 that adds codes of two grids and writes those of a third. It is clamped as a block is.
@@ -56,19 +56,19 @@ AnyPart = TypeVar("AnyPart", bound="Part")
 
 @dataclass(frozen=True)
 class Part:
-    """An operator that writes codes of a grid of its own, and what is fused into it or lies behind it.
+    """An operator that writes codes of a grid of its own, and what is fused into it or lies after it.
 
     name    also that of the grid
     clamp   the real numbers (low, high) at which the output is clamped; (0, inf) for a ReLU
     output  name of the layer whose output is the part's: the last of those fused. Where QB1 moved a clip it
             is the layer before; clamp its output to get the part's
-    behind  pools, flatten and tables behind it, each with its name
+    after  pools, flatten and tables after it, each with its name
     """
 
     name: str
     clamp: tuple[float, float] = field(default=(-inf, inf), kw_only=True)
     output: str = field(default="", kw_only=True)
-    behind: Between = field(default=(), kw_only=True)
+    after: Between = field(default=(), kw_only=True)
 
     def clamped(self, y: NDArray[Any]) -> NDArray[Any]:
         """What the part gives, from the output of layer `output`."""
@@ -81,7 +81,7 @@ class Block(Part):
 
     name   that layer's; with ".w" also that of its weights' grid
     layer  Conv2d or Linear
-    norm   name of the batch norm directly behind it, or None
+    norm   name of the batch norm directly after it, or None
     """
 
     layer: Conv2d | Linear
@@ -90,7 +90,7 @@ class Block(Part):
 
 @dataclass(frozen=True)
 class Sum(Part):
-    """A residual block: what its two chains give is added, and a clip behind it fused into that.
+    """A residual block: what its two chains give is added, and a clip after it fused into that.
 
     body, shortcut  the blocks of its chains, which may be none, where there are only pools, or nothing
     """
@@ -163,7 +163,7 @@ class Blocks:
             if isinstance(part, Sum):
                 written += part.body.along(source) + part.shortcut.along(source)
             note(part.name, type(part))
-            for table in tables_of(part.behind):
+            for table in tables_of(part.after):
                 note(table, Activation)
         return written
 
@@ -222,8 +222,8 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
                     parts[-1] = _with(name, layer, parts[-1])
             case BatchNorm():
                 last = parts[-1] if parts else None
-                if not isinstance(last, Block) or last.output != last.name or last.behind:
-                    needed = "one directly behind a convolution or linear layer"
+                if not isinstance(last, Block) or last.output != last.name or last.after:
+                    needed = "one directly after a convolution or linear layer"
                     refuse(f"layer {name!r}", "a batch norm elsewhere", needed)
                 parts[-1] = replace(last, norm=name, output=name)
             case _:
@@ -232,8 +232,8 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
 
 
 def _with(name: str, layer: Gridless | Activation, block: AnyPart) -> AnyPart:
-    """The block or sum with one more layer behind it."""
-    return replace(block, behind=(*block.behind, (name, layer)))
+    """The block or sum with one more layer after it."""
+    return replace(block, after=(*block.after, (name, layer)))
 
 
 def _with_clip(name: str, layer: ReLU | Clip, block: AnyPart) -> AnyPart:
@@ -241,9 +241,9 @@ def _with_clip(name: str, layer: ReLU | Clip, block: AnyPart) -> AnyPart:
     least, most = (0.0, None) if isinstance(layer, ReLU) else (layer.low, layer.high)
     low = max(block.clamp[0], -inf if least is None else least)
     high = min(block.clamp[1], inf if most is None else most)
-    moves = all(isinstance(other, MaxPool2d | Flatten) for _, other in block.behind)
-    if (low, high) == block.clamp and not tables_of(block.behind):
+    moves = all(isinstance(other, MaxPool2d | Flatten) for _, other in block.after)
+    if (low, high) == block.clamp and not tables_of(block.after):
         return block  # no value is beyond its ends, averages of such values included
     if not moves or not low <= 0 <= high or low == high:
         return _with(name, layer, block)
-    return replace(block, clamp=(low, high), output=block.output if block.behind else name)
+    return replace(block, clamp=(low, high), output=block.output if block.after else name)

@@ -42,7 +42,7 @@ from tinyzip.train.pixels import check_range
 Bits = int | Mapping[str, int]
 Grids = dict[str, Grid]
 WEIGHT_METHODS = ("minmax", "mse")
-SHARD = 64  # images at a time
+MOST = 64  # images in a shard
 BIAS_MOST = 2.0**30
 
 
@@ -156,8 +156,8 @@ def fit_biases(model: Inspected, grids: Grids) -> Grids:
 
 def inputs(model: Inspected, images: Array) -> Iterator[Array]:
     """The images as the model reads them, (C, H, W, N) in its dtype, a shard at a time."""
-    for start in range(0, len(images), SHARD):
-        yield to_input(images[start : start + SHARD]).astype(model.dtype, copy=False)
+    for start in range(0, len(images), MOST):
+        yield to_input(images[start : start + MOST]).astype(model.dtype, copy=False)
 
 
 def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, int]:

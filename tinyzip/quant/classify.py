@@ -32,7 +32,7 @@ from tinyzip.train.images import check_images, to_input
 from tinyzip.train.pixels import check_range
 
 Array = NDArray[Any]
-CHUNK = 1024  # images at a time, so that memory does not grow with their number
+MOST = 1024  # images in a shard, so that memory does not grow with their number
 
 
 @write_instead(partial(check_program, argument="classify: program"))
@@ -76,10 +76,10 @@ def _last_codes(program: Program, images: Array, threads: int | None, product: W
         refuse(f"{argument}: program", f"an output of shape {shape}", "one number for each class")
     pixels, grid = check_pixels(program, images, argument), grid_of(program.input)
     with Workers(thread_count(threads)) as workers:
-        chunks = (pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK))
+        shards = (pixels[start : start + MOST] for start in range(0, len(pixels), MOST))
         parts = [
-            np.asarray(integer.run(without, codes_of_pixels(grid, chunk), product, threads=workers))
-            for chunk in chunks
+            np.asarray(integer.run(without, codes_of_pixels(grid, shard), product, threads=workers))
+            for shard in shards
         ]
     return np.concatenate(parts, axis=-1).reshape(shape[0], len(pixels))
 

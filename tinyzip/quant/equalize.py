@@ -68,14 +68,14 @@ def equalize(model: AnyInspected) -> AnyInspected:
 
 def _lets_factors_through(block: Block) -> bool:
     """Is f(s·x) = s·f(x) for all between this block's sums and the next block?"""
-    tables = [layer for _, layer in block.behind if isinstance(layer, Activation)]
+    tables = [layer for _, layer in block.after if isinstance(layer, Activation)]
     return set(block.clamp) <= {-inf, 0.0, inf} and all(isinstance(f, ReLU | LeakyReLU) for f in tables)
 
 
 def _by_input(w: Array, block: Block, C: int) -> Array:
     """A view of w as (group, output in it, input channel in it, the rest), for an input of C channels.
 
-    A linear layer behind a flatten reads C channels of several pixels each.
+    A linear layer after a flatten reads C channels of several pixels each.
     """
     groups = block.layer.groups if isinstance(block.layer, Conv2d) else 1
     return w.reshape(groups, len(w) // groups, C // groups, -1)

@@ -1,6 +1,6 @@
 """Depth: where did the accuracy go? A quantized network, layer by layer.
 
-The integer program and its float network see the same images, and are compared behind every block:
+The integer program and its float network see the same images, and are compared after every block:
 
     signal/noise    10·log₁₀(Σ y² / Σ (ŷ − y)²) decibels, y in float, ŷ what the codes mean. Each bit less
                     costs about 6; below some 10 the layer says little of what it should
@@ -14,7 +14,7 @@ The integer program and its float network see the same images, and are compared 
     float recovers  of the images whose class changed: how many get it back if this one block computes in
                     float and only its output is rounded. Negative if that made it worse
 
-The rounding of a residual block's sum shows in the block behind it.
+The rounding of a residual block's sum shows in the block after it.
 
 The last column says which layer deserves another bit, the one before where the trouble begins; they need
 not name the same layer. Where labels are given, errors of both are counted too.
@@ -202,7 +202,7 @@ class _Rest:
         self.outputs = {i: parts[o.name] for i, o in enumerate(program.operators) if o.name in parts}
 
     def see(self, codes: list[Array]) -> None:
-        """Take in a chunk: what the codes of its operators mean."""
+        """Take in a shard: what the codes of its operators mean."""
         dtype = self.network.dtype
         meant = [grid_of(c).dequantize(k) for c, k in zip(self.program.codes, codes, strict=True)]
         self.input = meant[0].astype(dtype)
@@ -255,7 +255,7 @@ class _Tally:
     def see(
         self, outputs: dict[str, Array], codes: list[Array], exact: Array, found: Array, open_cases: Array
     ) -> Array:
-        """Take in a chunk; give back for which of its images the class has not changed up to this block."""
+        """Take in a shard; give back for which of its images the class has not changed up to this block."""
         block = self.block
         y = block.clamped(outputs[block.output])
         given = codes[self.place + 1]

@@ -1,6 +1,6 @@
 """Batch norm folded into the layer in front of it: fewer layers, and the function stays as it is.
 
-Batch norm at inference is an affine map with fixed numbers, and it stands behind another affine map. So
+Batch norm at inference is an affine map with fixed numbers, and it stands after another affine map. So
 the two are one [Jacob et al. 2018, eq. 14]:
 
 w ← w·γ/√(v + ε)        b ← (b − m)·γ/√(v + ε) + β                                         (QF1)

@@ -85,7 +85,7 @@ class Histogram:
 
     @property
     def one_sided(self) -> bool:
-        """Whether 0 is at one end of the range, as behind a ReLU."""
+        """Whether 0 is at one end of the range, as after a ReLU."""
         return self.low >= 0 or self.high <= 0
 
     def observe(self, x: ArrayLike) -> None:

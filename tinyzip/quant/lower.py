@@ -19,7 +19,7 @@ s_x/s_y, s_o/s_y                     as XNNPACK's, see (AD2)                    
 
 A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
 fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
-so it stays an operator of its own behind the layer and the engine may run it before QD2. In QD5 f is computed
+so it stays an operator of its own after the layer and the engine may run it before QD2. In QD5 f is computed
 in float64 for each code that there is, and rounded once: the engine only looks it up.
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
@@ -134,7 +134,7 @@ class _Draft:
         for part in blocks.parts:
             target = _scalar_grid(self.grids, part.name)
             at = self.sum(part, at, target) if isinstance(part, Sum) else self.affine(part, at, target)
-            at = self.between(part.behind, at)
+            at = self.between(part.after, at)
         return at
 
     def affine(self, block: Block, at: At, target: Grid) -> At:

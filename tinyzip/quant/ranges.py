@@ -17,7 +17,7 @@ All have one interface: `observe` each batch, then ask for the `range`. The last
 
 Half distributions. What comes out of a ReLU has only one side. Mirrored at 0 it would fill a range twice
 as wide at the same step, that is with one bit more. So rules for symmetric densities serve one-sided data
-if they are told M + 1 bits.                                                               (R1)
+if they are given M + 1 bits.                                                               (R1)
 """
 
 from collections.abc import Callable
@@ -147,7 +147,7 @@ def entropy(histogram: Histogram, bits: int, bins: int = 2048) -> Range:
        a value, so that the divergence stays finite where P has clipped values and Q has none
 
     The divergence asks how alike the counts are, not how far a clipped value was moved. So a spike attracts
-    the cut: what lies beyond it is added to a bin where it is hardly noticed. Black borders behind a bias
+    the cut: what lies beyond it is added to a bin where it is hardly noticed. Black borders after a bias
     make such spikes, and at 3 bits or 4 a whole network can fall for one.
     """
     levels = 2**bits if histogram.one_sided else 2 ** (bits - 1)
@@ -201,7 +201,7 @@ def laplace_cut(bits: int) -> float:
 
 
 def normal_cut(bits: int) -> float:
-    """The root r of (R3), by bisection: the best cut in standard deviations. 2.55 at 4 bits."""
+    """The root r of (R3), by bisection: the best cut in standard deviations. 2.56 at 4 bits."""
     low, high = 0.0, 16.0
     for _ in range(60):
         r = (low + high) / 2

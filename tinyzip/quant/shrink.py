@@ -1,7 +1,7 @@
 """Depth: on from where proof ends: a program with fewer bits in its weights, and what that costs.
 
 `integer.simplify` takes out all that can be proved to make no difference. What is left makes some, and
-whoever wants a program smaller still has to look at images. There is no training data, and no float network
+to make a program smaller still one has to look at images. There is no training data, and no float network
 either, but a program keeps what its numbers mean; so it is read as a float network again (`twin`), in which
 
     activations    stay on the program's own grids, clamps and all: nothing is calibrated
@@ -81,8 +81,8 @@ def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bit
     cut = max(1, len(pixels) * 3 // 4)
     seen, held_back = pixels[:cut], pixels[cut:]
     simple = named(simplify(program))
-    front, behind = split(simple)
-    body, tail = parted(behind)
+    front, after = split(simple)
+    body, tail = parted(after)
     for operator in front:
         seen = np.stack([moved(operator, x[..., None])[..., 0] for x in seen])
     model, grids = clamped_twin(body)

@@ -8,7 +8,7 @@ M = s_x·s_w/s_y. That is all that is needed to read it as a float network again
 What comes out computes what the program would, if activations were not rounded and clamped. A table is read
 as the function that is straight between the points it knows, a sum with what leads to it as a residual block.
 A border becomes the padding of what reads it. What only moves the codes that come in, as other people's
-models do whose images lie otherwise in memory, is no part of the network: the twin begins behind it, and it
+models do whose images lie otherwise in memory, is no part of the network: the twin begins after it, and it
 ends with the logits, in front of a softmax or an argmax.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
-from tinyzip.base.branches import Block, Chain, Tangled, chain_of
+from tinyzip.base.branches import Chain, Fork, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Codes, Program
 from tinyzip.integer.operators import Operator
@@ -63,9 +63,9 @@ def named(program: Program) -> Program:
 
     def lead(chain: Chain, way: str) -> None:
         for link in chain:
-            i = link.sum if isinstance(link, Block) else link
+            i = link.sum if isinstance(link, Fork) else link
             names[i] = names[i] if names[i].startswith(way) else way + names[i]
-            if isinstance(link, Block):
+            if isinstance(link, Fork):
                 for branch, inner in zip(BRANCHES, _branches(program, link, names), strict=True):
                     lead(inner, f"{names[i]}.{branch}.")
 
@@ -80,34 +80,34 @@ def _chain(program: Program) -> Chain:
     return chain_of([operator.reads(i) for i, operator in enumerate(program.operators)])
 
 
-def _branches(program: Program, block: Block, names: list[str]) -> tuple[Chain, Chain]:
+def _branches(program: Program, block: Fork, names: list[str]) -> tuple[Chain, Chain]:
     """Body and shortcut: as the names say, or else the body is the longer one."""
     one, other = block.ways
     for way, rest in ((one, other), (other, one)):
         for link in way[:1]:
-            first = link.sum if isinstance(link, Block) else link
+            first = link.sum if isinstance(link, Fork) else link
             if names[first].startswith(f"{names[block.sum]}.body."):
                 return way, rest
 
-    def computes(link: int | Block) -> bool:
-        return isinstance(link, Block) or not isinstance(program.operators[link], integer.Recall)
+    def computes(link: int | Fork) -> bool:
+        return isinstance(link, Fork) or not isinstance(program.operators[link], integer.Recall)
 
     return (one, other) if sum(map(computes, one)) >= sum(map(computes, other)) else (other, one)
 
 
 def split(program: Program) -> tuple[tuple[Operator, ...], Program]:
-    """The operators in front that only move the codes that come in, and the program behind them."""
+    """The operators in front that only move the codes that come in, and the program after them."""
     moves = (integer.Transpose, integer.Reshape)
     k = next((i for i, o in enumerate(program.operators) if not isinstance(o, moves)), 0)
     read = [source for i, o in enumerate(program.operators[k:], k) for source in o.reads(i)]
     if min(read) < k - 1:  # the codes are needed as they came, too
         return (), program
-    behind = Program(renumbered(program.operators[k:], -k), program.shapes[k], program.codes[k])
-    return program.operators[:k], behind
+    after = Program(renumbered(program.operators[k:], -k), program.shapes[k], program.codes[k])
+    return program.operators[:k], after
 
 
 def parted(program: Program) -> tuple[Program, tuple[Operator, ...]]:
-    """The program up to its logits, and the softmax or argmax behind them."""
+    """The program up to its logits, and the softmax or argmax after them."""
     operators = list(program.operators)
     while len(operators) > 1 and isinstance(operators[-1], integer.Softmax | integer.Argmax):
         operators.pop()
@@ -168,10 +168,10 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
     names = [operator.name for operator in program.operators]
     turned: tuple[int, ...] = ()  # the shape of an image that was flattened with channels last
     for link in chain:
-        i = link.sum if isinstance(link, Block) else link
+        i = link.sum if isinstance(link, Fork) else link
         operator, x = program.operators[i], program.inputs(i, program.codes)[0]
         name, own = operator.name, operator.name.removeprefix(way)
-        if isinstance(link, Block):
+        if isinstance(link, Fork):
             body, shortcut = (
                 _layers(program, inner, params, f"{name}.{branch}.")
                 for branch, inner in zip(BRANCHES, _branches(program, link, names), strict=True)
@@ -220,5 +220,5 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
             case _:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "one that a layer stands for")
     if turned:
-        refuse("float_twin", "an image flattened with channels last", "a fully connected layer behind it")
+        refuse("float_twin", "an image flattened with channels last", "a fully connected layer after it")
     return layers

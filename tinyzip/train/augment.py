@@ -154,7 +154,7 @@ def sample(
     channels, out = images.reshape(N, -1, H, W), moved.reshape(N, -1, *shape[1:])
     first = workspace.empty(shape, np.intp)  # where x₀₀ stands; `take` converts any other dtype to this one
     dtype = np.result_type(images.dtype, np.float32)
-    # A frame of zeros, one pixel before and two behind: what looks further out sees no more than that.
+    # A frame of zeros, one pixel before and two after: what looks further out sees no more than that.
     places += np.float32(1)
     np.clip(places, 0, np.array([H + 1, W + 1], np.float32)[:, None, None, None], out=places)
     with workspace.scratch():

@@ -1,4 +1,4 @@
-"""What a training run leaves behind besides the parameters: a line for each epoch, and a bar meanwhile."""
+"""What a training run leaves besides the parameters: a line for each epoch, and a bar meanwhile."""
 
 import sys
 from dataclasses import asdict, dataclass, field, fields

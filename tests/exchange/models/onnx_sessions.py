@@ -36,11 +36,11 @@ def batch_last(x):
 def traced(program, x, exact, runtime=session):
     """What every operator of a program writes for codes x (…, N), from one run of its graph."""
     from tinyzip.exchange.onnx.codes import leave
-    from tinyzip.exchange.onnx.graph import Graph
+    from tinyzip.exchange.onnx.graph import Draft
     from tinyzip.exchange.onnx.program import add_operators
     from tinyzip.integer import Argmax
 
-    graph = Graph("traced")
+    graph = Draft("traced")
     ends = []
     for i, tensor in enumerate(add_operators(graph, program, exact)[1:]):
         classes = isinstance(program.operators[i], Argmax)

@@ -9,7 +9,7 @@ from integer_programs import batch, codes, drawn_multipliers, integers, programs
 from onnx_sessions import batch_first, batch_last, evaluator, session, traced
 
 from tinyzip.exchange import onnx
-from tinyzip.exchange.onnx.graph import Graph
+from tinyzip.exchange.onnx.graph import Draft
 from tinyzip.exchange.onnx.integers import floor, significant, to_even
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer import Codes, GlobalAvgPool, Linear, Program, fixedpoint, run
@@ -97,7 +97,7 @@ def test_a_product_of_more_than_24_bits_is_rounded_before_the_zero_point_is_adde
 @given(st.integers(0, 50), st.data())
 def test_halves_are_rounded_to_even_and_floors_go_down(e, data) -> None:
     """(OI1), (OI3), on values of either sign around all multiples of a half."""
-    graph = Graph("integers")
+    graph = Draft("integers")
     p = graph.constant(2**e, np.int64, "p")
     names = [
         floor(graph, "x", p),

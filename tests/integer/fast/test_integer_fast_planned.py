@@ -104,7 +104,7 @@ def test_many_examples_are_planned_in_the_shards_of_a_run(
 ) -> None:
     """(PL1) for each of two sizes at most, whose memory does not grow with the number of examples."""
     program = Program((conv(padding=1), Flatten()), (1, 8, 8), BYTE)
-    monkeypatch.setattr(importlib.import_module("tinyzip.integer.fast.run"), "SHARD", 4)
+    monkeypatch.setattr(importlib.import_module("tinyzip.integer.fast.run"), "MOST", 4)
     planned = prepare(program, count)
     assert len(planned.recorded) <= 2 and max(planned.recorded) <= 4
     assert planned.nbytes < 1.5 * prepare(program, 4).nbytes  # their codes lie apart

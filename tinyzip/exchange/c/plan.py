@@ -6,9 +6,9 @@ whole: the reader asks for the rows that it is the first to need, and an array o
     R = (kh − 1)·dh + 1 + (ph − 1)·sh                                                 (CP1)
 
 of them is enough, ph being the rows of the max pool that takes a convolution's sums, or 1. Row h stands in
-place h mod R, where a row stood that nobody needs any more. Whoever is asked asks on, up to an output that is
+place h mod R, where a row stood that nobody needs any more. Each asks the one before, up to an output that is
 whole: the input, one with several readers, or one that is read in another order. A fully connected layer
-behind a flattened image takes rows too, each into all of its sums, and so does the mean of an image. A max
+after a flattened image takes rows too, each into all of its sums, and so does the mean of an image. A max
 pool whose windows do not overlap is part of the convolution before it, as in `integer.fast.choose`; between
 the two there are no rows at all.
 
@@ -103,7 +103,7 @@ class Plan:
 
     @cached_property
     def readers(self) -> dict[int, list[int]]:
-        """Who reads each output, once for each time."""
+        """The operators that read each output, once for each time."""
         readers: dict[int, list[int]] = {k: [] for k in range(-1, len(self.names))}
         for i in sorted(self.needed):
             for k in self.program.operators[i].reads(i):

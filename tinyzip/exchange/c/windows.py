@@ -150,7 +150,7 @@ def ends(first: str, end: str, window: tuple[str, int, int], length: int, paddin
 
 
 def linear(draft: Draft, step: Step) -> Lines:
-    """A fully connected layer: output by output, or, behind an image that comes row by row, all at once."""
+    """A fully connected layer: output by output, or, after an image that comes row by row, all at once."""
     i, (k,) = step.i, step.reads
     operator = draft.operator(i, Linear)
     (F, C), bits, name = operator.w.shape, 8 * draft.plan.sums_of(i).itemsize, draft.name(i)

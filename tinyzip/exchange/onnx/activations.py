@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.exchange.onnx.graph import Graph
+from tinyzip.exchange.onnx.graph import Draft
 from tinyzip.nn import activations as nn
 from tinyzip.nn.layers import ReLU
 
 
-def add_activation(graph: Graph, layer: Any, x: str) -> str | None:
+def add_activation(graph: Draft, layer: Any, x: str) -> str | None:
     """Add one activation that reads tensor x; returns what it writes, or None for a layer of another kind."""
 
     def number(value: float, what: str) -> str:
@@ -47,7 +47,7 @@ def add_activation(graph: Graph, layer: Any, x: str) -> str | None:
     return None
 
 
-def by_points(graph: Graph, X: Any, Y: Any, x: str) -> str:
+def by_points(graph: Draft, X: Any, Y: Any, x: str) -> str:
     """(OA1)"""
 
     def piece(values: Any, what: str) -> str:

@@ -2,7 +2,7 @@
 constants.
 
 A sum or a product with constants, one for each channel, becomes part of the weights before it, or else a
-convolution of one pixel a channel. So a fully connected layer may also be a MatMul and an Add behind it.
+convolution of one pixel a channel. So a fully connected layer may also be a MatMul and an Add after it.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tinyzip.nn.ops.checks import Array
 def batch_norm(step: Step) -> Value:
     C = step.x.shape[0]
     if step.attribute("training_mode", 0) or len(step.node.outputs) != 1 or step.x.turned:
-        step.refuse("a batch norm in training, or behind a turned flattening", "one at inference")
+        step.refuse("a batch norm in training, or after a turned flattening", "one at inference")
     if step.x.last:
         step.refuse("an image with its channels last", "an image (N, C, H, W)")
     arrays = {name: step.constant(k, (C,)) for k, name in enumerate(("gamma", "beta", "mean", "var"), 1)}

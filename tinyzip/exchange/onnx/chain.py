@@ -10,7 +10,7 @@ Products x·σ(x) are the one other place where branches meet: they are found fi
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tinyzip.base.branches import Block, Chain, Tangled, chain_of
+from tinyzip.base.branches import Chain, Fork, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.file import Graph, Node
 from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
@@ -134,8 +134,8 @@ class Translation:
         """The layers of a chain, and what comes out of them."""
         items: list[Item] = []
         for link in chain:
-            node = self.nodes[link.sum if isinstance(link, Block) else link]
-            if isinstance(link, Block):
+            node = self.nodes[link.sum if isinstance(link, Fork) else link]
+            if isinstance(link, Fork):
                 item, value = self.block(node, link, value)
                 items.append(item)
             elif node.kind in ("Softmax", "LogSoftmax") and node.outputs[0] == self.end:
@@ -147,7 +147,7 @@ class Translation:
             self.values.known[node.outputs[0]] = value
         return items, value
 
-    def block(self, node: Node, block: Block, value: Value) -> tuple[Item, Value]:
+    def block(self, node: Node, block: Fork, value: Value) -> tuple[Item, Value]:
         """The residual block of two branches that meet at `node`, and what comes out of it."""
         if node.kind not in ("Add", "Sum"):
             self.graph.refuse(node, "two activations", "constants for one of them, or a sum")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip import integer
-from tinyzip.exchange.onnx.graph import Graph, Shape, window
+from tinyzip.exchange.onnx.graph import Draft, Shape, window
 from tinyzip.integer import Codes, Program
 from tinyzip.integer.fast.elementwise import products_of
 
@@ -32,7 +32,7 @@ W_ZERO = 128
 class Job:
     """One operator, the tensors of bytes that it reads, and what they and its output mean."""
 
-    graph: Graph
+    graph: Draft
     operator: Any
     inputs: list[str]
     read: list[Codes]
@@ -41,7 +41,7 @@ class Job:
     shape: Shape
 
     @classmethod
-    def of(cls, graph: Graph, program: Program, i: int, tensors: list[str]) -> "Job":
+    def of(cls, graph: Draft, program: Program, i: int, tensors: list[str]) -> "Job":
         """Operator i; tensors are those of the program's input and of all outputs so far."""
         inputs, codes, shapes = (program.inputs(i, row) for row in (tensors, program.codes, program.shapes))
         y, shape = program.codes[i + 1], program.shapes[i + 1]
@@ -67,7 +67,7 @@ def zero_of(codes: Codes) -> int:
     return codes.zero - base_of(codes)
 
 
-def moved(graph: Graph, x: str, by: int, dtype: Any) -> str:
+def moved(graph: Draft, x: str, by: int, dtype: Any) -> str:
     """x + by as another type; x itself where nothing would change."""
     if by == 0 and dtype == np.uint8:
         return x
@@ -75,12 +75,12 @@ def moved(graph: Graph, x: str, by: int, dtype: Any) -> str:
     return graph.cast(graph.add("Add", wide, graph.constant(by, np.int32, "by")) if by else wide, dtype)
 
 
-def entry(graph: Graph, codes: Codes) -> str:
+def entry(graph: Draft, codes: Codes) -> str:
     """The program's input as bytes."""
     return moved(graph, "codes", -base_of(codes), np.uint8)
 
 
-def leave(graph: Graph, x: str, codes: Codes) -> str:
+def leave(graph: Draft, x: str, codes: Codes) -> str:
     """Bytes as the codes that they stand for."""
     return moved(graph, x, base_of(codes), codes.dtype)
 

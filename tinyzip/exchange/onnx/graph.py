@@ -25,7 +25,7 @@ OPSET, IR_VERSION = 17, 8
 LARGEST = 2**31 - 1  # bytes of constants; no protobuf is larger
 
 
-class Graph:
+class Draft:
     """Nodes and constants so far.
 
     target  the file that it is for, as errors name it
@@ -46,7 +46,7 @@ class Graph:
         self.size = 0
 
     def new_name(self, what: str) -> str:
-        """scope/what, with a number behind where that is taken; "?" for what no UTF-8 can say."""
+        """scope/what, with a number after where that is taken; "?" for what no UTF-8 can say."""
         first = name = f"{self.scope}/{what}".encode(errors="replace").decode()
         count = 1
         while name in self.used:

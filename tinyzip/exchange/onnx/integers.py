@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.exchange.onnx.graph import Graph, per_channel
+from tinyzip.exchange.onnx.graph import Draft, per_channel
 from tinyzip.integer import Codes
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.fixedpoint import POWERS, SIGNIFICANT
@@ -34,21 +34,21 @@ from tinyzip.integer.fixedpoint import POWERS, SIGNIFICANT
 Values = Any  # a number, or one for each channel, as Python's integers where int64 might be too small
 
 
-def int64(graph: Graph, values: Values, rank: int, what: str) -> str:
+def int64(graph: Draft, values: Values, rank: int, what: str) -> str:
     """A constant for tensors whose examples have `rank` axes, channels the first of them."""
     array = np.atleast_1d(np.asarray(values, np.int64)).ravel()
     same = (array == array[0]).all()
     return graph.constant(array[0] if same else per_channel(array, rank), np.int64, what)
 
 
-def floor(graph: Graph, q: str, divisor: str) -> str:
+def floor(graph: Draft, q: str, divisor: str) -> str:
     """⌊q / divisor⌋ of int64 by (OI1); divisor a positive tensor."""
     ends = (graph.constant(end, np.int64, what) for end, what in ((-1, "minus one"), (0, "nothing")))
     sign = graph.add("Clip", q, *ends)
     return graph.add("Add", graph.add("Div", graph.add("Sub", q, sign), divisor), sign)
 
 
-def to_even(graph: Graph, x: str, p: str) -> str:
+def to_even(graph: Draft, x: str, p: str) -> str:
     """x / p to nearest, halves to even, by (OI3); p a tensor of powers of two, |x| + p < 2⁶²."""
     one, two = graph.constant(1, np.int64, "one"), graph.constant(2, np.int64, "two")
     size = graph.add("Abs", x)
@@ -58,14 +58,14 @@ def to_even(graph: Graph, x: str, p: str) -> str:
     return graph.add("Mul", graph.add("Sign", x), nearest)
 
 
-def significant(graph: Graph, x: str, bits: int) -> str:
+def significant(graph: Draft, x: str, bits: int) -> str:
     """x to nearest among the numbers of 24 significant bits, halves to even; int64 |x| < 2ᵇⁱᵗˢ."""
     length = bit_length(graph, graph.add("Abs", x), range(SIGNIFICANT, bits))
     p = power_of_two(graph, length)
     return graph.add("Mul", to_even(graph, x, p), p)
 
 
-def bit_length(graph: Graph, x: str, places: range) -> str:
+def bit_length(graph: Draft, x: str, places: range) -> str:
     """How many of the powers 2ᵏ, k in `places`, are no larger than x ≥ 0."""
     axis = graph.constant([-1], np.int64, "axis")
     powers = graph.constant(POWERS[places.start : places.stop], np.int64, "powers")
@@ -73,12 +73,12 @@ def bit_length(graph: Graph, x: str, places: range) -> str:
     return graph.add("ReduceSum", graph.cast(above, np.int64), axis, keepdims=0)
 
 
-def power_of_two(graph: Graph, exponent: str) -> str:
+def power_of_two(graph: Draft, exponent: str) -> str:
     """2ᵏ for a tensor of exponents k from 0 to 62."""
     return graph.add("Gather", graph.constant(POWERS, np.int64, "powers"), exponent)
 
 
-def clamped_floor(graph: Graph, q: str, add: Values, shift: Values, y: Codes, most: int, rank: int) -> str:
+def clamped_floor(graph: Draft, q: str, add: Values, shift: Values, y: Codes, most: int, rank: int) -> str:
     """Bytes of the codes clamp(y.zero + ⌊(q + add) / 2ˢ⌋), by (OI2) or (OI1).
 
     q  int64 with |q| ≤ most
@@ -103,7 +103,7 @@ def clamped_floor(graph: Graph, q: str, add: Values, shift: Values, y: Codes, mo
     return graph.cast(found, np.uint8)
 
 
-def requantized(graph: Graph, acc: str, bias: Values, scaling: Scaling, bound: int, rank: int) -> str:
+def requantized(graph: Draft, acc: str, bias: Values, scaling: Scaling, bound: int, rank: int) -> str:
     """Bytes of the codes that `scaling` makes of acc + bias; acc int32 (N, F, …), |acc| + |bias| ≤ bound."""
     m, plus, shift, y = scaling.m, scaling.plus, scaling.shift, scaling.y
     wide = graph.cast(acc, np.int64)

@@ -38,7 +38,7 @@ def write_network(network: Inspected, path: PathLike) -> None:
     """Write a float network to the file `path`, whole or not at all.
 
     The graph reads `images` (N, C, H, W) or (N, C) float32 and writes `logits` (N, K): those of
-    `network.forward`, but for the order of sums.
+    `Network.forward`, but for the order of sums.
 
     Raises TypeError for what is no network and for layers of your own, ValueError for arrays that are not
     finite in float32, ImportError where the package `onnx` is missing, OSError as `base.files`; all that

@@ -16,7 +16,7 @@ import numpy as np
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse, said
 from tinyzip.exchange.onnx.activations import add_activation
-from tinyzip.exchange.onnx.graph import Array, Graph, window
+from tinyzip.exchange.onnx.graph import Array, Draft, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
 from tinyzip.nn.inspected import Inspected
@@ -26,11 +26,11 @@ from tinyzip.nn.residual import Residual
 Arrays = dict[str, Array]
 
 
-def network_graph(network: Inspected, target: PathLike) -> tuple[Graph, Any]:
+def network_graph(network: Inspected, target: PathLike) -> tuple[Draft, Any]:
     """The graph of `network`, and the model with its input `images` and its output `logits`."""
     if not isinstance(network, Inspected):
         refuse("write_network: network", said(network), "a Sequential", TypeError)
-    graph = Graph(target)
+    graph = Draft(target)
     x = add_layers(graph, network.layers, network.params, "", "images")
     graph.nodes.append(graph.onnx.helper.make_node("Identity", [x], ["logits"], name="logits"))
     entry = graph.value("images", np.float32, network.shape, "as the network was trained on them")
@@ -39,8 +39,8 @@ def network_graph(network: Inspected, target: PathLike) -> tuple[Graph, Any]:
     return graph, graph.model("network", entry, [end], "A network of tinyzip, in float")
 
 
-def add_layers(graph: Graph, layers: Mapping[str, Layer], params: Arrays, within: str, x: str) -> str:
-    """Add a chain that reads tensor x, its names behind `within`; returns what its last layer writes."""
+def add_layers(graph: Draft, layers: Mapping[str, Layer], params: Arrays, within: str, x: str) -> str:
+    """Add a chain that reads tensor x, its names begin with `within`; returns what its last layer writes."""
     for name, layer in layers.items():
         path = graph.scope = f"{within}{name}"
         arrays = {part: params[f"{path}.{part}"] for part in layer.parameter_shapes()}
@@ -53,7 +53,7 @@ def add_layers(graph: Graph, layers: Mapping[str, Layer], params: Arrays, within
     return x
 
 
-def add_layer(graph: Graph, name: str, layer: Any, arrays: Arrays, x: str) -> str:
+def add_layer(graph: Draft, name: str, layer: Any, arrays: Arrays, x: str) -> str:
     """Add one layer that reads tensor x; returns what it writes."""
 
     def array(*parts: str) -> list[str]:

@@ -13,7 +13,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx import exact as integers_only
 from tinyzip.exchange.onnx import qdq
 from tinyzip.exchange.onnx.codes import Job, entry, leave, move
-from tinyzip.exchange.onnx.graph import Graph
+from tinyzip.exchange.onnx.graph import Draft
 from tinyzip.integer import Argmax, Codes, Program
 from tinyzip.integer.program import check_program, place
 
@@ -23,10 +23,10 @@ SUMMARY = {
 }
 
 
-def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Graph, Any]:
+def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Draft, Any]:
     """The graph of `program`, and the model with its input `codes` and its output `output`."""
     check_program(program, "write_program: program")
-    graph = Graph(target)
+    graph = Draft(target)
     tensors = add_operators(graph, program, exact)
     last = tensors[-1]
     classes = isinstance(program.operators[-1], Argmax)
@@ -44,7 +44,7 @@ def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Grap
     )
 
 
-def add_operators(graph: Graph, program: Program, exact: bool) -> list[str]:
+def add_operators(graph: Draft, program: Program, exact: bool) -> list[str]:
     """Add all operators; returns the tensors of bytes of the program's input and of each output."""
     graph.scope = "input"
     tensors = [entry(graph, program.input)]

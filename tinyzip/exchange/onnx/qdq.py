@@ -1,14 +1,14 @@
 """Depth: the operators that compute, as a float graph between quantizers: what runtimes make fast.
 
 This is the form in which ONNX holds quantized networks. Each operator is that of a float network; before it a
-DequantizeLinear turns codes into real numbers, s·(byte − zero), and behind it a QuantizeLinear turns the
+DequantizeLinear turns codes into real numbers, s·(byte − zero), and after it a QuantizeLinear turns the
 result into codes, rounding halves to even. A runtime finds such a neighbourhood and puts one integer kernel
 in its place; one that knows none computes in float, with nearly the same result.
 
 Nearly: from the same inputs each operator's codes are the engine's or, rarely, one beside them, where a value
 lies close to the middle between two codes. But a code that is one off is an input of the next operator, and
-one that amplifies, whose multiplier is large, can write what is further off. Whoever needs every code takes
-the exact form.
+one that amplifies, whose multiplier is large, can write what is further off. For every code to be the
+engine's, take the exact form.
 
 The step of a grid is its own scale where that is an ordinary number, so that the real numbers in the graph
 are those of the network; and 1 where it lies beyond 2±⁴⁰. A weight's scale then makes up the multiplier:
@@ -106,7 +106,7 @@ def written(job: Job, y: str) -> str:
 
 
 def parameter(job: Job, values: Any, zero: int, scales: Any, what: str) -> str:
-    """Weights or biases behind their own DequantizeLinear, with a scale for each output."""
+    """Weights or biases after their own DequantizeLinear, with a scale for each output."""
     zeros = job.graph.constant(np.full(len(scales), zero), values.dtype, f"{what} zero")
     held = job.graph.constant(values, values.dtype, what)
     steps = job.graph.constant(scales, np.float32, f"{what} scale")

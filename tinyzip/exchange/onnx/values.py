@@ -35,7 +35,7 @@ class Value:
     shape     channels first, whatever the file has
     last      whether the file has channels last
     turned    (C, H, W) where it was flattened with channels last: its entries are in the order H, W, C
-    border    zeros around it that are still to be added, by whoever reads it
+    border    zeros around it that are still to be added, by the node that reads it
     positive  whether no number in it is below 0
     """
 

@@ -1,7 +1,7 @@
 """Depth: nodes of an .onnx graph that look through windows: convolutions, poolings, and the borders before
 them.
 
-A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window behind it. What
+A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window after it. What
 averages its padding, too, which no layer here does, is a convolution with equal weights; and a convolution
 whose window is dilated is one with a larger window, where zeros stand between the weights.
 """
@@ -110,7 +110,7 @@ def to_ceiling(step: Step, kernel: Any, stride: Any, padding: Padding) -> Paddin
         return padding
     ends = []
     for length, k, s, (before, after) in zip(step.x.shape[1:], kernel, stride, padding, strict=True):
-        count = -(-(length + before + after - k) // s)  # windows behind the first
+        count = -(-(length + before + after - k) // s)  # windows after the first
         if count * s >= length + before:  # the last would see nothing of the image
             count -= 1
         ends.append((before, max(after, count * s + k - length - before)))

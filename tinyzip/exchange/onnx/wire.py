@@ -54,7 +54,7 @@ class Wire:
         return fields
 
     def varint(self, data: memoryview, at: int) -> tuple[int, int]:
-        """The varint at a place, and the place behind it."""
+        """The varint at a place, and the place after it."""
         self.left -= 1
         if self.left < 0:
             refuse(self.source, f"more than {MOST_FIELDS} fields", "a file of fewer")
@@ -69,7 +69,7 @@ class Wire:
         self.refuse("a number of more than ten bytes")
 
     def take(self, data: memoryview, at: int, size: int) -> tuple[memoryview, int]:
-        """So many bytes from a place on, and the place behind them."""
+        """So many bytes from a place on, and the place after them."""
         if size > len(data) - at:
             self.refuse(f"{size} bytes where {len(data) - at} are left")
         return data[at : at + size], at + size

@@ -14,7 +14,7 @@ bits. So products are split in two halves of 16 bits of m0:
     acc·m0 = 2¹⁶·h + l,   h = acc·⌊m0/2¹⁶⌋ + ⌊acc·(m0 mod 2¹⁶)/2¹⁶⌋,   0 ≤ l < 2¹⁶               (PG1)
 
 with |acc| ≤ 2³¹ no part passes 2⁴⁸, and ⌊(acc·m0 + 2ⁿ⁻¹)/2ⁿ⌋ needs h alone where n > 16, else a shifted h and
-l. From this follow all roundings of `fixedpoint` but `float32`, for which `Math.fround` is (F10) itself.
+l. From this follow all roundings of `fixedpoint` but `float32`, for which Math.fround is (F10) itself.
 
 The sources stand beside this file, in the folder `page`, and are put together as they are:
 

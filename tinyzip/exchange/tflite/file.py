@@ -8,9 +8,8 @@ comes from anywhere, so nothing in it is believed here:
 - a count says how often a loop would run, so each is held against a limit before the loop begins;
 - an array is a view of the file's own bytes, and has to have as many of them as its shape asks for;
 - many records can point at one and the same vector, so that a small file would be much to read. So the bytes
-of
-  all vectors, each counted as often as it is pointed at, are no more than `SHARED` times the file, and those
-  of constants are counted once more for each node that reads them and so will copy them.
+  of all vectors, each counted as often as it is pointed at, are no more than `SHARED` times the file, and
+  those of constants are counted once more for each node that reads them and so will copy them.
 
 What the records say is judged where they are turned into operators. [schema.fbs of LiteRT, version 3]
 """
@@ -267,7 +266,7 @@ class Reader:
             self.refuse(f"buffer {number}", f"one of {self.model.BuffersLength()}", where)
         buffer = self.model.Buffers(number)
         if buffer.Offset() > 1:
-            self.refuse("data behind the end of the FlatBuffer", "data within it", where)
+            self.refuse("data after the end of the FlatBuffer", "data within it", where)
         data = self.vector(buffer.DataAsNumpy())
         if data.size == 0 or kind not in DTYPES:
             return None

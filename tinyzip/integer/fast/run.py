@@ -33,7 +33,7 @@ from tinyzip.machine.workspace import Workspace
 
 Way = Product | Literal["printed"]
 WAYS: tuple[Way, ...] = (*PRODUCTS, "printed")
-SHARD = 96  # examples at most
+MOST = 96  # examples in a shard
 NOTES = 8  # shards of different plans and sizes that a workspace remembers
 SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example needs more
 
@@ -217,16 +217,16 @@ def shard_size(most: int, N: int, threads: int = 1) -> int:
 
 
 def most_together(program: Program, plan: Plan | None) -> int:
-    """How many examples go together at most: up to SHARD, one at least.
+    """How many examples go together at most: up to MOST, one at least.
 
     As many as keep the outputs that are needed at once within SCRATCH, and a row of the widest layer within a
     block: longer rows would only push each other out of the cache. Without a plan, the largest output alone.
     """
     if plan is None:
-        return max(1, min(SHARD, SCRATCH // max(map(prod, program.shapes))))
+        return max(1, min(MOST, SCRATCH // max(map(prod, program.shapes))))
     row = 1
     for operator, shape in zip(program.operators, program.shapes[1:], strict=True):
         if isinstance(operator, Conv2d):
             values = operator.w[0].size * operator.groups + operator.w.shape[0]
             row = max(row, 4 * values * shape[2])
-    return max(1, min(SHARD, SCRATCH // max(1, sum(plan.sizes)), BLOCK // row))
+    return max(1, min(MOST, SCRATCH // max(1, sum(plan.sizes)), BLOCK // row))

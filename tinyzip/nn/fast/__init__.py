@@ -5,7 +5,7 @@ with a law, an equation between two ways to one number; says when it applies and
 it. The tests hold each to the textbook: bit for bit on whole numbers, where sums are exact in any order, and
 within the rounding of a sum in another order on real ones, or a bound of its own.
 
-    stage.py        what a network runs: a layer, or some, that are told where to write
+    stage.py        what a network runs: a layer, or some, that are given where to write
     sums.py         sums over the long axis, left to BLAS
     memory.py       results in memory that is there already
     blocks.py       the patches of a convolution in blocks that stay in cache

@@ -8,7 +8,7 @@ wide[d, e, f, c, i + d, j + e] = w[f, c, i, j],   zero elsewhere,   d, e ∈ {0,
 z[d, e, f, p] = wide · patches,   patches of (kh + 1)×(kw + 1) windows with stride 2            (X18)
 y[f, p] = max(0, b[f] + max_{d,e} z[d, e, f, p])                                               (X19)
 
-In X19 adding the bias has moved behind the maximum, too. For a kernel of 5×5 the patches hold 36 values where
+In X19 adding the bias comes after the maximum, too. For a kernel of 5×5 the patches hold 36 values where
 they held 4·25, and the matrix has four times the rows, which BLAS likes better; 36/25 the multiplications is
 the price. Backward is C3 with `wide` for w, on a dz that holds each dy at its winner of four; dw is read out
 of dwide where X17 placed w.

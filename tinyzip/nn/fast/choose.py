@@ -14,7 +14,7 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     turned kernels            X6        1.48×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
     shifted images            X7        1.83×  poolings, dw of depthwise         always
     band matrices             X8, X9    4.40×  depthwise convolutions            always
-    ReLU in place             X10       1.25×  behind Conv2d, Linear, BatchNorm  always
+    ReLU in place             X10       1.25×  after Conv2d, Linear, BatchNorm   always
     few passes                X11, X12  2.06×  batch norm                        always
     winners in training only  X13       2.43×  max pooling                       always
     disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
@@ -78,12 +78,12 @@ def in_place(chosen: dict[str, Stage]) -> dict[str, Stage]:
 
     What a chain begins and ends with may be somebody else's, and so may all that passes a layer as printed.
     """
-    for before, behind in pairwise(chosen):
-        match chosen[before], chosen[behind]:
+    for before, after in pairwise(chosen):
+        match chosen[before], chosen[after]:
             case FastConv2d() | FastDepthwise(), FastBatchNorm() as norm:
-                chosen[behind] = replace(norm, over=True)
+                chosen[after] = replace(norm, over=True)
             case FastConv2d() | FastDepthwise(), Rectified(stage=FastBatchNorm() as norm) as both:
-                chosen[behind] = replace(both, stage=replace(norm, over=True))
+                chosen[after] = replace(both, stage=replace(norm, over=True))
             case Rectified() as rectified, stage if type(stage) in GIVE:
                 chosen[before] = replace(rectified, over=True)
     return chosen

@@ -3,9 +3,9 @@
 dx = dy where y > 0                                                                             (X10)
 
 needs the rectifier's output alone (D2), and no backward of a convolution, a fully connected layer or a batch
-norm looks at its own output. So a ReLU behind one of them may write over it. X10 saves a pass over new
+norm looks at its own output. So a ReLU after one of them may write over it. X10 saves a pass over new
 memory, and keeps what comes next in cache. The same holds on the way back: where dy has just been made by the
-stage behind, nobody else looks at it, and dx takes its place.
+stage after, nobody else looks at it, and dx takes its place.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Rectified(Stage):
 
 @dataclass(frozen=True)
 class FastReLU(Single[ReLU]):
-    """A ReLU behind anything else, in memory of its own."""
+    """A ReLU after anything else, in memory of its own."""
 
     def forward(self, p: Arrays, x: Array, *, workspace: Workspace, **_: Any) -> Output:
         y = workspace.empty(x.shape, x.dtype)

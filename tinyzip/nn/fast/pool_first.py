@@ -11,7 +11,7 @@ max(z₁, …, z₄) = max(max(z₁, z₂), max(z₃, z₄))                    
 
 and backward runs it the other way round. Of dy, a row gets what it won and the other row the rest, then each
 pixel of the two rows likewise. Three bits say who won. Ties go to the left and the upper one, the first in
-row-major order, as P1 has it. X15 and X16 apply to MaxPool2d(2) behind a ReLU behind a Conv2d.
+row-major order, as P1 has it. X15 and X16 apply to MaxPool2d(2) after a ReLU after a Conv2d.
 """
 
 from dataclasses import dataclass

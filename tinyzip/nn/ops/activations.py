@@ -105,7 +105,7 @@ def gelu(x: Array) -> Array:
 def gelu_backward(dy: Array, x: Array) -> Array:
     """dx = dy·(Φ + x·φ)                                                                        (A7)"""
     _check(dy, x, "gelu_backward")
-    with np.errstate(over="ignore"):  # of a square, behind which the density is 0
+    with np.errstate(over="ignore"):  # of a square, after which the density is 0
         density = np.exp(-x * x / 2) / float(np.sqrt(2 * np.pi))
     return np.asarray(dy * (_normal(x) + x * density))
 

@@ -1,4 +1,4 @@
-"""Depth: how to train: all that `fit` is told, but for the data and the model, checked before the first step.
+"""Depth: how to train: all that `fit` is given but data and model, checked before the first step.
 
 Most mistakes here are near misses: a class for an object, a name for a rule, a number for a function. Left
 alone they come up as somebody else's error, after an epoch. So each is refused at once, with what to write

@@ -36,7 +36,7 @@ class Setup:
 
     model           whatever its arrays hold
     images, labels  that it is trained on
-    recipe          all else that `fit` is told
+    recipe          all else that `fit` is given
     generator       the kind of bit generator
     steps           of an epoch
     """

@@ -124,7 +124,7 @@ class Shards(Generic[AnyModel]):
 
     def __call__(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> Gradient:
         """index (N,) into the images; `seed` decides all that is random, whatever the threads do; the
-        objective is told the progress in [0, 1]."""
+        objective is given the progress, in [0, 1]."""
         shards = self._cut(index, seed, progress)
         self._make_room(len(shards))
         if self._processes is not None and len(shards) > 1 and self.workers.can_fork:

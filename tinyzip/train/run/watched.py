@@ -7,7 +7,7 @@ see more, and says so in two attributes:
     arrays   arrays of its own by name, such as a regressor, to be trained along with the model
 
 It finds both under their names in `batch.seen`, and returns (loss, dz, gradients), the last by these names,
-too, for all or some of them. `Watched` is the model for such an objective. It has a probe (`nn.probe`) behind
+too, for all or some of them. `Watched` is the model for such an objective. It has a probe (`nn.probe`) after
 each layer that is watched, and the objective's arrays among its own: so they are trained, saved and resumed
 like all others. To be asked for logits, which is all that scoring does, it is the model as it was.
 """
@@ -48,7 +48,7 @@ class WatchedCaches:
 class Watched:
     """A model that shows an objective what it asks for.
 
-    model   with probes behind the layers
+    model   with probes after the layers
     arrays  the objective's own
     shown   names of the model's arrays that the objective wants to see
     """
