@@ -20,13 +20,12 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.archive.coder import Coder, Symbols
 from tinyzip.archive.neighbours import View
 from tinyzip.archive.numbers import integer, natural, small
 from tinyzip.archive.weights import weights
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import M0_LEAST
 from tinyzip.integer.operators import bits_of
 
@@ -222,7 +221,7 @@ def trailing_zeros(m: int) -> int:
     return (m & -m).bit_length() - 1
 
 
-def vector(coder: Coder, values: NDArray[Any] | None, count: int, leaf: Leaf, name: str) -> Symbols:
+def vector(coder: Coder, values: Array | None, count: int, leaf: Leaf, name: str) -> Symbols:
     """So many numbers by one leaf."""
     coder.expect(count)
     given = repeat(None, count) if values is None else values.tolist()
@@ -253,18 +252,18 @@ def digits_of_m0(coder: Coder, value: int | None, name: str) -> int:
     return m << max(M0_LEAST.bit_length() - m.bit_length(), 0)
 
 
-def naturals(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
+def naturals(coder: Coder, values: Array | None, name: str) -> Symbols:
     """How many naturals, and these, each but the first perhaps as the one before."""
     return np.array(sizes(coder, None if values is None else tuple(values.tolist()), name), np.int64)
 
 
-def integers(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
+def integers(coder: Coder, values: Array | None, name: str) -> Symbols:
     """How many integers, and these."""
     count = natural(coder, None if values is None else len(values), name, "count")
     return vector(coder, values, count, integer, name)
 
 
-def table(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
+def table(coder: Coder, values: Array | None, name: str) -> Symbols:
     """For how many channels, 0 where one serves all; then 256 numbers for each, as differences."""
     channels = None if values is None else len(values) if values.ndim == 2 else 0
     channels = natural(coder, channels, name, "count")
@@ -272,7 +271,7 @@ def table(coder: Coder, values: NDArray[Any] | None, name: str) -> Symbols:
     return flat.reshape(channels, 256) if channels else flat
 
 
-def kernels(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
+def kernels(coder: Coder, w: Array | None, name: str) -> Array:
     """(F, C/groups, kh, kw) weights: F and C/groups, each perhaps as the F before; (kh, kw); `weights`."""
     before: int = coder.last["outputs"]
     F = as_before(coder, None if w is None else w.shape[0], before, natural, "outputs")
@@ -281,7 +280,7 @@ def kernels(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
     return known_weights(coder, w, (F, C, kh, kw)).reshape(F, C, kh, kw)
 
 
-def matrix(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
+def matrix(coder: Coder, w: Array | None, name: str) -> Array:
     """(F, C) weights: F, perhaps as the F before; (H, W) of the image that was flattened, (1, 1) if none was;
     C, perhaps as the F before times H·W; `weights`."""
     before: int = coder.last["outputs"]
@@ -293,7 +292,7 @@ def matrix(coder: Coder, w: NDArray[Any] | None, name: str) -> NDArray[Any]:
     return known_weights(coder, w, (F, C // (H * W), H, W)).reshape(F, C)
 
 
-def known_weights(coder: Coder, w: NDArray[Any] | None, view: View) -> NDArray[Any]:
+def known_weights(coder: Coder, w: Array | None, view: View) -> Array:
     """`weights`. Their outputs are kept in mind, and the bits that they need."""
     coder.spent("structure")
     w = weights(coder, w, view)

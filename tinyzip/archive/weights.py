@@ -21,16 +21,16 @@ steps, and those that leave 2¹⁶ of the steps that a reader allows to what fol
 """
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.archive import bitwise, tables
 from tinyzip.archive.bitwise import Decisions
 from tinyzip.archive.coder import Coder, Reader, Steps, Symbols, Writer
 from tinyzip.archive.neighbours import View
 from tinyzip.archive.numbers import integer, natural, small
+from tinyzip.integer.codes import Array
 
 CODINGS = ("mixed", "alone", "tables", "plain")
 WHOLE, LISTED, PRUNED = range(3)
@@ -40,7 +40,7 @@ WIDEST, MOST = 8, 255  # bits of a coded range; the greatest magnitude
 SPARSE = 16  # times as many weights as are not zero: then runs are tried
 
 
-def weights(coder: Coder, w: NDArray[Any] | None, view: View) -> NDArray[Any]:
+def weights(coder: Coder, w: Array | None, view: View) -> Array:
     """Hand on whole numbers of magnitudes below 2⁸, any shape; read ones (N,). `view` is how they stand."""
     if min(view) < 1:
         coder.refuse(f"weights of shape {view}", "at least one in each axis")

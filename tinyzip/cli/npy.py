@@ -6,19 +6,18 @@ memory for it, and Python objects, which a file can only hold as code to be run,
 """
 
 from io import BytesIO
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import write_atomically
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
+from tinyzip.integer.codes import Array
 
 NEEDED = "a NumPy array (.npy), as np.save(path, array) writes it"
 
 
-def read_npy(path: str) -> NDArray[Any]:
+def read_npy(path: str) -> Array:
     """The array in a file, still on the disk: read-only.
 
     raises  ValueError, naming the file, for another kind of file, a damaged one, one of Python objects, and
@@ -37,7 +36,7 @@ def read_npy(path: str) -> NDArray[Any]:
     return np.asarray(array)
 
 
-def write_npy(path: str, array: NDArray[Any]) -> None:
+def write_npy(path: str, array: Array) -> None:
     """Put an array in a .npy file, whole or not at all."""
     content = BytesIO()
     np.save(content, np.ascontiguousarray(array), allow_pickle=False)

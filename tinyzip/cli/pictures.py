@@ -15,17 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.npy import read_npy
+from tinyzip.integer.codes import Array
 from tinyzip.train.data import mnist
 
-Array = NDArray[Any]
 MNIST = Path("examples/data/mnist")
 FORMATS = ("PNG", "JPEG", "BMP", "PPM")
 

@@ -7,10 +7,9 @@ format that `exchange` reads. "-" is a .tz file that comes in on the standard in
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.archive import unpack
 from tinyzip.archive.format import LARGEST, read_bytes
@@ -19,6 +18,7 @@ from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import MARK, Graph, graph_of
+from tinyzip.integer.codes import Array
 from tinyzip.integer.program import Program
 
 STANDARD_INPUT = "-"
@@ -86,11 +86,11 @@ class Layout:
     exit: tuple[int, ...]
     channels_last: bool
 
-    def batch_last(self, codes: NDArray[Any]) -> NDArray[Any]:
+    def batch_last(self, codes: Array) -> Array:
         """Codes (N, *entry) as a program reads them."""
         return tflite.batch_last(codes) if self.channels_last else np.moveaxis(codes, 0, -1).copy()
 
-    def examples_first(self, y: NDArray[Any]) -> NDArray[Any]:
+    def examples_first(self, y: Array) -> Array:
         """What a program wrote, as (N, *exit)."""
         turned = tflite.examples_first(y) if self.channels_last else np.moveaxis(y, -1, 0)
         return np.asarray(turned).reshape(len(turned), *self.exit)

@@ -12,10 +12,8 @@ compared byte for byte. Axes are those of the program's file: (N, C, H, W) for a
 import sys
 from argparse import ArgumentParser, Namespace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip import integer
 from tinyzip.base.files import check_writable
@@ -25,11 +23,10 @@ from tinyzip.cli.command import Command
 from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File, Layout
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.run import WAYS
 from tinyzip.integer.program import Program
 from tinyzip.quant.classify import classify
-
-Array = NDArray[Any]
 
 
 def options(parser: ArgumentParser) -> None:

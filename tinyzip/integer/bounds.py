@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import rescale
 from tinyzip.integer.maps import Multiply, Softmax
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, Operator, Weighted
@@ -93,7 +93,7 @@ def bound_of(operator: Operator, codes: Sequence[Codes], shape: tuple[int, ...])
     return 0
 
 
-def term(operator: Add, k: int, centred: NDArray[Any]) -> NDArray[np.int64]:
+def term(operator: Add, k: int, centred: Array) -> NDArray[np.int64]:
     """What addend k gives to the sum of (AD1) or (AD2), from its codes minus their zero point."""
     m0, n = operator.m0[k], operator.n[k]
     if operator.rounding == "single":

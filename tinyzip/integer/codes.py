@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+
+Array = NDArray[Any]
 
 
 def whole(value: Any, argument: str, least: int, most: int) -> int:

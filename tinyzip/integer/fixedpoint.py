@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 
 Rounding = Literal["double", "single", "shift", "float32"]
 ROUNDINGS: tuple[Rounding, ...] = ("double", "single", "shift", "float32")
@@ -155,11 +155,11 @@ def rescale(acc: Any, m0: Any, n: Any, rounding: Rounding) -> Any:
     return ((acc << left) + ((np.int64(1) << right) >> 1)) >> right
 
 
-def requantize(acc: Any, m0: Any, n: Any, y: Codes, rounding: Rounding = "double") -> NDArray[Any]:
+def requantize(acc: Any, m0: Any, n: Any, y: Codes, rounding: Rounding = "double") -> Array:
     """y = clamp(y.zero + round(acc·m0·2⁻ⁿ), y.lo, y.hi)              (F8)  [Jacob et al. 2018, eq. 4–6]
 
     acc      as in `rescale`, unit s_x·s_w
     returns  codes of y's dtype, unit s_y
     """
-    codes: NDArray[Any] = np.clip(rescale(acc, m0, n, rounding) + y.zero, y.lo, y.hi).astype(y.dtype)
+    codes: Array = np.clip(rescale(acc, m0, n, rounding) + y.zero, y.lo, y.hi).astype(y.dtype)
     return codes

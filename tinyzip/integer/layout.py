@@ -9,11 +9,9 @@ all channels of a place together.
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from numpy.typing import NDArray
-
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding, padding_of
-from tinyzip.integer.codes import whole
+from tinyzip.integer.codes import Array, whole
 from tinyzip.integer.operators import Operator
 
 Order = Literal["CHW", "HWC"]
@@ -83,7 +81,7 @@ class Pad(Operator):
         return replace(self, padding=padding_of(self.padding, f"{where}: padding"))
 
 
-def moved(operator: Operator, x: NDArray[Any]) -> NDArray[Any]:
+def moved(operator: Operator, x: Array) -> Array:
     """Where `Flatten`, `Reshape` or `Transpose` puts the values of a batch x, (C, H, W, N) or (C, N)."""
     if isinstance(operator, Transpose):
         return x.transpose(*operator.axes, 3)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of, window_count
-from tinyzip.integer.codes import Codes, whole
+from tinyzip.integer.codes import Array, Codes, whole
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, N_LEAST, N_MOST, ROUNDINGS, Rounding
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
-def frozen(value: Any, argument: str, dtype: Any, lo: int, hi: int) -> NDArray[Any]:
+def frozen(value: Any, argument: str, dtype: Any, lo: int, hi: int) -> Array:
     """A read-only copy of `value` as `dtype`, all of it in [lo, hi]; refuses what is not integer."""
     try:
         array = np.asarray(value)

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import SOFTMAX_ONE
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fixedpoint import POWERS
 from tinyzip.integer.maps import Softmax
 
@@ -67,7 +68,7 @@ def exponentials(operator: Softmax) -> NDArray[np.int64]:
     return np.where(kept, np.where(z == 0, ONE, e), 0)
 
 
-def reciprocals(sums: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def reciprocals(sums: Array) -> tuple[Array, Array]:
     """1 / sum for sums in Q12.19 from 1 up: r in Q0.31 and b with 1 / sum = r·2⁻ᵇ, by (SM3)."""
     b = np.searchsorted(POWERS[SOFTMAX_ONE + 1 : 31], sums, "right")
     one_plus_a = sums << (31 - SOFTMAX_ONE - b)
@@ -78,7 +79,7 @@ def reciprocals(sums: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.minimum(r << 1, ONE), b
 
 
-def softmax(table: NDArray[np.int64], x: NDArray[Any]) -> NDArray[np.int8]:
+def softmax(table: NDArray[np.int64], x: Array) -> NDArray[np.int8]:
     """Codes (C, …, N) to the codes of the softmax over the channels; table from `exponentials`   (SM4)"""
     d = x.astype(np.int64) - x.max(0) + 255
     r, b = reciprocals(shifted(table, 31 - SOFTMAX_ONE)[d].sum(0))

@@ -25,10 +25,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.activations import Clip
@@ -46,6 +45,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 
 Gridless: TypeAlias = MaxPool2d | AvgPool2d | GlobalAvgPool | Flatten
@@ -70,7 +70,7 @@ class Part:
     output: str = field(default="", kw_only=True)
     after: Between = field(default=(), kw_only=True)
 
-    def clamped(self, y: NDArray[Any]) -> NDArray[Any]:
+    def clamped(self, y: Array) -> Array:
         """What the part gives, from the output of layer `output`."""
         return np.asarray(np.clip(y, *self.clamp))
 

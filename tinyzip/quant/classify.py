@@ -13,7 +13,6 @@ in its input's grid: images that fail (PX1) of `train.pixels` by its range are r
 """
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +24,13 @@ from tinyzip.integer import Argmax, Program
 from tinyzip.integer.fast.run import Way
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workers import Workers, thread_count
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import turned
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.pixels import check_range
 
-Array = NDArray[Any]
 MOST = 1024  # images in a shard, so that memory does not grow with their number
 
 

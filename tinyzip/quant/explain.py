@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip import integer
 from tinyzip.base.calls import write_instead
@@ -43,6 +42,7 @@ from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import Block, blocks_of
@@ -54,7 +54,6 @@ from tinyzip.train.data import check_shape
 from tinyzip.train.evaluate import check_labels
 from tinyzip.train.pixels import check_range
 
-Array = NDArray[Any]
 LEAST_COSINE = 0.1
 COLUMNS = "layer, signal/noise, of the weights, saturated, unused codes, first changes, float recovers"
 
@@ -115,7 +114,7 @@ class Explanation:
 
 @write_instead()
 def explain(
-    model: Inspected | None, program: Program, images: Array, labels: NDArray[Any] | None = None
+    model: Inspected | None, program: Program, images: Array, labels: Array | None = None
 ) -> Explanation:
     """Compare a program with its float network, block by block, on some images.
 

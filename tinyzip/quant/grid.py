@@ -46,6 +46,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import refuse, said
+from tinyzip.nn.ops.checks import Array
 
 Real = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -60,7 +61,7 @@ def check_bits(bits: object, argument: str = "bits", least: int = 2) -> int:
     return int(bits)
 
 
-def check_finite(x: ArrayLike, argument: str) -> NDArray[Any]:
+def check_finite(x: ArrayLike, argument: str) -> Array:
     """x as an array; refuses one that is not of real numbers, is empty, or has a NaN or an infinity."""
     array = np.asarray(x)
     if array.dtype.kind not in "fiu":
@@ -73,12 +74,12 @@ def check_finite(x: ArrayLike, argument: str) -> NDArray[Any]:
     return array
 
 
-def by_channel(values: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+def by_channel(values: Array, x: Array) -> Array:
     """`values`, () or one for each channel (C,), in a shape that broadcasts along axis 0 of x (C, …)."""
     return values.reshape(-1, *[1] * (x.ndim - 1)) if values.ndim else values
 
 
-def checksum(w: NDArray[Any]) -> int:
+def checksum(w: Array) -> int:
     """The CRC-32 of weights in float32, whatever dtype they are kept in."""
     return crc32(np.ascontiguousarray(w, "<f4").data)
 
@@ -177,13 +178,13 @@ class Grid:
         Grid.__init__(grid, scale, self.zero, self.lo, self.hi, self.made_for)
         return grid
 
-    def for_weights(self, w: NDArray[Any]) -> Self:
+    def for_weights(self, w: Array) -> Self:
         """The same grid, made for these weights."""
         grid = copy(self)
         Grid.__init__(grid, self.scale, self.zero, self.lo, self.hi, checksum(w))
         return grid
 
-    def fits(self, w: NDArray[Any]) -> bool:
+    def fits(self, w: Array) -> bool:
         """Was it made for these weights, or by hand, or do they lie on it, as AdaRound leaves them?"""
         return (
             self.made_for is None
@@ -245,7 +246,7 @@ class Grid:
         return self.dequantize(self.quantize(x))
 
     def __repr__(self) -> str:
-        def span(values: NDArray[Any]) -> str:
+        def span(values: Array) -> str:
             low, high = values.min(), values.max()
             return f"{low:.6g}" if low == high else f"{low:.4g} … {high:.4g}"
 
@@ -253,7 +254,7 @@ class Grid:
         meaning = f"scale={span(self.scale)}, zero={span(self.zero)}"
         return f"{type(self).__name__}({meaning}, lo={self.lo}, hi={self.hi}{channels})"
 
-    def _along(self, values: NDArray[Any], array: NDArray[Any], argument: str) -> NDArray[Any]:
+    def _along(self, values: Array, array: Array, argument: str) -> Array:
         """`by_channel`, after a check that `array` has as many channels as the grid."""
         if values.ndim and (array.ndim == 0 or array.shape[0] != values.size):
             refuse(argument, f"shape {array.shape}", f"({values.size}, …), as the grid is per channel")

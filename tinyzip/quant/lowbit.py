@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import weight_grids
 from tinyzip.quant.fold import fold_batch_norm
@@ -80,7 +81,7 @@ def grids_of(described: Any) -> dict[str, Grid]:
     }
 
 
-def magnitudes(w: NDArray[Any], name: str) -> NDArray[np.float64]:
+def magnitudes(w: Array, name: str) -> NDArray[np.float64]:
     """|w| as rows (F, K) in float64; refuses what has no scale."""
     if w.ndim < 2 or w.size == 0:
         refuse(name, f"shape {w.shape}", "weights (F, …) with at least one in each channel")
@@ -88,7 +89,7 @@ def magnitudes(w: NDArray[Any], name: str) -> NDArray[np.float64]:
     return rows
 
 
-def binary_scale(w: NDArray[Any]) -> NDArray[np.float64]:
+def binary_scale(w: Array) -> NDArray[np.float64]:
     """s = mean |w| of each channel, (QL2): the least squared error of s·sign(w).
 
     w        (F, …) float
@@ -98,7 +99,7 @@ def binary_scale(w: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(scale > 0, scale, 1.0)
 
 
-def ternary_scale(w: NDArray[Any]) -> NDArray[np.float64]:
+def ternary_scale(w: Array) -> NDArray[np.float64]:
     """The s of each channel with the least squared error of s·{−1, 0, 1}, (QL3).
 
     w        (F, …) float
@@ -112,7 +113,7 @@ def ternary_scale(w: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(scale > 0, scale, 1.0)
 
 
-def lowest_grid(w: NDArray[Any], bits: int) -> Grid:
+def lowest_grid(w: Array, bits: int) -> Grid:
     """The grid of least squared error of each channel: `Signs` at 1 bit, {−s, 0, s} at 2 bits.
 
     w     (F, …) float

@@ -63,6 +63,7 @@ from tinyzip.integer.residuals import ADD_SHIFT, Add, Recall
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_finite
@@ -189,7 +190,7 @@ def codes_of(grid: Grid, clamp: tuple[float, float] = (-inf, inf)) -> Codes:
     return Codes(lo, hi, zero, scale)
 
 
-def bias_codes(b: NDArray[Any], unit: NDArray[np.float64]) -> NDArray[np.int32]:
+def bias_codes(b: Array, unit: NDArray[np.float64]) -> NDArray[np.int32]:
     """(QD1): biases (F,) in `unit` = s_x·s_w, () or (F,), rounded to int32; refuses those that do not fit."""
     codes = np.rint(check_finite(b, "bias") / unit)
     if np.abs(codes).max() > INT32_MOST:

@@ -14,20 +14,20 @@ the search ends.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.calibrate import fit_biases
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs, binary_scale, magnitudes
 
 
-def power_of_two_scale(w: NDArray[Any], hi: int) -> NDArray[np.float64]:
+def power_of_two_scale(w: Array, hi: int) -> NDArray[np.float64]:
     """The power of two of each channel with the least squared error on codes −hi … hi, by (QP1).
 
     w        (F, …) float

@@ -19,7 +19,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
 from tinyzip.distill import student
@@ -27,6 +26,7 @@ from tinyzip.distill.objective import Setting
 from tinyzip.integer import Program
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import Bits, Grids
 from tinyzip.quant.fake import FakeQuantized
@@ -65,8 +65,8 @@ class Retrained:
 )
 def qat(
     model: Inspected,
-    images: NDArray[Any],
-    labels: NDArray[Any],
+    images: Array,
+    labels: Array,
     *,
     rng: np.random.Generator,
     epochs: int,

@@ -27,16 +27,15 @@ So the result is never worse than rounding to nearest.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.optim import AdamW
 
-Array = NDArray[Any]
 Real = NDArray[np.float64]
 ZETA, GAMMA = 1.1, -0.1
 BETAS = 20.0, 2.0

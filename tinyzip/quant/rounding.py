@@ -18,7 +18,6 @@ The layers are rounded in order, since x̃ of a layer depends on the codes of th
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import AnyInspected, Inspected
 from tinyzip.nn.layers import Conv2d, Linear
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fake import FakeQuantized
@@ -38,7 +38,6 @@ from tinyzip.quant.quadratic import Rows, best_codes
 from tinyzip.train.data import check_shape
 from tinyzip.train.pixels import check_model_range
 
-Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 

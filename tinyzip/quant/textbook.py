@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyzip.base.refuse import is_number, refuse
 from tinyzip.nn.network import AnyNetwork
+from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grid import check_bits, check_finite
 
 
@@ -92,7 +93,7 @@ def through_bytes(model: AnyNetwork) -> AnyNetwork:
     return model.with_params(params)
 
 
-def _codes(y: NDArray[Any], argument: str) -> NDArray[Any]:
+def _codes(y: Array, argument: str) -> Array:
     array = check_finite(y, argument)
     if array.dtype.kind not in "iu":
         refuse(argument, f"dtype {array.dtype}", "integers", TypeError)

@@ -14,7 +14,6 @@ ends with the logits, in front of a softmax or an argmax.
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +29,11 @@ from tinyzip.integer.proof.intervals import intervals
 from tinyzip.nn.activations import ByPoints
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.grid import Grid, by_channel
 
-Array = NDArray[Any]
 BRANCHES = ("body", "shortcut")
 
 

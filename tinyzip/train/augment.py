@@ -19,7 +19,6 @@ filters the identity once, which gives it as a matrix, and a field is two small 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from scipy import ndimage
 from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.images import check_images
 
 CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches
@@ -60,9 +60,7 @@ class Augment:
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(_is_strength, pair)) or pair[1] == 0:
             refuse("Augment: elastic", pair, "(alpha, sigma), finite, alpha 0 or more, sigma above 0")
 
-    def __call__(
-        self, images: NDArray[Any], rng: np.random.Generator, workspace: Workspace = FRESH
-    ) -> NDArray[Any]:
+    def __call__(self, images: Array, rng: np.random.Generator, workspace: Workspace = FRESH) -> Array:
         """Each image moved by its own draw from `rng`; the same generator state gives the same bits.
 
         images     (N, H, W) or (N, C, H, W), uint8 or floats; the channels of an image move together
@@ -140,9 +138,7 @@ def gaussian(length: int, sigma: float) -> NDArray[np.float32]:
     return matrix
 
 
-def sample(
-    images: NDArray[Any], places: NDArray[np.float32], moved: NDArray[Any], workspace: Workspace = FRESH
-) -> None:
+def sample(images: Array, places: NDArray[np.float32], moved: Array, workspace: Workspace = FRESH) -> None:
     """Bilinear lookup (AU3) in images that are surrounded by zeros.
 
     images  (N, H, W) or (N, C, H, W), uint8 or floats

@@ -10,15 +10,14 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import is_number, refuse, said
-from tinyzip.nn.ops.checks import check_array
+from tinyzip.nn.ops.checks import Array, check_array
 from tinyzip.train import optim
 from tinyzip.train.optim import SGD, AdamW, Optimizer, Schedule
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 RATE = "no rate here, but in `fit`: schedule=1e-3"
 
 

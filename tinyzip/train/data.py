@@ -18,13 +18,13 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.model import Model
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.images import check_images
 from tinyzip.train.images import to_input as to_input
 
@@ -32,7 +32,7 @@ IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0
 CHUNK = 1 << 20  # bytes read at a time
 
 
-def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_idx(path: str | os.PathLike[str]) -> Array:
     """The array in an IDX file (I1), plain or gzipped: the content tells which, not the name.
 
     returns  any of uint8, int8, int16, int32, float32, float64 in native byte order, writable;
@@ -60,7 +60,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         refuse(str(path), found, "an IDX file, plain or gzipped, that is whole")
 
 
-def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> NDArray[Any]:
+def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> Array:
     """The array in a stream; `size` is what it holds in bytes, None where only reading can tell."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES:
@@ -99,8 +99,8 @@ class Dataset:
     raises  ValueError or TypeError when the two do not fit together, or are empty or out of range
     """
 
-    images: NDArray[Any]
-    labels: NDArray[Any]
+    images: Array
+    labels: Array
 
     def __post_init__(self) -> None:
         check_images(self.images, "Dataset: images")
@@ -188,7 +188,7 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
     return training, Dataset(dataset.images[held], dataset.labels[held])
 
 
-def check_shape(model: Model, images: NDArray[Any], argument: str) -> None:
+def check_shape(model: Model, images: Array, argument: str) -> None:
     """Refuse what are no images of the shape that the model sees, with what to write instead."""
     check_images(images, argument)
     shape = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
@@ -196,7 +196,7 @@ def check_shape(model: Model, images: NDArray[Any], argument: str) -> None:
         refuse(argument, f"examples of shape {shape}", f"{model.shape}{turned(images, model.shape)}")
 
 
-def turned(images: NDArray[Any], shape: tuple[int, ...]) -> str:
+def turned(images: Array, shape: tuple[int, ...]) -> str:
     """How to turn images into examples of `shape`, where their axes look like those in another order."""
     if images.ndim == 4 and images.shape[:3] == shape:
         hint = ", the examples first: np.moveaxis(images, -1, 0)"

@@ -1,15 +1,14 @@
 """Depth: `images.to_input` in memory that is there already, with the same bits."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.images import check_images
 
 
-def into_workspace(images: NDArray[Any], workspace: Workspace) -> NDArray[np.float32]:
+def into_workspace(images: Array, workspace: Workspace) -> NDArray[np.float32]:
     """`to_input`, in the workspace: bytes are turned before they become floats, of which there are fewer."""
     check_images(images, "to_input: images")
     if images.ndim == 3:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.c.arithmetic import clipped
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import WIDTH, Axis, Lines, affine, array, block, index, with_row
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.operators import Operator, Weighted
 
 Kind = TypeVar("Kind", bound=Operator)
@@ -42,7 +41,7 @@ class Draft:
     flash: int = 0
     calls: dict[int, str] = field(default_factory=dict)
 
-    def table(self, name: str, values: NDArray[Any], place: str) -> str:
+    def table(self, name: str, values: Array, place: str) -> str:
         """Write a table, and give the expression that reads it at `place`."""
         dtype = values.dtype
         if dtype == np.int64:
@@ -55,7 +54,7 @@ class Draft:
         self.flash += values.size * dtype.itemsize
         return f"({ctype(dtype)})FLASH_{8 * dtype.itemsize}({name} + {place})"
 
-    def by_channel(self, name: str, values: NDArray[Any]) -> str:
+    def by_channel(self, name: str, values: Array) -> str:
         """What stands for values[f]: a number if all are one, else what reads them from a table."""
         least, most = int(values.min()), int(values.max())
         return str(least) if least == most else self.table(name, values.astype(np.int64), "f")

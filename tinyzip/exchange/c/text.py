@@ -10,10 +10,8 @@ product with 1, a variable that nobody uses.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from numpy.typing import NDArray
-
+from tinyzip.integer.codes import Array
 from tinyzip.integer.program import Program
 
 Lines = list[str]
@@ -126,7 +124,7 @@ def with_row(call: str, row: str) -> str:
     return re.sub(r"\boh\b", row, call)
 
 
-def array(ctype: str, name: str, values: NDArray[Any], flash: str) -> Lines:
+def array(ctype: str, name: str, values: Array, flash: str) -> Lines:
     """A constant array with its numbers."""
     lines, line = [], "   "
     for word in (f" {value}," for value in values.ravel().tolist()):

@@ -9,15 +9,13 @@ with one bit, 0 and 1 stand for the lesser and the greater of the two values.
 The C reads q and r from k without a product that could leave int32: k is 8·e + m, so q = b·e + ⌊b·m / 8⌋.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from tinyzip.integer.codes import Array
 from tinyzip.integer.operators import Weighted
 
 
-def packed(operator: Weighted) -> NDArray[Any]:
+def packed(operator: Weighted) -> Array:
     """The weights in row-major order as int8, or, if they have fewer bits, as the bytes of (CW1)."""
     bits, w = operator.weight_bits, operator.w.ravel()
     if bits == 8:

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.wire import Field, Message, Wire, signed
+from tinyzip.nn.ops.checks import Array
 
 LARGEST = 1 << 29  # bytes of a file
 MOST_NODES = 4096
@@ -28,7 +28,7 @@ MOST_AXES = 8
 DTYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 TYPED = {4: "<f4", 5: "<i4", 7: "<i8", 10: "<f8"}  # fields of a tensor that hold numbers one by one
 PLACES = {1: 4, 11: 10, 7: 7}  # where those of a type are; all others are among the int32
-Attribute = float | int | str | tuple[float, ...] | tuple[int, ...] | NDArray[Any]
+Attribute = float | int | str | tuple[float, ...] | tuple[int, ...] | Array
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Graph:
 
     source: str
     nodes: tuple[Node, ...]
-    constants: Mapping[str, NDArray[Any]]
+    constants: Mapping[str, Array]
     inputs: Mapping[str, tuple[int | None, ...]]
     outputs: tuple[str, ...]
     opset: int
@@ -152,9 +152,9 @@ class Reader:
             self.refuse("a text where a number belongs", "a model in ONNX's format")
         return signed(value)
 
-    def numbers(self, message: Message, number: int, dtype: str) -> NDArray[Any]:
+    def numbers(self, message: Message, number: int, dtype: str) -> Array:
         """All numbers in a field, packed or one by one."""
-        parts: list[NDArray[Any]] = []
+        parts: list[Array] = []
         single: list[int] = []
         for field in message.get(number, ()):
             if isinstance(field, int):
@@ -216,7 +216,7 @@ class Reader:
         axes = self.messages(self.messages(kind[-1], 2)[0], 1)
         return tuple(self.number(axis, 1) if axis.get(1) else None for axis in axes)
 
-    def tensor(self, message: Message) -> NDArray[Any]:
+    def tensor(self, message: Message) -> Array:
         """A constant, as a view of the file's bytes where they are its numbers."""
         where = f"constant {self.text(message, 8)[:48]!r}"
         shape = tuple(map(int, self.numbers(message, 1, "<i8")))
@@ -236,7 +236,7 @@ class Reader:
             self.refuse(f"{len(raw)} bytes", f"{dtype.itemsize} for each of {shape}", where)
         return np.frombuffer(raw, dtype).reshape(shape)
 
-    def typed(self, message: Message, number: int, shape: tuple[int, ...], where: str) -> NDArray[Any]:
+    def typed(self, message: Message, number: int, shape: tuple[int, ...], where: str) -> Array:
         """A constant whose numbers are fields of their own."""
         place, dtype = PLACES.get(number, 5), np.dtype(DTYPES[number])
         values = self.numbers(message, place, TYPED[place])

@@ -11,16 +11,14 @@ otherwise than its maker meant it is refused and not run.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
-
-from numpy.typing import NDArray
+from typing import NoReturn
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.windows import Padding
 from tinyzip.exchange.tflite.file import Graph, Node, Tensor
 from tinyzip.exchange.tflite.reference import Grid, Reference
 from tinyzip.integer.bounds import bound_of
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.layout import Pad
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import Program, check_sums
@@ -77,7 +75,7 @@ class Chain:
             self.refuse(node, f"no input {k}", "one")
         return self.graph.tensors[node.inputs[k]]
 
-    def constant(self, node: Node, k: int, kind: str) -> NDArray[Any]:
+    def constant(self, node: Node, k: int, kind: str) -> Array:
         """The values of the k-th input, which has to be a constant of this type."""
         tensor = self.tensor(node, k)
         if tensor.kind != kind:

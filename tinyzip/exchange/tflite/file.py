@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from tinyzip.base.files import PathLike, read_up_to
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
+from tinyzip.integer.codes import Array
 
 LARGEST = 1 << 26  # bytes of a whole file
 MOST_NODES = 4096
@@ -74,7 +75,7 @@ class Tensor:
     scales: NDArray[np.float32]
     zeros: NDArray[np.int64]
     axis: int
-    data: NDArray[Any] | None
+    data: Array | None
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Reader:
             needed = f"at most {SHARED} times {self.size} bytes of them"
             self.refuse("vectors that many records share", needed)
 
-    def vector(self, values: Any) -> NDArray[Any]:
+    def vector(self, values: Any) -> Array:
         """A vector of the file; the generated reader says 0 for one that is absent."""
         if isinstance(values, int):
             return np.empty(0, np.uint8)
@@ -260,7 +261,7 @@ class Reader:
         grid = scales.astype(np.float32), zeros.astype(np.int64), axis
         return Tensor(self.text(record.Name()), shape, kind, *grid, data)
 
-    def constant(self, number: int, kind: str, shape: tuple[int, ...], where: str) -> NDArray[Any] | None:
+    def constant(self, number: int, kind: str, shape: tuple[int, ...], where: str) -> Array | None:
         """The buffer of a tensor as an array of its shape; None where it is empty."""
         if not 0 <= number < self.model.BuffersLength():
             self.refuse(f"buffer {number}", f"one of {self.model.BuffersLength()}", where)

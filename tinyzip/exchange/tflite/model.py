@@ -12,10 +12,9 @@ integers; its default kernels, those of XNNPACK, which phones and laptops run, m
 is read for one of the two.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.files import PathLike, check_path
 from tinyzip.base.refuse import refuse
@@ -23,9 +22,9 @@ from tinyzip.exchange.tflite.file import Graph, read_graph
 from tinyzip.exchange.tflite.operators import translate
 from tinyzip.exchange.tflite.reference import Reference
 from tinyzip.exchange.tflite.xnnpack import Xnnpack
+from tinyzip.integer.codes import Array
 from tinyzip.integer.program import Program
 
-Array = NDArray[Any]
 Kernels = Literal["reference", "xnnpack"]
 KERNELS: dict[str, type[Reference]] = {"reference": Reference, "xnnpack": Xnnpack}
 

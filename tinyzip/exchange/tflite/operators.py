@@ -18,6 +18,7 @@ from tinyzip.exchange.tflite.chain import LIMITS, Chain, grid_of, shape_of
 from tinyzip.exchange.tflite.file import Graph, Node, Tensor
 from tinyzip.exchange.tflite.reference import Grid, Reference
 from tinyzip.integer.bounds import term
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fixedpoint import M0_LEAST, rescale
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
@@ -44,7 +45,7 @@ def depthwise_conv2d(chain: Chain, node: Node, y: Tensor) -> None:
     convolve(chain, node, y, w.transpose(3, 0, 1, 2), x.shape[3], 3)
 
 
-def convolve(chain: Chain, node: Node, y: Tensor, w: NDArray[Any], groups: int, axis: int) -> None:
+def convolve(chain: Chain, node: Node, y: Tensor, w: Array, groups: int, axis: int) -> None:
     """A convolution with weights (F, C/groups, kh, kw), whose F the file has on `axis`."""
     options = node.options
     stride = options["StrideH"], options["StrideW"]

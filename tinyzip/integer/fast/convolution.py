@@ -21,12 +21,11 @@ All steps are taken for a block of rows before the next one is begun. `choose` d
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.windows import Pair
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.depthwise import banded, summed
 from tinyzip.integer.fast.gemm import is_cheap, least_of, multiply
 from tinyzip.integer.fast.kernels import Prepared
@@ -57,7 +56,7 @@ class Convolution:
 
     operator: Conv2d
     prepared: Prepared
-    w: NDArray[Any]
+    w: Array
     narrow: bool
     base: int
     layouts: tuple[Layout, Layout]
@@ -96,7 +95,7 @@ def is_depthwise(operator: Conv2d) -> bool:
     return operator.groups > 1 and operator.w.shape[1] == 1
 
 
-def conv2d(conv: Convolution, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+def conv2d(conv: Convolution, x: Array, y: Array, workspace: Workspace) -> None:
     """Codes x (C, H, W, N) to codes y (F, OH, OW, N), or to what the pool after it leaves of them."""
     prepared, F, N = conv.prepared, len(conv.operator.w), x.shape[-1]
     layout = conv.layout(N)
@@ -119,7 +118,7 @@ def conv2d(conv: Convolution, x: NDArray[Any], y: NDArray[Any], workspace: Works
         prepared.finish(pooled.reshape(F, -1), y.reshape(F, -1), workspace)
 
 
-def add_up(conv: Convolution, image: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
+def add_up(conv: Convolution, image: Array, out: Array, workspace: Workspace) -> None:
     """The sums of some rows of the output, without bias: padded rows by phases into out (F, rows, OW, N)."""
     F, rows, columns, N = out.shape
     layout, (down, across) = conv.layout(N), conv.window
@@ -157,7 +156,7 @@ def add_up(conv: Convolution, image: NDArray[Any], out: NDArray[Any], workspace:
         compete(conv, [sums if alone else sums.transpose(1, 2, 0, 3, 4) for sums in lanes], out, workspace)
 
 
-def beside(image: NDArray[Any], layout: Layout, base: int, workspace: Workspace) -> NDArray[Any]:
+def beside(image: Array, layout: Layout, base: int, workspace: Workspace) -> Array:
     """(LN2) of an image by phases and the same image moved by one output.
 
     The last column of a row has none beside it, and takes what comes next: no window sees it.
@@ -168,7 +167,7 @@ def beside(image: NDArray[Any], layout: Layout, base: int, workspace: Workspace)
     return out
 
 
-def compete(conv: Convolution, lanes: list[NDArray[Any]], out: NDArray[Any], workspace: Workspace) -> None:
+def compete(conv: Convolution, lanes: list[Array], out: Array, workspace: Workspace) -> None:
     """The maxima of sums in lanes (L, down, F, rows, columns·N), the second B-fold, into out."""
     across, N = conv.window[1], out.shape[3]
     for i, sums in enumerate(lanes):

@@ -16,12 +16,10 @@ instead of kh·kw; but BLAS does ten in the time in which a pass over memory doe
 the sums are the same whole numbers, and as exact.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.windows import Pair, strided
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.memory import take
 from tinyzip.machine.workspace import Workspace
 
@@ -29,7 +27,7 @@ MOST_ZEROS = 10  # products with zeros for one that counts, at most
 LARGEST = 2**22  # bytes of all band matrices of a layer
 
 
-def band_matrices(w: NDArray[Any], width: int, stride: Pair, dilation: Pair) -> NDArray[Any] | None:
+def band_matrices(w: Array, width: int, stride: Pair, dilation: Pair) -> Array | None:
     """T of (DW1), (C, F/C, OW, kh·W), for padded images of this width; None where they would not pay.
 
     w  (C, F/C, kh, kw), of the product's dtype
@@ -46,9 +44,7 @@ def band_matrices(w: NDArray[Any], width: int, stride: Pair, dilation: Pair) -> 
     return T.reshape(C, M, OW, kh * width)
 
 
-def banded(
-    x: NDArray[Any], T: NDArray[Any], rows: int, step: int, acc: NDArray[Any], workspace: Workspace
-) -> None:
+def banded(x: Array, T: Array, rows: int, step: int, acc: Array, workspace: Workspace) -> None:
     """(DW1): acc (F, OH, OW, N) from padded images x (C, H, W, N), windows of `rows` rows, `step` apart.
 
     For a single example the products would be with vectors, one for each row. There the rows are copied, and
@@ -69,9 +65,7 @@ def banded(
             np.matmul(T[:, m, None], seen, out=sums[:, m])
 
 
-def summed(
-    x: NDArray[Any], w: NDArray[Any], stride: Pair, dilation: Pair, acc: NDArray[Any], workspace: Workspace
-) -> None:
+def summed(x: Array, w: Array, stride: Pair, dilation: Pair, acc: Array, workspace: Workspace) -> None:
     """The plain sum: acc (F, OH, OW, N) from padded images x (C, H, W, N); w (C, F/C, kh, kw)."""
     C, M, kh, kw = w.shape
     (sh, sw), (dh, dw) = stride, dilation

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import SOFTMAX_ONE, term
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.memory import VALUE, blocks, take
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.maps import Multiply
@@ -27,7 +27,7 @@ from tinyzip.integer.softmax import reciprocals, shifted
 from tinyzip.machine.workspace import Workspace
 
 
-def look_up(table: NDArray[Any], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+def look_up(table: Array, x: Array, y: Array, workspace: Workspace) -> None:
     """y = table[x mod 256] (TB1), for codes x of either dtype; table of y's dtype."""
     byte = x.view(np.uint8)
     if table.ndim == 1:
@@ -40,7 +40,7 @@ def look_up(table: NDArray[Any], x: NDArray[Any], y: NDArray[Any], workspace: Wo
         np.take(table.ravel(), places, out=y[block], mode="wrap")
 
 
-def products_of(operator: Multiply, x: Codes, dtype: Any) -> NDArray[Any]:
+def products_of(operator: Multiply, x: Codes, dtype: Any) -> Array:
     """(TB2) as a table: (256,) for one constant, else (C, 256)."""
     every = np.arange(x.lo, x.hi + 1)
     table = np.zeros((operator.w.size, 256), dtype)
@@ -66,9 +66,9 @@ def scaling_of(operator: Add, bound: int) -> Scaling:
 def add(
     terms: Sequence[NDArray[np.int32]],
     scaling: Scaling,
-    x: NDArray[Any],
-    other: NDArray[Any],
-    y: NDArray[Any],
+    x: Array,
+    other: Array,
+    y: Array,
     workspace: Workspace,
 ) -> None:
     """y = x + other by (TB3), all of one shape (C, …, N)."""
@@ -79,7 +79,7 @@ def add(
     scaling.apply(sums.reshape(1, -1), y.reshape(1, -1), workspace)
 
 
-def softmax(table: NDArray[np.int64], x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+def softmax(table: NDArray[np.int64], x: Array, y: Array, workspace: Workspace) -> None:
     """`softmax.softmax` of codes x (C, …, N) in place, some rows or examples after the other."""
     for block in blocks(x.shape[1], 2 * VALUE * x[:, 0].size, workspace):
         seen, out = x[:, block], y[:, block]

@@ -20,9 +20,9 @@ that dtype about, take their maxima, and get integers back from `as_integers`.
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import FLOAT_EXACT, accumulator_of
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.memory import take
 from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
@@ -48,7 +48,7 @@ def least_of(dtype: np.dtype[Any]) -> int:
     return -FLOAT_EXACT if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
-def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
+def multiply(w: Array, patches: Array, out: Array) -> None:
     """w (…, F, K) times patches (…, K, P) into out (…, F, P); all of one dtype, from `product_dtype`."""
     if out.dtype.kind == "f":
         products.multiply(w, patches, out)
@@ -59,7 +59,7 @@ def multiply(w: NDArray[Any], patches: NDArray[Any], out: NDArray[Any]) -> None:
             multiply(w[i], patches[i], out[i])
 
 
-def as_integers(acc: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def as_integers(acc: Array, workspace: Workspace) -> Array:
     """The sums as integers: acc itself if it holds integers, else its values as int32."""
     if acc.dtype.kind != "f":
         return acc

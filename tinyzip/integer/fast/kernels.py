@@ -9,12 +9,10 @@ dtype.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.gemm import as_integers, multiply
 from tinyzip.integer.fast.lanes import pack, scale_down, unpack
 from tinyzip.integer.fast.memory import take
@@ -35,12 +33,12 @@ class Prepared:
     """
 
     x: Codes
-    w: NDArray[Any]
+    w: Array
     base: int
     scaling: Scaling
     steps: Steps | None
 
-    def finish(self, acc: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+    def finish(self, acc: Array, y: Array, workspace: Workspace) -> None:
         """acc (F, P), without its bias, to codes y (F, P)."""
         if self.steps is not None:
             self.steps.apply(acc, y, workspace)
@@ -48,7 +46,7 @@ class Prepared:
             self.scaling.apply(as_integers(acc, workspace), y, workspace)
 
 
-def linear(layer: Prepared, x: NDArray[Any], y: NDArray[Any], workspace: Workspace) -> None:
+def linear(layer: Prepared, x: Array, y: Array, workspace: Workspace) -> None:
     """Codes x (C, N) to codes y (F, N)."""
     (F, C), N, dtype = layer.w.shape, x.shape[1], layer.w.dtype
     centred, acc = take(x, x.shape, dtype, workspace), take(x, (F, N), dtype, workspace)

@@ -36,13 +36,10 @@ needs to know: what is packed goes through windows and products as half as much 
 some passes over the inputs and over half the sums, so it pays where a sum has many products.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.integer.bounds import FLOAT_EXACT, product_ends
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.memory import take
 from tinyzip.integer.operators import Weighted
 from tinyzip.machine.workspace import Workspace
@@ -76,14 +73,14 @@ def pays(F: int, K: int, packed: int, gathers: bool = False) -> bool:
     return F * K + (GATHERED * K if gathers else 0) > MOVED * (F + packed)
 
 
-def pack(first: NDArray[Any], second: NDArray[Any], base: int, out: NDArray[Any]) -> None:
+def pack(first: Array, second: Array, base: int, out: Array) -> None:
     """(LN2): out = first + B·second, in out's dtype; first may be longer in its last axis than second."""
     np.multiply(second, out.dtype.type(base), out=out[..., : second.shape[-1]])
     out[..., second.shape[-1] :] = 0
     np.add(out, first, out=out)
 
 
-def unpack(acc: NDArray[Any], base: int, workspace: Workspace) -> tuple[NDArray[Any], NDArray[Any]]:
+def unpack(acc: Array, base: int, workspace: Workspace) -> tuple[Array, Array]:
     """(LN3) or (LN4): s₁ in acc's memory, and B·s₂, from acc = s₁ + B·s₂."""
     second, number = take(acc, acc.shape, acc.dtype, workspace), acc.dtype.type
     if base & (base - 1):
@@ -97,7 +94,7 @@ def unpack(acc: NDArray[Any], base: int, workspace: Workspace) -> tuple[NDArray[
     return acc, second
 
 
-def scale_down(second: NDArray[Any], base: int) -> None:
+def scale_down(second: Array, base: int) -> None:
     """s₂ in place of B·s₂."""
     if base & (base - 1):
         np.divide(second, second.dtype.type(base), out=second)

@@ -33,9 +33,9 @@ from math import gcd
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.windows import Padding, Pair, reach_of
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.memory import take
 from tinyzip.machine.products import ALONE
 from tinyzip.machine.workspace import Workspace
@@ -97,14 +97,14 @@ class Layout:
 
 
 def centre(
-    x: NDArray[Any],
+    x: Array,
     zero: int,
     dtype: np.dtype[Any],
     padding: Padding,
     rows: Pair,
     phases: Pair,
     workspace: Workspace,
-) -> NDArray[Any]:
+) -> Array:
     """Some rows of x (C, H, W, N) minus zero, in a border of zeros, by phases: (S, C, rows, …, N).
 
     rows  the first one and the one after the last, counted from the top of the border
@@ -129,7 +129,7 @@ def centre(
     return out
 
 
-def gather(image: NDArray[Any], layout: Layout, down: int, alone: bool, workspace: Workspace) -> NDArray[Any]:
+def gather(image: Array, layout: Layout, down: int, alone: bool, workspace: Workspace) -> Array:
     """The patches of an image by phases, K = kh·kw·C/G places in the order (i, j, c).
 
     down   rows of outputs that are made apart, as columns are by (LP1)
@@ -157,9 +157,7 @@ def gather(image: NDArray[Any], layout: Layout, down: int, alone: bool, workspac
     return patches.reshape(G, kh * places, -1)
 
 
-def runs(
-    image: NDArray[Any], layout: Layout, first: Pair, second: Pair, third: Pair, workspace: Workspace
-) -> NDArray[Any]:
+def runs(image: Array, layout: Layout, first: Pair, second: Pair, third: Pair, workspace: Workspace) -> Array:
     """For each place (j, c) and part p the columns that all windows see of some rows of an image by phases.
 
     first  how many rows, and how many bytes from each to the next; second, third: from each of these on
@@ -175,6 +173,6 @@ def runs(
             target = out[:, :, j::every, :, part]
             a, phase = divmod(part * layout.lanes * sw + j * dw, S)
             steps = C // G * c, first[1], every * dw // S * q, c, second[1], third[1], n
-            seen: NDArray[Any] = np.ndarray(target.shape, image.dtype, image, phase * s + a * q, steps)
+            seen: Array = np.ndarray(target.shape, image.dtype, image, phase * s + a * q, steps)
             np.copyto(target, seen)
     return out

@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinyzip.integer.codes import Array
 from tinyzip.machine.workspace import Workspace
 
 BLOCK = 2**23  # bytes of scratch memory for a block, if one row or channel is not more already
 VALUE = 24  # bytes of scratch memory for a value that goes through integers of 64 bits and back
 
 
-def take(like: NDArray[Any], shape: tuple[int, ...], dtype: Any, workspace: Workspace) -> NDArray[Any]:
+def take(like: Array, shape: tuple[int, ...], dtype: Any, workspace: Workspace) -> Array:
     """Scratch memory as the same kind of array as `like`: a subclass that watches sees all that runs."""
     array = workspace.empty(shape, dtype)
     return array if type(like) is np.ndarray else array.view(type(like))
 
 
-def clip(values: NDArray[Any], least: Any, most: Any) -> None:
+def clip(values: Array, least: Any, most: Any) -> None:
     """Bring values within least … most, numbers of their dtype, where they stand.
 
     Between arrays this takes half as long as between Python's numbers, which NumPy looks at one by one.
@@ -32,9 +32,7 @@ def clip(values: NDArray[Any], least: Any, most: Any) -> None:
     np.clip(values, np.array(least, values.dtype), np.array(most, values.dtype), out=values)
 
 
-def by_channels(
-    kernel: Callable[..., None], *inputs: NDArray[Any], y: NDArray[Any], workspace: Workspace
-) -> None:
+def by_channels(kernel: Callable[..., None], *inputs: Array, y: Array, workspace: Workspace) -> None:
     """A kernel whose channels do not mix, one block of channels after the other."""
     size = VALUE * max(x[0].size for x in (*inputs, y))
     for block in blocks(len(y), size, workspace):

@@ -13,13 +13,11 @@ and compares. Who writes is `Recorder`; and `run` does the same with shards that
 """
 
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.integer.codes import whole
+from tinyzip.integer.codes import Array, whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.recorder import LOOKED
@@ -50,7 +48,7 @@ class Planned:
             self.recorded[size] = Recorded(plan, entry, workspace)
         self.nbytes = workspace.peak + sum(recorded.entry.nbytes for recorded in self.recorded.values())
 
-    def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, codes: Array) -> Array:
         """codes (…, N) as for `run`, N as planned; returns what `run` returns, and refuses what it does."""
         check(self.program, codes)
         if codes.shape[-1] != self.count:

@@ -11,11 +11,10 @@ share these columns, so that it takes kh + kw − 2 passes over the image instea
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.windows import pad
 from tinyzip.integer.bounds import accumulator_of
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.memory import clip, take
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, MaxPool2d, Pool
@@ -23,7 +22,7 @@ from tinyzip.integer.ops import global_mean
 from tinyzip.machine.workspace import Workspace
 
 
-def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], workspace: Workspace) -> None:
+def sweep(operator: Pool, x: Array, combine: np.ufunc, y: Array, workspace: Workspace) -> None:
     """Combine each window of a padded x (C, H, W, N) into y by (SW1); a window alone is one reduction."""
     C, _, W, N = x.shape
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
@@ -39,7 +38,7 @@ def sweep(operator: Pool, x: NDArray[Any], combine: np.ufunc, y: NDArray[Any], w
         reduce_parts([rows[:, :, j : j + sw * (OW - 1) + 1 : sw] for j in range(kw)], combine, y)
 
 
-def reduce_parts(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]) -> None:
+def reduce_parts(parts: list[Array], combine: np.ufunc, out: Array) -> None:
     """out = parts[0] ∘ parts[1] ∘ …, of equal shapes."""
     if len(parts) == 1:
         np.copyto(out, parts[0])
@@ -49,7 +48,7 @@ def reduce_parts(parts: list[NDArray[Any]], combine: np.ufunc, out: NDArray[Any]
         combine(out, part, out=out)
 
 
-def bordered(operator: Pool, x: NDArray[Any], value: int, dtype: Any, workspace: Workspace) -> NDArray[Any]:
+def bordered(operator: Pool, x: Array, value: int, dtype: Any, workspace: Workspace) -> Array:
     """x (C, H, W, N) as dtype with the operator's padding of `value`; x itself if nothing has to change."""
     (top, bottom), (left, right) = operator.padding
     if x.dtype == dtype and not (top or bottom or left or right):
@@ -62,9 +61,7 @@ def bordered(operator: Pool, x: NDArray[Any], value: int, dtype: Any, workspace:
     return pad(x, operator.padding, value, out)
 
 
-def max_pool2d(
-    operator: MaxPool2d, least: int, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
-) -> None:
+def max_pool2d(operator: MaxPool2d, least: int, x: Array, y: Array, workspace: Workspace) -> None:
     """The greatest of each window into y; x (C, H, W, N) codes or accumulators, none of them below `least`.
 
     Padding holds `least`, and each window sees a value of x, so padding never wins.
@@ -72,9 +69,7 @@ def max_pool2d(
     sweep(operator, bordered(operator, x, least, x.dtype, workspace), np.maximum, y, workspace)
 
 
-def max_pool2d_codes(
-    operator: MaxPool2d, x_codes: Codes, x: NDArray[Any], y: NDArray[Any], workspace: Workspace
-) -> None:
+def max_pool2d_codes(operator: MaxPool2d, x_codes: Codes, x: Array, y: Array, workspace: Workspace) -> None:
     """A max pool on codes, with its clamp."""
     if operator.y is None:
         max_pool2d(operator, x_codes.lo, x, y, workspace)
@@ -84,19 +79,14 @@ def max_pool2d_codes(
     clamp(greatest, operator.y, y)
 
 
-def clamp(values: NDArray[Any], codes: Codes, y: NDArray[Any]) -> None:
+def clamp(values: Array, codes: Codes, y: Array) -> None:
     """y = values within codes.lo … codes.hi, in their dtype; the values are overwritten."""
     clip(values, codes.lo, codes.hi)
     np.copyto(y, values, casting="unsafe")
 
 
 def avg_pool2d(
-    operator: AvgPool2d,
-    x_codes: Codes,
-    count: NDArray[Any],
-    x: NDArray[Any],
-    y: NDArray[Any],
-    workspace: Workspace,
+    operator: AvgPool2d, x_codes: Codes, count: Array, x: Array, y: Array, workspace: Workspace
 ) -> None:
     """The mean of each window's codes, half away from zero; count from `ops.counts`, of the sums' dtype."""
     wide = bordered(operator, x, 0, count.dtype, workspace)
@@ -106,7 +96,7 @@ def avg_pool2d(
     clamp(total, x_codes if operator.y is None else operator.y, y)
 
 
-def divide_by_count(total: NDArray[Any], count: Any) -> None:
+def divide_by_count(total: Array, count: Any) -> None:
     """`ops.mean` in place."""
     negative = total < 0
     np.abs(total, out=total)
@@ -116,12 +106,7 @@ def divide_by_count(total: NDArray[Any], count: Any) -> None:
 
 
 def global_avg_pool(
-    operator: GlobalAvgPool,
-    x_codes: Codes,
-    bound: int,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    workspace: Workspace,
+    operator: GlobalAvgPool, x_codes: Codes, bound: int, x: Array, y: Array, workspace: Workspace
 ) -> None:
     """The mean of each channel, (C, H, W, N) → (C, 1, 1, N), on x's grid or requantized onto y's."""
     C, H, W, N = x.shape

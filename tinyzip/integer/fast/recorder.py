@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
+from tinyzip.integer.codes import Array
 
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 LOOKED = "prepare: program", "a value that Python looks at", "calls on whole arrays only: run it"
@@ -46,7 +46,7 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
     def copy(self, *args: Any) -> Any:
         return self.copied(lambda x: x.copy(*args))
 
-    def copied(self, view: Callable[[NDArray[Any]], Any]) -> Any:
+    def copied(self, view: Callable[[Array], Any]) -> Any:
         """A view of this array; or a copy, which is a call then."""
         mine = self.view(np.ndarray)
         result = view(mine)

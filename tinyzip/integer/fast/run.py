@@ -16,11 +16,10 @@ from math import prod
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import ops
-from tinyzip.integer.codes import whole
+from tinyzip.integer.codes import Array, whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import Plan, dtype_of, plan_of
@@ -39,11 +38,7 @@ SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example 
 
 
 def run(
-    program: Program,
-    codes: NDArray[Any],
-    product: Way = "integer",
-    trace: bool = False,
-    threads: int | Workers = 1,
+    program: Program, codes: Array, product: Way = "integer", trace: bool = False, threads: int | Workers = 1
 ) -> Any:
     """The output of `program` on a batch: codes (…, N), or classes (N,) int64 where it ends in Argmax.
 
@@ -81,7 +76,7 @@ def run(
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))
-        found: Iterable[tuple[int, NDArray[Any]]]
+        found: Iterable[tuple[int, Array]]
         if plan is None:
             found = enumerate(ops.walk(program.operators, program.codes, codes[..., part]))
         elif trace or type(codes) is not np.ndarray:
@@ -97,13 +92,13 @@ def run(
     return [outputs[i] for i in range(last + 1)] if trace else scores(program, outputs[last])
 
 
-def scores(program: Program, y: NDArray[Any]) -> NDArray[Any]:
+def scores(program: Program, y: Array) -> Array:
     """Codes that are not taken for classes; classes, and arrays of a class of its own, as they are."""
     classes = isinstance(program.operators[-1], Argmax)
     return y if classes or type(y) is not np.ndarray else y.view(Scores)
 
 
-def walk(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tuple[int, NDArray[Any]]]:
+def walk(plan: Plan, codes: Array, workspace: Workspace) -> Iterator[tuple[int, Array]]:
     """Take a shard through the program: each operator's index and what it wrote, valid until the next."""
     workspace.reset()
     N = codes.shape[-1]
@@ -124,12 +119,12 @@ def walk(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> Iterator[tupl
 class Recorded:
     """A walk from an array of codes on, in a workspace, as a list of calls."""
 
-    def __init__(self, plan: Plan, entry: NDArray[Any], workspace: Workspace) -> None:
+    def __init__(self, plan: Plan, entry: Array, workspace: Workspace) -> None:
         kind = recorder()
         *_, (_, y) = walk(plan, entry.view(kind), workspace)
         self.entry, self.output, self.calls = entry, y.view(np.ndarray), tuple(kind.calls)
 
-    def __call__(self, codes: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, codes: Array) -> Array:
         """What the last operator makes of other codes, valid until the workspace is used again."""
         np.copyto(self.entry, codes)
         for call, args, options in self.calls:
@@ -137,7 +132,7 @@ class Recorded:
         return self.output
 
 
-def last_of(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def last_of(plan: Plan, codes: Array, workspace: Workspace) -> Array:
     """What the last operator makes of a shard, valid until the workspace is used again.
 
     The first time it walks, the second time it writes down how, by (PL1), and from then on it repeats that.
@@ -169,7 +164,7 @@ def memory_of(program: Program) -> tuple[int, int]:
     return entry.nbytes + sum(plan.sizes), entry.nbytes + workspace.peak
 
 
-def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+def resume(program: Program, outputs: list[Array]) -> Array:
     """The last operator's output, where what the first ones wrote is given: for asking "what if".
 
     outputs  the program's input, and the outputs of its operators as `run` traces them, up to any of them;
@@ -189,12 +184,12 @@ def resume(program: Program, outputs: list[NDArray[Any]]) -> NDArray[Any]:
     return outputs[-1]
 
 
-def answer(plan: Plan, codes: NDArray[Any], workspace: Workspace) -> NDArray[Any]:
+def answer(plan: Plan, codes: Array, workspace: Workspace) -> Array:
     """What the last operator makes of a shard, as a new array."""
     return last_of(plan, codes, workspace).copy()
 
 
-def check(program: Program, codes: NDArray[Any]) -> None:
+def check(program: Program, codes: Array) -> None:
     """Refuse codes that are not what program.input says, naming the operator that would read them."""
     check_program(program, "run: program")
     x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"

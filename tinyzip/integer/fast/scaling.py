@@ -40,7 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.memory import clip, take
 from tinyzip.integer.fixedpoint import M0_STEP, POWERS, SIGNIFICANT, Rounding, significant
 from tinyzip.machine.workspace import Workspace
@@ -96,7 +96,7 @@ class Scaling:
         second = (half, -np.minimum(right, 1), right) if right.any() else None
         return cls(m, plus, np.full_like(n, 31), y, second)
 
-    def apply(self, acc: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
+    def apply(self, acc: Array, out: Array, workspace: Workspace) -> None:
         """out = clamp(y.zero + round((acc + bias)·M)); acc (F, P) integers, out (F, P) of y's dtype."""
         least, most = self.y.lo - self.y.zero, self.y.hi - self.y.zero
         with workspace.scratch():

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fast.memory import clip, take
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.operators import Weighted
@@ -37,8 +37,8 @@ NEAR = np.arange(-2, 3)  # sums around a guess; "double" rounds up before, which
 class Steps:
     """m and c of (FS1), (F, 1), of the product's dtype or twice as wide; codes to clamp to."""
 
-    m: NDArray[Any]
-    c: NDArray[Any]
+    m: Array
+    c: Array
     y: Codes
 
     @classmethod
@@ -64,7 +64,7 @@ class Steps:
                 return steps
         return None
 
-    def apply(self, acc: NDArray[Any], out: NDArray[Any], workspace: Workspace) -> None:
+    def apply(self, acc: Array, out: Array, workspace: Workspace) -> None:
         """(FS1): out = clamp(y.zero + round((acc + bias)·M)); acc (F, P) floats, out (F, P) of y's dtype."""
         with workspace.scratch():
             scaled = take(acc, acc.shape, self.m.dtype, workspace)
@@ -78,7 +78,7 @@ class Steps:
 
 
 def asked(
-    scaling: Scaling, m: NDArray[Any], bias: NDArray[Any], bounds: NDArray[Any]
+    scaling: Scaling, m: Array, bias: Array, bounds: Array
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The sums of (FS2), in order, some of them twice, and their exact codes; both (F, P)."""
     y = scaling.y

@@ -32,13 +32,12 @@ product that float32 held exactly it still holds.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.windows import padding_of, pair, window_count
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import requantize
 from tinyzip.integer.operators import Conv2d, Weighted, bits_of
 from tinyzip.integer.program import Program
@@ -97,7 +96,7 @@ def absorbed(
 def nearest_zero(operator: Weighted, acc: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each output the sum nearest 0 that gives the code of acc (F,), by bisection: codes keep order."""
 
-    def code(acc: NDArray[np.int64]) -> NDArray[Any]:
+    def code(acc: NDArray[np.int64]) -> Array:
         return requantize(acc, operator.m0, operator.n, operator.y, operator.rounding)
 
     wanted, far, near = code(acc), acc, np.zeros_like(acc)

@@ -28,14 +28,13 @@ codes gives each new channel all that its values can be.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.windows import Pair, window_count
 from tinyzip.integer.bounds import term
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import requantize
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Multiply, Table
@@ -61,7 +60,7 @@ class Interval:
         """The channels that can hold one number only, (C,)."""
         return np.equal(self.lo, self.hi)
 
-    def through(self, function: Callable[[Ends], NDArray[Any]]) -> "Interval":
+    def through(self, function: Callable[[Ends], Array]) -> "Interval":
         """Both ends through a function that keeps order, by (IV3)."""
         return Interval(*(function(end).astype(np.int64) for end in (self.lo, self.hi)))
 
@@ -173,7 +172,7 @@ def added(operator: Add, read: Sequence[Interval], codes: Sequence[Codes]) -> In
     return acc.through(lambda end: requantize(end, m0, n, operator.y, rounding))
 
 
-def looked_up(rows: NDArray[Any], x: Interval) -> Interval:
+def looked_up(rows: Array, x: Interval) -> Interval:
     """The ends of table[lo … hi] (TB1) for each channel; rows (256,) or (C, 256)."""
     every = np.arange(256)
     lo, hi = x.lo[:, None], x.hi[:, None]
@@ -183,7 +182,7 @@ def looked_up(rows: NDArray[Any], x: Interval) -> Interval:
     )
 
 
-def answers(rows: NDArray[Any], x: Interval, function: Callable[[Ends], NDArray[Any]]) -> bool:
+def answers(rows: Array, x: Interval, function: Callable[[Ends], Array]) -> bool:
     """Whether a table, (256,) or (C, 256), answers every code of each channel's interval as the function."""
     every = np.arange(x.lo.min(), x.hi.max() + 1)
     seen = (every >= x.lo[:, None]) & (every <= x.hi[:, None])
@@ -196,6 +195,6 @@ def rearranged(operator: Operator, x: Interval, shape: Shape, to: Shape) -> Inte
     return Interval(lo.min(1), hi.max(1))
 
 
-def spread(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+def spread(values: Array, shape: Shape) -> Array:
     """One value a channel, (C,), at each place of a batch of one example of this shape."""
     return np.broadcast_to(values.reshape(-1, *[1] * len(shape)), (*shape, 1))

@@ -12,19 +12,19 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinyzip.base import arrays as files
 from tinyzip.base.files import PathLike
 from tinyzip.base.kinds import CHECKPOINT
+from tinyzip.nn.ops.checks import Array
 
 
-def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Put `meta` and `arrays` in the checkpoint `path`; raises as `base.arrays.write`."""
     files.write(path, CHECKPOINT, meta, arrays)
 
 
-def read(path: PathLike) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read(path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
     """The `meta` and `arrays` of the checkpoint `path`; raises as `base.arrays.read`."""
     _, meta, arrays = files.read(path, CHECKPOINT, label=f"checkpoint {path}")
     return meta, arrays

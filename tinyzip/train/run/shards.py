@@ -38,13 +38,12 @@ from tinyzip.machine.processes import is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
+from tinyzip.nn.ops.checks import Array
 from tinyzip.train.augment import Augment
 from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.loop import Augmentation
 from tinyzip.train.run.recipe import check_answer, checked_augmentation
 from tinyzip.train.run.watched import Watched
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
