@@ -71,7 +71,6 @@ PROGRAM = -1  # the place of what belongs to no operator
 Cell = list[int]  # how many zeros and ones were counted in one place
 Symbols = NDArray[np.integer[Any]]
 LOGARITHMS = np.rint(np.log2(np.maximum(np.arange(SLOTS + 1), 1)) * (1 << COST_BITS)).astype(np.int64)
-
 LOGARITHM_LIST = LOGARITHMS.tolist()
 
 

@@ -71,11 +71,8 @@ def window_count(size: Pair, kernel: Pair, stride: Pair, padding: Padding, argum
     (top, bottom), (left, right) = padding
     H, W = size[0] + top + bottom, size[1] + left + right
     if kernel[0] > H or kernel[1] > W:
-        refuse(
-            argument,
-            f"a window of {kernel[0]}×{kernel[1]} on an image of {H}×{W} with its padding",
-            "a window no larger than the image",
-        )
+        found = f"a window of {kernel[0]}×{kernel[1]} on an image of {H}×{W} with its padding"
+        refuse(argument, found, "a window no larger than the image")
     return (H - kernel[0]) // stride[0] + 1, (W - kernel[1]) // stride[1] + 1
 
 

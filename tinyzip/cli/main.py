@@ -44,16 +44,11 @@ def parser() -> Parser:
     root.add_argument("--version", action="version", version=__version__)
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
-        examples = "\n".join(f"  {line}" for line in command.examples)
-        command.options(
-            subparsers.add_parser(
-                command.name,
-                help=command.help,
-                description=f"{command.help[0].upper()}{command.help[1:]}.",
-                epilog=f"examples:\n{examples}",
-                formatter_class=RawDescriptionHelpFormatter,
-            )
-        )
+        own = subparsers.add_parser(command.name, help=command.help)
+        own.description = f"{command.help[0].upper()}{command.help[1:]}."
+        own.epilog = "\n  ".join(["examples:", *command.examples])
+        own.formatter_class = RawDescriptionHelpFormatter
+        command.options(own)
     return root
 
 

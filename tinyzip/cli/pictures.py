@@ -27,6 +27,7 @@ from tinyzip.train.data import mnist
 
 MNIST = Path("examples/data/mnist")
 FORMATS = ("PNG", "JPEG", "BMP", "PPM")
+BROKEN = (OSError, SyntaxError, EOFError, zlib.error, struct.error)  # what Pillow raises for a damaged file
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,12 @@ def add_images(parser: ArgumentParser, count: int | None, part: str) -> None:
     """The options that say which images; where nothing says how many, the first `count` of the folder's."""
     some = "all" if count is None else f"{count}"
     parser.add_argument("--data", metavar="FOLDER", help="IDX files (MNIST)")
-    parser.add_argument(
-        "--images",
-        nargs="+",
-        metavar="N|FILE",
-        default=None if count is None else [str(count)],
-        help=f"how many of the folder's {part} images ({some}), or files: one .npy, or pictures",
-    )
+    default = None if count is None else [some]
+    which = f"how many of the folder's {part} images ({some}), or files: one .npy, or pictures"
+    parser.add_argument("--images", nargs="+", metavar="N|FILE", default=default, help=which)
     parser.add_argument("--labels", metavar="FILE", help=".npy with a class for each image of a .npy")
-    parser.add_argument(
-        "--unscaled", action="store_true", help="bytes are the numbers 0 to 255; without it k is k/255"
-    )
+    unscaled = "bytes are the numbers 0 to 255; without it k is k/255"
+    parser.add_argument("--unscaled", action="store_true", help=unscaled)
 
 
 def read_images(
@@ -160,14 +156,7 @@ def picture(path: str, shape: tuple[int, ...]) -> Array:
             if image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 refuse(path, "pixels that are transparent", "a picture on a ground of its own")
             pixels = np.array(image.convert("L" if C == 1 else "RGB"), np.uint8)
-        except (
-            OSError,
-            SyntaxError,
-            EOFError,
-            zlib.error,
-            struct.error,
-            pillow.DecompressionBombError,
-        ) as error:
+        except (*BROKEN, pillow.DecompressionBombError) as error:
             file.seek(0)
             found = f"{kind_of(file.read(64))} that cannot be read ({' '.join(str(error).split())})"
             refuse(path, found, f"a picture ({', '.join(FORMATS)})")

@@ -35,12 +35,8 @@ def options(parser: ArgumentParser) -> None:
     add_images(parser, None, "test")
     parser.add_argument("--codes", metavar="IN.npy", help="raw codes, examples first, instead of images")
     parser.add_argument("--out", metavar="OUT.npy", help="where to write the classes, or the last codes")
-    parser.add_argument(
-        "--product",
-        choices=WAYS,
-        default="integer",
-        help="how to compute, the same codes in each way: %(choices)s",
-    )
+    ways = "how to compute, the same codes in each way: %(choices)s"
+    parser.add_argument("--product", choices=WAYS, default="integer", help=ways)
 
 
 def run(options: Namespace) -> None:

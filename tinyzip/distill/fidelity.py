@@ -121,12 +121,6 @@ def judge(z: Array, labels: Array) -> Answers:
         np.bincount(bins, weights=value, minlength=BINS) / np.maximum(count, 1)
         for value in (confidence, right)
     )
-    return Answers(
-        errors=int(np.count_nonzero(~right)),
-        by_class=np.bincount(labels[~right], minlength=len(z)),
-        nll=cross_entropy(z, labels)[0],
-        ece=float(count @ np.abs(accuracy - mean_confidence) / len(labels)),
-        count=count,
-        confidence=mean_confidence,
-        accuracy=accuracy,
-    )
+    errors, by_class = int(np.count_nonzero(~right)), np.bincount(labels[~right], minlength=len(z))
+    ece = float(count @ np.abs(accuracy - mean_confidence) / len(labels))
+    return Answers(errors, by_class, cross_entropy(z, labels)[0], ece, count, mean_confidence, accuracy)

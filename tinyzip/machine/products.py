@@ -96,9 +96,8 @@ def multiply_transposed(x: Array, y: Array, out: Array, workspace: Workspace) ->
             with workspace.scratch():
                 count = *x.shape[:-2], whole // width
                 parts = workspace.empty((*count, *target.shape[-2:]), out.dtype)
-                np.matmul(
-                    cut(left[..., :whole], width), cut(right[..., :whole], width).swapaxes(-1, -2), parts
-                )
+                turned = cut(right[..., :whole], width).swapaxes(-1, -2)
+                np.matmul(cut(left[..., :whole], width), turned, parts)
                 np.add.reduce(parts, axis=(-4, -3), out=target)
             if whole < P:
                 rest = np.matmul(left[..., whole:], right[..., whole:].swapaxes(-1, -2))

@@ -31,12 +31,8 @@ def describe(network: Inspected) -> dict[str, Any]:
 
     It does not say how the network runs: read back, a printed one is a Sequential.
     """
-    return {
-        "kind": "Sequential",
-        "layers": describe_layers(network.layers),
-        "shape": list(network.shape),
-        "input_range": network.input_range,
-    }
+    layers, shape = describe_layers(network.layers), list(network.shape)
+    return {"kind": "Sequential", "layers": layers, "shape": shape, "input_range": network.input_range}
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:

@@ -261,10 +261,8 @@ class _Tally:
         self.signal += float(np.vdot(y, y))
         self.noise += float(((self.y.dequantize(given) - y) ** 2).sum())
         self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)
-
         changed = open_cases & (self.rest.answer(self.place).argmax(axis=0) != exact)
         self.first_changes += int(changed.sum())
-
         alone, _ = self.alone.forward(self.x.dequantize(codes[self.source + 1]).astype(y.dtype))
         rounded = self.y.quantize(block.clamped(alone))
         again = integer.resume(self.program, [*codes[: self.place + 1], rounded]).argmax(axis=0)

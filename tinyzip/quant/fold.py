@@ -41,10 +41,8 @@ def _folded(chain: Mapping[str, Layer], params: Arrays, way: str) -> dict[str, L
     for name, layer in chain.items():
         front = layers.get(before)
         if isinstance(layer, BatchNorm) and isinstance(front, Conv2d | Linear):
-            gamma, beta, mean, var = (
-                params.pop(f"{way}{name}.{part}").astype(np.float64)
-                for part in ("gamma", "beta", "mean", "var")
-            )
+            arrays = (params.pop(f"{way}{name}.{part}") for part in ("gamma", "beta", "mean", "var"))
+            gamma, beta, mean, var = (array.astype(np.float64) for array in arrays)
             factor = gamma / np.sqrt(var + layer.eps)
             w = params[f"{way}{before}.w"]
             b = params.get(f"{way}{before}.b", np.zeros(front.F))

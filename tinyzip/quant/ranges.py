@@ -121,7 +121,6 @@ def least_squares(histogram: Histogram, bits: int, candidates: int = 128) -> Ran
     the upper bound of their error (H1), and the best one is taken if that stays under the lower bound of
     min-max's error (H2). Hence the range is never worse than min-max, on the data itself.
     """
-
     bins = histogram.filled()
 
     def most(ends: Range) -> float:

@@ -133,9 +133,8 @@ class Inference:
     @cached_property
     def _shared(self) -> Model:
         """The model on parameters in shared memory."""
-        return self._model.with_params(
-            {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}
-        )
+        arrays = {name: shared(a.shape, a.dtype) for name, a in self._model.params.items()}
+        return self._model.with_params(arrays)
 
 
 def shards(N: int) -> list[slice]:

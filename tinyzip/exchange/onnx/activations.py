@@ -60,7 +60,6 @@ def by_points(graph: Draft, X: Any, Y: Any, x: str) -> str:
     inner = graph.constant(X[1:-1], np.float32, "X")
     above = graph.add("GreaterOrEqual", graph.add("Unsqueeze", x, last), inner)
     k = graph.add("ReduceSum", graph.cast(above, np.int64), last, keepdims=0)
-    rise = graph.add(
-        "Mul", graph.add("Sub", x, piece(X[:-1], "begins")), piece(np.diff(Y) / np.diff(X), "slopes")
-    )
+    beyond = graph.add("Sub", x, piece(X[:-1], "begins"))
+    rise = graph.add("Mul", beyond, piece(np.diff(Y) / np.diff(X), "slopes"))
     return graph.add("Add", rise, piece(Y[:-1], "starts"))

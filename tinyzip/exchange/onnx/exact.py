@@ -99,9 +99,8 @@ def float32_mean(job: Job, total: str, count: int) -> str:
     graph, operator, y = job.graph, job.operator, job.y
     M, k = operator.m0 // M0_STEP, operator.n - 7
     z = int(rounded((y.zero << k) - rounded(rounded(count * job.read[0].zero) * M)))
-    product = graph.add(
-        "Mul", whole.significant(graph, graph.cast(total, np.int64), 32), whole.int64(graph, M, 3, "M")
-    )
+    wide = whole.significant(graph, graph.cast(total, np.int64), 32)
+    product = graph.add("Mul", wide, whole.int64(graph, M, 3, "M"))
     moved = graph.add("Add", whole.significant(graph, product, 56), whole.int64(graph, z, 3, "z"))
     code = whole.to_even(graph, whole.significant(graph, moved, 62), whole.int64(graph, 1 << k, 3, "power"))
     offset = graph.add("Sub", code, whole.int64(graph, y.zero, 3, "zero"))
@@ -111,14 +110,10 @@ def float32_mean(job: Job, total: str, count: int) -> str:
 def added(job: Job) -> str:
     """The two terms of (AD1) or (AD2) looked up, and their sum requantized."""
     graph, rank = job.graph, len(job.shape)
-    terms = [
-        graph.add(
-            "Gather",
-            graph.constant(np.roll(table, -base_of(codes)), np.int32, "terms"),
-            graph.cast(x, np.int32),
-        )
-        for table, x, codes in zip(terms_of(job.operator, job.read), job.inputs, job.read, strict=True)
-    ]
+    terms = []
+    for table, x, codes in zip(terms_of(job.operator, job.read), job.inputs, job.read, strict=True):
+        values = graph.constant(np.roll(table, -base_of(codes)), np.int32, "terms")
+        terms.append(graph.add("Gather", values, graph.cast(x, np.int32)))
     bound = bound_of(job.operator, job.read, job.shapes[0])
     return whole.requantized(graph, graph.add("Add", *terms), 0, scaling_of(job.operator, bound), bound, rank)
 

@@ -35,13 +35,11 @@ def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Draf
         last = leave(graph, last, program.output)
     graph.nodes.append(graph.onnx.helper.make_node("Identity", [last], ["output"], name="output"))
     dtype, shape = (np.int64, ()) if classes else (program.output.dtype, program.shapes[-1])
-    meaning = (
-        "the class of the greatest code, the first among equals" if classes else described(program.output)
-    )
+    best = "the class of the greatest code, the first among equals"
+    meaning = best if classes else described(program.output)
     start = graph.value("codes", program.input.dtype, program.shape, described(program.input))
-    return graph, graph.model(
-        "program", start, [graph.value("output", dtype, shape, meaning)], SUMMARY[exact]
-    )
+    end = graph.value("output", dtype, shape, meaning)
+    return graph, graph.model("program", start, [end], SUMMARY[exact])
 
 
 def add_operators(graph: Draft, program: Program, exact: bool) -> list[str]:

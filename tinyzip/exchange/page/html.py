@@ -71,10 +71,8 @@ def source(models: Model | Sequence[Model] = ()) -> str:
         refuse("page: models", said(models), needed, TypeError)
     inlined = sorted(map(inline, several), key=lambda model: -model["bits"])
     folder = files("tinyzip.exchange.page")
-    frame, style, *scripts = (
-        (folder / name).read_text(encoding="utf-8")
-        for name in ("page.html", "style.css", *(f"{script}.js" for script in SCRIPTS))
-    )
+    names = "page.html", "style.css", *(f"{script}.js" for script in SCRIPTS)
+    frame, style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in names)
     data = json.dumps(inlined).replace("<", "\\u003c")  # a name could end the script
     page = frame.replace("/* style.css */\n", style).replace("// scripts\n", "\n".join(scripts))
     return page.replace(">[]</script>", f">{data}</script>")

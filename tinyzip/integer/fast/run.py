@@ -68,11 +68,9 @@ def run(
         parts = copies.map([codes[..., start : start + size] for start in starts])
         return scores(program, np.concatenate(parts, axis=-1))
     last = len(program.operators) - 1
-    outputs = {
-        i: np.empty((*program.shapes[i + 1], N), dtype_of(program, i)).view(type(codes))
-        for i in range(last + 1)
-        if trace or i == last
-    }
+    kept = range(last + 1) if trace else [last]
+    empty = (np.empty((*program.shapes[i + 1], N), dtype_of(program, i)) for i in kept)
+    outputs = {i: y.view(type(codes)) for i, y in zip(kept, empty, strict=True)}
 
     def shard(start: int, workspace: Workspace) -> None:
         part = slice(start, min(start + size, N))

@@ -86,9 +86,8 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
     x: Interval = read[0]
     match operator:
         case Weighted():
-            return sums(operator, x, codes[0], shape).through(
-                lambda acc: requantize(acc, operator.m0, operator.n, y, operator.rounding)
-            )
+            acc = sums(operator, x, codes[0], shape)
+            return acc.through(lambda end: requantize(end, operator.m0, operator.n, y, operator.rounding))
         case Pool() | Recall():
             return x.within(y)
         case GlobalAvgPool():
@@ -165,10 +164,8 @@ def over_places(sums: NDArray[np.int64], rows: Seen, columns: Seen) -> NDArray[n
 def added(operator: Add, read: Sequence[Interval], codes: Sequence[Codes]) -> Interval:
     """(AD1) or (AD2) at both ends of both addends."""
     (a, b), (a_zero, b_zero), (m0, n, rounding) = read, (c.zero for c in codes), operator.of_sum
-    acc = Interval(
-        term(operator, 0, a.lo - a_zero) + term(operator, 1, b.lo - b_zero),
-        term(operator, 0, a.hi - a_zero) + term(operator, 1, b.hi - b_zero),
-    )
+    ends = (a.lo, b.lo), (a.hi, b.hi)
+    acc = Interval(*(term(operator, 0, x - a_zero) + term(operator, 1, o - b_zero) for x, o in ends))
     return acc.through(lambda end: requantize(end, m0, n, operator.y, rounding))
 
 
@@ -177,9 +174,8 @@ def looked_up(rows: Array, x: Interval) -> Interval:
     every = np.arange(256)
     lo, hi = x.lo[:, None], x.hi[:, None]
     seen = (every >= lo) & (every <= hi) | (every >= lo + 256) & (every <= hi + 256)
-    return Interval(
-        np.where(seen, rows, 256).min(1).astype(np.int64), np.where(seen, rows, -256).max(1).astype(np.int64)
-    )
+    least, most = np.where(seen, rows, 256).min(1), np.where(seen, rows, -256).max(1)
+    return Interval(least.astype(np.int64), most.astype(np.int64))
 
 
 def answers(rows: Array, x: Interval, function: Callable[[Ends], Array]) -> bool:

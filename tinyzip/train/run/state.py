@@ -83,16 +83,9 @@ class TrainingState(Training[AnyModel]):
                 not worth keeping, and the last good one is left in place
         """
         self.check_finite()
-        meta = {
-            "setup": self._setup.words,
-            "structure": self._structure,
-            "epoch": self.epoch,
-            "step": self.step,
-            "loss": self.loss,
-            "seconds": self.seconds,
-            "generator": checkpoint.plain(self._generator),
-            "history": self.history.as_dict(),
-        }
+        meta: dict[str, Any] = {"setup": self._setup.words, "structure": self._structure}
+        meta |= {"epoch": self.epoch, "step": self.step, "loss": self.loss, "seconds": self.seconds}
+        meta |= {"generator": checkpoint.plain(self._generator), "history": self.history.as_dict()}
         checkpoint.write(path, meta, self._arrays())
 
     def load(self, path: PathLike) -> None:

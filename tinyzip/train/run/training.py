@@ -140,11 +140,9 @@ class Training(ABC, Generic[AnyModel]):
     def stop(self, step: int, what: str, where: str) -> NoReturn:
         """Say what was met in which step, and where it began."""
         epoch, step_of_epoch = divmod(step, self.steps)
-        raise FloatingPointError(
-            f"training stopped at epoch {epoch + 1}, step {step_of_epoch + 1} of {self.steps}, "
-            f"learning rate {self.lr(step):.3g}: {what}, first in {where}; "
-            "a lower learning rate may help"
-        )
+        at = f"epoch {epoch + 1}, step {step_of_epoch + 1} of {self.steps}, learning rate {self.lr(step):.3g}"
+        found = f"training stopped at {at}: {what}, first in {where}; a lower learning rate may help"
+        raise FloatingPointError(found)
 
 
 class PrintedTraining(Training[Model]):
