@@ -26,21 +26,21 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_examples_of_a_command_are_lines_that_it_understands(command) -> None:
-    assert command.examples
-    for line in command.examples:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_a_command_are_lines_that_it_understands(command: str) -> None:
+    assert COMMANDS[command].EXAMPLES
+    for line in COMMANDS[command].EXAMPLES.splitlines():
         *_, words = line.split(" | ")
         program, *arguments = shlex.split(words)
-        assert program == "tinyzip" and parser().parse_args(arguments).command == command.name
+        assert program == "tinyzip" and parser().parse_args(arguments).command == command
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_shows_the_examples(command, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_the_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main([command.name, "--help"])
+        main([command, "--help"])
     out = capsys.readouterr().out
-    assert all(line in out for line in command.examples)
+    assert all(f"\n  {line}\n" in out for line in COMMANDS[command].EXAMPLES.splitlines())
 
 
 @pytest.mark.parametrize("command", ["show", "explain"])

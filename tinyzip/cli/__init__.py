@@ -1,6 +1,5 @@
 """The command line: `tinyzip`, or `python -m tinyzip`.
 
-command.py    what a command is
 programs.py   a program from a file, of this library or of another
 networks.py   a network of floats from a file
 npy.py        arrays from files, and back

@@ -6,10 +6,12 @@ import numpy as np
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.quant.classify import classify
+
+HELP = "print on which images two programs disagree"
+EXAMPLES = "tinyzip compare small.tz smaller.tz --data examples/data/mnist"
 
 
 def options(parser: ArgumentParser) -> None:
@@ -38,12 +40,3 @@ def run(options: Namespace) -> None:
         errors = [f"{int((classes != images.labels).sum()):,}" for classes in (one, other)]
         said += f"; {errors[0]} errors in the first, {errors[1]} in the second"
     print(said)
-
-
-COMMAND = Command(
-    "compare",
-    "print on which images two programs disagree",
-    ("tinyzip compare small.tz smaller.tz --data examples/data/mnist",),
-    options,
-    run,
-)

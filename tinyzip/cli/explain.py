@@ -2,10 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 
-from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.quant.explain import explain
+
+HELP = "print layer by layer what rounding costs"
+EXAMPLES = "tinyzip explain digits.tz --data examples/data/mnist"
 
 
 def options(parser: ArgumentParser) -> None:
@@ -19,12 +21,3 @@ def run(options: Namespace) -> None:
     program = File.read(options.file).program
     images = read_images(options, program.shape)
     print(explain(None, program, images.pixels, images.labels))
-
-
-COMMAND = Command(
-    "explain",
-    "print layer by layer what rounding costs",
-    ("tinyzip explain digits.tz --data examples/data/mnist",),
-    options,
-    run,
-)

@@ -9,13 +9,17 @@ from pathlib import Path
 
 from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
-from tinyzip.cli.command import Command
 from tinyzip.cli.networks import read_network
 from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, File
 from tinyzip.exchange import c, onnx, page
 from tinyzip.integer.program import Program
 from tinyzip.nn.sequential import Sequential
 
+HELP = "write programs as C, as a page for a browser, or as ONNX"
+EXAMPLES = """\
+tinyzip export digits.tz --to c --out firmware/digits --prefix digits
+tinyzip export eight.tz four.tz one.tz --to html --out digits.html
+tinyzip export digits.tz --to onnx --exact --out digits.onnx"""
 Target = Callable[[Sequence[str], Namespace], list[str]]  # from files and options; the lines that it prints
 
 
@@ -85,16 +89,3 @@ def run(options: Namespace) -> None:
     if options.exact and options.to != "onnx":
         refuse("--exact", f"--to {options.to}", "it for --to onnx only; what else is written is exact anyway")
     print("\n".join(TARGETS[options.to](options.files, options)))
-
-
-COMMAND = Command(
-    "export",
-    "write programs as C, as a page for a browser, or as ONNX",
-    (
-        "tinyzip export digits.tz --to c --out firmware/digits --prefix digits",
-        "tinyzip export eight.tz four.tz one.tz --to html --out digits.html",
-        "tinyzip export digits.tz --to onnx --exact --out digits.onnx",
-    ),
-    options,
-    run,
-)

@@ -9,25 +9,36 @@ import codecs
 import os
 import sys
 import warnings
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from textwrap import indent
+from typing import Any, NoReturn, Protocol
 
 from tinyzip import __version__
 from tinyzip.cli import compare, explain, export, learn, quantize, run, show, shrink
-from tinyzip.cli.command import Command
 
-COMMANDS: tuple[Command, ...] = (
-    show.COMMAND,
-    explain.COMMAND,
-    run.COMMAND,
-    compare.COMMAND,
-    quantize.COMMAND,
-    export.COMMAND,
-    shrink.COMMAND,
-    learn.COMMAND,
-)
+
+class Command(Protocol):
+    """One file of this folder: a command of its name. A new one is a new file, and a word in `FILES`.
+
+    HELP      in a few words what it does
+    EXAMPLES  lines that a person could type, shown by --help
+    """
+
+    __name__: str
+    HELP: str
+    EXAMPLES: str
+
+    def options(self, parser: ArgumentParser) -> None:
+        """Add its arguments to a parser."""
+
+    def run(self, options: Namespace) -> None:
+        """Do it with what was parsed; what is wrong it raises, as the rest of the library does."""
+
+
+FILES: tuple[Command, ...] = (show, explain, run, compare, quantize, export, shrink, learn)
+COMMANDS = {file.__name__.rpartition(".")[2]: file for file in FILES}
 NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 
 
@@ -43,10 +54,10 @@ def parser() -> Parser:
     root = Parser("tinyzip", description="Look into programs, and run them.")
     root.add_argument("--version", action="version", version=__version__)
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        own = subparsers.add_parser(command.name, help=command.help)
-        own.description = f"{command.help[0].upper()}{command.help[1:]}."
-        own.epilog = "\n  ".join(["examples:", *command.examples])
+    for name, command in COMMANDS.items():
+        own = subparsers.add_parser(name, help=command.HELP)
+        own.description = f"{command.HELP[0].upper()}{command.HELP[1:]}."
+        own.epilog = f"examples:\n{indent(command.EXAMPLES, '  ')}"
         own.formatter_class = RawDescriptionHelpFormatter
         command.options(own)
     return root
@@ -59,11 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="tinyzip.neighbour")
     options = parser().parse_args(arguments)
-    command = next(command for command in COMMANDS if command.name == options.command)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = warn
-            command.run(options)
+            COMMANDS[options.command].run(options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # what reads the output has seen enough

@@ -7,13 +7,16 @@ from argparse import ArgumentParser, Namespace
 from tinyzip.archive.format import write
 from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
-from tinyzip.cli.command import Command
 from tinyzip.cli.networks import NETWORK_HELP, read_network
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.quant.auto import METHODS, quantize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
 
+HELP = "write the integer program of a float network"
+EXAMPLES = """\
+tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz
+tinyzip quantize run.checkpoint --images photos.npy --out photos.tz"""
 BITS = 8
 
 
@@ -44,15 +47,3 @@ def run(options: Namespace) -> None:
     size = write(program, options.out)
     floats = sum(array.size for name, array in model.params.items() if not name.endswith(".log_step"))
     print(f"{options.out}: {size:,} bytes; {4 * floats:,} in float")
-
-
-COMMAND = Command(
-    "quantize",
-    "write the integer program of a float network",
-    (
-        "tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz",
-        "tinyzip quantize run.checkpoint --images photos.npy --out photos.tz",
-    ),
-    options,
-    run,
-)

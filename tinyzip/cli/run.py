@@ -19,7 +19,6 @@ from tinyzip import integer
 from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.cli.command import Command
 from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File, Layout
@@ -27,6 +26,13 @@ from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.run import WAYS
 from tinyzip.integer.program import Program
 from tinyzip.quant.classify import classify
+
+HELP = "classify images, or run raw codes through a program"
+EXAMPLES = """\
+tinyzip run digits.tz --data examples/data/mnist
+tinyzip run digits.tz --images three.png seven.png
+tinyzip run digits.tz --images photos.npy --labels classes.npy
+tinyzip run model.tflite --codes in.npy --out out.npy"""
 
 
 def options(parser: ArgumentParser) -> None:
@@ -100,17 +106,3 @@ def by_class(classes: Array, labels: Array) -> str:
         own = labels == k
         rows.append((str(k), f"{own.sum():,}", f"{(classes == k).sum():,}", f"{(classes[own] != k).sum():,}"))
     return aligned(rows)
-
-
-COMMAND = Command(
-    "run",
-    "classify images, or run raw codes through a program",
-    (
-        "tinyzip run digits.tz --data examples/data/mnist",
-        "tinyzip run digits.tz --images three.png seven.png",
-        "tinyzip run digits.tz --images photos.npy --labels classes.npy",
-        "tinyzip run model.tflite --codes in.npy --out out.npy",
-    ),
-    options,
-    run,
-)

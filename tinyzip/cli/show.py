@@ -7,13 +7,18 @@ from typing import Any
 from tinyzip.archive.account import Account
 from tinyzip.archive.records import PARTS
 from tinyzip.base.kinds import PROGRAM
-from tinyzip.cli.command import Command
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fast.run import memory_of
 from tinyzip.integer.fast.shown import shown
 from tinyzip.integer.program import Program
 from tinyzip.integer.table import stored_bytes
+
+HELP = "print programs as tables: operators, shapes, bits, bytes, bounds, cost of a run"
+EXAMPLES = """\
+tinyzip show digits.tz
+tinyzip show --bytes --fast digits.tz
+cat digits.tz | tinyzip show --json -"""
 
 
 def options(parser: ArgumentParser) -> None:
@@ -84,16 +89,3 @@ def facts(program: Program) -> dict[str, Any]:
 def codes_as_words(codes: Codes) -> dict[str, Any]:
     """Codes by the names of their fields; the scale is the pair (m, n), worth m·2⁻ⁿ."""
     return {"lo": codes.lo, "hi": codes.hi, "zero": codes.zero, "scale": codes.scale, "bits": codes.bits}
-
-
-COMMAND = Command(
-    "show",
-    "print programs as tables: operators, shapes, bits, bytes, bounds, cost of a run",
-    (
-        "tinyzip show digits.tz",
-        "tinyzip show --bytes --fast digits.tz",
-        "cat digits.tz | tinyzip show --json -",
-    ),
-    options,
-    run,
-)

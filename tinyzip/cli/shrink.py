@@ -13,13 +13,16 @@ from tinyzip.archive.shorten import shorten
 from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
-from tinyzip.cli.command import Command
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer import Program, simplify
 from tinyzip.integer.operators import Weighted
 from tinyzip.quant.shrink import shrink
 
+HELP = "write a program as a smaller one that answers the same; with --bits, nearly the same"
+EXAMPLES = """\
+tinyzip shrink vww.tflite --out vww.tz
+tinyzip shrink vww.tflite --out vww4.tz --bits 4 --images people.npy"""
 SOME = 1000  # images of a folder, where nothing says how many
 
 
@@ -69,15 +72,3 @@ def table_of(parts: dict[str, tuple[Program, int]]) -> str:
         )
         rows.append((name or "as it was", *(f"{count:,}" for count in counts)))
     return aligned(rows, words=(0,))
-
-
-COMMAND = Command(
-    "shrink",
-    "write a program as a smaller one that answers the same; with --bits, nearly the same",
-    (
-        "tinyzip shrink vww.tflite --out vww.tz",
-        "tinyzip shrink vww.tflite --out vww4.tz --bits 4 --images people.npy",
-    ),
-    options,
-    run,
-)

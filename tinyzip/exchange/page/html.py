@@ -16,18 +16,9 @@ bits. So products are split in two halves of 16 bits of m0:
 with |acc| ≤ 2³¹ no part passes 2⁴⁸, and ⌊(acc·m0 + 2ⁿ⁻¹)/2ⁿ⌋ needs h alone where n > 16, else a shifted h and
 l. From this follow all roundings of `fixedpoint` but `float32`, for which Math.fround is (F10) itself.
 
-The sources stand beside this file, in the folder `page`, and are put together as they are:
-
-    page.html       the frame, in which the others are put
-    style.css       how it looks
-    coder.js        a message as one large number, and its numbers
-    weights.js      tensors of weights
-    program.js      what is checked of a program
-    archive.js      from bytes to a program
-    arithmetic.js   the roundings
-    integer.js      the engine
-    prepare.js      a drawing as MNIST's digits were made
-    app.js          what people and tests see of it
+The sources are beside this file, and are put together as they are: page.html is the frame and style.css how
+it looks; coder.js, weights.js, program.js and archive.js make a program of a file; arithmetic.js and
+integer.js are the engine; prepare.js makes of a drawing what MNIST's digits are; app.js is what people see.
 """
 
 import json
