@@ -184,22 +184,17 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
     if not HEAD <= len(data) <= LARGEST:
         refuse(source, f"{len(data)} bytes", f"from {HEAD} to {LARGEST}")
     try:
-        return _unpack(data, source)
+        stored, checksum = int.from_bytes(data[5:HEAD], "little"), crc32(data[:5] + data[HEAD:])
+        if stored != checksum:
+            refuse(source, f"checksum {checksum:08x}", f"{stored:08x}, as the file says")
+        reader = Reader(data[HEAD:], source)
+        program = walk_program(reader, None)
+        reader.finish()
+        return program, reader.ledger
     except (ValueError, TypeError, OverflowError) as error:
         if str(error).startswith(source):
             raise
         refuse(source, f"a program that is refused ({error})", "one that could have been built")
-
-
-def _unpack(data: bytes, source: str) -> tuple[Program, Ledger]:
-    """The same, for bytes that begin as a .tz file does."""
-    stored, checksum = int.from_bytes(data[5:HEAD], "little"), crc32(data[:5] + data[HEAD:])
-    if stored != checksum:
-        refuse(source, f"checksum {checksum:08x}", f"{stored:08x}, as the file says")
-    reader = Reader(data[HEAD:], source)
-    program = walk_program(reader, None)
-    reader.finish()
-    return program, reader.ledger
 
 
 def write(program: Program, path: PathLike, names: bool = True) -> int:

@@ -61,8 +61,7 @@ def neighbours(codes: Symbols, view: View) -> tuple[Symbols, Symbols]:
 
 def sign_class(left: Symbols, up: Symbols) -> Symbols:
     """The signs of both neighbours as one number from 0 to 8: 3·sign(left) + sign(up) + 4."""
-    signs: Symbols = 3 * np.sign(left) + np.sign(up) + 4
-    return signs
+    return 3 * np.sign(left) + np.sign(up) + 4
 
 
 def channel_level(codes: Symbols, view: View) -> Symbols:

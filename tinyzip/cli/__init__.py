@@ -1,7 +1,6 @@
 """The command line: `tinyzip`, or `python -m tinyzip`.
 
 programs.py   a program from a file, of this library or of another
-networks.py   a network of floats from a file
 npy.py        arrays from files, and back
 pictures.py   images for a command
 show.py       what a program computes, and where its bytes go

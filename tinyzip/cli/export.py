@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
-from tinyzip.cli.networks import read_network
 from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, File
+from tinyzip.cli.quantize import read_network
 from tinyzip.exchange import c, onnx, page
 from tinyzip.integer.program import Program
 from tinyzip.nn.sequential import Sequential

@@ -7,17 +7,31 @@ from argparse import ArgumentParser, Namespace
 from tinyzip.archive.format import write
 from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
-from tinyzip.cli.networks import NETWORK_HELP, read_network
 from tinyzip.cli.pictures import add_images, read_images
+from tinyzip.exchange import onnx
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import METHODS, quantize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
+from tinyzip.quant.saved import load
 
 HELP = "write the integer program of a float network"
 EXAMPLES = """\
 tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz
 tinyzip quantize run.checkpoint --images photos.npy --out photos.tz"""
+NETWORK_HELP = "a network that quant.saved.save wrote, the checkpoint of a training, or a float .onnx file"
 BITS = 8
+
+
+def read_network(path: str) -> Sequential | FakeQuantized:
+    """The network in the file `path`; one whose name ends in .onnx is read as such.
+
+    raises  ValueError, naming the file, for one that holds no network; OSError where it cannot be read
+    """
+    model = onnx.read(path) if path.lower().endswith(".onnx") else load(path)
+    if not isinstance(model, Sequential | FakeQuantized):
+        refuse(path, "grids", "a network")
+    return model
 
 
 def options(parser: ArgumentParser) -> None:

@@ -68,5 +68,4 @@ def settled_bias(z: Array, prior: Array) -> Array:
         b += further
         if np.abs(further).max() <= NEAR:
             break
-    settled: Array = b.astype(z.dtype)
-    return settled
+    return b.astype(z.dtype)

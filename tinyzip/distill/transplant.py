@@ -188,8 +188,7 @@ def _outputs(
 
 def _runs(channels: Array, length: int) -> Array:
     """Channel c as its `length` entries in a row, c·length … c·length + length − 1."""
-    entries: Array = (channels[:, None] * length + np.arange(length)).ravel()
-    return entries
+    return (channels[:, None] * length + np.arange(length)).ravel()
 
 
 def _scored(model: Sequential) -> Iterator[tuple[str, str]]:

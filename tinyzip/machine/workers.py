@@ -5,9 +5,6 @@ Cutting a batch into shards and giving each thread whole shards beats the thread
 then *everything* runs in parallel: copies, maxima, comparisons, not only the products. For that BLAS
 itself must be held to one thread (`machine.blas`), or the two kinds of threads fight for the same cores.
 
-What threads cannot share is Python's interpreter between those loops. Long calls do not mind. For many short
-ones, as in training a small network, there are `machine.processes`, which cost a few milliseconds to start.
-
 One more setting holds meanwhile. NumPy hands strided operands to its inner loops through a buffer when
 a few of their rows fit in, even where no cast asks for it; with a smaller buffer it reads the rows where
 they are, which is up to twice as fast for the shifted slices that windows are made of.
@@ -20,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import current_process
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -90,9 +86,7 @@ class Workers:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if self._depth:
             return

@@ -14,9 +14,6 @@ Each method costs more time than the one before and repairs more:
 "auto" tries them in this order until the probabilities of images it was not calibrated on move by less than
 0.001 nats on average (KL divergence). If no method gets there, the one that moves them least is taken; then
 training on the grids (`qat`) may do better.
-
-The logits are not read by any layer, so their grid costs no weight and no multiplication: it has 8 bits
-whatever the other activations have. A block of one or two bits gets the closed-form grids of `lowbit`.
 """
 
 from collections.abc import Mapping

@@ -219,7 +219,7 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
                 elif isinstance(layer, ReLU | Clip):
                     parts[-1] = _with_clip(name, layer, parts[-1])
                 else:
-                    parts[-1] = _with(name, layer, parts[-1])
+                    parts[-1] = replace(parts[-1], after=(*parts[-1].after, (name, layer)))
             case BatchNorm():
                 last = parts[-1] if parts else None
                 if not isinstance(last, Block) or last.output != last.name or last.after:
@@ -231,11 +231,6 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
     return Blocks(tuple(head), tuple(parts))
 
 
-def _with(name: str, layer: Gridless | Activation, block: AnyPart) -> AnyPart:
-    """The block or sum with one more layer after it."""
-    return replace(block, after=(*block.after, (name, layer)))
-
-
 def _with_clip(name: str, layer: ReLU | Clip, block: AnyPart) -> AnyPart:
     """The block or sum with a clip at its end, moved before max pools and flatten by (QB1), or as a table."""
     least, most = (0.0, None) if isinstance(layer, ReLU) else (layer.low, layer.high)
@@ -245,5 +240,5 @@ def _with_clip(name: str, layer: ReLU | Clip, block: AnyPart) -> AnyPart:
     if (low, high) == block.clamp and not tables_of(block.after):
         return block  # no value is beyond its ends, averages of such values included
     if not moves or not low <= 0 <= high or low == high:
-        return _with(name, layer, block)
+        return replace(block, after=(*block.after, (name, layer)))
     return replace(block, clamp=(low, high), output=block.output if block.after else name)

@@ -85,8 +85,7 @@ def magnitudes(w: Array, name: str) -> NDArray[np.float64]:
     """|w| as rows (F, K) in float64; refuses what has no scale."""
     if w.ndim < 2 or w.size == 0:
         refuse(name, f"shape {w.shape}", "weights (F, …) with at least one in each channel")
-    rows: NDArray[np.float64] = np.abs(check_finite(w, name).reshape(w.shape[0], -1)).astype(np.float64)
-    return rows
+    return np.abs(check_finite(w, name).reshape(w.shape[0], -1)).astype(np.float64)
 
 
 def binary_scale(w: Array) -> NDArray[np.float64]:

@@ -15,8 +15,6 @@ What a range would not show is looked for in the images themselves: all pixels e
 divided before they were bytes.
 """
 
-from typing import Any
-
 import numpy as np
 
 from tinyzip.base.refuse import refuse, warn
@@ -73,16 +71,14 @@ def check_model_range(model: object, images: Array, argument: str) -> None:
 
 def range_seen_by(model: object) -> Range | None:
     """What a model remembers; None where it does not."""
-    seen: Range | None = getattr(model, "input_range", None)  # faster than to ask whether it is `Ranged`
-    return seen
+    return getattr(model, "input_range", None)
 
 
 def remembering(model: AnyModel, seen: Range) -> AnyModel:
     """The model that remembers this range; as it is where it cannot."""
     if not isinstance(model, Ranged):
         return model
-    changed: Any = model.with_input_range(seen)
-    return changed
+    return model.with_input_range(seen)
 
 
 def reach(seen: Range) -> float:

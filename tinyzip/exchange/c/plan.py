@@ -115,14 +115,14 @@ class Plan:
         C, H, W = (*self.program.shapes[k + 1], 1, 1, 1)[:3]
         return C, H, W
 
-    def pool_of(self, i: int) -> int | None:
+    def pool_of(self, i: int) -> MaxPool2d | None:
         """The max pool that takes the sums of convolution i: its only reader, its windows apart."""
         operators = self.program.operators
         pool = operators[i + 1] if self.readers[i] == [i + 1] else None
         if not isinstance(operators[i], Conv2d) or not isinstance(pool, MaxPool2d):
             return None
         apart = all(s >= k for s, k in zip(pool.steps, pool.kernel, strict=True))
-        return i + 1 if apart and pool.padding == NO_PADDING else None
+        return pool if apart and pool.padding == NO_PADDING else None
 
     def linear_of(self, i: int) -> int | None:
         """The fully connected layer that can take the image before Flatten i row by row."""
@@ -153,7 +153,7 @@ class Plan:
         match self.program.operators[i]:
             case Conv2d() as conv:
                 pool = self.pool_of(i)
-                rows = 1 if pool is None else self.pool(pool).kernel[0]
+                rows = 1 if pool is None else pool.kernel[0]
                 return conv.window[0] + (rows - 1) * conv.stride[0]
             case Pool() as pool_alone:
                 return pool_alone.kernel[0]
@@ -173,11 +173,6 @@ class Plan:
         rows = self.rows_needed(k)
         return rows is not None and rows < self.shape(k)[1]
 
-    def pool(self, i: int) -> MaxPool2d:
-        operator = self.program.operators[i]
-        assert isinstance(operator, MaxPool2d)
-        return operator
-
     @cached_property
     def steps(self) -> dict[int, Step]:
         """What is done, in order, by the operator whose output it writes."""
@@ -187,7 +182,7 @@ class Plan:
             taken = i - 1 in self.streamed and self.linear_of(i)
             if self.pool_of(i) is not None or self.is_view(i) or taken:
                 continue
-            if i and self.pool_of(i - 1) == i:
+            if i and self.pool_of(i - 1) is not None:
                 steps[i] = Step(i, self.program.operators[i - 1].reads(i - 1), conv=i - 1)
             elif i > 1 and i - 2 in self.streamed and self.linear_of(i - 1) == i:
                 steps[i] = Step(i, (i - 2,), flatten=i - 1)

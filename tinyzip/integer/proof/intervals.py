@@ -157,8 +157,7 @@ def places_seen(operator: Weighted, shape: Shape) -> tuple[Seen, Seen]:
 
 def over_places(sums: NDArray[np.int64], rows: Seen, columns: Seen) -> NDArray[np.int64]:
     """Sums (F, kh, kw) of single places, added up over each set of places seen: (F, A, B)."""
-    added: NDArray[np.int64] = rows @ sums @ columns.T
-    return added
+    return rows @ sums @ columns.T
 
 
 def added(operator: Add, read: Sequence[Interval], codes: Sequence[Codes]) -> Interval:
