@@ -18,7 +18,7 @@ from onnx import helper
 
 from peers import Batch, Entry, Run, matrix_scales, moved, step
 from tinyzip import integer
-from tinyzip.exchange.onnx.graph import IR_VERSION, OPSET, Graph, window
+from tinyzip.exchange.onnx.graph import IR_VERSION, OPSET, Draft, window
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.nn.sequential import Sequential
@@ -35,14 +35,14 @@ def serve(model: Any, threads: int) -> onnxruntime.InferenceSession:
     )
 
 
-def grid_of(graph: Graph, codes: integer.Codes, dtype: type) -> list[str]:
+def grid_of(graph: Draft, codes: integer.Codes, dtype: type) -> list[str]:
     """Scale and zero point of codes moved to int8 or uint8, as constants."""
     zero = codes.zero + moved(codes, np.iinfo(dtype).min)
     return [graph.constant(step(codes), np.float32, "scale"), graph.constant(zero, dtype, "zero")]
 
 
 def qoperator_model(program: integer.Program, dtype: type, shape: tuple[int, ...]) -> Any:
-    graph, last = Graph("qoperator"), "codes"
+    graph, last = Draft("qoperator"), "codes"
     grid = program.input
     for operator, scales in zip(program.operators, matrix_scales(program), strict=True):
         match operator:
