@@ -1,5 +1,6 @@
 """Where the accuracy went: every column against its definition."""
 
+import sys
 from dataclasses import replace
 from functools import cache
 
@@ -14,6 +15,7 @@ from tinyzip.integer import Argmax, Program
 from tinyzip.nn.models import separable_net
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.drawn import draw
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
@@ -185,6 +187,21 @@ def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
     assert len(lines) == 6
     assert lines[0].split()[0] == "layer"
     assert "images change their class" in lines[-1] and "errors in float" in lines[-1]
+
+
+@pytest.mark.needs("matplotlib")
+def test_the_plot_is_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    draw(explained(4), tmp_path / "layers.png")
+    assert (tmp_path / "layers.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_only_the_plot_fails(tmp_path, monkeypatch):
+    report = explained(4)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError):
+        draw(report, tmp_path / "layers.png")
+    assert str(report)
 
 
 def test_what_cannot_be_explained_is_refused():

@@ -34,7 +34,7 @@ The door: the only way from the float world to the integer world.
 
 Choosing: what to spend, and what was lost.
 
-    explain.py                   where the accuracy went, layer by layer
+    explain.py, drawn.py         where the accuracy went, layer by layer; the same as a picture
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call
     qat.py                       and with training
