@@ -26,6 +26,10 @@ ORDER = (
     "batch_norm",
     "batch_norm_backward",
     "he",
+    "sgd",
+    "adamw",
+    "loop",
+    "differences",
 )
 
 

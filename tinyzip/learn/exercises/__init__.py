@@ -6,4 +6,6 @@ max_pool.py, avg_pool.py                             poolings
 softmax.py, cross_entropy.py                         what is minimised
 batch_norm.py, batch_norm_backward.py                one size for each channel
 he.py                                                how large weights begin
+sgd.py, adamw.py, loop.py                             steps downhill, and the loop of them
+differences.py                                       whether a gradient is right
 """

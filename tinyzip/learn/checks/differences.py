@@ -1,0 +1,118 @@
+"""Depth: what is known of the exercise about differences."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.nn import losses, ops
+
+LABELS = np.array([1, 0, 2])
+WEIGHTS = np.arange(1.0, 7.0).reshape(1, 1, 1, 6)
+
+
+def entropy(z: Any) -> float:
+    return losses.cross_entropy(z, LABELS)[0]
+
+
+def of_entropy(z: Any) -> Any:
+    return losses.cross_entropy(z, LABELS)[1]
+
+
+def norm(x: Any) -> float:
+    return float((WEIGHTS * ops.batch_norm_train(x, np.ones(1), np.zeros(1))[0]).sum())
+
+
+def of_norm(x: Any) -> Any:
+    _, cache = ops.batch_norm_train(x, np.ones(1), np.zeros(1))
+    return ops.batch_norm_backward(WEIGHTS, cache)[0]
+
+
+def square(x: Any) -> float:
+    return float(ops.linear(x, x.T)[0, 0])
+
+
+def of_square(x: Any) -> Any:
+    dx, dw, _ = ops.linear_backward(np.ones((1, 1)), x, x.T)
+    return dx + dw.T
+
+
+def case(
+    what: str, f: Callable[[Any], float], gradient: Callable[[Any], Any], shape: tuple[int, ...], h: float
+) -> Case:
+    make = seeded(22, lambda rng: (f, rng.normal(size=shape), h))
+    return Case("differences", what, make, lambda f, x, h: gradient(x))
+
+
+CHECK = Check(
+    library="nn/losses.py, cross_entropy",
+    cases=(
+        case("a square, x·x, at one number", square, of_square, (1, 1), 1e-4),
+        case("a sum of squares at three numbers, h = 0.01", square, of_square, (3, 1), 1e-2),
+        case("cross entropy at three examples of three classes", entropy, of_entropy, (3, 3), 1e-4),
+        case("a batch norm at six examples", norm, of_norm, (1, 1, 1, 6), 1e-4),
+        case("a sum of squares at four numbers, h = 0.5", square, of_square, (4, 1), 0.5),
+    ),
+    mistakes=(
+        Mistake(
+            "(f(above) - f(below)) / (2 * h)",
+            "(f(above) - f(x)) / h",
+            "this looks to one side only, and its error is about h·f″/2; look to both",
+        ),
+        Mistake("/ (2 * h)", "/ h", "the two places are 2h apart: ÷ 2h"),
+        Mistake("/ (2 * h)", "/ 2 * h", "÷ 2h is wanted, and / 2 * h multiplies by h: it needs parentheses"),
+        Mistake(
+            "(f(above) - f(below))",
+            "(f(below) - f(above))",
+            "the sign: f above minus f below, not the reverse",
+        ),
+        Mistake(
+            "above[place] += h\n        below[place] -= h",
+            "above += h\n        below -= h",
+            "one number is moved at a time; here all are",
+        ),
+        Mistake(
+            "    for place in np.ndindex(x.shape):\n        above, below = x.copy(), x.copy()",
+            "    above, below = x.copy(), x.copy()\n    for place in np.ndindex(x.shape):",
+            "each number has to be put back before the next is moved",
+        ),
+        Mistake(
+            "above, below = x.copy(), x.copy()",
+            "above, below = x.astype(np.float32), x.astype(np.float32)",
+            "float32 is too coarse: its rounding is divided by h",
+        ),
+    ),
+    others=(
+        """
+import numpy as np
+
+def differences(f, x, h=1e-4):
+    flat, gradient = x.ravel(), []
+    for k in range(flat.size):
+        e = np.zeros(flat.size)
+        e[k] = h
+        gradient.append((f((flat + e).reshape(x.shape)) - f((flat - e).reshape(x.shape))) / 2 / h)
+    return np.array(gradient).reshape(x.shape)
+""",
+        """
+import numpy as np
+
+def differences(f, x, h=1e-4):
+    x, gradient = np.array(x), np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        kept = x[place]
+        x[place] = kept + h
+        gradient[place] += f(x)
+        x[place] = kept - h
+        gradient[place] -= f(x)
+        x[place] = kept
+    return gradient / (2 * h)
+""",
+    ),
+    hints=(
+        "How far apart are x + h and x − h? So by what is the difference of f divided?",
+        "One loop over all places of x, np.ndindex, whatever its shape is; two copies of x for each.",
+        "In one copy the number at this place is h larger, in the other h smaller; f of both, subtracted.",
+    ),
+)
