@@ -30,6 +30,10 @@ ORDER = (
     "adamw",
     "loop",
     "differences",
+    "temperature",
+    "soft_labels",
+    "hint",
+    "half_teacher",
 )
 
 

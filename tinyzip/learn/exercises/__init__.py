@@ -8,4 +8,6 @@ batch_norm.py, batch_norm_backward.py                one size for each channel
 he.py                                                how large weights begin
 sgd.py, adamw.py, loop.py                             steps downhill, and the loop of them
 differences.py                                       whether a gradient is right
+temperature.py, soft_labels.py                       what a teacher says
+hint.py, half_teacher.py                             its features, and its weights
 """
