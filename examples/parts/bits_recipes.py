@@ -3,13 +3,11 @@
 from typing import NamedTuple
 from zlib import crc32
 
+from parts.sets import MNIST, ROWS, Moved
+
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset
-
-STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the wide teacher
-MEDIUM = Augment(shift=2, rotation=12, scale=0.1)  # for the float networks
-LIGHT = Augment(shift=1, rotation=8, scale=0.06)  # for few bits
-FLOAT_EPOCHS, SEPARABLE_EPOCHS = 15, 8
+from tinyzip.train.loop import Augmentation
 
 
 class Step(NamedTuple):
@@ -45,14 +43,58 @@ STEPS = {  # by bits of weights and activations
 }
 
 
-def recipe(train: Dataset, quick: bool) -> str:
+class Setting(NamedTuple):
+    """How networks are trained on a set.
+
+    floats     epochs of the float network and of its teacher
+    separable  epochs of the separable network
+    rates      the highest learning rates of these
+    others     how images are distorted: for the wide teacher, the float networks, and few bits
+    steps      by bits of weights and activations
+    """
+
+    floats: int
+    separable: int
+    rates: tuple[float, float]
+    batch: int
+    others: tuple[Augmentation, Augmentation, Augmentation]
+    steps: dict[tuple[int, int], Step]
+
+
+SETTINGS = {
+    MNIST: Setting(
+        15,
+        8,
+        (4e-3, 1e-2),
+        128,
+        (
+            Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4)),
+            Augment(shift=2, rotation=12, scale=0.1),
+            Augment(shift=1, rotation=8, scale=0.06),
+        ),
+        STEPS,
+    ),
+    ROWS: Setting(
+        20,
+        12,
+        (3e-2, 2e-2),
+        64,
+        (Moved(2), Moved(2), Moved(2)),
+        {bits: step._replace(epochs=max(1, step.epochs // 8)) for bits, step in STEPS.items()},
+    ),
+}
+
+
+def recipe(train: Dataset, quick: bool, on: str) -> str:
     """All that decides what the networks of a folder become, as text."""
+    told = SETTINGS[on]
+    strong, medium, light = told.others
     checksum = crc32(train.labels.tobytes(), crc32(train.images.tobytes()))
     images = f"{len(train)} images, CRC-32 with labels {checksum:08x}"
     return (
         f"{images}{', one epoch each' if quick else ''}"
-        f"\nfloat: {FLOAT_EPOCHS} epochs, {MEDIUM}\nteacher: {FLOAT_EPOCHS} epochs, {STRONG}"
-        f"\nseparable: {SEPARABLE_EPOCHS} epochs, {MEDIUM}\nqat: {LIGHT}"
-        + "".join(f"\n  {bits}: {step}" for bits, step in STEPS.items())
-        + "\n"
+        f"\nfloat: {told.floats} epochs, {medium}\nteacher: {told.floats} epochs, {strong}"
+        f"\nseparable: {told.separable} epochs, {medium}\nqat: {light}"
+        + "".join(f"\n  {bits}: {step}" for bits, step in told.steps.items())
+        + ("\n" if on == MNIST else f"\nup to {told.rates}, batches of {told.batch}\n")
     )

@@ -24,11 +24,13 @@ kind above, as large as the largest.
 from typing import NamedTuple
 
 import numpy as np
+from parts.sets import MNIST, ROWS, Moved
 
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
+from tinyzip.train.loop import Augmentation
 
 
 class Recipe(NamedTuple):
@@ -50,7 +52,7 @@ class Recipe(NamedTuple):
     price: float
     looks: tuple[int, int]
     views: int
-    viewed: Augment
+    viewed: Augmentation
     decay: float
 
 
@@ -64,36 +66,69 @@ RECIPES = {
     2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 24), 12, MEDIUM, 0.1),
     8192: Recipe(DEEP, 6, 64000, 5e-6, (24, 12), 12, MEDIUM, 0.1),
 }
+
+
+class Setting(NamedTuple):
+    """What differs from one set to the other.
+
+    recipes   by budget in bytes
+    rates     the highest learning rates, with real numbers and with the grids, and the wide teacher's
+    epochs    of the teachers: the wide network, and the deep one
+    teachers  how their images are distorted
+    """
+
+    recipes: dict[int, Recipe]
+    rates: tuple[float, float, float]
+    epochs: tuple[int, int]
+    teachers: tuple[Augmentation, Augmentation]
+
+
+SETTINGS = {
+    MNIST: Setting(RECIPES, (6e-2, 1.2e-3, 4e-3), (20, 16), (STRONG, MEDIUM)),
+    ROWS: Setting(
+        {
+            256: Recipe((6, 6, 8, 10), 4, 1500, 2e-4, (20, 12), 4, Moved(2), 0.0),
+            512: Recipe((8, 10, 12, 16), 4, 3500, 1e-4, (20, 12), 4, Moved(2), 0.0),
+            1024: Recipe((8, 12, 14, 18), 4, 7500, 5e-5, (20, 12), 4, Moved(2), 0.1),
+        },
+        (6e-2, 4e-3, 2e-2),
+        (20, 12),
+        (Moved(2), Moved(2)),
+    ),
+}
 BITS = 3  # of the weights' grids
 BATCH = 64
-RATES = 6e-2, 1.2e-3  # the highest learning rates, with real numbers and with the grids
 SOFT, TEMPERATURE = 0.7, 2.0  # how much the teachers count, and how they speak
-TEACHER_EPOCHS = 20, 16  # of the wide network, and of the deep one
 MARGIN, TRIES = 64, 6  # how many bits less are free for a file that does not fit, and how often
 
-RECIPE = (
-    "\n".join(f"{budget}: {recipe}" for budget, recipe in RECIPES.items())
-    + f"""
-weights of {BITS} bits; up to {RATES}, batches of {BATCH}
-soft {SOFT}, T {TEMPERATURE}; teachers {TEACHER_EPOCHS} epochs, {STRONG}, {MEDIUM}
+
+def recipe(on: str) -> str:
+    """What decides the rows, as text."""
+    told = SETTINGS[on]
+    first, second = told.teachers
+    return (
+        "\n".join(f"{budget}: {each}" for budget, each in told.recipes.items())
+        + f"""
+weights of {BITS} bits; up to {told.rates[:2]}, batches of {BATCH}
+soft {SOFT}, T {TEMPERATURE}; teachers {told.epochs} epochs, {first}, {second}
 {TRIES} times at most, with {MARGIN} bits less at twice the price"""
-)
+    )
 
 
 def digits_net(
     channels: tuple[int, ...], rng: np.random.Generator, shape: tuple[int, ...], classes: int
 ) -> Sequential:
-    """The network with so many channels, for images of `shape` (C, H, W)."""
+    """The network with so many channels, for images of `shape` (C, H, W), no window higher than these."""
     layers: dict[str, Layer] = {}
-    C = shape[0]
+    C, H, _ = shape
     for number, F in enumerate(channels, 1):
         layers |= {
-            f"conv{number}": Conv2d(C, F, 3, bias=False),
+            f"conv{number}": Conv2d(C, F, (min(H, 3), 3), bias=False),
             f"norm{number}": BatchNorm(F),
             f"relu{number}": ReLU(),
         }
         if number in (1, len(channels) - 1):
-            layers[f"pool{number}"] = MaxPool2d(2)
+            layers[f"pool{number}"] = MaxPool2d((min(H, 2), 2))
         C = F
     layers |= {"average": GlobalAvgPool(), "flatten": Flatten(), "classes": Linear(C, classes)}
     return Sequential.create(layers, shape, rng)

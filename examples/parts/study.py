@@ -1,7 +1,7 @@
 """What scripts share that put one question to several seeds: options, rows, trained networks that are kept.
 
-A study is a function (folder, data, seed, quick) -> rows, which `runner` runs for each seed; and a table and
-a picture of all rows. The same command goes on from what is in --out.
+A study is a function (folder, data, seed, quick, on) -> rows, which `runner` runs for each seed; and a table
+and a picture of all rows. The same command goes on from what is in --out.
 """
 
 import argparse
@@ -13,34 +13,37 @@ from statistics import mean, stdev
 from typing import Any
 
 from parts.runner import Run, add_arguments, run_all
+from parts.sets import MNIST, add_set, named
 
 from tinyzip.nn.model import AnyModel
 from tinyzip.train.run import checkpoint
 
-DATA = Path(__file__).parents[1] / "data" / "mnist"
 Row = dict[str, Any]
 
 
-def options(doc: str | None, name: str, quick: str, seeds: int) -> argparse.ArgumentParser:
-    """The options of a study; `quick` says what its short setting is, `seeds` how many are usual."""
+def options(doc: str | None, name: str, quick: str, seeds: int, of_rows: int = 6) -> argparse.ArgumentParser:
+    """The options of a study; `quick` says what its short setting is, `seeds` how many are usual.
+
+    of_rows  how many on digits of one row
+    """
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", help=f"0 … {seeds - 1} when not given, 0 with --quick"
-    )
+    add_set(parser)
+    usual = f"0 … {seeds - 1} when not given, on digits1d … {of_rows - 1}, 0 with --quick"
+    parser.add_argument("--seeds", type=int, nargs="+", help=usual)
     parser.add_argument("--out", type=Path, help=f"models, results, plot: out/{name}, out/{name}-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
     add_arguments(parser)
-    parser.set_defaults(name=name, usual=range(seeds))
+    parser.set_defaults(name=name, usual=(seeds, of_rows))
     return parser
 
 
 def ask(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argparse.Namespace:
     """The options as given, completed."""
     args = parser.parse_args(words)
-    args.out = args.out or Path("out") / (f"{args.name}-quick" if args.quick else args.name)
-    args.seeds = args.seeds or ([0] if args.quick else list(args.usual))
+    which = "" if args.on == MNIST else f"-{args.on}"
+    args.out = args.out or Path("out") / f"{args.name}{which}{'-quick' if args.quick else ''}"
+    args.seeds = args.seeds or ([0] if args.quick else list(range(args.usual[args.on != MNIST])))
     return args
 
 
@@ -55,7 +58,7 @@ def rows_of(
 
     settings  what else the study is given
     """
-    told = {"quick": args.quick, **settings}
+    told = {"quick": args.quick, **named(args.on), **settings}
     runs = [Run(f"seed{seed}", study, {"seed": seed} | told, recipe) for seed in args.seeds]
     found = run_all(runs, args.out, args.data, args.workers, args.dask).values()
     rows = [row for rows in found for row in rows]

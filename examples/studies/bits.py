@@ -30,8 +30,9 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from parts import plots
 from parts.bits_parts import Cell, as_table, claim, plot_bits, rescaled
-from parts.bits_recipes import FLOAT_EPOCHS, LIGHT, MEDIUM, SEPARABLE_EPOCHS, STEPS, STRONG, recipe
+from parts.bits_recipes import SETTINGS, recipe
 from parts.runner import Run, add_arguments, run_all
+from parts.sets import MNIST, add_set, named, read
 from parts.study import trained
 
 from tinyzip import archive
@@ -47,13 +48,12 @@ from tinyzip.quant.equalize import equalize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
-from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, mnist, split, to_input
+from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import AdamW, one_cycle
 
-DATA = Path(__file__).parents[1] / "data" / "mnist"
 COLUMNS = [(8, 8), (4, 8), (3, 8), (2, 8), (1, 8), (4, 4), (2, 4), (1, 4)]
 AFTER = {
     "nearest, min-max": "minmax",
@@ -70,14 +70,16 @@ THREADS = 2
 class Bench:
     """All cells of one seed: their networks, trained when they are first asked for, kept as checkpoints."""
 
-    def __init__(self, seed: int, train: Dataset, folder: Path, quick: bool) -> None:
+    def __init__(self, seed: int, train: Dataset, folder: Path, quick: bool, on: str = MNIST) -> None:
         self.seed, self.folder, self.quick = seed, folder, quick
+        self.told = SETTINGS[on]
+        self.strong, self.medium, self.light = self.told.others
         self.train, self.validation = split(train, len(train) // 30, np.random.default_rng(seed))
         self.shape = to_input(train.images[:1]).shape[:3]
         self.classes = train.classes
         self.calibration = self.train.images[: QUICK_CALIBRATION if quick else CALIBRATION]
         self.models: dict[str, Any] = {}
-        claim(folder, recipe(train, quick))
+        claim(folder, recipe(train, quick, on))
 
     def epochs(self, full: int) -> int:
         return 1 if self.quick else full
@@ -92,7 +94,7 @@ class Bench:
         start: Callable[[], Any],
         epochs: int,
         lr: float,
-        augment: Augment,
+        augment: Augmentation,
         how: Any = fit,
         **options: Any,
     ) -> Any:
@@ -108,6 +110,7 @@ class Bench:
             labels=self.train.labels,
             rng=np.random.default_rng([self.seed, 1]),
             epochs=self.epochs(epochs),
+            batch=self.told.batch,
             schedule=one_cycle(lr),
             augment=augment,
             **options,
@@ -119,18 +122,18 @@ class Bench:
 
     def float_net(self) -> Sequential:
         start = partial(seed_net, self.first_weights(), self.shape, self.classes)
-        model: Sequential = self.learn("float", start, FLOAT_EPOCHS, 4e-3, MEDIUM)
+        model: Sequential = self.learn("float", start, self.told.floats, self.told.rates[0], self.medium)
         return model
 
     def teacher(self) -> Sequential:
         start = partial(wide_net, self.first_weights(), self.shape, self.classes)
-        model: Sequential = self.learn("teacher", start, FLOAT_EPOCHS, 4e-3, STRONG)
+        model: Sequential = self.learn("teacher", start, self.told.floats, self.told.rates[0], self.strong)
         return model
 
     def separable(self) -> Sequential:
         """A depthwise-separable network whose channels have been made to differ a hundredfold."""
         start = partial(separable_net, self.first_weights(), self.shape, self.classes)
-        model = self.learn("separable", start, SEPARABLE_EPOCHS, 1e-2, MEDIUM)
+        model = self.learn("separable", start, self.told.separable, self.told.rates[1], self.medium)
         return rescaled(fold_batch_norm(model), np.random.default_rng(self.seed), 100.0)
 
     def float_model(self, name: str) -> Sequential:
@@ -138,7 +141,7 @@ class Bench:
 
     def trained_for(self, weights: int, activations: int) -> FakeQuantized:
         """The teacher's fake-quantized student at these bits, from the step before."""
-        step = STEPS[weights, activations]
+        step = self.told.steps[weights, activations]
 
         def start() -> FakeQuantized:
             if step.before is None:
@@ -156,7 +159,7 @@ class Bench:
         )
         name, optimizer = f"qat-w{weights}-a{activations}", AdamW(weight_decay=step.decay)
         trained: FakeQuantized = self.learn(
-            name, start, step.epochs, step.lr, LIGHT, how, optimizer=optimizer
+            name, start, step.epochs, step.lr, self.light, how, optimizer=optimizer
         )
         return trained
 
@@ -191,7 +194,7 @@ class Bench:
         return lower(model, calibrate(model, self.calibration, per_channel="per channel" in method))
 
     def cells(self) -> Iterator[Cell]:
-        waiting = self.ahead("float", FLOAT_EPOCHS)  # the first cell trains the network for all
+        waiting = self.ahead("float", self.told.floats)  # the first cell trains the network for all
         for w, a in COLUMNS:
             for name, method in AFTER.items():
                 yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5 + waiting)
@@ -200,12 +203,12 @@ class Bench:
             for name in ("nearest, least squares", "+ AdaRound"):
                 make = partial(self.budget, uniform, AFTER[name])
                 yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
-        waiting = self.ahead("teacher", FLOAT_EPOCHS)
-        for w, a in STEPS:
-            work = 0.5 + waiting + self.ahead(f"qat-w{w}-a{a}", STEPS[w, a].epochs)
+        waiting = self.ahead("teacher", self.told.floats)
+        for (w, a), step in self.told.steps.items():
+            work = 0.5 + waiting + self.ahead(f"qat-w{w}-a{a}", step.epochs)
             yield Cell("seed net", w, a, "qat", partial(self.qat, w, a), work)
             waiting = 0
-        waiting = self.ahead("separable", SEPARABLE_EPOCHS)
+        waiting = self.ahead("separable", self.told.separable)
         for method in ("per tensor", "per channel", "equalized", "equalized, per channel"):
             make = partial(self.hundredfold, method)
             yield Cell("separable", 8, 8, f"min-max, {method}", make, 0.5 + waiting)
@@ -257,29 +260,33 @@ def judge(bench: Bench, everything: list[Cell], test: Dataset) -> list[dict[str,
     return rows
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[dict[str, Any]]:
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[dict[str, Any]]:
     """All cells of one seed."""
-    train, test = mnist(data)
-    bench = Bench(seed, train, folder, quick)
+    train, test = read(on, data, seed)
+    bench = Bench(seed, train, folder, quick, on)
     return judge(bench, make_all(bench), test)
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch for each network")
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
-    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0 1 2, or 0 with --quick")
+    add_set(parser)
+    usual = "0 1 2, or 0 with --quick"
+    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help=usual)
     parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
     add_arguments(parser)
     args = parser.parse_args(words)
     start = time.perf_counter()
-    out = args.out or Path("out") / ("bits-quick" if args.quick else "bits")
+    which = "" if args.on == MNIST else f"-{args.on}"
+    out = args.out or Path("out") / f"bits{which}{'-quick' if args.quick else ''}"
     drawn = plots.available()
-    train, _ = mnist(args.data)
     seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
-    told = recipe(train, args.quick)
-    runs = [Run(f"seed{seed}", one_seed, {"seed": seed, "quick": args.quick}, told) for seed in seeds]
+    settings = {"quick": args.quick} | named(args.on)
+    runs = []
+    for seed in seeds:
+        told = recipe(read(args.on, args.data, seed)[0], args.quick, args.on)
+        runs.append(Run(f"seed{seed}", one_seed, {"seed": seed} | settings, told))
     rows = [row for rows in run_all(runs, out, args.data, args.workers, args.dask).values() for row in rows]
     table = as_table(rows)
     print(table)

@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
+from parts.sets import MNIST, ROWS, Moved, read
 from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.table import aligned
@@ -32,15 +33,13 @@ from tinyzip.quant.classify import classify
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, mnist, to_input
+from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import AdamW, one_cycle
 
 Array = NDArray[Any]
-MEDIUM = Augment(shift=2, rotation=12, scale=0.1)
-LIGHT = Augment(shift=1, rotation=8, scale=0.06)
-FLOAT_EPOCHS, FLOAT_LR = 15, 4e-3
 CALIBRATION, QUICK_IMAGES = 1000, 100
 METHODS = ("after training", "trained for it", "trained and distilled")
 
@@ -59,16 +58,56 @@ class Step(NamedTuple):
     decay: float = 0.0
 
 
-STEPS = {
-    8: Step(2),
-    4: Step(4),
-    3: Step(6),
-    2: Step(12, 6e-3, (0.0, 1.0), 2.0, 0.2),
-    1: Step(20, 6e-3, (0.0, 1.0), 2.0, 0.3),
+class Setting(NamedTuple):
+    """How the float networks are trained on a set, and then those of few bits.
+
+    others  how images are distorted, for these and those
+    steps   by bits of the weights
+    """
+
+    epochs: int
+    lr: float
+    batch: int
+    others: tuple[Augmentation, Augmentation]
+    steps: dict[int, Step]
+
+
+SETTINGS = {
+    MNIST: Setting(
+        15,
+        4e-3,
+        128,
+        (Augment(shift=2, rotation=12, scale=0.1), Augment(shift=1, rotation=8, scale=0.06)),
+        {
+            8: Step(2),
+            4: Step(4),
+            3: Step(6),
+            2: Step(12, 6e-3, (0.0, 1.0), 2.0, 0.2),
+            1: Step(20, 6e-3, (0.0, 1.0), 2.0, 0.3),
+        },
+    ),
+    ROWS: Setting(
+        20,
+        3e-2,
+        64,
+        (Moved(2), Moved(2)),
+        {
+            8: Step(1),
+            4: Step(1),
+            3: Step(2),
+            2: Step(4, 6e-3, (0.0, 1.0), 2.0, 0.2),
+            1: Step(6, 6e-3, (0.0, 1.0), 2.0, 0.3),
+        },
+    ),
 }
-RECIPE = f"float: {FLOAT_EPOCHS} epochs up to {FLOAT_LR}, {MEDIUM}\nqat: {LIGHT}" + "".join(
-    f"\n  {bits}: {step}" for bits, step in STEPS.items()
-)
+
+
+def recipe(on: str) -> str:
+    """What decides the rows, as text."""
+    told = SETTINGS[on]
+    text = f"float: {told.epochs} epochs up to {told.lr}, {told.others[0]}\nqat: {told.others[1]}"
+    text += "".join(f"\n  {bits}: {step}" for bits, step in told.steps.items())
+    return text if on == MNIST else f"{text}\nbatches of {told.batch}"
 
 
 def straight(first: float, last: float, progress: float, *_logits: Array) -> float:
@@ -76,9 +115,10 @@ def straight(first: float, last: float, progress: float, *_logits: Array) -> flo
     return first + (last - first) * progress
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
     """Both networks, at all bits, in all three ways."""
-    train, test = mnist(data)
+    told = SETTINGS[on]
+    train, test = read(on, data, seed)
     if quick:
         train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
     shape = to_input(train.images[:1]).shape[:3]
@@ -93,6 +133,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
             labels=train.labels,
             rng=np.random.default_rng([seed, 1]),
             epochs=1 if quick else epochs,
+            batch=told.batch,
             schedule=one_cycle(lr),
             **more,
         )
@@ -103,14 +144,14 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
     floats: dict[str, Sequential] = {}
     for name, make in (("seed net", seed_net), ("student", student_net)):
         start = make(np.random.default_rng([seed, 2]), shape, train.classes)
-        floats[name] = learn(name, fit, start, FLOAT_EPOCHS, FLOAT_LR, augment=MEDIUM)
+        floats[name] = learn(name, fit, start, told.epochs, told.lr, augment=told.others[0])
     rows = []
     for name, model in floats.items():
         float_errors = int((predict(model, test.images) != test.labels).sum())
         seen = train.images[:CALIBRATION]
         ranges = grids_for(model, seen, 8, 8)  # of what flows between layers, whatever the weights have
         rounding = "bias" if quick else "adaround"
-        for bits, step in STEPS.items():
+        for bits, step in told.steps.items():
             programs = {"after training": lower(*post_train(model, seen, bits, ranges, rounding))}
             fake = FakeQuantized.create(model, grids_for(model, seen, bits, ranges))
             with_teacher = partial(
@@ -122,8 +163,10 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
             )
             for method, how in (("trained for it", fit), ("trained and distilled", with_teacher)):
                 optimizer, full = AdamW(weight_decay=step.decay), f"{name}, {bits} bits, {method}"
-                told = learn(full, how, fake, step.epochs, step.lr, augment=LIGHT, optimizer=optimizer)
-                programs[method] = lower(told.model(), told.grids())
+                made = learn(
+                    full, how, fake, step.epochs, step.lr, augment=told.others[1], optimizer=optimizer
+                )
+                programs[method] = lower(made.model(), made.grids())
             for method, program in programs.items():
                 row = {"network": name, "method": method, "weight_bits": bits, "seed": seed}
                 rows.append(row | {"float_errors": float_errors, "errors": errors(program)})
@@ -155,7 +198,7 @@ def plot_errors(rows: list[Row], path: Path) -> None:
             means = [np.mean([row["errors"] for row in cell]) for _, cell in cells]
             ax.plot([bits for (bits,), _ in cells], means, label=method)
         ax.axhline(np.mean([row["float_errors"] for row in own]), color=plots.BLACK, linewidth=0.8)
-        ax.set(xlabel=f"bits of the weights: {network}", xticks=list(STEPS), yscale="log")
+        ax.set(xlabel=f"bits of the weights: {network}", xticks=list(SETTINGS[MNIST].steps), yscale="log")
         ax.grid(alpha=0.3)
     axes[0, 0].set(ylabel="errors of the test images")
     axes[0, 0].legend()
@@ -164,8 +207,8 @@ def plot_errors(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images, rounding to nearest"
-    args = ask(options(__doc__, "distill-bits", quick, 5), words)
-    rows = rows_of(args, one_seed, RECIPE)
+    args = ask(options(__doc__, "distill-bits", quick, 5, of_rows=3), words)
+    rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_errors(rows, args.out / "distill_bits.png")

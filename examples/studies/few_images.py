@@ -11,35 +11,75 @@ Rows: {"images", "method": "scratch" | "distilled", "seed", "errors"}.
 import sys
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
 import numpy as np
 from mnist_quant import SOFT, TEMPERATURE
 from parts import plots
+from parts.sets import MNIST, ROWS, Moved, read
 from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import mnist, split, to_input
+from tinyzip.train.data import split, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import one_cycle
 
-SIZES = (300, 600, 1_800, 6_000, 18_000, 55_000)
-LOOKS, TEACHER_EPOCHS = 360_000, 20
 QUICK_LOOKS = 600
-STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))
-TEACHER_LR, LR = 0.010, 0.015
-RECIPE = f"""teacher {TEACHER_EPOCHS} epochs up to {TEACHER_LR}; students {LOOKS} looks up to {LR}, {STRONG}
-soft {SOFT}, T {TEMPERATURE}, sizes {SIZES}"""
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
+class Setting(NamedTuple):
+    """How much is shown on a set, and how.
+
+    epochs  of the teacher
+    rates   the highest learning rates of teacher and students
+    others  how their images are distorted
+    """
+
+    sizes: tuple[int, ...]
+    looks: int
+    epochs: int
+    rates: tuple[float, float]
+    batch: int
+    others: tuple[Augmentation, Augmentation]
+
+
+SETTINGS = {
+    MNIST: Setting(
+        (300, 600, 1_800, 6_000, 18_000, 55_000),
+        360_000,
+        20,
+        (0.010, 0.015),
+        128,
+        (
+            Augment(shift=1.5, rotation=12, scale=0.12),
+            Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4)),
+        ),
+    ),
+    ROWS: Setting((120, 360, 1_200, 3_667), 24_000, 15, (0.020, 0.020), 32, (Moved(2), Moved(3))),
+}
+
+
+def recipe(on: str) -> str:
+    """What decides the rows, as text."""
+    told = SETTINGS[on]
+    if on == ROWS:
+        return f"{told}, soft {SOFT}, T {TEMPERATURE}"
+    teacher = f"teacher {told.epochs} epochs up to {told.rates[0]}"
+    students = f"students {told.looks} looks up to {told.rates[1]}, {told.others[1]}"
+    return f"{teacher}; {students}\nsoft {SOFT}, T {TEMPERATURE}, sizes {told.sizes}"
+
+
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
     """A teacher, and two students for each number of images."""
-    everything, test = mnist(data)
+    told = SETTINGS[on]
+    everything, test = read(on, data, seed)
     train, _ = split(everything, len(everything) // 12, np.random.default_rng(seed))
     shape = to_input(train.images[:1]).shape[:3]
     teacher = trained(
@@ -50,13 +90,14 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         images=train.images,
         labels=train.labels,
         rng=np.random.default_rng([seed, 1]),
-        epochs=1 if quick else TEACHER_EPOCHS,
-        schedule=one_cycle(TEACHER_LR),
-        augment=Augment(shift=1.5, rotation=12, scale=0.12),
+        epochs=1 if quick else told.epochs,
+        batch=told.batch,
+        schedule=one_cycle(told.rates[0]),
+        augment=told.others[0],
     )
     with_teacher = partial(distillation.train, teacher=teacher, soft=SOFT, temperature=TEMPERATURE, loss="kl")
     order = np.random.default_rng([seed, 3]).permutation(len(train))
-    sizes = [size for size in SIZES if size <= len(train)] or [len(train)]
+    sizes = [size for size in told.sizes if size <= len(train)] or [len(train)]
     rows = []
     for size in sizes[:2] if quick else sizes:
         few = np.sort(order[:size])  # the images of a smaller number are among those of a larger one
@@ -69,9 +110,10 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
                 images=train.images[few],
                 labels=train.labels[few],
                 rng=np.random.default_rng([seed, 1]),
-                epochs=max(1, round((QUICK_LOOKS if quick else LOOKS) / size)),
-                schedule=one_cycle(LR),
-                augment=STRONG,
+                epochs=max(1, round((QUICK_LOOKS if quick else told.looks) / size)),
+                batch=told.batch,
+                schedule=one_cycle(told.rates[1]),
+                augment=told.others[1],
             )
             errors = int((predict(model, test.images) != test.labels).sum())
             rows.append({"images": size, "method": method, "seed": seed, "errors": errors})
@@ -113,7 +155,7 @@ def plot_curves(rows: list[Row], path: Path) -> None:
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, two sizes, {QUICK_LOOKS} looks"
     args = ask(options(__doc__, "few-images", quick, 3), words)
-    rows = rows_of(args, one_seed, RECIPE)
+    rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_curves(rows, args.out / "few_images.png")

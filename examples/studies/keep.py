@@ -11,11 +11,13 @@ its end.
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
 import numpy as np
 from parts import plots
+from parts.sets import MNIST, ROWS, Moved, read
 from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.table import aligned
@@ -23,14 +25,12 @@ from tinyzip.distill.transplant import by_norm, by_taylor, transplant
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, mnist, to_input
+from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
+from tinyzip.train.loop import Augmentation
 from tinyzip.train.optim import one_cycle
 
-TEACHER_EPOCHS, EPOCHS = 10, 2
-TEACHER_LR, LR = 0.010, 0.005
-LIGHT = Augment(shift=1, rotation=5, scale=0.05)
 JUDGING, QUICK_IMAGES = 1000, 200
 KEPT = {
     "nothing": (),
@@ -39,12 +39,37 @@ KEPT = {
     "all but the last": ("conv1", "conv2", "fc1"),
     "everything": ("conv1", "conv2", "fc1", "fc2"),
 }
-RECIPE = f"teacher {TEACHER_EPOCHS} epochs up to {TEACHER_LR}, students {EPOCHS} up to {LR}, {LIGHT}"
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
+class Setting(NamedTuple):
+    """How a teacher is trained on a set, and students for a short while.
+
+    rates  the highest learning rates of both
+    """
+
+    epochs: tuple[int, int]
+    rates: tuple[float, float]
+    batch: int
+    light: Augmentation
+
+
+SETTINGS = {
+    MNIST: Setting((10, 2), (0.010, 0.005), 128, Augment(shift=1, rotation=5, scale=0.05)),
+    ROWS: Setting((20, 6), (0.020, 0.020), 32, Moved(2)),
+}
+
+
+def recipe(on: str) -> str:
+    """What decides the rows, as text."""
+    (teacher, students), (fast, slow), batch, light = SETTINGS[on]
+    text = f"teacher {teacher} epochs up to {fast}, students {students} up to {slow}, {light}"
+    return text if on == MNIST else f"{text}, batch {batch}"
+
+
+def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
     """A teacher, and a student for each part of it and each way to choose channels."""
-    train, test = mnist(data)
+    told = SETTINGS[on]
+    train, test = read(on, data, seed)
     if quick:
         train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
     shape = to_input(train.images[:1]).shape[:3]
@@ -59,15 +84,16 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
             labels=train.labels,
             rng=np.random.default_rng([seed, 1]),
             epochs=1 if quick else epochs,
+            batch=told.batch,
             schedule=one_cycle(lr),
-            augment=LIGHT,
+            augment=told.light,
         )
 
     def errors(model: Sequential) -> int:
         return int((predict(model, test.images) != test.labels).sum())
 
     teacher = seed_net(np.random.default_rng([seed, 2]), shape, train.classes)
-    teacher = learn("teacher", teacher, TEACHER_EPOCHS, TEACHER_LR)
+    teacher = learn("teacher", teacher, told.epochs[0], told.rates[0])
     drawn = np.random.default_rng([seed, 3])
     scores = {
         "norm": by_norm(teacher),
@@ -80,7 +106,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
         for channels in scores if layers else ("",):
             student = transplant(teacher, start, layers, scores[channels]) if layers else start
             row: Row = {"kept": kept, "channels": channels, "seed": seed, "before": errors(student)}
-            result = learn(f"{kept}, {channels}" if layers else kept, student, EPOCHS, LR)
+            result = learn(f"{kept}, {channels}" if layers else kept, student, told.epochs[1], told.rates[1])
             rows.append(row | {"errors": errors(result)})
     return rows
 
@@ -115,8 +141,8 @@ def plot_kept(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    args = ask(options(__doc__, "keep", quick, 3), words)
-    rows = rows_of(args, one_seed, RECIPE)
+    args = ask(options(__doc__, "keep", quick, 3, of_rows=4), words)
+    rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_kept(rows, args.out / "keep.png")

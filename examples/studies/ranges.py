@@ -9,7 +9,8 @@ single image is twenty times too bright, since a rule for ranges is also a rule 
 Weights have no outliers of that kind and are all at hand. There rules per tensor are compared with scales for
 each output channel, and these with the nearest powers of two, which spare the engine its multiplier.
 
-A star marks the best of each column. The picture shows the error against where one cuts, and each rule's cut.
+With several seeds all this is done for each, and means ± deviations are printed. A star marks the best of
+each column. The picture shows the error against where one cuts, and each rule's cut.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any, NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
@@ -24,6 +26,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
+from parts.sets import MNIST, ROWS, Moved, add_set, read
+from parts.study import spread
 
 from tinyzip.base.table import aligned
 from tinyzip.nn.models import seed_net
@@ -35,12 +39,13 @@ from tinyzip.quant.grid import Grid
 from tinyzip.quant.histogram import Histogram
 from tinyzip.quant.powers import power_of_two_grids
 from tinyzip.quant.ranges import METHODS, RULES, MinMax, MovingAverage, Range, range_of
-from tinyzip.train.data import Dataset, mnist, to_input
+from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
+from tinyzip.train.loop import Augmentation
+from tinyzip.train.optim import one_cycle
 
 Array = NDArray[Any]
-DATA = Path(__file__).parents[1] / "data" / "mnist"
 BITS = (8, 4, 3, 2)
 NAMES = {
     "minmax": "min-max",
@@ -52,7 +57,19 @@ NAMES = {
     "octav": "OCTAV",
 }
 CALIBRATION, BRIGHT = 1000, 20.0  # images; what the pixels of one of them are multiplied by
-EPOCHS = 3
+
+
+class Setting(NamedTuple):
+    """How the network is trained on a set, and how many seeds are usual."""
+
+    epochs: int
+    lr: float
+    batch: int
+    augment: Augmentation | None
+    seeds: int
+
+
+SETTINGS = {MNIST: Setting(3, 4e-3, 128, None, 1), ROWS: Setting(20, 2e-2, 32, Moved(2), 6)}
 
 
 class Row(NamedTuple):
@@ -151,18 +168,25 @@ def weights(model: Sequential, images: Array) -> Iterator[Row]:
 
 def as_table(rows: list[Row], stream: str) -> str:
     """A line for each rule, a column for each number of bits; stars at the best of a column."""
-    own = [row for row in rows if row.stream == stream]
-    best = {bits: max(row.decibels for row in own if row.bits == bits) for bits in BITS}
-    fewest = {bits: min(row.errors or 0 for row in own if row.bits == bits) for bits in BITS}
+    cells: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        if row.stream == stream:
+            cells.setdefault((row.rule, row.bits), []).append(row)
+    quality = {key: mean(row.decibels for row in cell) for key, cell in cells.items()}
+    errors = {key: [row.errors for row in cell if row.errors is not None] for key, cell in cells.items()}
     lines = [(stream, *(f"{bits} bits" for bits in BITS))]
-    for rule in dict.fromkeys(row.rule for row in own):
-        cells = []
-        for row in (row for row in own if row.rule == rule):
-            cell = f"{row.decibels:.1f} dB{star(row.decibels >= best[row.bits] - 0.05)}"
-            if row.errors is not None:
-                cell += f"{row.errors:+7,}{star(row.errors == fewest[row.bits])}"
-            cells.append(cell)
-        lines.append((rule, *cells))
+    for rule in dict.fromkeys(rule for rule, _ in cells):
+        line = [rule]
+        for bits in BITS:
+            own = [row.decibels for row in cells[rule, bits]]
+            most = max(quality[key] for key in cells if key[1] == bits)
+            cell = f"{spread(own)} dB{star(quality[rule, bits] >= most - 0.05)}"
+            if found := errors[rule, bits]:
+                fewest = min(sum(errors[key]) for key in cells if key[1] == bits)
+                text = spread(found, "+,.0f" if len(found) == 1 else "+,.1f")
+                cell += f"{text:>{7 if len(found) == 1 else 16}}{star(sum(found) == fewest)}"
+            line.append(cell)
+        lines.append(tuple(line))
     return aligned(lines)
 
 
@@ -204,27 +228,38 @@ def plot_cuts(model: Sequential, images: Array, path: Path) -> None:
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one epoch on 2,000 images, 500 test images")
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
-    parser.add_argument("--seed", type=int, default=0)
+    add_set(parser)
+    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0, on digits1d 0 … 5 without --quick")
     parser.add_argument("--out", type=Path, default=Path("out"), help="a folder for ranges.png")
     parser.add_argument("--json", type=Path, help="where to write all rows for machines")
     args = parser.parse_args(words)
 
-    train, test = mnist(args.data)
-    if args.quick:
-        train, test = (Dataset(d.images[:n], d.labels[:n]) for d, n in ((train, 2000), (test, 500)))
-    shape = to_input(train.images[:1]).shape[:3]
-    model = seed_net(np.random.default_rng(args.seed), shape, train.classes)
-    rng = np.random.default_rng(args.seed)
-    model, _ = fit(model, train.images, train.labels, rng=rng, epochs=1 if args.quick else EPOCHS)
-    images = train.images[:CALIBRATION]
-    rows: list[Row] = []
-    for stream, found in (
-        ("activations", activations(model, images, test, "activations")),
-        ("one bright image", activations(model, with_a_bright_image(images), test, "one bright image")),
-        ("weights", weights(model, images)),
-    ):
-        rows += found
+    told = SETTINGS[args.on]
+    found: dict[str, list[Row]] = {"activations": [], "one bright image": [], "weights": []}
+    for seed in args.seeds or range(1 if args.quick else told.seeds):
+        train, test = read(args.on, args.data, seed)
+        if args.quick:
+            train, test = (Dataset(d.images[:n], d.labels[:n]) for d, n in ((train, 2000), (test, 500)))
+        shape = to_input(train.images[:1]).shape[:3]
+        model, _ = fit(
+            seed_net(np.random.default_rng(seed), shape, train.classes),
+            train.images,
+            train.labels,
+            rng=np.random.default_rng(seed),
+            epochs=1 if args.quick else told.epochs,
+            batch=told.batch,
+            schedule=one_cycle(told.lr),
+            augment=told.augment,
+        )
+        errors = int((predict(model, test.images) != test.labels).sum())
+        print(f"seed {seed}: {errors:,} errors of {len(test):,} test images in float", flush=True)
+        images = train.images[:CALIBRATION]
+        bright = with_a_bright_image(images)
+        found["activations"] += activations(model, images, test, "activations")
+        found["one bright image"] += activations(model, bright, test, "one bright image")
+        found["weights"] += weights(model, images)
+    rows = [row for own in found.values() for row in own]
+    for stream in found:
         print(f"\n{as_table(rows, stream)}", flush=True)
     if plots.available(("matplotlib",)):
         args.out.mkdir(parents=True, exist_ok=True)

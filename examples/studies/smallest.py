@@ -20,22 +20,19 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
 import numpy as np
 from parts import plots
+from parts.sets import MNIST, read
 from parts.smallest_recipes import (
     BATCH,
     BITS,
     DEEP,
     MARGIN,
-    MEDIUM,
-    RATES,
-    RECIPE,
-    RECIPES,
+    SETTINGS,
     SOFT,
-    STRONG,
-    TEACHER_EPOCHS,
     TEMPERATURE,
     TRIES,
     Recipe,
     digits_net,
+    recipe,
 )
 from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
@@ -55,7 +52,7 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rate import Price
-from tinyzip.train.data import Dataset, mnist, split, to_input
+from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
 from tinyzip.train.optim import AdamW, one_cycle
@@ -70,9 +67,10 @@ ELSEWHERE = {  # bytes and errors in percent, as published
 class Bench:
     """One seed: its images, its teachers' answers, and its small networks, kept in a folder as they come."""
 
-    def __init__(self, folder: Path, data: Path, seed: int, quick: bool) -> None:
+    def __init__(self, folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> None:
         self.folder, self.seed, self.quick = folder, seed, quick
-        train, self.test = mnist(data)
+        self.on, self.told = on, SETTINGS[on]
+        train, self.test = read(on, data, seed)
         self.train, self.validation = split(train, len(train) // 30, np.random.default_rng(seed))
         self.shape = to_input(train.images[:1]).shape[:3]
         self.classes = train.classes
@@ -98,13 +96,14 @@ class Bench:
     def teach(self) -> None:
         """The teachers: two networks of different kinds, which err on different images."""
         rng = np.random.default_rng([self.seed, 2])
-        seen, (first, second) = (self.train.images, self.train.labels), TEACHER_EPOCHS
+        seen, (first, second) = (self.train.images, self.train.labels), self.told.epochs
+        strong, medium = self.told.teachers
         wide, deep = wide_net(rng, self.shape, self.classes), digits_net(DEEP, rng, self.shape, self.classes)
-        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH, "augment": MEDIUM}
+        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH, "augment": medium}
         self.teachers = Ensemble(
             {
-                "wide": self.learn("teacher-wide", wide, *seen, first, 4e-3, augment=STRONG),
-                "deep": self.learn("teacher-deep", deep, *seen, second, RATES[0], **how),
+                "wide": self.learn("teacher-wide", wide, *seen, first, self.told.rates[2], augment=strong),
+                "deep": self.learn("teacher-deep", deep, *seen, second, self.told.rates[0], **how),
             }
         )
 
@@ -120,21 +119,23 @@ class Bench:
 
     def smallest(self, budget: int) -> Path:
         """The file for a budget of bytes."""
-        path, recipe = self.folder / f"mnist-{budget}.tz", RECIPES[budget]
+        path, recipe = self.folder / f"{self.on}-{budget}.tz", self.told.recipes[budget]
         if path.exists():
             return path
         *seen, objective = self.see(recipe)
         how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
         start = digits_net(recipe.channels, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
         name = f"float-{'-'.join(map(str, recipe.channels))}"
-        network = self.learn(name, start, *seen, recipe.looks[0], RATES[0], objective=objective, **how)
+        network = self.learn(
+            name, start, *seen, recipe.looks[0], self.told.rates[0], objective=objective, **how
+        )
         how["optimizer"] = AdamW(weight_decay=recipe.decay)
         fake, looks = on_grids(network, self.train, recipe.activations), recipe.looks[1]
         free, price = recipe.free, recipe.price
         for number in range(TRIES):
             priced = Sum((objective, Price.create(fake, price, free)))
             name = f"{budget}-coded{number}"
-            fake = self.learn(name, fake, *seen, looks, RATES[1], objective=priced, **how)
+            fake = self.learn(name, fake, *seen, looks, self.told.rates[1], objective=priced, **how)
             packed = archive.pack(as_program(fake), names=False)
             print(f"  {len(packed)} bytes of {budget}, {free} bits free, {price} a bit beyond", flush=True)
             if len(packed) <= budget or self.quick:
@@ -173,9 +174,11 @@ def errors_of(program: Program, dataset: Dataset) -> int:
     return int((classify(program, dataset.images) != dataset.labels).sum())
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool, budgets: list[int]) -> list[Row]:
+def one_seed(
+    folder: Path, data: Path, seed: int, quick: bool, budgets: list[int], on: str = MNIST
+) -> list[Row]:
     """A row for each budget, the test images read after all has been trained."""
-    bench = Bench(folder, data, seed, quick)
+    bench = Bench(folder, data, seed, quick, on)
     bench.teach()
     files = {budget: bench.smallest(budget) for budget in budgets}
     rows = []
@@ -211,8 +214,8 @@ def as_table(rows: list[Row]) -> str:
     return aligned(lines, words=(4, 5))
 
 
-def plot(rows: list[Row], N: int, path: Path) -> None:
-    """Bytes against errors in percent, beside what others have published."""
+def plot(rows: list[Row], N: int, path: Path, on: str) -> None:
+    """Bytes against errors in percent, beside what others have published of MNIST."""
     figure, axes = plots.new_figure(1, 1, plots.WIDTH, 5)
     ax = axes[0, 0]
     own = grouped(rows, "budget").values()
@@ -220,7 +223,7 @@ def plot(rows: list[Row], N: int, path: Path) -> None:
     errors = [[100 * row["errors"] / N for row in group] for group in own]
     deviations = [stdev(e) if len(e) > 1 else 0.0 for e in errors]
     ax.errorbar(size, [mean(e) for e in errors], deviations, label="tinyzip, whole .tz files", capsize=4)
-    for name, points in ELSEWHERE.items():
+    for name, points in ELSEWHERE.items() if on == MNIST else ():
         ax.plot(*zip(*points, strict=True), label=name, linestyle="")
     ax.set(xscale="log", xlabel="bytes", ylabel="errors on the test images, percent")
     ax.set_ylim(bottom=0)
@@ -230,13 +233,17 @@ def plot(rows: list[Row], N: int, path: Path) -> None:
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = options(__doc__, "smallest", "one seed, one look for each network", 3)
-    parser.add_argument("--budget", type=int, nargs="+", choices=RECIPES, default=list(RECIPES), help="bytes")
+    parser = options(__doc__, "smallest", "one seed, one look for each network", 3, of_rows=3)
+    parser.add_argument("--budget", type=int, nargs="+", help="bytes: 512 1024 2953 8192, as in the recipes")
     args = ask(parser, words)
-    rows = sorted(rows_of(args, one_seed, RECIPE, budgets=args.budget), key=lambda row: row["budget"])
+    known = SETTINGS[args.on].recipes
+    if unknown := set(args.budget or ()) - set(known):
+        parser.error(f"--budget: found {min(unknown)}, needed some of {', '.join(map(str, known))}")
+    rows = rows_of(args, one_seed, recipe(args.on), budgets=args.budget or list(known))
+    rows.sort(key=lambda row: row["budget"])
     print(as_table(rows))
     if plots.available(("matplotlib",)):
-        plot(rows, len(mnist(args.data)[1]), args.out / "smallest.png")
+        plot(rows, len(read(args.on, args.data, 0)[1]), args.out / "smallest.png", args.on)
 
 
 if __name__ == "__main__":

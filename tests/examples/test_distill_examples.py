@@ -81,7 +81,7 @@ def test_hinton_gives_a_row_for_each_experiment_of_the_paper(script, tmp_path: P
 
 def test_hinton_tells_errors_by_width_and_temperature(script, tmp_path: Path, monkeypatch) -> None:
     hinton = script("hinton")
-    monkeypatch.setattr(hinton, "WIDTHS", (5, 7))
+    monkeypatch.setitem(hinton.SETTINGS, "mnist", hinton.SETTINGS["mnist"]._replace(widths=(5, 7)))
     rows = hinton.one_table(tmp_path, write_data(tmp_path), 0, True)
     assert [(row["width"], row["temperature"]) for row in rows] == [
         (width, T) for width in (5, 7) for T in hinton.TEMPERATURES

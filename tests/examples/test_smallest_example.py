@@ -81,10 +81,11 @@ def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits_at_a_higher_pric
 
     monkeypatch.setattr(smallest.Price, "create", noted)
     monkeypatch.setattr(smallest.archive, "pack", packed)
-    monkeypatch.setattr(smallest, "TEACHER_EPOCHS", (1, 1))
     monkeypatch.setattr(smallest, "TRIES", 3)
-    recipe = smallest.RECIPES[512]._replace(looks=(1, 1))
-    monkeypatch.setitem(smallest.RECIPES, 100, recipe)  # nothing fits into 100 bytes
+    told = smallest.SETTINGS["mnist"]
+    recipe = told.recipes[512]._replace(looks=(1, 1))
+    told = told._replace(epochs=(1, 1), recipes=told.recipes | {100: recipe})  # nothing fits into 100 bytes
+    monkeypatch.setitem(smallest.SETTINGS, "mnist", told)
     (tmp_path / "out").mkdir()
     bench = smallest.Bench(tmp_path / "out", few_images(tmp_path / "data"), 0, False)
     bench.teach()
