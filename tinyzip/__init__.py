@@ -56,7 +56,7 @@ The source is meant to be read, in this order.
 
 All else is depth, and its first line says so: runs that are never lost (train/run/), what makes it fast
 (nn/fast/, integer/fast/), proofs about programs (integer/proof/), the formats of others (exchange/), the
-command line (cli/), and memory, threads and processes (machine/).
+command line (cli/), the course (learn/), and memory, threads and processes (machine/).
 
 Nothing is imported here, so `import tinyzip` costs nothing: take what you need from where it is written,
 `from tinyzip.train.fit import fit`.
