@@ -63,8 +63,8 @@ FIRST = "Each file opens with a short lecture, and imports only what stands abov
 REST = (
     "All else is depth, and its first line says so: what makes it fast, law by law (`nn/fast/choose.py`, "
     "`integer/fast/choose.py`); proofs about programs (`integer/proof/`); runs never lost (`train/run/`); "
-    "`exchange/`, `cli/`, `machine/`; the course, `learn/`. `tests/reference.py` has it all once more, as loops "
-    "over single numbers: *loops = printed = fast* is what the tests prove."
+    "`exchange/`, `cli/`, `machine/`; the course, `learn/`. `tests/reference.py` has it all once more, as "
+    "loops over single numbers: *loops = printed = fast* is what the tests prove."
 )
 
 
