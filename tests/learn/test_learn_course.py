@@ -1,10 +1,12 @@
 """Each grader is proved: stubs fail politely, solutions pass, known mistakes are caught by their names."""
 
 import ast
+import runpy
 from itertools import pairwise
 from pathlib import Path
 from time import process_time
 
+import numpy as np
 import pytest
 
 from tinyzip.learn.course import course
@@ -81,6 +83,19 @@ def test_a_check_takes_less_than_two_seconds(exercise, said) -> None:
     start = process_time()
     said(exercise, exercise.solution)
     assert process_time() - start < 2
+
+
+@EXERCISES
+def test_a_solution_that_is_run_shows_something_small(exercise, tmp_path: Path, monkeypatch, capsys) -> None:
+    path = tmp_path / exercise.file
+    path.write_text(exercise.solution, encoding="utf-8")
+    monkeypatch.setattr("sys.argv", [str(path)])
+    start = process_time()
+    with np.printoptions():  # what it sets is put back
+        runpy.run_path(str(path), run_name="__main__")
+    assert process_time() - start < 1
+    lines = capsys.readouterr().out.splitlines()
+    assert 2 <= len(lines) <= 24 and max(map(len, lines)) <= 130
 
 
 @EXERCISES

@@ -85,6 +85,14 @@ def test_arrays_that_were_handed_in_must_stay_as_they_were(place: Path) -> None:
     assert line == "05_relu.py: relu changes its argument 1, an array, in place; it must stay as it was"
 
 
+def test_what_overflows_is_shown_as_an_answer_and_not_as_warnings(tmp_path: Path, capfd) -> None:
+    text = named("softmax").solution.replace("z - z.max(axis=0)", "z")
+    (tmp_path / named("softmax").file).write_text(text, encoding="utf-8")
+    line = folder.check(tmp_path, named("softmax"))
+    assert "asked for logits around 1000: at [0, 0] nan came" in line and "is not taken off" in line
+    assert capfd.readouterr().err == ""
+
+
 def test_an_endless_loop_is_stopped(place: Path) -> None:
     (place / "01_windows.py").write_text("while True:\n    pass\n", encoding="utf-8")
     line = folder.check(place, named("windows"), seconds=1.5)

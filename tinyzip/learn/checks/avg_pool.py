@@ -34,8 +34,8 @@ CHECK = Check(
         forward("windows of 3 in steps of 1, a border of 2", (2, 4, 4, 2), 3, 1, 2),
         backward("the gradient through windows of 2 in steps of 2", (1, 4, 4, 1), 2, 2),
         backward("the gradient through windows that overlap", (2, 5, 5, 2), 3, 1),
-        backward("the gradient with a border of 1", (1, 5, 7, 2), 3, 2, 1),
-        backward("the gradient with a border of 2", (2, 4, 4, 2), 3, 1, 2),
+        backward("the gradient with a border of 1", (2, 5, 7, 2), 3, 2, 1),
+        backward("the gradient with a border of 2", (1, 4, 4, 2), 3, 1, 2),
     ),
     mistakes=(
         Mistake(

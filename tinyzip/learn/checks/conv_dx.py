@@ -26,8 +26,8 @@ CHECK = Check(
         case("windows of 2×2 that overlap on 3×4", (1, 3, 4, 1), (1, 1, 2, 2)),
         case("three kernels of 2×3 on two channels and two examples", (2, 4, 5, 2), (3, 2, 2, 3)),
         case("steps of 2 on 8×5, where a row is not seen", (2, 8, 5, 2), (2, 2, 3, 2), 2),
-        case("a border of 1 around 4×4", (1, 4, 4, 2), (2, 1, 3, 3), 1, 1),
-        case("steps of 2 and a border of 2", (2, 6, 7, 2), (2, 2, 4, 3), 2, 2),
+        case("a border of 1 around three channels of 4×4", (3, 4, 4, 2), (2, 3, 3, 3), 1, 1),
+        case("steps of 2 and a border of 2", (1, 6, 7, 2), (2, 1, 4, 3), 2, 2),
     ),
     mistakes=(
         Mistake(

@@ -39,6 +39,11 @@ CHECK = Check(
         ),
         Mistake(
             "-log_p[right].sum()",
+            "-np.log(np.exp(log_p[right])).sum()",
+            "this is the logarithm of a probability that was rounded to 0; log_softmax has it at once",
+        ),
+        Mistake(
+            "-log_p[right].sum()",
             "-log_p.max(axis=0).sum()",
             "the loss asks for ln p of the label, not of the class that is most probable",
         ),

@@ -31,7 +31,7 @@ CHECK = Check(
     cases=(
         forward("one image of 4×4, windows of 2 in steps of 2", (1, 4, 4, 1), 2, 2),
         forward("two channels and three examples of 4×6", (2, 4, 6, 3), 2, 2),
-        forward("windows of 3 in steps of 2, which overlap", (2, 7, 5, 2), 3, 2),
+        forward("five channels, windows of 3 in steps of 2, which overlap", (5, 7, 5, 2), 3, 2),
         forward("numbers of which many are equal", (1, 6, 6, 2), 3, 3, 2),
         backward("the gradient through windows of 2 in steps of 2", (1, 4, 4, 1), 2, 2),
         backward("the gradient of two channels and three examples", (2, 4, 6, 3), 2, 2),
