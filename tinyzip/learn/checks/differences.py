@@ -38,6 +38,15 @@ def of_square(x: Any) -> Any:
     return dx + dw.T
 
 
+def cube(x: Any) -> float:
+    return float(ops.linear(x, x * x)[0, 0])
+
+
+def quotient(f: Callable[[Any], float], x: Any, h: float) -> Any:
+    """Of a function of one number, the quotient itself: for a cube it is off by h²."""
+    return np.array([[(f(x + h) - f(x - h)) / (2 * h)]])
+
+
 def case(
     what: str, f: Callable[[Any], float], gradient: Callable[[Any], Any], shape: tuple[int, ...], h: float
 ) -> Case:
@@ -53,6 +62,12 @@ CHECK = Check(
         case("cross entropy at three examples of three classes", entropy, of_entropy, (3, 3), 1e-4),
         case("a batch norm at six examples", norm, of_norm, (1, 1, 1, 6), 1e-4),
         case("a sum of squares at four numbers, h = 0.5", square, of_square, (4, 1), 0.5),
+        Case(
+            "differences",
+            "a cube at one number, h = 0.5, where the quotient itself is off by h²",
+            seeded(22, lambda rng: (cube, rng.normal(size=(1, 1)), 0.5)),
+            quotient,
+        ),
     ),
     mistakes=(
         Mistake(
@@ -81,6 +96,11 @@ CHECK = Check(
             "above, below = x.copy(), x.copy()",
             "above, below = x.astype(np.float32), x.astype(np.float32)",
             "float32 is too coarse: its rounding is divided by h",
+        ),
+        Mistake(
+            "gradient = np.empty(x.shape)",
+            "gradient, h = np.empty(x.shape), 1e-5",
+            "h is given; here it is another",
         ),
     ),
     others=(
