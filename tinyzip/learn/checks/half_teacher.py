@@ -118,6 +118,16 @@ CHECK = Check(
             "w.reshape(len(w), pixels, -1)[:, :, kept]",
             "the features are (c, h, w), channel first: a channel is one run, not every F-th feature",
         ),
+        Mistake(
+            "np.sort(np.argsort(-size)[:count])",
+            "np.arange(count)",
+            "these are the first outputs; those with the largest Σ |w| were asked for",
+        ),
+        Mistake(
+            "b1[kept]",
+            "b1[: len(kept)]",
+            "these are the first biases; each channel keeps its own, b₁[S]",
+        ),
     ),
     others=(
         """

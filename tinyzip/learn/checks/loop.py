@@ -113,6 +113,11 @@ CHECK = Check(
             "range(0, batch, batch)",
             "an epoch ends after one batch; it is a pass over all examples",
         ),
+        Mistake(
+            "order = rng.permutation(len(labels))",
+            "order = np.sort(rng.permutation(len(labels)))[::-1]",
+            "the order is sorted again, so that each epoch shows the same batches",
+        ),
     ),
     others=(
         """

@@ -60,6 +60,11 @@ CHECK = Check(
             "the decay is part of the gradient here, and so of b; beside it, it is AdamW's",
         ),
         Mistake("+ decay * p\n", "- decay * p\n", "the decay pulls p towards 0: g + λp"),
+        Mistake(
+            "p - lr * b, b",
+            "p - lr * (g + decay * p + momentum * b), b",
+            "this is Nesterov's step, along g + μb; the one that was asked for is along b",
+        ),
     ),
     others=(
         """
