@@ -1,6 +1,6 @@
 """AdamW: each number with a step of its own size.
 
-With one learning rate for all, numbers with large gradients run ahead and those with small ones stay behind.
+With one learning rate for all, numbers with large gradients run ahead and those with small ones hardly move.
 Adam [Kingma and Ba 2015] divides each gradient by how large it usually is, so that a step has about the size
 η for every number. It remembers two means that fade, of g and of g², and at step t = 1, 2, 3, … does
 

@@ -10,8 +10,8 @@ goes all three ways, and what it finds can be collected:
     dx = γ / √(σ² + ε) · (dy − dβ/M − x̂ dγ/M)
 
 Read it like this: forward has taken off the mean and fixed the size, so no change of all x together, and no
-stretching of all x, reaches y. So backward takes off dy its mean, and its part along x̂. Without ε, what is
-left would add up to 0, and so would its products with x̂: two questions that one can ask any answer.
+stretching of all x, reaches y. So backward takes off dy its mean, and its part along x̂. What is left adds up
+to 0, and but for ε so do its products with x̂: two questions that one can ask any answer.
 """
 
 import numpy as np

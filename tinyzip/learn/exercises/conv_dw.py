@@ -9,7 +9,7 @@ dw[f, c, i, j] adds up dy times the pixel that stood at (i, j), over every windo
 was used OH·OW·N times. No mean is taken, neither over windows nor over examples.
 
 On the forward pass the patches were computed already. Whether they are kept or, as here, computed again is a
-choice between memory and time: they are kh·kw times as large as the image, or s² times less.
+choice between memory and time: in steps of 1 they are about kh·kw times as large as the image.
 """
 
 import numpy as np
