@@ -55,7 +55,7 @@ class Setting(NamedTuple):
 
 SETTINGS = {
     MNIST: Setting((10, 2), (0.010, 0.005), 128, Augment(shift=1, rotation=5, scale=0.05)),
-    ROWS: Setting((20, 6), (0.020, 0.020), 32, Moved(2)),
+    ROWS: Setting((20, 9), (0.020, 0.020), 32, Moved(2)),
 }
 
 

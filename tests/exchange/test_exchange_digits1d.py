@@ -31,7 +31,7 @@ def learned() -> tuple[Program, Array, Array]:
     train, test = digits1d(0)
     rng = np.random.default_rng(0)
     start = student_net(rng, (1, 1, 40))
-    how = {"epochs": 8, "batch": 32, "schedule": one_cycle(0.02), "threads": 1, "progress": False}
+    how = {"epochs": 20, "batch": 32, "schedule": one_cycle(0.02), "threads": 1, "progress": False}
     model, _ = fit(start, train.images, train.labels, rng=rng, **how)
     grids = calibrate(model, train.images[:1000])
     return lower(model, grids), grids["input"].quantize(to_input(test.images)), test.labels
@@ -40,7 +40,7 @@ def learned() -> tuple[Program, Array, Array]:
 def test_it_has_learned_and_a_file_keeps_it(learned, tmp_path: Path) -> None:
     program, x, labels = learned
     assert x.shape == (1, 1, 40, 1000)
-    assert (run(program, x).argmax(axis=0) == labels).mean() > 0.75
+    assert (run(program, x).argmax(axis=0) == labels).mean() > 0.85
     archive.write(program, tmp_path / "row.tz")
     kept = archive.read(tmp_path / "row.tz")
     assert kept == program
@@ -67,3 +67,36 @@ def test_on_a_page_no_code_differs(learned, tmp_path: Path) -> None:
     page.write([], tmp_path / "page.html")
     with opened(tmp_path / "page.html") as seen:
         assert traced_by_page(seen, program, x) == bytes_of(run(program, x, trace=True))
+
+
+@pytest.mark.needs("playwright", CHROMIUM)
+def test_on_a_page_the_row_is_a_curve_to_draw_on_and_all_examples_are_read(learned, tmp_path) -> None:
+    page.write(learned[0], tmp_path / "page.html")
+    with opened(tmp_path / "page.html") as seen:
+        says = seen.locator("#says")
+        assert says.inner_text() == "I see nothing yet."
+        for digit in "0123456789":
+            seen.keyboard.press(digit)
+            assert says.inner_text().startswith(f"I read {digit}:")
+        seen.keyboard.press("Escape")
+        assert says.inner_text() == "I see nothing yet."
+        seen.locator("#bars button").nth(7).click()
+        assert says.inner_text().startswith("I read 7:")
+        before, box = shown(seen), seen.locator("#pad").bounding_box()
+        assert len(before) == 40
+        x, y = (box["x"] + box["width"] * np.array([0.999, 0.5])), box["y"] + 0.25 * box["height"]
+        seen.mouse.move(x[0], y)
+        seen.mouse.down()
+        seen.mouse.move(x[1], y, steps=3)
+        seen.mouse.up()
+        after = shown(seen)
+        assert after[:20] == before[:20]
+        assert all(abs(code - 0.75 * 255) <= 3 for code in after[20:])
+        seen.keyboard.press("7")
+        assert shown(seen) == before
+
+
+def shown(seen: Any) -> list[int]:
+    """The row that the network sees, as ink from 0 to 255."""
+    script = "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, 1).data]"
+    return seen.locator("#layers canvas").first.evaluate(script)[3::4]
