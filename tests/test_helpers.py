@@ -162,3 +162,9 @@ def test_a_missing_tool_is_a_failure_where_all_must_be_there(printed: dict[str, 
     assert "\nleft out: 1 (long: run with -m long)\n" in printed["again"]
     assert "1 error in " in printed["again"] and "error in" not in printed["usual"]
     assert "needs no-such-compiler, which is not installed" in printed["again"]
+
+
+def test_no_folder_of_tests_is_taken_for_a_package_that_is_missing() -> None:
+    """Folders on the path of imports hold none that is called like a package which tests may need."""
+    for place in filter(lambda path: path.startswith(str(HERE)), sys.path):
+        assert not {"onnx", "tflite"} & {path.name for path in Path(place).iterdir()}, place
