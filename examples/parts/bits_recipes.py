@@ -51,6 +51,8 @@ class Setting(NamedTuple):
     rates      the highest learning rates of these
     others     how images are distorted: for the wide teacher, the float networks, and few bits
     steps      by bits of weights and activations
+    budgeted   methods by which a byte budget is spent; learned rounding takes most of a minute
+    seeds      how many are usual
     """
 
     floats: int
@@ -59,6 +61,8 @@ class Setting(NamedTuple):
     batch: int
     others: tuple[Augmentation, Augmentation, Augmentation]
     steps: dict[tuple[int, int], Step]
+    budgeted: tuple[str, ...]
+    seeds: int
 
 
 SETTINGS = {
@@ -73,6 +77,8 @@ SETTINGS = {
             Augment(shift=1, rotation=8, scale=0.06),
         ),
         STEPS,
+        ("nearest, least squares", "+ AdaRound"),
+        3,
     ),
     ROWS: Setting(
         20,
@@ -81,6 +87,8 @@ SETTINGS = {
         64,
         (Moved(2), Moved(2), Moved(2)),
         {bits: step._replace(epochs=max(1, step.epochs // 8)) for bits, step in STEPS.items()},
+        ("nearest, least squares",),
+        4,
     ),
 }
 

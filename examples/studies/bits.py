@@ -200,7 +200,7 @@ class Bench:
                 yield Cell("seed net", w, a, name, partial(self.after, w, a, method), 0.5 + waiting)
                 waiting = 0
         for uniform in BUDGETS:
-            for name in ("nearest, least squares", "+ AdaRound"):
+            for name in self.told.budgeted:
                 make = partial(self.budget, uniform, AFTER[name])
                 yield Cell("seed net", uniform, 8, f"byte budget, {name.removeprefix('+ ')}", make, 1)
         waiting = self.ahead("teacher", self.told.floats)
@@ -271,7 +271,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch for each network")
     add_set(parser)
-    usual = "0 1 2, or 0 with --quick"
+    usual = "0 1 2, on digits1d 0 … 3, or 0 with --quick"
     parser.add_argument("--seeds", "--seed", type=int, nargs="+", help=usual)
     parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
@@ -281,7 +281,7 @@ def main(words: list[str] | None = None) -> None:
     which = "" if args.on == MNIST else f"-{args.on}"
     out = args.out or Path("out") / f"bits{which}{'-quick' if args.quick else ''}"
     drawn = plots.available()
-    seeds = args.seeds or ([0] if args.quick else [0, 1, 2])
+    seeds = args.seeds or list(range(1 if args.quick else SETTINGS[args.on].seeds))
     settings = {"quick": args.quick} | named(args.on)
     runs = []
     for seed in seeds:
