@@ -61,8 +61,9 @@ def page(found: dict[str, dict[str, str | float]], cores: int) -> str:
     """A section for each study."""
     cpu, wall = (sum(float(told[key]) for told in found.values()) for key in ("cpu", "wall"))
     parts = [
-        f"`.venv/bin/python examples/studies/minute.py` ran {len(found)} studies on {cores} cores in "
-        f"{wall:.0f} seconds, {cpu:.0f} of them a core's own.\nErrors are of 1,000 test images; "
+        f"Printed by `.venv/bin/python examples/studies/minute.py`, {len(found)} studies on {cores} cores, "
+        f"each when it was last run; their\nseconds add up to {wall:.0f}, {cpu:.0f} of them a core's own. "
+        "Errors are of 1,000 test images; "
         "every seed has its own images; mean ± standard deviation over the seeds.\n"
     ]
     for name, told in found.items():
