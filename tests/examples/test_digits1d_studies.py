@@ -27,9 +27,8 @@ def test_one_command_writes_a_page_with_the_table_of_every_study(
     words = ["--quick", "--out", str(tmp_path), "--page", str(page), "--only", *names]
     minute.main(words)
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(
-        f"By hand.\n{minute.MARK}\n`.venv/bin/python examples/studies/minute.py` ran {len(names)} studies"
-    )
+    said = f"Printed by `.venv/bin/python examples/studies/minute.py`, {len(names)} studies"
+    assert text.startswith(f"By hand.\n{minute.MARK}\n{said}")
     assert "before\n" not in text.partition("```")[0]
     assert text.count("\n## ") == len(names)
     for name in names:
