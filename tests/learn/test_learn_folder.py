@@ -99,6 +99,20 @@ def test_an_endless_loop_is_stopped(place: Path) -> None:
     assert line == "01_windows.py: still running after 2 seconds; is there a loop that does not end?"
 
 
+def test_what_is_solved_is_judged_in_one_process_and_each_exercise_has_its_own_time(
+    place: Path, monkeypatch
+) -> None:
+    started, popen = [], folder.subprocess.Popen
+    monkeypatch.setattr(folder.subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k))
+    solve(place, "windows", "im2col", "col2im", "linear")
+    assert folder.first_unsolved(place) == (named("relu"), "05_relu.py: not begun yet")
+    assert len(started) == 1
+    (place / "02_im2col.py").write_text("while True:\n    pass\n", encoding="utf-8")
+    said = {exercise.name: line for exercise, line in folder.checked(place, course()[:4], seconds=1.5)}
+    assert said["im2col"].startswith("02_im2col.py: still running after 2 seconds")
+    assert [said[name] for name in ("windows", "col2im", "linear")] == ["", "", ""]
+
+
 def test_reset_keeps_the_old_file_beside_the_new(place: Path, capsys) -> None:
     solve(place, "windows")
     for number in (1, 2):

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tinyzip.base.refuse import refuse
-from tinyzip.learn.course import Exercise, course
+from tinyzip.learn.course import Exercise, course, named
 
 SECONDS = 10.0  # after which a check is stopped
 
@@ -27,30 +28,56 @@ def start(folder: Path) -> list[Path]:
 
 
 def check(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> str:
-    """Judge one file in a process of its own: "" if it is solved, else one line on what is wrong."""
+    """What is wrong with one exercise in one line; "" if it is solved."""
+    return next(checked(folder, [exercise], seconds))[1]
+
+
+def checked(
+    folder: Path, exercises: Sequence[Exercise], seconds: float = SECONDS
+) -> Iterator[tuple[Exercise, str]]:
+    """Each exercise, and what is wrong with it; all that are begun are judged in one process.
+
+    What ends that process, or takes longer than so many seconds, is told, and another goes on after it.
+    """
+    told: dict[str, str] = {}
+    begun = [exercise.name for exercise in exercises if not not_begun(folder, exercise)]
+    for exercise in exercises:
+        if exercise.name in begun and exercise.name not in told:
+            told |= judged(folder, begun[begun.index(exercise.name) :], seconds)
+        yield exercise, told[exercise.name] if exercise.name in told else not_begun(folder, exercise)
+
+
+def not_begun(folder: Path, exercise: Exercise) -> str:
+    """What to say of a file that is missing, or as it was written; "" of any other."""
     path = folder / exercise.file
     if not path.is_file():
         return f"{exercise.file}: it is not in {folder}; `tinyzip learn start {folder}` writes it"
-    if path.read_text(encoding="utf-8", errors="replace") == exercise.stub:
-        return f"{exercise.file}: not begun yet"
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return f"{exercise.file}: not begun yet" if text == exercise.stub else ""
+
+
+def judged(folder: Path, names: Sequence[str], seconds: float) -> dict[str, str]:
+    """What a process says of these exercises, up to the first that is wrong, or that it does not survive."""
     with tempfile.TemporaryDirectory() as place:
-        report = Path(place) / "report.json"
-        command = [
-            sys.executable,
-            "-m",
-            "tinyzip.learn.judge",
-            str(path.resolve()),
-            exercise.name,
-            str(report),
-        ]
-        try:
-            subprocess.run(command, timeout=seconds, stdout=2, check=False, env=environment())
-        except subprocess.TimeoutExpired:
-            late = f"{exercise.file}: still running after {seconds:.0f} seconds"
-            return f"{late}; is there a loop that does not end?"
-        if not report.exists():
-            return f"{exercise.file}: it ended Python before the check was over"
-        told: str = json.loads(report.read_text(encoding="utf-8"))
+        report = Path(place) / "report"
+        report.touch()
+        command = [sys.executable, "-m", "tinyzip.learn.judge", str(report), str(folder.resolve()), *names]
+        process = subprocess.Popen(command, stdout=2, env=environment())
+        size, end = -1, "it ended Python before the check was over"
+        while report.stat().st_size > size:  # each exercise has its own time
+            size = report.stat().st_size
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                break
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            end = f"still running after {seconds:.0f} seconds; is there a loop that does not end?"
+        lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+        told = dict(zip(names, lines, strict=False))
+        if len(told) < len(names) and not any(told.values()):
+            exercise = named(names[len(told)])
+            told[exercise.name] = f"{exercise.file}: {end}"
         return told
 
 
@@ -64,8 +91,7 @@ def environment() -> dict[str, str]:
 def progress(folder: Path) -> Iterator[tuple[Exercise, str]]:
     """Each exercise, and what is wrong with it."""
     check_folder(folder)
-    for exercise in course():
-        yield exercise, check(folder, exercise)
+    yield from checked(folder, course())
 
 
 def first_unsolved(folder: Path) -> tuple[Exercise, str] | None:

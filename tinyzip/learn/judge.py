@@ -48,7 +48,7 @@ def is_solved(path: Path, exercise: Exercise) -> bool:
     try:
         judge(path, exercise)
         return True
-    except (Wrong, Exception):
+    except Exception:
         return False
     finally:
         os.environ.pop(LIMIT) if before is None else os.environ.update({LIMIT: before})
@@ -191,16 +191,23 @@ def as_it_is(error: BaseException, path: Path) -> str:
 
 
 def main(words: list[str]) -> None:
-    """In a process of its own: judge FILE as the exercise NAME, and write what came of it to REPORT."""
-    file, name, report = words
-    exercise, path = named(name), Path(file)
-    os.environ |= {FOLDER: str(path.parent), LIMIT: str(exercise.number)}
-    told = ""
-    try:
-        judge(path, exercise)
-    except Wrong as wrong:
-        told = str(wrong)
-    Path(report).write_text(json.dumps(told), encoding="utf-8")
+    """In a process of its own: judge the exercises NAME… in FOLDER, up to the first that is wrong.
+
+    What came of each is a line of REPORT as soon as it is known.
+    """
+    report, folder, *names = words
+    os.environ[FOLDER] = folder
+    for name in names:
+        exercise, told = named(name), ""
+        os.environ[LIMIT] = str(exercise.number)
+        try:
+            judge(Path(folder) / exercise.file, exercise)
+        except Wrong as wrong:
+            told = str(wrong)
+        with open(report, "a", encoding="utf-8") as file:
+            file.write(json.dumps(told) + "\n")
+        if told:
+            return
 
 
 if __name__ == "__main__":
