@@ -34,6 +34,12 @@ ORDER = (
     "soft_labels",
     "hint",
     "half_teacher",
+    "multiplier",
+    "two_roundings",
+    "requantize",
+    "conv_codes",
+    "bounds",
+    "avg_pool_codes",
 )
 
 

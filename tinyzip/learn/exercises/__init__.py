@@ -10,4 +10,7 @@ sgd.py, adamw.py, loop.py                             steps downhill, and the lo
 differences.py                                       whether a gradient is right
 temperature.py, soft_labels.py                       what a teacher says
 hint.py, half_teacher.py                             its features, and its weights
+multiplier.py, two_roundings.py, requantize.py       a real number in a world of integers
+conv_codes.py, avg_pool_codes.py                     layers on codes
+bounds.py                                            how large a sum can become
 """
