@@ -1,6 +1,7 @@
 """Depth: what `tinyzip learn` does.
 
-Without a word it checks the first exercise that is not solved, in the folder where one stands.
+Without a word it checks the first exercise that is not solved, in the folder where one stands. Where a
+milestone stands before that one, and it is not begun, the milestone is run.
 """
 
 import time
@@ -10,19 +11,24 @@ from pathlib import Path
 from tinyzip.base.refuse import refuse
 from tinyzip.learn import folder
 from tinyzip.learn.course import Exercise, course, named
+from tinyzip.learn.milestones import run as milestones
+from tinyzip.learn.milestones.golf import golf
+from tinyzip.learn.milestones.run import Milestone
 
-DO = ("check", "start", "list", "hint", "reset", "solution")
+DO = ("check", "start", "list", "hint", "reset", "solution", "milestone", "golf")
 
 
 def options(parser: ArgumentParser) -> None:
-    """[check | start FOLDER | list | hint [NAME] | reset NAME | solution NAME]."""
+    """[check | start FOLDER | list | hint [NAME] | reset NAME | solution NAME | milestone [NAME] | golf F]"""
     parser.add_argument(
         "do", nargs="?", default="check", choices=DO, metavar="WHAT", help=f"one of {', '.join(DO)}"
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="an exercise; with start, a folder")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="an exercise or a milestone; a folder; a .tz")
     parser.add_argument("--folder", type=Path, default=Path(), help="the course's folder; this one")
     parser.add_argument("--watch", action="store_true", help="check whenever a file is saved, until Ctrl-C")
     parser.add_argument("--give-up", action="store_true", help="with solution: before it is solved")
+    parser.add_argument("--data", type=Path, help="with golf: a folder with the four files of MNIST")
+    parser.add_argument("--final", action="store_true", help="with golf: the test images, once")
 
 
 def run(options: Namespace) -> None:
@@ -34,6 +40,9 @@ def run(options: Namespace) -> None:
         case "list":
             for exercise, told in folder.progress(place):
                 print(f"{'     ' if told else 'done '} {exercise.file:<18} {exercise.title}")
+                for stone in milestones.milestones():
+                    if stone.after == exercise.name:
+                        print(f"    * {f'milestone {stone.name}':<18} {stone.title}")
         case "hint":
             hint(place, options.name)
         case "reset":
@@ -41,6 +50,13 @@ def run(options: Namespace) -> None:
             print(f"{one(options.name).file} is as at first; what stood there is in {kept.name}")
         case "solution":
             solution(place, one(options.name), options.give_up)
+        case "milestone":
+            run_milestone(place, chosen(place, options.name))
+        case "golf":
+            if options.name is None:
+                refuse("learn golf", "no file", "one: tinyzip learn golf FILE.tz")
+            for line in golf(Path(options.name), options.data, options.final):
+                print(line)
         case _:
             check(place, options.name)
             while options.watch:
@@ -65,6 +81,29 @@ def check(place: Path, name: str | None) -> None:
         print(f"{found[1]}\n`tinyzip learn hint` has a hint")
     else:
         print(f"{found[0].file} is solved")
+    if name is None and (found is None or folder.not_begun(place, found[0])):
+        stone = milestones.before(found and found[0])
+        if stone is not None:
+            run_milestone(place, stone)
+
+
+def chosen(place: Path, name: str | None) -> Milestone:
+    """The milestone of this name; without one, the last before the first exercise that is not solved."""
+    if name is not None:
+        return milestones.milestone(name)
+    found = folder.first_unsolved(place)
+    stone = milestones.reached(found and found[0])
+    if stone is None:
+        refuse("learn milestone", "none before the first unsolved exercise", "a name: `tinyzip learn list`")
+    return stone
+
+
+def run_milestone(place: Path, stone: Milestone) -> None:
+    """Run a milestone, and say whether it is passed."""
+    folder.check_folder(place)
+    print(f"milestone {stone.name}: {stone.title}", flush=True)
+    result = milestones.run(place, stone.name, lambda line: print(line, flush=True))
+    print(f"passed: {result.line}" if result.passed else f"not passed: {result.line}")
 
 
 def watch(place: Path) -> None:

@@ -72,6 +72,16 @@ class Exercise:
         return tuple(node.name for node in body if isinstance(node, ast.FunctionDef))
 
     @cached_property
+    def asked(self) -> frozenset[str]:
+        """The functions of earlier exercises that its solution is made of."""
+        return frozenset(
+            alias.name
+            for node in ast.parse(self.solution).body
+            if isinstance(node, ast.ImportFrom) and node.module == "tinyzip.learn.earlier"
+            for alias in node.names
+        )
+
+    @cached_property
     def stub(self) -> str:
         """The text that a student gets: each function has its docstring, and `...` for its lines."""
         lines = self.solution.splitlines()

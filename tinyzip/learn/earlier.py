@@ -8,12 +8,21 @@ folder is the student's is found from the file that runs; an exercise gets nothi
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tinyzip.learn.course import FOLDER, LIMIT, course
+from tinyzip.learn.course import FOLDER, LIMIT, Exercise, course
 from tinyzip.learn.judge import is_solved, loaded
+
+
+def as_it_is(exercise: Exercise, name: str, function: Any) -> Any:
+    """A student's function; a milestone has another `seen`, which looks at what it answers."""
+    return function
+
+
+seen: Callable[[Exercise, str, Any], Any] = as_it_is
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +38,6 @@ def __getattr__(name: str) -> Any:
                 raise ImportError(f"{name} is what exercise {exercise.number} asks for, and comes later")
             path = folder / exercise.file
             if path.is_file() and is_solved(path, exercise):
-                return loaded(path)[name]
+                return seen(exercise, name, loaded(path)[name])
             return getattr(import_module(f"tinyzip.learn.exercises.{exercise.name}"), name)
     raise AttributeError(f"no exercise asks for {name}")
