@@ -12,6 +12,9 @@ temperature.py, soft_labels.py                       what a teacher says
 hint.py, half_teacher.py                             its features, and its weights
 two_formulas.py, scale_zero.py, rounding.py          from numbers to codes
 round_trip.py, per_channel.py                        what codes lose, and a scale for each output
+least_squares.py, fold.py                            where to cut, and fewer layers
+straight_through.py, lsq.py                          training through a staircase
+up_or_down.py                                        rounding with the output in view
 multiplier.py, two_roundings.py, requantize.py       a real number in a world of integers
 conv_codes.py, avg_pool_codes.py                     layers on codes
 bounds.py                                            how large a sum can become

@@ -1,0 +1,139 @@
+"""Depth: what is known of the exercise about folding a batch norm."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.nn.layer import Layer
+from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.fold import fold_batch_norm
+
+
+def expected(w: Any, b: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float = 1e-5) -> Any:
+    F, C = w.shape[:2]
+    layer: Layer = Linear(C, F) if w.ndim == 2 else Conv2d(C, F, w.shape[2:])
+    shape = (C, *w.shape[2:])
+    layers = {"one": layer, "norm": BatchNorm(F, eps)}
+    params = {"one.w": w, "one.b": b, "norm.gamma": gamma, "norm.beta": beta}
+    folded = fold_batch_norm(Sequential(layers, params | {"norm.mean": mean, "norm.var": var}, shape))
+    return folded.params["one.w"], folded.params["one.b"]
+
+
+def case(
+    what: str, *shape: int, bias: float = 1.0, var: float = 1.0, eps: float = 1e-5, dtype: Any = np.float64
+) -> Case:
+    def make(rng: np.random.Generator) -> tuple[Any, ...]:
+        F = shape[0]
+        arrays = rng.normal(size=shape), bias * rng.normal(size=F), 2 * rng.normal(size=F), rng.normal(size=F)
+        kept = 1 + rng.normal(size=F), var * rng.uniform(0.2, 3.0, F)
+        return *(array.astype(dtype) for array in (*arrays, *kept)), eps
+
+    return Case("fold", what, seeded(38, make), expected, 1e-6)
+
+
+def given(what: str, w: Any, *others: Any, eps: float = 1e-5) -> Case:
+    return Case("fold", what, lambda: (np.array(w), *(np.array(a) for a in others), eps), expected)
+
+
+CHECK = Check(
+    library="quant/fold.py, fold_batch_norm",
+    cases=(
+        given("one output of two inputs", [[1.0, -2.0]], [0.5], [3.0], [0.25], [1.5], [4.0]),
+        case("a fully connected layer (3, 5)", 3, 5),
+        case("a fully connected layer (4, 4), as many outputs as inputs", 4, 4),
+        case("two kernels of 2×3 on three channels", 2, 3, 2, 3),
+        case("three kernels of 3×3 on three channels", 3, 3, 3, 3),
+        case("a layer (4, 2) without a bias, b = 0", 4, 2, bias=0.0),
+        case("a layer (5, 3) with an ε of 0.5", 5, 3, eps=0.5),
+        case("a convolution of which hardly anything varies", 3, 2, 1, 2, var=1e-5),
+        case("a layer (3, 2) in float32", 3, 2, dtype=np.float32),
+        given(
+            "an output whose γ is 0, and one that does not vary",
+            [[1.0, 2.0, 3.0], [1.0, 1.0, -1.0]],
+            [1.0, -1.0],
+            [0.0, 0.1],
+            [2.0, 3.0],
+            [5.0, 0.5],
+            [1.0, 0.0],
+        ),
+    ),
+    mistakes=(
+        Mistake("gamma / np.sqrt(var + eps)", "gamma / np.sqrt(var)", "ε is missing below the root"),
+        Mistake(
+            "gamma / np.sqrt(var + eps)",
+            "gamma / (np.sqrt(var) + eps)",
+            "ε stands below the root, beside the variance",
+        ),
+        Mistake("gamma / np.sqrt(var + eps)", "gamma / (var + eps)", "the root is missing: ÷ √(σ² + ε)"),
+        Mistake("gamma / np.sqrt(var + eps)", "1 / np.sqrt(var + eps)", "γ is missing in the factor"),
+        Mistake(
+            "gamma / np.sqrt(var + eps)", "gamma * np.sqrt(var + eps)", "the root divides, here it multiplies"
+        ),
+        Mistake(
+            "gamma / np.sqrt(var + eps)",
+            "np.abs(gamma) / np.sqrt(var + eps)",
+            "γ may be negative, and its sign counts",
+        ),
+        Mistake(
+            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "(w.swapaxes(0, 1) * factor.reshape(-1, *[1] * (w.ndim - 1))).swapaxes(0, 1) "
+            "if len(w) == w.shape[1] else w * factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "the factors belong to the outputs, axis 0 of w; here they go along its inputs",
+        ),
+        Mistake(
+            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "w * factor if w.shape[-1] == len(factor) else w * factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "the factors belong to axis 0 of w; here they go along its last axis",
+        ),
+        Mistake(
+            "w * factor.reshape(-1, *[1] * (w.ndim - 1))", "w", "the weights have to be multiplied as well"
+        ),
+        Mistake(
+            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "w / factor.reshape(-1, *[1] * (w.ndim - 1))",
+            "the weights are multiplied by the factor, not divided",
+        ),
+        Mistake("factor * (b - mean) + beta", "factor * b + beta", "μ is missing: it is taken off b"),
+        Mistake("(b - mean)", "(b + mean)", "μ is taken off, not added"),
+        Mistake("factor * (b - mean) + beta", "b - factor * mean + beta", "b gets the factor as well"),
+        Mistake("factor * (b - mean) + beta", "factor * b - mean + beta", "μ gets the factor as well"),
+        Mistake("factor * (b - mean) + beta", "beta - factor * mean", "the layer's own bias b is lost"),
+        Mistake("factor * (b - mean) + beta", "factor * (b - mean)", "β is missing"),
+        Mistake(
+            "factor * (b - mean) + beta", "factor * (b - mean + beta)", "β is added last, without the factor"
+        ),
+        Mistake("factor * (b - mean) + beta", "factor * (b - mean) - beta", "β is added, not taken off"),
+        Mistake("factor * (b - mean) + beta", "b", "the bias has to be folded, too"),
+        Mistake("var + eps", "var + 1e-5", "ε is an argument; it is not always 10⁻⁵"),
+        Mistake(
+            "np.sqrt(var + eps)", "np.sqrt(var**2 + eps)", "σ² is the variance already: it is not squared"
+        ),
+    ),
+    others=(
+        """
+import numpy as np
+
+def fold(w, b, gamma, beta, mean, var, eps=1e-5):
+    new_w, new_b = np.empty(w.shape), []
+    for f in range(len(w)):
+        deviation = (float(var[f]) + eps) ** 0.5
+        new_w[f] = w[f] * gamma[f] / deviation
+        new_b.append(float((b[f] - mean[f]) * gamma[f] / deviation + beta[f]))
+    return [new_w, new_b]
+""",
+        """
+import numpy as np
+
+def fold(w, b, gamma, beta, mean, var, eps=1e-5):
+    offset = beta - gamma * mean * (var + eps) ** -0.5
+    return np.einsum("f...,f->f...", w, gamma * (var + eps) ** -0.5), offset + gamma * b * (var + eps) ** -0.5
+""",
+    ),
+    hints=(
+        "Write z with w·x + b in place of y. What multiplies x now, and what is left without x?",
+        "One factor an output; w gets it along axis 0, so (F,) has to become (F, 1, …, 1).",
+        "The factor is γ ÷ root of (σ² + ε). The new bias: b less μ, times the factor, then β.",
+    ),
+)
