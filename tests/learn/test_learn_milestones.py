@@ -4,21 +4,25 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import read_golden
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyzip import integer
 from tinyzip.cli.main import main
 from tinyzip.learn.course import course, named
 from tinyzip.learn.milestones import digits, luck
 from tinyzip.learn.milestones import run as milestones
 from tinyzip.learn.milestones.digits import committed, validation
 from tinyzip.learn.milestones.golf import golf
+from tinyzip.learn.milestones.integers import recorded
 from tinyzip.learn.milestones.own import needed
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +60,22 @@ PLANTED = {
         "cut": "len(a[0]) >= 10",
         "cut_linear": "a[0].shape[1] >= 50",
     },
+    "integers": {
+        "multiplier": "f'{a[0]:.4f}' == '0.0025'",
+        "rescale_once": "a[0].shape[-1] == 8",
+        "high": "a[0].shape[-1] == 8",
+        "divide": "a[0].shape[-1] == 8",
+        "requantize": "a[0].shape[-1] == 8",
+        "accumulate": "a[0].shape[1:] == (1, 1, 8)",
+        "conv_codes": "a[0].shape[-1] == 8",
+        "sum_bounds": "len(a[0]) == 24",
+        "sum_ends": "len(a[0]) == 24",
+        "accumulator_bits": "a[0] == 331_245",
+        "mean_away": "a[0].size == 16 * 4 * 3 * 8",
+        "avg_pool_codes": "a[0].shape[-1] == 8",
+    },
 }
+SHOWN_BY = {"he_deviation": "he", "mean_away": "avg_pool_codes"}  # of functions used in their own file only
 CASES = [(name, function, where) for name, own in PLANTED.items() for function, where in own.items()]
 
 SPOILT = """
@@ -111,7 +130,7 @@ def test_an_error_that_no_check_asks_for_is_noticed_in_the_milestone_and_its_fun
     (solved(tmp_path) / file).write_text(text, encoding="utf-8")
     said: list[str] = []
     result = milestones.run(tmp_path, name, said.append)
-    by = {"he_deviation": "he"}.get(function, function)  # which stands in the same file, and shows it
+    by = SHOWN_BY.get(function, function)
     assert not result.passed and result.line.startswith(f"{file}: {by}"), result
     assert function in said[0].partition(";")[0]  # among the student's: its check was passed
 
@@ -227,6 +246,25 @@ def test_the_digits_that_come_along_are_validation_images_and_the_files_are_comm
     assert len(committed()) == 4
     for name, content in committed().items():
         assert (ROOT / "examples" / "models" / name).read_bytes() == content
+
+
+def test_the_recorded_network_is_that_of_the_golden_vectors() -> None:
+    along, golden = recorded(), read_golden(ROOT / "tests" / "data" / "mixed.npz")
+    assert along.program == golden.program
+    assert np.array_equal(along.input, golden.codes[..., :8])
+    for own, wanted in zip(along.codes, golden.expected, strict=True):
+        assert np.array_equal(own, wanted[..., :8])
+
+
+def test_the_recorded_network_tells_one_rounding_from_two() -> None:
+    along = recorded()
+    for before, after in (("double", "single"), ("single", "double")):
+        operators = tuple(
+            replace(o, rounding=after) if getattr(o, "rounding", None) == before else o
+            for o in along.program.operators
+        )
+        changed = integer.run(replace(along.program, operators=operators), along.input)
+        assert (changed != along.codes[-1]).any()
 
 
 def test_golf_compares_with_the_best_that_is_no_larger(tmp_path: Path) -> None:
