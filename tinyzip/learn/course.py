@@ -50,6 +50,11 @@ ORDER = (
     "conv_codes",
     "bounds",
     "avg_pool_codes",
+    "entropy",
+    "coder",
+    "odds",
+    "magnitude",
+    "surgeon",
 )
 
 

@@ -115,7 +115,7 @@ def difference(found: Any, expected: Any, case: Case, where: str = "") -> str:
 def of_numbers(found: Any, expected: np.ndarray[Any, Any], within: float, where: str) -> str:
     """What is wrong with an array, or with a number."""
     try:
-        array = np.asarray(found)
+        array = np.frombuffer(found, np.uint8) if isinstance(found, bytes) else np.asarray(found)
     except ValueError:
         return f"{where}a ragged {type(found).__name__} came, an array of shape {expected.shape} was needed"
     if array.dtype.kind not in "biuf":

@@ -16,6 +16,7 @@ least_squares.py, fold.py                            where to cut, and fewer lay
 straight_through.py, lsq.py                          training through a staircase
 up_or_down.py                                        rounding with the output in view
 multiplier.py, two_roundings.py, requantize.py       a real number in a world of integers
-conv_codes.py, avg_pool_codes.py                     layers on codes
-bounds.py                                            how large a sum can become
+conv_codes.py, bounds.py, avg_pool_codes.py          layers on codes, and how large their sums become
+entropy.py, coder.py, odds.py                        codes as few bytes
+magnitude.py, surgeon.py                             weights that may go
 """

@@ -1,0 +1,212 @@
+"""Depth: what is known of the exercise about pruning by magnitude."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyzip.learn.case import Case, Check, Mistake, seeded
+
+
+def expected(w: Any, count: int) -> Any:
+    """One weight after the other: the smallest of those that are left."""
+    pruned = w.copy()
+    left = set(range(w.size))
+    for _ in range(count):
+        least = min(left, key=lambda i: (abs(w.flat[i]), i))
+        pruned.flat[least] = 0
+        left.remove(least)
+    return pruned
+
+
+def expected_together(layers: dict[str, Any], count: int) -> Any:
+    least = sorted((abs(v), name, i) for name, w in layers.items() for i, v in enumerate(w.flat))[:count]
+    pruned = {name: w.copy() for name, w in layers.items()}
+    for _, name, i in least:
+        pruned[name].flat[i] = 0
+    return pruned
+
+
+def expected_step(w: Any, dw: Any, lr: float) -> Any:
+    after = w.copy()
+    for i in np.ndindex(w.shape):
+        if w[i]:
+            after[i] -= lr * dw[i]
+    return after
+
+
+def prune(what: str, count: int, *shape: int) -> Case:
+    return Case("prune", what, seeded(50, lambda rng: (rng.normal(size=shape), count)), expected, 0)
+
+
+def zeros_too(rng: np.random.Generator) -> tuple[Any, ...]:
+    w = rng.normal(size=(4, 5))
+    w.ravel()[rng.permutation(20)[:12]] = 0
+    return w, 10
+
+
+def layers_of(rng: np.random.Generator) -> dict[str, Any]:
+    """Three layers of different sizes and strengths."""
+    shapes = {"conv.w": (2, 1, 3, 3), "fc1.w": (4, 6), "fc2.w": (3, 4)}
+    strengths = 1.0, 0.2, 3.0
+    return {
+        name: s * rng.normal(size=shape) for (name, shape), s in zip(shapes.items(), strengths, strict=True)
+    }
+
+
+def together(what: str, count: int) -> Case:
+    return Case("prune_together", what, seeded(51, lambda rng: (layers_of(rng), count)), expected_together, 0)
+
+
+def step(what: str, size: float, lr: float) -> Case:
+    def make(rng: np.random.Generator) -> tuple[Any, ...]:
+        w, dw = rng.normal(size=(3, 4)), size * rng.normal(size=(3, 4))
+        w[np.abs(w) < 0.6] = 0
+        dw[1] = 0
+        return w, dw, lr
+
+    return Case("step_pruned", what, seeded(52, make), expected_step)
+
+
+CHECK = Check(
+    library="",
+    cases=(
+        prune("two weights of six", 2, 6),
+        prune("five weights of a matrix of 3×4", 5, 3, 4),
+        prune("none of a matrix", 0, 3, 4),
+        prune("all of a matrix", 12, 3, 4),
+        prune("all but one of a kernel", 17, 2, 1, 3, 3),
+        Case("prune", "ten weights of 20, of which twelve are 0 already", seeded(53, zeros_too), expected, 0),
+        together("20 weights of three layers", 20),
+        together("one weight of three layers", 1),
+        together("none of three layers", 0),
+        together("all but one of three layers", 53),
+        step("a step with η = 0.1", 1.0, 0.1),
+        step("a step with η = 2 and small gradients", 0.01, 2.0),
+        step("a step that is 0", 1.0, 0.0),
+    ),
+    mistakes=(
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)",
+            "np.argsort(w, axis=None)",
+            "these are the most negative; the magnitude decides, |w|",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.argsort(-np.abs(w), axis=None)[:count]",
+            "these are the largest; the smallest go",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.argsort(np.abs(w), axis=None)[count:]",
+            "the smallest are kept here; they are the ones to go",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.argsort(np.abs(w), axis=None)[: count + 1]",
+            "this takes one too many",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.argsort(np.abs(w), axis=None)[: max(count - 1, 0)]",
+            "this takes one too few",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.flatnonzero(w)[np.argsort(np.abs(w[w != 0]))[:count]]",
+            "weights that are 0 already are the smallest: they count among those that go",
+        ),
+        Mistake(
+            "np.argsort(np.abs(w), axis=None)[:count]",
+            "np.arange(w.size)[:count]",
+            "these are the first; the smallest were asked for",
+        ),
+        Mistake(
+            "    pruned = w.copy()\n",
+            "    pruned = np.ones_like(w)\n",
+            "this is the mask; the weights that are left keep their values",
+        ),
+        Mistake(
+            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
+            "np.concatenate([prune(w, count // 3).ravel() for w in layers.values()])",
+            "each layer loses as many here; all are to be looked at together",
+        ),
+        Mistake(
+            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
+            "np.concatenate([prune(w, count * w.size // 54).ravel() for w in layers.values()])",
+            "each layer loses the same share here; all are to be looked at together",
+        ),
+        Mistake(
+            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
+            "np.concatenate([w.ravel() / w.std() for w in layers.values()])\n"
+            "    scaled = np.concatenate([np.full(w.size, w.std()) for w in layers.values()])\n"
+            "    all_weights = prune(all_weights, count) * scaled",
+            "weights are compared as they are, not by the size of their layer",
+        ),
+        Mistake(
+            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
+            "np.concatenate([prune(w, min(count, w.size)).ravel() for w in layers.values()])",
+            "the number is for all layers together, not for each",
+        ),
+        Mistake("part.reshape(layers[name].shape)", "part", "each layer has to have its shape again"),
+        Mistake(
+            "np.where(w != 0, w - lr * dw, 0)",
+            "w - lr * dw",
+            "the gradient of a zero is not 0: weights that are gone come back here",
+        ),
+        Mistake("w - lr * dw, 0)", "w + lr * dw, 0)", "the step goes against the gradient: − η·dw"),
+        Mistake(
+            "np.where(w != 0, w", "np.where(dw != 0, w", "which weights are gone is seen in w, not in dw"
+        ),
+        Mistake("w - lr * dw, 0)", "w - dw, 0)", "the learning rate η is missing"),
+        Mistake(
+            "np.where(w != 0, w - lr * dw, 0)",
+            "np.where(w != 0, -lr * dw, 0)",
+            "w itself is missing: w − η·dw",
+        ),
+    ),
+    others=(
+        """
+import numpy as np
+
+def prune(w, count):
+    sizes = sorted((abs(float(v)), i) for i, v in enumerate(w.ravel()))
+    gone = {i for _, i in sizes[:count]}
+    flat = [0.0 if i in gone else float(v) for i, v in enumerate(w.ravel())]
+    return np.array(flat).reshape(w.shape)
+
+def prune_together(layers, count):
+    sizes = sorted((abs(float(v)), name, i) for name, w in layers.items() for i, v in enumerate(w.ravel()))
+    pruned = {name: w.copy() for name, w in layers.items()}
+    for _, name, i in sizes[:count]:
+        pruned[name][np.unravel_index(i, pruned[name].shape)] = 0
+    return pruned
+
+def step_pruned(w, dw, lr):
+    after = w - lr * dw
+    after[w == 0] = 0
+    return after
+""",
+        """
+import numpy as np
+
+def prune(w, count):
+    if count == 0:
+        return w.copy()
+    limit = np.partition(np.abs(w).ravel(), count - 1)[count - 1]
+    return w * (np.abs(w) > limit)
+
+def prune_together(layers, count):
+    sizes = np.sort(np.abs(np.concatenate([w.ravel() for w in layers.values()])))
+    limit = sizes[count - 1] if count else -1.0
+    return {name: np.where(np.abs(w) > limit, w, 0) for name, w in layers.items()}
+
+def step_pruned(w, dw, lr):
+    return w - lr * dw * (w != 0)
+""",
+    ),
+    hints=(
+        "If w is [3, −1, 0.5, −4] and two weights go, which are left?",
+        "argsort of the magnitudes says where the smallest stand; axis=None treats w as one row.",
+        "All layers: one long row of all weights, the same function, and the row cut into the shapes again.",
+    ),
+)
