@@ -140,7 +140,8 @@ def test_the_list_says_what_is_solved_and_hints_lead_there(place: Path, capsys) 
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("    * ")]
     assert [line.startswith("done") for line in lines] == [e.name in ("windows", "relu") for e in course()]
     assert main(["learn", "hint", "--folder", str(place)]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "02_im2col.py"
+    line = f"02_im2col.py, hint 1 of 3: {named('im2col').check.hints[0]}"
+    assert capsys.readouterr().out.splitlines()[0] == line
 
 
 def test_a_folder_without_exercises_and_names_of_none_are_refused(tmp_path: Path, capsys) -> None:

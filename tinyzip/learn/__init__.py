@@ -15,6 +15,8 @@ small changes of its solution, and the tests see that each is caught and called 
     exercises/   the exercises, solved: what a student gets has `...` in place of each body
     checks/      for each exercise: the questions, the known mistakes, other right answers, hints
     folder.py    a student's folder: its files, and what is solved
+    confined.py  a check that may use only so much memory, and no network
+    grade.py     many students' folders
     milestones/  the pieces run as a whole on the student's functions; and golf
     commands.py  what `tinyzip learn` does
 """

@@ -8,35 +8,45 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.refuse import refuse
 from tinyzip.learn import folder
+from tinyzip.learn import grade as grading
 from tinyzip.learn.course import Exercise, course, named
 from tinyzip.learn.milestones import run as milestones
 from tinyzip.learn.milestones.golf import golf
 from tinyzip.learn.milestones.run import Milestone
 
-DO = ("check", "start", "list", "hint", "reset", "solution", "milestone", "golf")
+DO = ("check", "start", "list", "hint", "reset", "solution", "milestone", "golf", "grade")
 
 
 def options(parser: ArgumentParser) -> None:
-    """[check | start FOLDER | list | hint [NAME] | reset NAME | solution NAME | milestone [NAME] | golf F]"""
+    """[check | start FOLDER | list | hint [NAME] | reset NAME | solution NAME | milestone [NAME] | golf FILE
+    | grade FOLDER…]."""
     parser.add_argument(
         "do", nargs="?", default="check", choices=DO, metavar="WHAT", help=f"one of {', '.join(DO)}"
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="an exercise or a milestone; a folder; a .tz")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="an exercise or a milestone; folders; a .tz")
     parser.add_argument("--folder", type=Path, default=Path(), help="the course's folder; this one")
     parser.add_argument("--watch", action="store_true", help="check whenever a file is saved, until Ctrl-C")
+    parser.add_argument("--number", type=int, choices=(1, 2, 3), default=1, help="with hint: which of three")
     parser.add_argument("--give-up", action="store_true", help="with solution: before it is solved")
     parser.add_argument("--data", type=Path, help="with golf: a folder with the four files of MNIST")
     parser.add_argument("--final", action="store_true", help="with golf: the test images, once")
+    parser.add_argument("--csv", type=Path, help="with grade: a file for a table of everybody")
 
 
 def run(options: Namespace) -> None:
     """Do what was asked for."""
     place: Path = options.folder
+    if options.do == "grade":
+        return grade([Path(name) for name in options.names], options.csv)
+    if len(options.names) > 1:
+        refuse(f"learn {options.do}", f"{len(options.names)} names", "one")
+    name = next(iter(options.names), None)
     match options.do:
         case "start":
-            begin(options.name)
+            begin(name)
         case "list":
             for exercise, told in folder.progress(place):
                 print(f"{'     ' if told else 'done '} {exercise.file:<18} {exercise.title}")
@@ -44,24 +54,24 @@ def run(options: Namespace) -> None:
                     if stone.after == exercise.name:
                         print(f"    * {f'milestone {stone.name}':<18} {stone.title}")
         case "hint":
-            hint(place, options.name)
+            hint(place, name, options.number)
         case "reset":
-            kept = folder.reset(place, one(options.name))
-            print(f"{one(options.name).file} is as at first; what stood there is in {kept.name}")
+            kept = folder.reset(place, one(name))
+            print(f"{one(name).file} is as at first; what stood there is in {kept.name}")
         case "solution":
-            solution(place, one(options.name), options.give_up)
+            solution(place, one(name), options.give_up)
         case "milestone":
-            run_milestone(place, chosen(place, options.name))
+            run_milestone(place, chosen(place, name))
         case "golf":
-            if options.name is None:
+            if name is None:
                 refuse("learn golf", "no file", "one: tinyzip learn golf FILE.tz")
-            for line in golf(Path(options.name), options.data, options.final):
+            for line in golf(Path(name), options.data, options.final):
                 print(line)
         case _:
-            check(place, options.name)
+            check(place, name)
             while options.watch:
                 watch(place)
-                check(place, options.name)
+                check(place, name)
 
 
 def begin(name: str | None) -> None:
@@ -117,13 +127,15 @@ def stamps(place: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in sorted(place.glob("*.py"))}
 
 
-def hint(place: Path, name: str | None) -> None:
-    """Say all three, the last of which is nearly the line: who asks wants to go on."""
+def hint(place: Path, name: str | None, number: int) -> None:
+    """Say one of three: the first asks a question, the last is nearly the line."""
     found = folder.first_unsolved(place) if name is None else (named(name), "")
     if found is None:
         print("all is solved")
     else:
-        print(found[0].file, *(f"{k}. {line}" for k, line in enumerate(found[0].check.hints, 1)), sep="\n")
+        print(f"{found[0].file}, hint {number} of 3: {found[0].check.hints[number - 1]}")
+        if number < 3:
+            print(f"`tinyzip learn hint{f' {name}' if name else ''} --number {number + 1}` says more")
 
 
 def solution(place: Path, exercise: Exercise, give_up: bool) -> None:
@@ -136,6 +148,18 @@ def solution(place: Path, exercise: Exercise, give_up: bool) -> None:
         else "Not in the library"
     )
     print(f"{exercise.solution}\n# {where}")
+
+
+def grade(folders: list[Path], table: Path | None) -> None:
+    """Say of each folder how many exercises are solved, and what is wrong with those that are not."""
+    if not folders:
+        refuse("learn grade", "no folder", "students' folders: tinyzip learn grade FOLDER…")
+    found = []
+    for place, told in grading.grade(folders):
+        print(grading.as_lines(place, told), flush=True)
+        found.append((place, told))
+    if table:
+        write_atomically(table, [grading.as_csv(found).encode()])
 
 
 def one(name: str | None) -> Exercise:

@@ -13,6 +13,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.learn.course import Exercise, course, named
 
 SECONDS = 10.0  # after which a check is stopped
+NOT_BEGUN = ": not begun yet"
 
 
 def start(folder: Path) -> list[Path]:
@@ -33,17 +34,19 @@ def check(folder: Path, exercise: Exercise, seconds: float = SECONDS) -> str:
 
 
 def checked(
-    folder: Path, exercises: Sequence[Exercise], seconds: float = SECONDS
+    folder: Path, exercises: Sequence[Exercise], seconds: float = SECONDS, memory: int | None = None
 ) -> Iterator[tuple[Exercise, str]]:
     """Each exercise, and what is wrong with it; all that are begun are judged in one process.
 
     What ends that process, or takes longer than so many seconds, is told, and another goes on after it.
+
+    memory  the bytes that a process may take; then it is confined as `confined` says
     """
     told: dict[str, str] = {}
     begun = [exercise.name for exercise in exercises if not not_begun(folder, exercise)]
     for exercise in exercises:
         if exercise.name in begun and exercise.name not in told:
-            told |= judged(folder, begun[begun.index(exercise.name) :], seconds)
+            told |= judged(folder, begun[begun.index(exercise.name) :], seconds, memory)
         yield exercise, told[exercise.name] if exercise.name in told else not_begun(folder, exercise)
 
 
@@ -53,15 +56,16 @@ def not_begun(folder: Path, exercise: Exercise) -> str:
     if not path.is_file():
         return f"{exercise.file}: it is not in {folder}; `tinyzip learn start {folder}` writes it"
     text = path.read_text(encoding="utf-8", errors="replace")
-    return f"{exercise.file}: not begun yet" if text == exercise.stub else ""
+    return f"{exercise.file}{NOT_BEGUN}" if text == exercise.stub else ""
 
 
-def judged(folder: Path, names: Sequence[str], seconds: float) -> dict[str, str]:
+def judged(folder: Path, names: Sequence[str], seconds: float, memory: int | None) -> dict[str, str]:
     """What a process says of these exercises, up to the first that is wrong, or that it does not survive."""
     with tempfile.TemporaryDirectory() as place:
         report = Path(place) / "report"
         report.touch()
-        command = [sys.executable, "-m", "tinyzip.learn.judge", str(report), str(folder.resolve()), *names]
+        run = ["tinyzip.learn.confined", str(memory)] if memory else ["tinyzip.learn.judge"]
+        command = [sys.executable, "-m", *run, str(report), str(folder.resolve()), *names]
         process = subprocess.Popen(command, stdout=2, env=environment())
         size, end = -1, "it ended Python before the check was over"
         while report.stat().st_size > size:  # each exercise has its own time
