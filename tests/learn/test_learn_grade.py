@@ -66,7 +66,7 @@ def test_one_who_takes_all_memory_and_one_who_never_ends_stop_nobody_else(
 ) -> None:
     from tinyzip.learn import grade
 
-    greedy = "import numpy as np\nx = np.ones(10**12, np.uint8)\n"
+    greedy = "import numpy as np\nx = np.empty(3 * 10**9, np.uint8)\n"
     endless = "while True:\n    pass\n"
     first = hand_in(tmp_path / "a", windows=greedy, im2col="", col2im=endless)
     second = hand_in(tmp_path / "b", windows="", im2col="")
