@@ -44,6 +44,7 @@ Grids = dict[str, Grid]
 WEIGHT_METHODS = ("minmax", "mse")
 MOST = 64  # images in a shard
 BIAS_MOST = 2.0**30
+TOGETHER = 1 << 16  # weights whose trials are rounded at once
 
 
 @write_instead(partial(check_network, argument="calibrate: model"), bits="weights=, activations=")
@@ -173,8 +174,11 @@ def _bits_by_name(bits: Bits, names: Iterable[str], argument: str) -> dict[str, 
 def _least_squares(rows: Array, bits: int, *others: Array) -> Array:
     """For each row the range of least squared error: i/100 of its own largest |w|, or one of `others`."""
     own: Array = np.abs(rows).max(axis=1)
-    best, least = own, np.full(len(rows), np.inf)
-    for trial in (*(own * i / 100 for i in range(100, 0, -1)), *others):
-        error = ((rows - Grid.symmetric(trial, bits).round_trip(rows)) ** 2).sum(axis=1)
-        best, least = np.where(error < least, trial, best), np.minimum(error, least)
+    trials = np.stack([*(own * i / 100 for i in range(100, 0, -1)), *others])
+    errors: list[Array] = []
+    for part in np.array_split(trials, min(len(trials), -(-trials.size * rows.shape[1] // TOGETHER))):
+        each = np.tile(rows, (len(part), 1))
+        squares = (each - Grid.symmetric(part.ravel(), bits).round_trip(each)) ** 2
+        errors.extend(squares.sum(axis=1).reshape(part.shape))
+    best: Array = np.take_along_axis(trials, np.argmin(errors, axis=0)[None], axis=0)[0]
     return best
