@@ -5,7 +5,7 @@ from the labels and once from labels and teacher: the same images, first weights
 fewer the images, the more of what they show is known to the teacher only; with all of them, the student has
 seen whatever the teacher has, and little is left to be told.
 
-Rows: {"images", "method": "scratch" | "distilled", "seed", "errors"}.
+Rows: {"images", "method": "scratch" | "distilled", "seed", "errors", "teacher_errors"}.
 """
 
 import sys
@@ -24,6 +24,7 @@ from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spre
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
 from tinyzip.nn.models import seed_net, student_net
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import split, to_input
 from tinyzip.train.evaluate import predict
@@ -95,6 +96,10 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
         schedule=one_cycle(told.rates[0]),
         augment=told.others[0],
     )
+
+    def errors(model: Sequential) -> int:
+        return int((predict(model, test.images) != test.labels).sum())
+
     with_teacher = partial(distillation.train, teacher=teacher, soft=SOFT, temperature=TEMPERATURE, loss="kl")
     order = np.random.default_rng([seed, 3]).permutation(len(train))
     sizes = [size for size in told.sizes if size <= len(train)] or [len(train)]
@@ -115,20 +120,21 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
                 schedule=one_cycle(told.rates[1]),
                 augment=told.others[1],
             )
-            errors = int((predict(model, test.images) != test.labels).sum())
-            rows.append({"images": size, "method": method, "seed": seed, "errors": errors})
+            row = {"images": size, "method": method, "seed": seed, "errors": errors(model)}
+            rows.append(row | {"teacher_errors": errors(teacher)})
     return rows
 
 
 def as_table(rows: list[Row]) -> str:
-    """A line for each number of images."""
+    """The teacher, and a line for each number of images."""
+    teachers = [found[0]["teacher_errors"] for found in grouped(rows, "seed").values()]
     lines = [("images", "scratch", "distilled", "fewer, paired", "fewer")]
     for (images,), found in grouped(rows, "images").items():
         scratch, distilled = ([row["errors"] for row in pair] for pair in grouped(found, "method").values())
         fewer = [a - b for a, b in zip(scratch, distilled, strict=True)]
         share = f"{sum(fewer) / max(1, sum(scratch)):.0%}"
         lines.append((f"{images:,}", spread(scratch), spread(distilled), spread(fewer), share))
-    return aligned(lines)
+    return f"teacher: {spread(teachers)} errors\n{aligned(lines)}"
 
 
 def plot_curves(rows: list[Row], path: Path) -> None:

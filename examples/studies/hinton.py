@@ -53,7 +53,7 @@ from tinyzip.train.optim import SGD, AdamW, Optimizer, State, one_cycle
 Array = NDArray[Any]
 DROPPED = 0.2  # of the hidden units; half of them, as usual, would take many times as many epochs
 LONGEST = 15.0  # the squared length of a unit's incoming weights
-TEMPERATURE, SOFT = 20.0, 0.9
+SOFT = 0.9
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 20.0)
 QUICK_IMAGES = 1000
 
@@ -62,6 +62,7 @@ class Setting(NamedTuple):
     """How large the networks are on a set, and how they are trained: pairs are of teacher and students.
 
     maps    of the two convolutions before the hidden layers, of both networks; none: there are none
+    T       the temperature of the students; the paper's, 20, suits networks as large as the paper's
     hidden  units of a layer
     widths  of the students of --table, and `table` their epochs
     moved   how the teacher's images are distorted
@@ -75,6 +76,7 @@ class Setting(NamedTuple):
     moved: Augmentation
     widths: tuple[int, ...]
     table: int
+    T: float = 20.0
 
 
 SETTINGS = {
@@ -98,7 +100,7 @@ def recipe(on: str) -> str:
     rates, text = told.rates, f"  {DROPPED} dropped, squared length {LONGEST}\n"
     text = f"one cycle up to {rates[0]}, {told.moved}\n{text}students {told.epochs[1]} epochs, "
     text = f"teacher {told.epochs[0]} epochs, batch {told.batch[0]}, {text}batch {told.batch[1]}, "
-    text += f"{rates[1]}, T {TEMPERATURE}, soft {SOFT}; table {told.table} epochs"
+    text += f"{rates[1]}, T {told.T}, soft {SOFT}; table {told.table} epochs"
     return text if on == MNIST else f"{text}\nmaps {told.maps}, hidden {told.hidden}"
 
 
@@ -209,7 +211,7 @@ class Class:
         images: Array,
         labels: Array,
         soft: float = SOFT,
-        temperature: float = TEMPERATURE,
+        temperature: float | None = None,
         width: int | None = None,
         epochs: int | None = None,
     ) -> Sequential:
@@ -219,7 +221,13 @@ class Class:
         return trained(
             self.folder,
             name,
-            partial(distillation.train, teacher=self.teacher, loss="kl", soft=soft, temperature=temperature),
+            partial(
+                distillation.train,
+                teacher=self.teacher,
+                loss="kl",
+                soft=soft,
+                temperature=temperature or told.T,
+            ),
             perceptron(rng, images, width or told.hidden[1], classes, maps=told.maps),
             images=images,
             labels=labels,

@@ -5,8 +5,8 @@ the convolutions, all of it. Where it has fewer channels, it gets the ones that 
 ("norm") or the loss ("Taylor") calls the most important, or some drawn at random: what is choosing worth?
 Then all are trained for a short while on the labels, with the same images, order and steps.
 
-Rows: {"kept", "channels", "seed", "before", "errors"}: errors of the test images before the training, and at
-its end.
+Rows: {"kept", "channels", "seed", "before", "errors", "teacher_errors"}: errors of the test images before the
+training, and at its end.
 """
 
 import sys
@@ -106,13 +106,15 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
         for channels in scores if layers else ("",):
             student = transplant(teacher, start, layers, scores[channels]) if layers else start
             row: Row = {"kept": kept, "channels": channels, "seed": seed, "before": errors(student)}
+            row |= {"teacher_errors": errors(teacher)}
             result = learn(f"{kept}, {channels}" if layers else kept, student, told.epochs[1], told.rates[1])
             rows.append(row | {"errors": errors(result)})
     return rows
 
 
 def as_table(rows: list[Row]) -> str:
-    """Errors before the training and after it, a line for each part."""
+    """The teacher; errors before the training and after it, a line for each part."""
+    teachers = [found[0]["teacher_errors"] for found in grouped(rows, "seed").values()]
     ways = list(dict.fromkeys(row["channels"] for row in rows if row["channels"]))
     lines = [("kept of the teacher", *(text for way in ways for text in (f"{way}: before", "after")))]
     for (kept,), found in grouped(rows, "kept").items():
@@ -122,7 +124,7 @@ def as_table(rows: list[Row]) -> str:
             cell = cells.get((way,), cells.get(("",), []))
             line += [spread([row[key] for row in cell], ".0f") for key in ("before", "errors")]
         lines.append(tuple(line))
-    return aligned(lines)
+    return f"teacher: {spread(teachers, '.0f')} errors\n{aligned(lines)}"
 
 
 def plot_kept(rows: list[Row], path: Path) -> None:

@@ -53,9 +53,11 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.quant.rate import Price
 from tinyzip.train.data import Dataset, split, to_input
+from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.history import History
 from tinyzip.train.optim import AdamW, one_cycle
+from tinyzip.train.run import checkpoint
 
 ELSEWHERE = {  # bytes and errors in percent, as published
     "MIRACLE [Havasi et al. 2019]": [(1520, 0.96), (3030, 0.69)],
@@ -117,6 +119,18 @@ class Bench:
             self.seen = {(V, recipe.viewed): (images, labels, objective)}
         return self.seen[V, recipe.viewed]
 
+    def named(self, recipe: Recipe) -> tuple[str, Sequential]:
+        """What the network in real numbers is called, and it before its training."""
+        rng = np.random.default_rng([self.seed, 4])
+        start = digits_net(recipe.channels, rng, self.shape, self.classes)
+        return f"float-{'-'.join(map(str, recipe.channels))}", start
+
+    def float_errors(self, budget: int) -> int:
+        """Of the network in real numbers from which the file for a budget was made, on the test images."""
+        name, start = self.named(self.told.recipes[budget])
+        network = start.with_params(dict(checkpoint.read(self.folder / f"{name}.model")[1]))
+        return int((predict(network, self.test.images) != self.test.labels).sum())
+
     def smallest(self, budget: int) -> Path:
         """The file for a budget of bytes."""
         path, recipe = self.folder / f"{self.on}-{budget}.tz", self.told.recipes[budget]
@@ -124,8 +138,7 @@ class Bench:
             return path
         *seen, objective = self.see(recipe)
         how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
-        start = digits_net(recipe.channels, np.random.default_rng([self.seed, 4]), self.shape, self.classes)
-        name = f"float-{'-'.join(map(str, recipe.channels))}"
+        name, start = self.named(recipe)
         network = self.learn(
             name, start, *seen, recipe.looks[0], self.told.rates[0], objective=objective, **how
         )
@@ -192,6 +205,7 @@ def one_seed(
                 "bytes": path.stat().st_size,
                 "parameters": sum(operator.w.size + operator.bias.size for operator in weighted),
                 "errors": errors_of(program, bench.test),
+                "float_errors": bench.float_errors(budget),
                 "validation_errors": errors_of(program, bench.validation),
             }
         )
@@ -201,17 +215,16 @@ def one_seed(
 def as_table(rows: list[Row]) -> str:
     """A line for each budget: means over the seeds, and the file that did best on validation images."""
     best = ("best on validation", "its bytes", "its errors")
-    lines = [("budget", "bytes", "parameters", "test errors, mean ± std", "each", *best)]
+    lines = [("budget", "bytes", "parameters", "in float", "test errors, mean ± std", "each", *best)]
     for (budget,), own in grouped(rows, "budget").items():
         errors = [row["errors"] for row in own]
         size = mean(row["bytes"] for row in own)
         each = ", ".join(map(str, errors))
         first = min(own, key=lambda row: row["validation_errors"])
         kept = (f"seed {first['seed']}", f"{first['bytes']:,}", f"{first['errors']:,}")
-        lines.append(
-            (f"{budget:,}", f"{size:,.0f}", f"{own[0]['parameters']:,}", spread(errors), each, *kept)
-        )
-    return aligned(lines, words=(4, 5))
+        parts = f"{own[0]['parameters']:,}", spread([row["float_errors"] for row in own]), spread(errors)
+        lines.append((f"{budget:,}", f"{size:,.0f}", *parts, each, *kept))
+    return aligned(lines, words=(5, 6))
 
 
 def plot(rows: list[Row], N: int, path: Path, on: str) -> None:

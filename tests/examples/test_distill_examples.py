@@ -115,7 +115,7 @@ def write_data(tmp_path: Path) -> Path:
 def test_few_images_compares_twins_on_the_same_images(script, tmp_path: Path, monkeypatch) -> None:
     rows = run(script("few_images"), tmp_path)
     assert [(row["images"], row["method"]) for row in rows] == [(11, "scratch"), (11, "distilled")]
-    assert all(row.keys() == {"images", "method", "seed", "errors"} for row in rows)
+    assert all(row.keys() == {"images", "method", "seed", "errors", "teacher_errors"} for row in rows)
 
 
 def test_distill_bits_gives_a_row_for_each_network_way_and_number_of_bits(script, tmp_path: Path) -> None:
@@ -136,9 +136,11 @@ def test_keep_gives_a_row_for_each_part_and_each_way_to_choose_channels(script, 
     rows = run(module, tmp_path)
     ways = [(kept, way) for kept in list(module.KEPT)[1:] for way in ("norm", "Taylor", "drawn")]
     assert [(row["kept"], row["channels"]) for row in rows] == [("nothing", ""), *ways]
-    assert all(row.keys() == {"kept", "channels", "seed", "before", "errors"} for row in rows)
+    keys = {"kept", "channels", "seed", "before", "errors", "teacher_errors"}
+    assert all(row.keys() == keys for row in rows)
     table = module.as_table(rows).splitlines()
-    assert len(table) == 1 + len(module.KEPT) and table[-1].startswith("everything")
+    assert table[0] == f"teacher: {rows[0]['teacher_errors']} errors"
+    assert len(table) == 2 + len(module.KEPT) and table[-1].startswith("everything")
 
 
 def test_no_data_compares_dreams_with_noise_and_digits(script, tmp_path: Path) -> None:

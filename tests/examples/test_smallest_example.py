@@ -54,7 +54,8 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
     assert [row["budget"] for row in found] == [512, 1024]
     test = mnist(data)[1]
     for row in found:
-        assert row.keys() == {"budget", "seed", "bytes", "parameters", "errors", "validation_errors"}
+        keys = {"budget", "seed", "bytes", "parameters", "errors", "validation_errors", "float_errors"}
+        assert row.keys() == keys
         path = out / "seed0" / f"mnist-{row['budget']}.tz"
         assert row["bytes"] == path.stat().st_size
         assert row["errors"] == smallest.errors_of(archive.read(path), test)
@@ -112,8 +113,9 @@ def test_the_committed_files_have_the_bytes_and_the_errors_that_the_page_prints(
 
 def test_the_file_to_keep_is_the_one_with_the_fewest_validation_errors(smallest: ModuleType) -> None:
     rows = [
-        {"budget": 512, "seed": s, "bytes": 500 + s, "parameters": 9, "errors": e, "validation_errors": v}
+        {"budget": 512, "seed": s, "bytes": 500 + s, "errors": e, "validation_errors": v}
+        | {"parameters": 9, "float_errors": 70 + s}
         for s, e, v in ((0, 90, 21), (1, 99, 18), (2, 80, 20))
     ]
     line = smallest.as_table(rows).splitlines()[1]
-    assert " ".join(line.split()) == "512 501 9 89.7 ± 9.5 90, 99, 80 seed 1 501 99"
+    assert " ".join(line.split()) == "512 501 9 71.0 ± 1.0 89.7 ± 9.5 90, 99, 80 seed 1 501 99"
