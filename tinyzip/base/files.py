@@ -20,10 +20,6 @@ from typing import BinaryIO
 
 from tinyzip.base.refuse import refuse, said
 
-if sys.platform != "win32":
-    with suppress(ImportError):  # a browser
-        import fcntl
-
 PathLike = str | os.PathLike[str]
 CHUNK = 1 << 18  # bytes
 
@@ -93,7 +89,12 @@ def _place(path: PathLike) -> Iterator[Path]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One writer at a time, and what it did to the folder on the disk at the end. Windows has neither."""
-    if sys.platform == "win32" or sys.modules.get("fcntl") is None:
+    if sys.platform == "win32":
+        yield
+        return
+    try:
+        import fcntl
+    except ImportError:  # a browser
         yield
         return
     number = os.open(folder, os.O_RDONLY)

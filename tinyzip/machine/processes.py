@@ -20,6 +20,7 @@ import mmap
 import os
 import select
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection  # no browser has it
+    from multiprocessing.process import BaseProcess
 
 AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms
 LOSSES, LONGEST = 3, 64  # in a row, before copies are left out; the most questions without them
@@ -172,7 +174,12 @@ class Processes(Generic[Item, Result]):
 class Copy:
     """A process that answers, and the line to it."""
 
+    connection: "Connection"
+    process: "BaseProcess"
+
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        if sys.platform == "win32":  # see `can_copy`
+            raise NotImplementedError
         context = get_context("fork")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs, self.connection), daemon=True)
@@ -209,6 +216,8 @@ class Copy:
 
 def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: "Connection") -> None:
     """The life of a copy: answer until the other end of the line is closed."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     other_end.close()  # or it would stay open; younger copies hold it too, and end before this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -224,6 +233,8 @@ def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: 
 
 def _look_out(connection: "Connection") -> None:
     """Stay awake until a message is there, or it is better to fall asleep over the reading."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     incoming = select.poll()
     incoming.register(connection, select.POLLIN)
     stop = perf_counter() + AWAKE
@@ -237,6 +248,8 @@ def _children_are_kept() -> Iterator[None]:
 
     Where SIGCHLD is ignored it is not. Only the main thread can change that.
     """
+    if sys.platform == "win32":
+        raise NotImplementedError
     in_main_thread = threading.current_thread() is threading.main_thread()
     ignored = in_main_thread and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
     if ignored:
