@@ -64,6 +64,7 @@ CHECK = Check(
         given("weights of 3 bits on a grid already", 3, -1.5, 0.5, 1.0, 0.0, 1.5),
         given("weights of 2 bits, all of one size", 2, 2.5, -2.5, 2.5),
         given("weights that are all 0", 4, 0.0, 0.0, 0.0),
+        given("one weight of 2 bits among 6000 of a seventieth of it", 2, 1.0, *[1 / 70, -1 / 70] * 3000),
     ),
     mistakes=(
         Mistake(

@@ -89,7 +89,8 @@ CHECK = Check(
         best("twelve weights on the codes −1 … 1", 12, 0.7, -1, 1, 46),
         best("ten weights on the codes 0 … 3", 10, 0.8, 0, 3, 47, 1),
         best("sixteen weights and inputs that are hardly more than one", 16, 0.5, -15, 15, 48, 1, 0.01),
-        best("thirty weights, step 0.4", 30, 0.4, -7, 7, 49, 4),
+        best("thirty weights, step 0.4", 30, 0.4, -7, 7, 50, 3),
+        best("twenty weights, step 0.6", 20, 0.6, -7, 7, 52, 3),
     ),
     mistakes=(
         Mistake(
@@ -185,7 +186,7 @@ CHECK = Check(
         ),
         Mistake(
             "j = gain.argmin()",
-            "j = np.argmax(gain < -least)",
+            "j = np.argmax(gain < -1e-9)",
             "this takes the first change that lowers L; the one that lowers it most was asked for",
         ),
         Mistake(

@@ -37,17 +37,16 @@ def changes(
 def best_codes(w: np.ndarray, step: float, lo: int, hi: int, covariance: np.ndarray) -> np.ndarray:
     """Codes (K,) in lo … hi, whole numbers: from the nearest on, until no change of one code by one lowers L.
 
-    Each time the one that lowers L most is made, if by more than a billionth of the largest step²·Σⱼⱼ; but
-    there are K·(hi − lo) rounds at most, so that a mistake in `changes` does not make a loop without end.
+    Each time the one that lowers L most is made. There are K·(hi − lo) rounds at most, so that neither float
+    rounding nor a mistake in `changes` makes a loop without end.
     """
     q = np.clip(np.rint(w / step), lo, hi).astype(np.int64)
-    least = 1e-9 * step**2 * np.diag(covariance).max()
     for _ in range(len(w) * (hi - lo)):
         up, down = changes(w, q, step, covariance)
         up, down = np.where(q < hi, up, np.inf), np.where(q > lo, down, np.inf)
         gain = np.minimum(up, down)
         j = gain.argmin()
-        if gain[j] >= -least:
+        if gain[j] >= 0:
             break
         q[j] += 1 if up[j] < down[j] else -1
     return q
