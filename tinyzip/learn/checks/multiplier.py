@@ -58,6 +58,9 @@ CHECK = Check(
         once("the largest sums, with 2³¹ − 1 and n = 31", [MOST, -MOST - 1, MOST - 1], MOST, 31),
         once("the largest sums, with n = 62", [MOST, -MOST - 1, 1, -1], MOST, 62),
         once("−1, 0 and 1 with n = 1", [-1, 0, 1], 2**30 + 1, 1),
+        once(
+            "sums just below a half, where a float64 is too coarse", [1073741819, -1073741829], 1288490189, 31
+        ),
         once("sums with n = 28", [-3, -1, 0, 1, 3], MOST - 4, 28),
         once(
             "sums near 2³⁰ times 0.6, where a float32 is too coarse", [2**30 + 1, 2**30 + 3], 1288490189, 31

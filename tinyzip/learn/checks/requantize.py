@@ -43,6 +43,9 @@ CHECK = Check(
         case("sums times 1/8, where halves go away from zero", range(-36, 37, 4), 2**30, 33, 5),
         case("sums that only both roundings together take up", range(-40, 41), TWICE, 34),
         case("sums where one rounding differs from two", range(-400, 401, 3), 1717986918, 37),
+        case(
+            "a sum just below a half in both steps, where a float64 is too coarse", [12830591], 1327236993, 48
+        ),
         case("n = 31: no second step", range(-11, 12), 1610612737, 31, 7),
         case("n = 30, M above 1", range(-11, 12), 1610612737, 30, 7),
         case("n = 24, M about 100", [-3, -2, -1, 0, 1, 2, 3], 1717986918, 24, -1, -128, 127, np.int32),

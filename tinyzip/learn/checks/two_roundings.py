@@ -41,6 +41,9 @@ CHECK = Check(
         high("large numbers in an int32", [2**30, -(2**30), 123456789, -123456789], 2**30, np.int32),
         high("2³¹ − 1 by itself, and by −2³¹", [MOST, MOST, LEAST], [MOST, LEAST, MOST]),
         high("−2³¹ by itself, which does not fit", [LEAST, 7], [LEAST, LEAST]),
+        high(
+            "products just below a half, where a float64 is too coarse", [1073741819, -1073741829], 1288490189
+        ),
         high("numbers below zero by themselves", [-46341, -70000, -(2**30)], [-46341, -70000, -(2**30)]),
         high("the ends of int32 with 2³¹ − 1", EDGES, MOST, np.int32),
         Case("high", "four outputs with factors of their own", seeded(32, drawn_high), fixedpoint.high, 0),
