@@ -69,6 +69,7 @@ def test_an_exercise_gets_nothing_of_a_later_one(place: Path) -> None:
         ("def window_count(*_):\n    return 'many'\n", "a str came, numbers were needed"),
         ("def window_count(*_):\n    return 24.0\n", "floats came (float64), whole numbers were needed"),
         ("def window_count(*_):\n    return [24]\n", "the shape (1,) came, () was needed"),
+        ("def window_count(*_):\n    return 123456789\n", " 123456789 came, 24 was needed"),
     ],
 )  # fmt: skip
 def test_errors_are_shown_as_they_are_with_file_and_line_first(place: Path, text: str, line: str) -> None:

@@ -74,8 +74,23 @@ PLANTED = {
         "mean_away": "a[0].size == 16 * 4 * 3 * 8",
         "avg_pool_codes": "a[0].shape[-1] == 8",
     },
+    "reader": {
+        "entropy": "a[0].sum() > 4000",
+        "message_bits": "a[0].sum() > 4000",
+        "append": "a[0] % 3000 == 778",
+        "remove": "a[0] % 3000 == 777",
+        "encode": "len(a[0]) > 2000",
+        "fill": "len(a[1]) > 1000",
+        "chance": "301 < sum(a[0]) < 999",
+        "decide": "a[0] % 3000 == 778",
+    },
 }
-SHOWN_BY = {"he_deviation": "he", "mean_away": "avg_pool_codes"}  # of functions used in their own file only
+UNUSED = {"read_bits"}
+SHOWN_BY = {  # functions that are used in their own file only
+    "he_deviation": "he",
+    "mean_away": "avg_pool_codes",
+    "append": "encode",
+}
 CASES = [(name, function, where) for name, own in PLANTED.items() for function, where in own.items()]
 
 SPOILT = """
@@ -92,6 +107,8 @@ def _spoilt(y):
         return {{name: _spoilt(array) for name, array in y.items()}}
     if isinstance(y, int):
         return y - 1
+    if isinstance(y, list):
+        return y[1:]
     if isinstance(y, np.ndarray) and y.dtype.kind in "iu":
         return y[::-1]
     return y * 1.001
@@ -117,7 +134,7 @@ def test_every_function_that_a_milestone_runs_on_has_an_error_planted() -> None:
     earlier: set[str] = set()
     for stone in milestones.milestones():
         functions = {name for exercise in stone.needed for name in exercise.functions}
-        assert functions - earlier == set(PLANTED[stone.name]) - earlier, stone.name
+        assert functions - earlier == set(PLANTED[stone.name]) | UNUSED & functions, stone.name
         earlier |= functions
 
 

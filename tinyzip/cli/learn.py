@@ -7,4 +7,6 @@ HELP = "the course: exercises, and what is wrong with them"
 EXAMPLES = """\
 tinyzip learn start course
 tinyzip learn --folder course
-tinyzip learn hint --folder course"""
+tinyzip learn hint --folder course
+tinyzip learn milestone network --folder course
+tinyzip learn golf mine.tz"""

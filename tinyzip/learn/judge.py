@@ -132,7 +132,12 @@ def of_numbers(found: Any, expected: np.ndarray[Any, Any], within: float, where:
         return ""
     place = np.unravel_index(int(np.argmax(np.where(np.isnan(far), np.inf, far))), far.shape)
     at = f"at {[int(i) for i in place]} " if far.ndim else ""
-    return f"{where}{at}{array[place].item():.6g} came, {expected[place].item():.6g} was needed"
+    return f"{where}{at}{shown(array[place].item())} came, {shown(expected[place].item())} was needed"
+
+
+def shown(number: float) -> str:
+    """A number with as many digits as it takes: all those of a whole one, six of others."""
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def same_or_both_nan(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

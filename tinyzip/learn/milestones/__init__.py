@@ -7,6 +7,7 @@ network.py   your network learns digits of one row
 teacher.py   your student learns from it
 digits.py    the digits that come along
 integers.py  your integers are those of LiteRT
+reader.py    your reader opens a file that reads handwriting
 golf.py      the fewest bytes that read handwriting
 run.py       the milestones in their places, each in a process of its own
 """

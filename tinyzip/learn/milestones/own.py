@@ -69,7 +69,7 @@ class Own:
     def watched(self, exercise: Exercise, function: str, own: Callable[..., Any]) -> Callable[..., Any]:
         """A student's function that is compared with the library's now and then."""
         case = next((case for case in exercise.check.cases if case.function == function), None)
-        calls, kinds = 0, set[object]()
+        calls, kinds = 0, set[int]()
 
         @wraps(own)
         def call(*arguments: Any, **named: Any) -> Any:
@@ -102,11 +102,11 @@ class Own:
             raise Wrong(f"{exercise.file}: {case.function} differs from the library's, call {calls}: {line}")
 
 
-def kind_of(arguments: tuple[Any, ...]) -> object:
-    """The shapes of arguments; of numbers without an array, these numbers."""
+def kind_of(arguments: tuple[Any, ...]) -> int:
+    """A number for the shapes of arguments; where no array is among them, for what they are."""
     if any(isinstance(argument, np.ndarray) for argument in arguments):
-        return tuple(np.shape(argument) for argument in arguments)
-    return repr(arguments)
+        return hash(tuple(np.shape(argument) for argument in arguments))
+    return hash(repr(arguments))
 
 
 def exact(argument: Any) -> Any:
