@@ -151,6 +151,50 @@ def batch_norm(x, gamma, beta, mean, var, eps):
     return y
 
 
+def solved(A, b):
+    """x with A x = b, by Gauss and Jordan; A is positive definite."""
+    rows = [[float(a) for a in row] + [float(y)] for row, y in zip(A, b, strict=True)]
+    for k in range(len(rows)):
+        rows[k] = [a / rows[k][k] for a in rows[k]]
+        for i in range(len(rows)):
+            if i != k:
+                rows[i] = [a - rows[i][k] * c for a, c in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def quadratic(H, best, w):
+    """(w − w*) H (w − w*)ᵀ"""
+    K = range(len(w))
+    return sum((w[i] - best[i]) * H[i][j] * (w[j] - best[j]) for i in K for j in K)
+
+
+def with_settled(H, best, settled):
+    """The w of least (w − w*) H (w − w*)ᵀ with w_q = t for each q: t that is settled."""
+    free = [i for i in range(len(best)) if i not in settled]
+    given = [sum(H[i][j] * (best[j] - settled.get(j, 0)) for j in range(len(best))) for i in free]
+    w = {**settled, **dict(zip(free, solved([[H[i][j] for j in free] for i in free], given), strict=True))}
+    return [w[i] for i in range(len(best))]
+
+
+def surgeon(H, best, goal, count, order=()):
+    """Weights set one by one to goal(weight), each time that after which the quadratic can be made least.
+
+    order    which ones, if that is given
+    returns  the row, and for each step the weight and by how much the quadratic has risen
+    """
+    settled, steps, w = {}, [], list(best)
+    for k in range(count):
+        rises = {}
+        for q in [order[k]] if order else [q for q in range(len(best)) if q not in settled]:
+            row = with_settled(H, best, {**settled, q: goal(w[q])})
+            rises[q] = quadratic(H, best, row) - quadratic(H, best, w)
+        q = min(rises, key=rises.get)
+        settled[q] = goal(w[q])
+        w = with_settled(H, best, settled)
+        steps.append((q, rises[q]))
+    return w, steps
+
+
 def truncated(a: int, b: int) -> int:
     """a / b towards zero, as C divides."""
     return abs(a) // b if a >= 0 else -(abs(a) // b)

@@ -44,7 +44,7 @@ The source is meant to be read, in this order.
     quant/ blocks, fold, equalize       what shares a grid; the same network, easier to quantize
     quant/ histogram, ranges, calibrate
                                         where a grid should begin and end, from data
-    quant/ lowbit, quadratic            one bit, and three values; up or down, with the output in view
+    quant/ lowbit, quadratic, surgeon   one bit, and three values; rounding and pruning for the output
     base/ table                         the one printer of aligned columns
     integer/ shapes, table, program     a network of integers as data, checked when it is built
     quant/ lower                        the one door from float to integer

@@ -525,7 +525,7 @@ def test_the_parts_of_every_file_add_up_to_it(tmp_path: Path) -> None:
     assert HEAD <= found.total("container") <= HEAD + 1  # what is not full in the first byte of a message
     assert found.program == seed_program(3)
     lines = str(found).splitlines()
-    assert lines[0].split() == ["operator", "name", *found_parts(), "bytes"]
+    assert lines[0].split() == ["operator", "name", "zeros", *found_parts(), "bytes"]
     assert len(lines) == 1 + 1 + len(found.program.operators) + 1
     assert int(lines[-1].split()[-1].replace(",", "")) == found.size
     bits = learning = 0.0
@@ -535,6 +535,18 @@ def test_the_parts_of_every_file_add_up_to_it(tmp_path: Path) -> None:
             bits -= (counts * np.log2(counts / operator.w.size)).sum()
             learning += (counts.size - 1) / 2 * np.log2(operator.w.size)
     assert math.isclose(8 * found.total("weights"), bits, rel_tol=0, abs_tol=2 * learning)
+
+
+def test_the_account_says_which_part_of_each_layers_weights_is_zero(tmp_path: Path) -> None:
+    program = seed_program(3)
+    write(program, tmp_path / "net.tz")
+    weights = [o.w for o in program.operators if isinstance(o, Conv2d | Linear)]
+    shares = [f"{(w == 0).mean():.1%}" for w in weights]
+    told = [line for line in str(account(tmp_path / "net.tz")).splitlines() if "%" in line]
+    assert [next(word for word in line.split() if "%" in word) for line in told[:-1]] == shares
+    assert len({*shares}) > 1
+    zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.size for w in weights)
+    assert f" {zeros:.1%} " in told[-1] and told[-1].split()[0] == "total"
 
 
 def found_parts() -> list[str]:

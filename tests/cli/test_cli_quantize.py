@@ -50,6 +50,14 @@ def test_a_saved_network_becomes_what_quantize_makes_of_it(images, tmp_path, cap
     assert capsys.readouterr().out == f"{needed}\n{tmp_path / 'y.tz'}: {size:,} bytes; 456 in float\n"
 
 
+def test_part_of_the_weights_is_taken_away_first(images, tmp_path):
+    save(network(), tmp_path / "small.net")
+    words = [str(tmp_path / "small.net"), "--images", str(tmp_path / "x.npy"), "--prune", "0.5"]
+    assert run(tmp_path, *words) == 0
+    assert archive.read(tmp_path / "y.tz") == quantize(network(), images, prune=0.5).program
+    assert archive.read(tmp_path / "y.tz") != quantize(network(), images).program
+
+
 def test_so_does_a_float_model_that_others_exported(images, tmp_path, capsys):
     path = Path(__file__).parents[1] / "data" / "onnx" / "mobilenet-dynamo-open.onnx"
     pixels = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32), np.uint8)
@@ -82,6 +90,8 @@ def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, 
     assert "bytes; 456 in float" in capsys.readouterr().out
     assert run(tmp_path, str(tmp_path / "fake.net"), "--bits", "4") == 2
     assert "needed no bits" in capsys.readouterr().err
+    assert run(tmp_path, str(tmp_path / "fake.net"), "--prune", "0.5") == 2
+    assert "--prune: found a network that has its grids already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -91,6 +101,7 @@ def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, 
         (["nowhere.net"], "nowhere.net: No such file"),
         (["grids.net"], "grids.net: found grids, needed a network"),
         (["small.net", "--images", "x.npy", "--bits", "9"], "weights"),
+        (["small.net", "--images", "x.npy", "--prune", "1"], "prune: share: found 1.0"),
         (["small.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
         (["small.net", "--images", "x.npy", "--out", "."], "Is a directory"),
         (["small.net", "--data", "nowhere"], "--data nowhere: found no such folder"),

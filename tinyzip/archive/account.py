@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Self
 
+import numpy as np
+
 from tinyzip.archive.coder import PROGRAM, Ledger
 from tinyzip.archive.format import read_bytes, unpack_with_ledger
 from tinyzip.archive.records import PARTS
 from tinyzip.base.files import PathLike
 from tinyzip.base.table import aligned
+from tinyzip.integer.codes import Array
+from tinyzip.integer.operators import Conv2d, Linear
 from tinyzip.integer.program import Program
 
 
@@ -39,15 +43,24 @@ class Account:
         return sum(size for (_, name), size in self.parts.items() if name == part)
 
     def __str__(self) -> str:
-        operators = enumerate(self.program.operators)
+        operators = list(enumerate(self.program.operators))
         names = {PROGRAM: ("", "program", "")} | {i: (str(i), o.kind, o.name) for i, o in operators}
-        rows = [["", "operator", "name", *PARTS, "bytes"]]
+        weights = {i: (o.w,) for i, o in operators if isinstance(o, Conv2d | Linear)}
+        rows = [["", "operator", "name", "zeros", *PARTS, "bytes"]]
         for i, labels in names.items():
             sizes = [self.parts.get((i, part), 0) for part in PARTS]
-            rows.append([*labels, *(f"{size:,}" if size else "" for size in sizes), f"{sum(sizes):,}"])
+            cells = [*labels, share_of_zeros(*weights.get(i, ()))]
+            rows.append([*cells, *(f"{size:,}" if size else "" for size in sizes), f"{sum(sizes):,}"])
         totals = [self.total(part) for part in PARTS]
-        rows.append(["", "total", "", *(f"{size:,}" for size in totals), f"{sum(totals):,}"])
+        zeros = share_of_zeros(*(w for found in weights.values() for w in found))
+        rows.append(["", "total", "", zeros, *(f"{size:,}" for size in totals), f"{sum(totals):,}"])
         return aligned(rows, words=(1, 2))
+
+
+def share_of_zeros(*weights: Array) -> str:
+    """Which part of all these weights is 0, as text; nothing where there are none."""
+    count = sum(w.size for w in weights)
+    return f"{sum(np.count_nonzero(w == 0) for w in weights) / count:.1%}" if count else ""
 
 
 def account(path: PathLike) -> Account:

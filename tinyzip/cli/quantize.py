@@ -18,6 +18,7 @@ from tinyzip.quant.saved import load
 HELP = "write the integer program of a float network"
 EXAMPLES = """\
 tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz
+tinyzip quantize digits.net --data examples/data/mnist --bits 4 --prune 0.5 --out half.tz
 tinyzip quantize run.checkpoint --images photos.npy --out photos.tz"""
 NETWORK_HELP = "a network that quant.saved.save wrote, the checkpoint of a training, or a float .onnx file"
 BITS = 8
@@ -35,13 +36,14 @@ def read_network(path: str) -> Sequential | FakeQuantized:
 
 
 def options(parser: ArgumentParser) -> None:
-    """MODEL --out FILE, images, bits."""
+    """MODEL --out FILE, images, bits, share."""
     parser.add_argument("model", metavar="MODEL", help=NETWORK_HELP)
     parser.add_argument("--out", required=True, metavar="FILE.tz", help="the program to write")
     add_images(parser, 1000, "training")
     parser.add_argument("--bits", type=int, metavar="B", help=f"of the weights, 1 to 8 ({BITS})")
     parser.add_argument("--activations", type=int, metavar="B", help=f"bits of the activations ({BITS})")
     parser.add_argument("--method", choices=(*METHODS, "auto"), default="auto", help="(%(default)s)")
+    parser.add_argument("--prune", type=float, metavar="P", help="part of the weights to take away first (0)")
 
 
 def run(options: Namespace) -> None:
@@ -51,11 +53,13 @@ def run(options: Namespace) -> None:
     if isinstance(model, FakeQuantized):
         if options.bits is not None or options.activations is not None:
             refuse("--bits", "a network that has its grids already", "no bits: those it was trained with")
+        if options.prune is not None:
+            refuse("--prune", "a network that has its grids already", "a float network")
         program = lower(model.model(), model.grids())
     else:
         images = read_images(options, model.shape, "training")
         weights, activations = (BITS if b is None else b for b in (options.bits, options.activations))
-        quantized = quantize(model, images.pixels, weights, activations, options.method)
+        quantized = quantize(model, images.pixels, weights, activations, options.method, options.prune or 0.0)
         program = quantized.program
         print(quantized)
     size = write(program, options.out)

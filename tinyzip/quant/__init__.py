@@ -23,7 +23,9 @@ During training: a network that learns while its grids are in place.
 
 After training again, with the layer's output in view, which that simulation gives:
 
-    quadratic.py, rounding.py    which of its two neighbours each weight is rounded to
+    quadratic.py                 which of its two neighbours each weight is rounded to
+    surgeon.py, surgeon_fast.py  what the others should become when one is rounded, or taken away
+    rounding.py, prune.py        both for a whole network
 
 The door: the only way from the float world to the integer world.
 

@@ -9,7 +9,10 @@ Each method costs more time than the one before and repairs more:
     minmax    ranges that clip nothing, nearest rounding: enough where bits abound
     mse       ranges of least squared error: clips the rare for the sake of the many
     bias      and biases shifted so that each block's mean output is right again
-    adaround  and weights rounded for the layer's output instead of each for itself
+    surgeon   and weights rounded for the layer's output instead of each for itself, one after the other
+    adaround  all of them together
+
+With prune=0.5 half of the weights are taken away first (`quant.prune`).
 
 "auto" tries them in this order until the probabilities of images it was not calibrated on move by less than
 0.001 nats on average (KL divergence). If no method gets there, the one that moves them least is taken; then
@@ -36,12 +39,14 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
-from tinyzip.quant.rounding import adaround, correct_bias
+from tinyzip.quant.prune import Share
+from tinyzip.quant.prune import prune as prune_network
+from tinyzip.quant.rounding import adaround, correct_bias, surgeon
 from tinyzip.train.data import check_shape
 from tinyzip.train.evaluate import logits
 from tinyzip.train.pixels import check_range
 
-METHODS = ("minmax", "mse", "bias", "adaround")
+METHODS = ("minmax", "mse", "bias", "surgeon", "adaround")
 NOTHING_LEFT = 1e-3  # nats
 
 
@@ -85,7 +90,12 @@ class Quantized:
 
 @write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
-    model: Inspected, images: Array, weights: Bits = 8, activations: Bits = 8, method: str = "auto"
+    model: Inspected,
+    images: Array,
+    weights: Bits = 8,
+    activations: Bits = 8,
+    method: str = "auto",
+    prune: Share = 0.0,
 ) -> Quantized:
     """The integer program of a float network, quantized after training.
 
@@ -94,7 +104,9 @@ def quantize(
     weights      bits of all weights, 1 … 8, or of each block's by name (as `allocate` gives)
     activations  bits of the images and of all blocks' outputs but the logits, 2 … 8; or by name, with "input"
     method       one of `METHODS`, or "auto"
-    raises       ValueError that names what is wrong: method, images, bits, a layer without integer operator
+    prune        the part of all weights that is taken away first, in [0, 1), or of each block's by name.
+                 Weights of one bit have no zero: for them 0
+    raises       ValueError that names what is wrong: method, images, bits, share, a layer that integers lack
     """
     if method not in (*METHODS, "auto"):
         refuse("quantize: method", repr(method), f"one of {', '.join(METHODS)}, auto")
@@ -103,18 +115,23 @@ def quantize(
     if len(images) < 2:
         refuse("quantize: images", "one image", "one to calibrate on and one to judge by, or more")
     check_finite(images, "quantize: images")
+    if prune and 1 in (weights.values() if isinstance(weights, Mapping) else (weights,)):
+        refuse("quantize: prune", "weights of 1 bit", "2 bits or more, which have a zero")
     seen = check_range(images, model.input_range, "quantize: images")
     model = fold_batch_norm(model).with_input_range(seen)
     with Workers(1):  # threads inside BLAS only get in each other's way on products this small
-        return _try_methods(model, images, weights, activations, method)
+        return _try_methods(model, images, weights, activations, method, prune)
 
 
-def _try_methods(model: Inspected, images: Array, weights: Bits, activations: Bits, method: str) -> Quantized:
+def _try_methods(
+    model: Inspected, images: Array, weights: Bits, activations: Bits, method: str, prune: Share
+) -> Quantized:
     cut = max(1, len(images) * 3 // 4)
     seen, held_out = images[:cut], images[cut:]
+    start = prune_network(model, seen, prune) if prune else model
     tried: list[tuple[Trial, Inspected, Grids]] = []
     for name in METHODS if method == "auto" else (method,):
-        changed_model, grids = post_train(model, seen, weights, activations, name)
+        changed_model, grids = post_train(start, seen, weights, activations, name)
         trial = _judge(name, model, FakeQuantized.create(changed_model, grids, "straight-through"), held_out)
         tried.append((trial, changed_model, grids))
         if trial.nats < NOTHING_LEFT:
@@ -141,6 +158,8 @@ def post_train(
     grids = grids_for(model, images, weights, activations, "minmax" if method == "minmax" else "mse")
     if method == "bias":
         model = correct_bias(model, grids, images)
+    elif method == "surgeon":
+        model = surgeon(model, grids, images)
     elif method == "adaround":
         model = adaround(model, grids, images)
     return model, grids

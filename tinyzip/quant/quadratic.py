@@ -22,7 +22,7 @@ take the best such change. Changing q_j by δ = ±1 changes L by
     2δs·(w̃Σ − wC)_j + s²Σ_jj                                                                     (QQ4)
 
 It starts from AdaRound's codes and from the nearest ones, and each row keeps the better of the two results.
-So the result is never worse than rounding to nearest.
+So the result is never worse than rounding to nearest. A weight that is 0 has been taken away, and stays so.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,11 @@ Real = NDArray[np.float64]
 ZETA, GAMMA = 1.1, -0.1
 BETAS = 20.0, 2.0
 LAMBDA, FREE, RATE = 3.0, 0.2, 0.1  # of the penalty; the part of iterations without it; of learning
+
+
+def nearest_codes(w: Real, step: Real, lo: int, hi: int) -> Real:
+    """The code from lo to hi that is nearest to each weight, of any shape."""
+    return np.asarray(np.clip(np.rint(w / step), lo, hi))
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Rows:
 
     def nearest(self) -> Real:
         """The nearest code of each weight, (F, K)."""
-        return np.asarray(np.clip(np.rint(self.w / self.step[:, None]), self.lo, self.hi))
+        return nearest_codes(self.w, self.step[:, None], self.lo, self.hi)
 
     @cached_property
     def target(self) -> Real:
@@ -138,18 +143,18 @@ def adaround_codes(rows: Rows, iterations: int) -> Real:
 def descend(rows: Rows, q: Real) -> Real:
     """Codes from which no change of one code by one lowers L of its row any more; L never rises.
 
-    q        (F, K) the codes to start from
+    q        (F, K) the codes to start from; those of weights that are 0 stay as they are
     returns  (F, K); in each round every row takes its best change by (QQ4), if that is below zero by more
              than a billionth of its largest s²Σ_jj. There are K·(hi − lo) rounds at most
     """
     q, steps = q.copy(), rows.step[:, None]
-    each = np.arange(len(q))
+    each, free = np.arange(len(q)), rows.w != 0
     slope = steps * rows.loss(q)[1]
     curvature = steps * steps * np.diag(rows.covariance)
     least = 1e-9 * np.maximum(curvature.max(axis=1), 1e-30)
     for _ in range(q.shape[1] * (rows.hi - rows.lo)):
-        up = np.where(q < rows.hi, curvature + slope, np.inf)
-        down = np.where(q > rows.lo, curvature - slope, np.inf)
+        up = np.where(free & (q < rows.hi), curvature + slope, np.inf)
+        down = np.where(free & (q > rows.lo), curvature - slope, np.inf)
         gain = np.minimum(up, down)
         j = gain.argmin(axis=1)
         change = np.where(up[each, j] <= down[each, j], 1, -1) * (gain[each, j] < -least)
@@ -165,6 +170,11 @@ def best_codes(rows: Rows, iterations: int = 1000) -> NDArray[np.int64]:
 
     iterations  of Adam, 1 or more
     """
-    learned, nearest = (descend(rows, q) for q in (adaround_codes(rows, iterations), rows.nearest()))
-    better = rows.loss(learned)[0] <= rows.loss(nearest)[0]
-    return np.where(better[:, None], learned, nearest).astype(np.int64)
+    return the_better(rows, adaround_codes(rows, iterations) * (rows.w != 0), rows.nearest())
+
+
+def the_better(rows: Rows, q: Real, other: Real) -> NDArray[np.int64]:
+    """For each row the better of what `descend` makes of two starts, codes (F, K)."""
+    q, other = (descend(rows, start) for start in (q, other))
+    better = rows.loss(q)[0] <= rows.loss(other)[0]
+    return np.where(better[:, None], q, other).astype(np.int64)

@@ -13,11 +13,13 @@ bias is free, so minimise over it first. It takes up the mean,
 Σ = Cov(x̃) and C = Cov(x, x̃). So each layer's images are looked at once, and all that is kept of them is
 one K × K matrix of each kind. Which codes minimise it is the matter of `quadratic`.
 
-The layers are rounded in order, since x̃ of a layer depends on the codes of those before it.
+The layers are rounded in order, since x̃ of a layer depends on the codes of those before it. Weights that are
+0 in the float network have been taken away (`prune`), and stay 0 whatever rounds the others.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +37,12 @@ from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lowbit import Signs
 from tinyzip.quant.quadratic import Rows, best_codes
+from tinyzip.quant.surgeon_fast import surgeon_codes
 from tinyzip.train.data import check_shape
 from tinyzip.train.pixels import check_model_range
 
 Real = NDArray[np.float64]
+Choose = Callable[[Rows], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def correct_bias(model: AnyInspected, grids: Mapping[str, Grid], images: Array) 
              the mean output of each block's layer in the simulation (`fake`) is off by s_x·s_w/2 at most, the
              rounding of the bias, and float rounding
     """
-    return _layer_by_layer(model, grids, images, 0)
+    return _layer_by_layer(model, grids, images, None)
 
 
 def adaround(
@@ -108,13 +112,18 @@ def adaround(
     """
     if iterations < 1:
         refuse("adaround: iterations", iterations, "1 or more")
-    return _layer_by_layer(model, grids, images, iterations)
+    return _layer_by_layer(model, grids, images, partial(best_codes, iterations=iterations))
+
+
+def surgeon(model: AnyInspected, grids: Mapping[str, Grid], images: Array) -> AnyInspected:
+    """As `adaround`, but rounded by `surgeon_codes`: a tenth of the time."""
+    return _layer_by_layer(model, grids, images, surgeon_codes)
 
 
 def _layer_by_layer(
-    model: AnyInspected, grids: Mapping[str, Grid], images: Array, iterations: int
+    model: AnyInspected, grids: Mapping[str, Grid], images: Array, choose: Choose | None
 ) -> AnyInspected:
-    """Walk the blocks in order; round each weight (unless iterations is 0) and correct each bias."""
+    """Walk the blocks in order; choose the codes of weights, unless by no way, and correct each bias."""
     check_network(model, "model")
     check_shape(model, images, "images")
     check_model_range(model, images, "images")
@@ -123,23 +132,29 @@ def _layer_by_layer(
         for block in blocks_of(model):
             w, b = f"{block.name}.w", f"{block.name}.b"
             fake = FakeQuantized.create(model.with_params(params), grids, rule="straight-through")
-            seen = moments(block.layer, _input_pairs(model, fake, block.name, images))
-            if iterations and not isinstance(grids[w], Signs):
-                params[w] = _rounded(model.params[w], grids[w], seen, iterations)
+            seen = moments(block.layer, input_pairs(model, fake, fake.network, block.name, images))
+            if choose and not isinstance(grids[w], Signs):
+                params[w] = _rounded(model.params[w], grids[w], seen, choose)
             if b in params:
-                shift = _mean(model.params[w], seen.mean) - _mean(grids[w].round_trip(params[w]), seen.seen)
-                params[b] = (model.params[b] + shift).astype(model.dtype)
+                rounded = grids[w].round_trip(params[w])
+                params[b] = corrected_bias(model.params[b], model.params[w], rounded, seen)
     return model.with_params(params)
 
 
-def _input_pairs(
-    model: Inspected, fake: FakeQuantized, name: str, images: Array
+def input_pairs(
+    model: Inspected, other: Inspected | FakeQuantized, named: Inspected, name: str, images: Array
 ) -> Iterator[tuple[Array, Array]]:
-    """The input of layer `name`, a shard at a time: in the float network and in the fake-quantized one."""
-    before, rounded = (network.every_layer[name].reads for network in (model, fake.network))
+    """The input of layer `name`, a shard at a time: in a float network, and in another that has the layers
+    of `named`."""
+    before, after = (network.every_layer[name].reads for network in (model, named))
     for x in inputs(model, images):
-        exact, seen = {"input": x} | model.activations(x), fake.activations(x)
-        yield exact[before], seen[rounded]
+        exact, seen = {"input": x} | model.activations(x), {"input": x} | other.activations(x)
+        yield exact[before], seen[after]
+
+
+def corrected_bias(b: Array, w: Array, other: Array, seen: Moments) -> Array:
+    """The bias (F,) that a layer needs by (QR2), where weights w (F, …) became others."""
+    return np.asarray((b + (_mean(w, seen.mean) - _mean(other, seen.seen))).astype(b.dtype))
 
 
 def _mean(w: Array, x: Real) -> Real:
@@ -148,13 +163,12 @@ def _mean(w: Array, x: Real) -> Real:
     return np.asarray(np.einsum("gfk,gk->gf", w.reshape(G, -1, K).astype(np.float64), x).reshape(-1))
 
 
-def _rounded(w: Array, grid: Grid, seen: Moments, iterations: int) -> Array:
+def _rounded(w: Array, grid: Grid, seen: Moments, choose: Choose) -> Array:
     """The weights of a layer (F, …) on their grid, rounded group by group."""
     G, K = seen.mean.shape
     rows = w.reshape(G, -1, K).astype(np.float64)
     steps = np.broadcast_to(grid.scale, len(w)).reshape(G, -1)
     codes = [
-        best_codes(Rows(rows[g], steps[g], grid.lo, grid.hi, seen.covariance[g], seen.cross[g]), iterations)
-        for g in range(G)
+        choose(Rows(rows[g], steps[g], grid.lo, grid.hi, seen.covariance[g], seen.cross[g])) for g in range(G)
     ]
     return grid.dequantize(np.stack(codes).reshape(w.shape)).astype(w.dtype)
