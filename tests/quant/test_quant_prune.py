@@ -7,7 +7,7 @@ from quant_networks import randomized, small_network
 from tinyzip.integer import Conv2d as ConvOperator
 from tinyzip.integer import Linear as LinearOperator
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from tinyzip.quant.auto import METHODS, quantize
+from tinyzip.quant.auto import METHODS, post_train, quantize
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
@@ -162,6 +162,14 @@ def test_the_surgeon_puts_weights_on_their_grids_and_brings_outputs_nearer(bits)
         assert error(rounded, name) < error(correct_bias(model, grids, images), name)
     for w in WEIGHTS:
         np.testing.assert_array_equal(grids[w].round_trip(rounded.params[w]), rounded.params[w])
+
+
+def test_the_surgeon_is_a_method_of_quantize():
+    model, images = network()
+    found, grids = post_train(model, images, 3, 8, "surgeon")
+    wanted = surgeon(model, grids, images)
+    assert all(np.array_equal(found.params[name], array) for name, array in wanted.params.items())
+    assert not np.array_equal(wanted.params["fc1.w"], grids["fc1.w"].round_trip(model.params["fc1.w"]))
 
 
 def test_the_surgeon_solves_each_layers_own_problem():

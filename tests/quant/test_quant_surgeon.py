@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinyzip.quant.quadratic import Rows, best_codes, descend
 from tinyzip.quant.surgeon import damped, rise, set_one, settle
-from tinyzip.quant.surgeon_fast import in_columns, kept, refit, removals, surgeon_codes
+from tinyzip.quant.surgeon_fast import in_columns, kept, refit, removals, rounded, surgeon_codes
 
 seeds = st.integers(0, 10**6)
 
@@ -171,8 +171,8 @@ def test_blocks_by_cholesky_round_as_the_textbook_in_the_order_of_columns(seed, 
 
 @given(seeds)
 def test_pruning_and_rounding_as_one_are_the_textbooks_two_steps(seed):
-    """Weights to 0, then the rest to their codes in the order of variances; the descent comes after."""
-    rows = problem(seed)
+    """Weights to 0, then the rest to their codes in the order of variances; then comes the descent."""
+    rows = problem(seed, shifted=True)
     mask = np.random.default_rng(seed).random(rows.w.shape) < 0.6
     rows = Rows(rows.w * mask, rows.step, -9, 9, rows.covariance, rows.cross)
     best, H = started(rows)
@@ -184,6 +184,7 @@ def test_pruning_and_rounding_as_one_are_the_textbooks_two_steps(seed):
         step = rows.step[f]
         w, _, _ = settle(w, inverse, lambda w, s=step: np.clip(np.rint(w / s), -9, 9) * s, len(left), left)
         codes[f] = np.rint(w / step)
+    np.testing.assert_array_equal(rounded(rows), codes)
     found = surgeon_codes(rows)
     ends = [descend(rows, start) for start in (codes, rows.nearest())]
     least = np.minimum(*(rows.loss(end)[0] for end in ends))
@@ -229,9 +230,9 @@ def test_of_uncorrelated_inputs_it_is_magnitude_and_nearest_rounding(seed, count
 
 @given(seeds)
 def test_what_was_taken_away_stays_away_however_codes_are_chosen(seed):
-    rows = problem(seed)
-    pruned = Rows(rows.w * (np.abs(rows.w) > 0.8), rows.step, -7, 7, rows.covariance, rows.cross)
-    for codes in (best_codes(pruned, 20), descend(pruned, pruned.nearest()), surgeon_codes(pruned)):
+    rows = problem(seed, F=8, K=12, noise=0.0)
+    pruned = Rows(rows.w * (np.abs(rows.w) > 0.8), rows.step, -1, 1, rows.covariance, rows.cross)
+    for codes in (best_codes(pruned, 60), descend(pruned, pruned.nearest()), surgeon_codes(pruned)):
         assert not codes[pruned.w == 0].any()
 
 

@@ -105,9 +105,14 @@ def in_columns(w: Real, H: Real, goal: Callable[[Real], Real], block: int = BLOC
 
 
 def surgeon_codes(rows: Rows) -> NDArray[np.int64]:
-    """Codes (F, K) by (SG7) and `descend`; each row at least as good under QQ1 as rounding to nearest.
+    """Codes (F, K) by `rounded` and `descend`; each row at least as good under QQ1 as rounding to nearest."""
+    return the_better(rows, rounded(rows), rows.nearest())
 
-    Weights that are 0 stay so; the others make up for it. Columns of large variance go first.
+
+def rounded(rows: Rows) -> Real:
+    """Codes (F, K) by (SG6) and (SG7): weights that are 0 stay so, and the others make up for it.
+
+    Columns of large variance go first. Rows that have the same zeros are rounded together.
     """
     best, H = damped(rows.w, rows.covariance, rows.cross)
     mask, q = rows.w != 0, np.zeros_like(rows.w)
@@ -119,7 +124,7 @@ def surgeon_codes(rows: Rows) -> NDArray[np.int64]:
         at_best = refit(best[some], H, mask[some])[:, columns]
         nearest = partial(_nearest, step=step, lo=rows.lo, hi=rows.hi)
         q[np.ix_(some, columns)] = in_columns(at_best, H[np.ix_(columns, columns)], nearest) / step
-    return the_better(rows, np.rint(q), rows.nearest())
+    return np.asarray(np.rint(q))
 
 
 def _nearest(w: Real, step: Real, lo: int, hi: int) -> Real:
