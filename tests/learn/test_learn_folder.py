@@ -86,6 +86,41 @@ def test_arrays_that_were_handed_in_must_stay_as_they_were(place: Path) -> None:
     assert line == "05_relu.py: relu changes its argument 1, an array, in place; it must stay as it was"
 
 
+def test_what_a_dict_holds_must_stay_as_it_was_too(place: Path) -> None:
+    text = named("loop").solution.replace("p = step(p, backward(", "p.update(step(p, backward(")
+    text = text.replace("dz, cache))\n            losses", "dz, cache)))\n            losses")
+    (place / named("loop").file).write_text(text, encoding="utf-8")
+    assert folder.check(place, named("loop")).startswith(
+        "18_loop.py: train changes its argument 1, or an array in it, in place"
+    )
+
+
+def test_two_answers_may_come_as_the_rows_of_one_array(place: Path) -> None:
+    both = "curvature + slope, curvature - slope"
+    text = named("up_or_down").solution.replace(f"return {both}", f"return np.stack([{both}])")
+    assert "np.stack" in text
+    (place / named("up_or_down").file).write_text(text, encoding="utf-8")
+    assert folder.check(place, named("up_or_down")) == ""
+
+
+def test_a_default_that_was_changed_is_noticed(place: Path) -> None:
+    text = named("conv").solution.replace("s: int = 1, p: int = 0", "s: int = 1, p: int = 1")
+    (place / named("conv").file).write_text(text, encoding="utf-8")
+    assert folder.check(place, named("conv")).startswith("06_conv.py: conv, asked for ")
+
+
+def test_a_loop_without_end_elsewhere_does_not_hide_what_is_wrong(place: Path) -> None:
+    text = "def relu(x):\n    return x\n\ndef relu_backward(dy, y):\n    while True:\n        pass\n"
+    (place / "05_relu.py").write_text(text, encoding="utf-8")
+    assert folder.check(place, named("relu"), seconds=2).startswith("05_relu.py: relu, asked for ")
+
+
+def test_a_known_mistake_that_raises_is_called_by_its_name(place: Path) -> None:
+    wrong = "import numpy as np\n\ndef relu(x):\n    return max(x, 0)\n\nrelu_backward = relu\n"
+    (place / "05_relu.py").write_text(wrong, encoding="utf-8")
+    assert folder.check(place, named("relu")).startswith("05_relu.py:4: ValueError: The truth value of")
+
+
 def test_what_overflows_is_shown_as_an_answer_and_not_as_warnings(tmp_path: Path, capfd) -> None:
     text = named("softmax").solution.replace("z - z.max(axis=0)", "z")
     (tmp_path / named("softmax").file).write_text(text, encoding="utf-8")

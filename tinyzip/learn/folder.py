@@ -77,8 +77,7 @@ def judged(folder: Path, names: Sequence[str], seconds: float, memory: int | Non
             process.kill()
             process.wait()
             end = f"still running after {seconds:.0f} seconds; is there a loop that does not end?"
-        lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-        told = dict(zip(names, lines, strict=False))
+        told = dict(json.loads(line) for line in report.read_text(encoding="utf-8").splitlines())
         if len(told) < len(names) and not any(told.values()):
             exercise = named(names[len(told)])
             told[exercise.name] = f"{exercise.file}: {end}"

@@ -10,8 +10,10 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,14 +50,17 @@ def is_solved(path: Path, exercise: Exercise) -> bool:
     try:
         judge(path, exercise)
         return True
-    except Exception:
+    except BaseException:
         return False
     finally:
         os.environ.pop(LIMIT) if before is None else os.environ.update({LIMIT: before})
 
 
-def judge(path: Path, exercise: Exercise) -> None:
-    """Ask a student's file all questions of an exercise; raises Wrong with what is wrong."""
+def judge(path: Path, exercise: Exercise, told: Callable[[str], object] = bool) -> None:
+    """Ask a student's file all questions of an exercise; raises Wrong with what is wrong.
+
+    told  gets the line before the mistake is looked for by its name, in which the student's code runs again
+    """
     try:
         own = loaded(path)
     except BaseException as error:
@@ -65,28 +70,52 @@ def judge(path: Path, exercise: Exercise) -> None:
             raise Wrong(f"{path.name}: there is no function {name}")
     for case in exercise.check.cases:
         try:
-            found = answer(own, case)
+            found = answer(own, exercise, case)
         except Wrong as wrong:
             raise Wrong(f"{path.name}: {wrong}") from None
         except BaseException as error:
-            raise Wrong(f"{as_it_is(error, path)} (asked for {case.what})") from error
-        if line := difference(found, case.expected(*case.arguments()), case):
-            raise Wrong(
-                f"{path.name}: {case.function}, asked for {case.what}: {line}{name_of(own, exercise, case)}"
-            )
+            line = f"{as_it_is(error, path)} (asked for {case.what})"
+        else:
+            line = difference(found, case.expected(*case.arguments()), case)
+            line = line and f"{path.name}: {case.function}, asked for {case.what}: {line}"
+        if line:
+            told(line)
+            raise Wrong(f"{line}{name_of(own, exercise, case)}")
 
 
-def answer(own: Mapping[str, Any], case: Case) -> Any:
+def answer(own: Mapping[str, Any], exercise: Exercise, case: Case) -> Any:
     """What a student's function answers; raises Wrong where it changes what it was given."""
-    given, before = case.arguments(), case.arguments()
+    given, before = asked(exercise, case), asked(exercise, case)
     with np.errstate(all="ignore"):  # what is infinite or no number is shown as the answer that it is
         found = own[case.function](*given)
     for k, (now, then) in enumerate(zip(given, before, strict=True)):
-        if isinstance(then, np.ndarray) and not np.array_equal(now, then, equal_nan=True):
+        if not is_unchanged(now, then):
+            what = "an array" if isinstance(then, np.ndarray) else "or an array in it"
             raise Wrong(
-                f"{case.function} changes its argument {k + 1}, an array, in place; it must stay as it was"
+                f"{case.function} changes its argument {k + 1}, {what}, in place; it must stay as it was"
             )
     return copy.deepcopy(found)
+
+
+def asked(exercise: Exercise, case: Case) -> tuple[Any, ...]:
+    """The arguments of a question, without the last that are the defaults: so these are asked for, too."""
+    given = case.arguments()
+    solution = import_module(f"tinyzip.learn.exercises.{exercise.name}")
+    usual = [each.default for each in signature(getattr(solution, case.function)).parameters.values()]
+    while given and type(given[-1]) is type(usual[len(given) - 1]) and given[-1] == usual[len(given) - 1]:
+        given = given[:-1]
+    return given
+
+
+def is_unchanged(now: Any, then: Any) -> bool:
+    """Whether all arrays in an argument are as they were."""
+    if isinstance(then, np.ndarray):
+        return np.array_equal(now, then, equal_nan=then.dtype.kind == "f")
+    if isinstance(then, dict):
+        return now.keys() == then.keys() and all(is_unchanged(now[key], then[key]) for key in then)
+    if isinstance(then, list | tuple):
+        return len(now) == len(then) and all(map(is_unchanged, now, then))
+    return True
 
 
 def difference(found: Any, expected: Any, case: Case, where: str = "") -> str:
@@ -94,6 +123,8 @@ def difference(found: Any, expected: Any, case: Case, where: str = "") -> str:
     if found is None or found is Ellipsis:
         return f"{where}it gives {found}; is there a return?"
     if isinstance(expected, tuple):
+        if isinstance(found, np.ndarray) and found.ndim and len(found) == len(expected):
+            found = tuple(found)  # what unpacks in the same way is as good
         if not isinstance(found, tuple | list) or len(found) != len(expected):
             many = f"{len(found)} things" if isinstance(found, tuple | list) else f"a {type(found).__name__}"
             return f"{where}{many} came, {len(expected)} were needed"
@@ -154,17 +185,20 @@ def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:
     best, sentence = 0, ""
     for mistake in exercise.check.mistakes:
         other = run_text(mistake.made(exercise.solution), f"a known mistake in {exercise.name}")
-        same = [answer_or_error(own, case) == answer_or_error(other, case) for case in exercise.check.cases]
+        same = [
+            answer_or_error(own, exercise, case) == answer_or_error(other, exercise, case)
+            for case in exercise.check.cases
+        ]
         if same[exercise.check.cases.index(failed)] and sum(same) > best:
             best, sentence = sum(same), f" - {mistake.sentence}"
     return sentence
 
 
-def answer_or_error(own: Mapping[str, Any], case: Case) -> "Alike":
+def answer_or_error(own: Mapping[str, Any], exercise: Exercise, case: Case) -> "Alike":
     try:
         with np.errstate(all="ignore"):
-            return Alike(own[case.function](*case.arguments()), case)
-    except Exception as error:
+            return Alike(own[case.function](*asked(exercise, case)), case)
+    except BaseException as error:
         return Alike(type(error), case)
 
 
@@ -198,21 +232,25 @@ def as_it_is(error: BaseException, path: Path) -> str:
 def main(words: list[str]) -> None:
     """In a process of its own: judge the exercises NAME… in FOLDER, up to the first that is wrong.
 
-    What came of each is a line of REPORT as soon as it is known.
+    What came of each is a line of REPORT as soon as it is known, a name and what is wrong; where a mistake
+    is recognised, another line takes its place.
     """
     report, folder, *names = words
     os.environ[FOLDER] = folder
     for name in names:
-        exercise, told = named(name), ""
+        exercise = named(name)
         os.environ[LIMIT] = str(exercise.number)
+
+        def tell(line: str, name: str = name) -> None:
+            with open(report, "a", encoding="utf-8") as file:
+                file.write(json.dumps([name, line]) + "\n")
+
         try:
-            judge(Path(folder) / exercise.file, exercise)
+            judge(Path(folder) / exercise.file, exercise, tell)
         except Wrong as wrong:
-            told = str(wrong)
-        with open(report, "a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
-        if told:
+            tell(str(wrong))
             return
+        tell("")
 
 
 if __name__ == "__main__":
