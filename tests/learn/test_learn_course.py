@@ -1,6 +1,7 @@
 """Each grader is proved: stubs fail politely, solutions pass, known mistakes are caught by their names."""
 
 import ast
+import re
 import runpy
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tinyzip.learn.course import course
 from tinyzip.learn.judge import Wrong, judge, loaded
+from tinyzip.learn.milestones.run import milestones
 
 EXERCISES = pytest.mark.parametrize("exercise", course(), ids=lambda exercise: exercise.name)
 MISTAKES = [(exercise, mistake) for exercise in course() for mistake in exercise.check.mistakes]
@@ -117,3 +119,16 @@ def test_each_exercise_is_numbered_and_says_where_the_library_has_it() -> None:
             continue
         text = (Path(__file__).parents[2] / "tinyzip" / file).read_text(encoding="utf-8")
         assert all(name in text for name in names.split(" and ")), exercise.name
+
+
+def test_the_lesson_plan_has_each_exercise_and_milestone_once_and_reads_files_that_exist() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "examples" / "LESSONS.md").read_text(encoding="utf-8")
+    weeks = [line for line in text.splitlines() if re.match(r"\| \d+\. ", line)]
+    assert len(weeks) == 12
+    found = [(int(number), name) for number, name in re.findall(r"\b(\d+) `(\w+)`", text)]
+    assert sorted(found) == [(exercise.number, exercise.name) for exercise in course()]
+    for stone in milestones():
+        assert text.count(f"learn milestone {stone.name}`") == 1
+    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text):
+        assert (root / "tinyzip" / path).exists() or (root / path).exists(), path

@@ -1,0 +1,27 @@
+"""course.py as one would start it: the short setting, and all of it where there is time."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tinyzip.learn.course import course
+from tinyzip.learn.milestones.run import milestones
+
+
+@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_every_exercise_is_solved_every_mistake_named_and_every_milestone_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, few: bool
+) -> None:
+    script = importlib.import_module("course")
+    monkeypatch.setattr(script, "FEW", 1)
+    script.main([*["--quick"] * few, "--json", str(tmp_path / "rows.json")])
+    rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    exercises = course()[: 1 if few else None]
+    assert [row["exercise"] for row in rows if "exercise" in row] == [each.file for each in exercises]
+    assert all(row["caught"] == row["mistakes"] for row in rows if "exercise" in row)
+    stones = [row["milestone"] for row in rows if "milestone" in row]
+    assert stones == ([] if few else [stone.name for stone in milestones()])
+    table = capsys.readouterr().out.splitlines()
+    assert any(line.split()[:2] == ["exercises", str(len(exercises))] for line in table)
