@@ -171,6 +171,21 @@ def test_a_milestone_is_passed_by_the_solutions_and_says_whose_functions_ran(sto
     assert yours.removeprefix("yours: ").split(", ") == [f for e in stone.needed[1:] for f in e.functions]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "which"),
+    [("network", 1), *((name, k) for name in ("integers", "reader") for k in (0, 1))],
+)
+def test_right_answers_that_are_written_in_another_way_pass_the_milestones(
+    name: str, which: int, tmp_path: Path
+) -> None:
+    for exercise in course():
+        (tmp_path / exercise.file).write_text(exercise.check.others[which], encoding="utf-8")
+    said: list[str] = []
+    result = milestones.run(tmp_path, name, said.append)
+    assert result.passed and said[0].endswith("the library's: none"), result
+
+
 def test_an_endless_loop_is_stopped_and_an_error_has_the_students_file_and_line_first(tmp_path: Path) -> None:
     exercise = named("he")
     text = exercise.solution.replace("return rng.standard_normal", "{}\n    return rng.standard_normal")
@@ -196,6 +211,7 @@ def test_the_list_shows_each_milestone_after_its_exercise_and_all_that_it_needs_
         at = next(k for k, line in enumerate(lines) if f"* milestone {stone.name} " in line)
         assert named(stone.after).file in lines[at - 1] and stone.title in lines[at]
         assert max(exercise.number for exercise in stone.needed) <= named(stone.after).number
+    assert lines[-1].startswith("    * golf FILE.tz ")
 
 
 def test_a_milestone_runs_where_the_exercise_after_it_is_not_begun(
@@ -301,6 +317,17 @@ def test_golf_compares_with_the_best_that_is_no_larger(tmp_path: Path) -> None:
     assert "mnist-1024.tz, 1,010, 3 errors" in list(golf(path, None, final=False))[2]
     path.write_bytes(files["mnist-512.tz"])
     assert list(golf(path, None, final=False))[-1].endswith("has 504 bytes or fewer: it is the smallest")
+
+
+def test_files_beside_one_compete_with_it(tmp_path: Path, monkeypatch) -> None:
+    from tinyzip.learn.milestones import golf as page
+
+    files = committed()
+    monkeypatch.setattr(page, "committed", dict)
+    for name, of in (("mine.tz", "mnist-1024.tz"), ("other.tz", "mnist-512.tz")):
+        (tmp_path / name).write_bytes(files[of])
+    lines = list(golf(tmp_path / "mine.tz", None, final=False))
+    assert lines[2] == "the best so far of as many bytes or fewer: other.tz, 504, 9 errors"
 
 
 def test_golf_says_better_only_below_one_in_a_hundred(tmp_path: Path, monkeypatch) -> None:

@@ -52,6 +52,7 @@ def run(options: Namespace) -> None:
                 for stone in milestones.milestones():
                     if stone.after == exercise.name:
                         print(f"    * {f'milestone {stone.name}':<18} {stone.title}")
+            print(f"    * {'golf FILE.tz':<18} the fewest bytes that read handwriting")
         case "hint":
             hint(place, name, options.number)
         case "reset":

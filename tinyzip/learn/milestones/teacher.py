@@ -35,7 +35,7 @@ AFTER = "half_teacher"
 USES = ("conv", "conv_dw", "conv_dx", "max_pool", "relu", "linear", "cross_entropy", "he", "adamw", "loop",
         "temperature", "soft_labels", "half_teacher")  # fmt: skip
 HALVED = "conv1", "conv2", "fc1"
-FEW, LONGER, T, WEIGHT, P = 250, 150, 4.0, 0.9, 0.01
+FEW, LONGER, T, WEIGHT, P = 250, 100, 4.0, 0.9, 0.01
 
 
 def run(own: Own, say: Say) -> str:
