@@ -1,7 +1,7 @@
 """The walls of the house, read from the source: who may import whom.
 
 Between rooms the table below decides. Inside a room its `__init__.py` does: the docstring lists the files and
-folders in the order in which they are read, at the beginning of lines and with two spaces behind,
+folders in the order in which they are read, at the beginning of lines and with two spaces after,
 
     grid.py, blocks.py  what they are about
     after/              what that is about

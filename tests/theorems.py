@@ -40,7 +40,7 @@ def citations(text: str) -> set[str]:
 
 
 def equations(text: str) -> list[tuple[str, str]]:
-    """Each label behind an equation, and the equation: a line higher if only a source stands before it."""
+    """Each label after an equation, and the equation: a line higher if only a source stands before it."""
     found, lines = [], text.splitlines()
     for i, line in enumerate(lines):
         if match := DEFINED.search(line):

@@ -68,7 +68,7 @@ def union(arrays: Iterable[Array]) -> int:
 
 
 def ends(array: Array) -> tuple[int, int]:
-    """The address of its first byte, and the one behind its last."""
+    """The address of its first byte, and the one after its last."""
     steps = [(n - 1) * step for n, step in zip(array.shape, array.strides, strict=True)]
     first = array.ctypes.data + sum(step for step in steps if step < 0)
     return first, first + sum(map(abs, steps)) + array.itemsize

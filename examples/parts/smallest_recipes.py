@@ -1,7 +1,7 @@
 """The networks of `smallest.py`, one for each budget of bytes, and how they are trained.
 
 All are of one kind, since small files ask for the same things. Convolutions of 3×3 use a weight at every
-place of the image. Without padding, and with a pool behind the first and the last but one, four of them
+place of the image. Without padding, and with a pool after the first and the last but one, four of them
 leave four pixels of an image of 28×28. Their mean is one number a channel, so that the linear layer is
 tiny; a mean over more pixels would forget where things were. It also takes less time, as there are fewer
 places to compute.

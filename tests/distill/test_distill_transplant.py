@@ -257,7 +257,7 @@ def test_a_block_of_fewer_channels_is_refused():
     assert by_norm(teacher).keys() >= {"block.body.conv", "wider.body.conv", "wider.shortcut.conv"}
 
 
-def test_scores_of_layers_in_blocks_follow_the_batch_norm_behind_them():
+def test_scores_of_layers_in_blocks_follow_the_batch_norm_after_them():
     """(K16), (K17)"""
     net = blocks(4, 3, 0)
     gamma, var = (net.params[f"block.body.norm.{part}"] for part in ("gamma", "var"))

@@ -21,7 +21,7 @@ def codings(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def program() -> Program:
-    """Smooth kernels, and a layer behind an image whose columns have signs."""
+    """Smooth kernels, and a layer after an image whose columns have signs."""
     rng = np.random.default_rng(0)
     y = Codes(0, 255, 0)
     kernels = np.rint(50 * np.sin(np.arange(8 * 2 * 25) / 3)).reshape(8, 2, 5, 5)

@@ -210,7 +210,7 @@ KINDS = ["table", "product", "softmax", "reshape", "recall", "add", "add", "conc
 
 
 def operator(draw: Draw, kind: str, shapes: Shapes, read: Grids) -> Operator:
-    """One more operator of this kind, behind outputs of these shapes and codes, the input's the first."""
+    """One more operator of this kind, after outputs of these shapes and codes, the input's the first."""
     shape, x = shapes[-1], read[-1]
     match kind:
         case "conv":

@@ -3,6 +3,8 @@
 import ast
 import re
 import runpy
+from importlib import import_module
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from time import process_time
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from tinyzip.learn.course import course
-from tinyzip.learn.judge import Wrong, judge, loaded
+from tinyzip.learn.judge import Wrong, asked, judge, loaded
 from tinyzip.learn.milestones.run import milestones
 
 EXERCISES = pytest.mark.parametrize("exercise", course(), ids=lambda exercise: exercise.name)
@@ -132,3 +134,16 @@ def test_the_lesson_plan_has_each_exercise_and_milestone_once_and_reads_files_th
         assert text.count(f"learn milestone {stone.name}`") == 1
     for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text):
         assert (root / "tinyzip" / path).exists() or (root / path).exists(), path
+
+
+@EXERCISES
+def test_every_default_is_asked_for_and_every_argument_given(exercise) -> None:
+    for name in exercise.functions:
+        parameters = signature(exercise_module(exercise).__dict__[name]).parameters.values()
+        counts = {len(asked(exercise, case)) for case in exercise.check.cases if case.function == name}
+        needed = sum(parameter.default is parameter.empty for parameter in parameters)
+        assert min(counts) == needed and max(counts) == len(parameters), name
+
+
+def exercise_module(exercise):
+    return import_module(f"tinyzip.learn.exercises.{exercise.name}")

@@ -81,7 +81,7 @@ def blocks(draw, C, F, stride, depth=1):
 
 @st.composite
 def residual_networks(draw, dtype=np.float32):
-    """(model, images uint8): one block or two, with a clip, a pool or nothing behind."""
+    """(model, images uint8): one block or two, with a clip, a pool or nothing after."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     C = draw(st.integers(1, 3))
     H = 9
@@ -95,10 +95,10 @@ def residual_networks(draw, dtype=np.float32):
         layers[f"block{i}"] = draw(blocks(C, F, stride))
         H = -(-H // stride)
         halves = [MaxPool2d(2), AvgPool2d(2)] if H > 1 else []
-        behind = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), *halves]))
-        if behind is not None:
-            layers[f"behind{i}"] = behind
-        H //= 2 if behind in halves else 1
+        after = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), *halves]))
+        if after is not None:
+            layers[f"after{i}"] = after
+        H //= 2 if after in halves else 1
         C = F
     layers |= {"global": GlobalAvgPool(), "flat": Flatten()}
     if draw(st.booleans()):

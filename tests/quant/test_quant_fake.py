@@ -80,7 +80,7 @@ def read(model, images):
 
 
 def engine_and_simulation(fake, images, rounding):
-    """Of each weighted operator, average and table: its index, that of the last max pool behind it, the
+    """Of each weighted operator, average and table: its index, that of the last max pool after it, the
     operator, and the codes there, of the engine and of the simulation.
     """
     grids = fake.grids()
@@ -88,14 +88,14 @@ def engine_and_simulation(fake, images, rounding):
     trace = integer.run(program, grids["input"].quantize(to_input(images)), trace=True)
     simulated = fake.activations(read(fake.source, images))
     for i, operator in enumerate(program.operators):
-        name, behind = f"{operator.name}.round", i
+        name, after = f"{operator.name}.round", i
         if name in simulated:
             if not isinstance(operator, integer.AvgPool2d | integer.GlobalAvgPool):
-                while isinstance(program.operators[(behind + 1) % len(trace)], integer.MaxPool2d):
-                    behind += 1
-            found = trace[behind].astype(int)
+                while isinstance(program.operators[(after + 1) % len(trace)], integer.MaxPool2d):
+                    after += 1
+            found = trace[after].astype(int)
             codes = grids[fake.rounds[name]].quantize(simulated[name]).reshape(found.shape).astype(int)
-            yield i, behind, operator, found, codes
+            yield i, after, operator, found, codes
 
 
 KINDS = st.sampled_from([(8, 8), (4, 8), (3, 5), (2, 8), (1, 8), (4, 4)])
@@ -119,7 +119,7 @@ def test_codes_of_simulation_and_engine_differ_by_no_more_than_the_bound(seed, l
 def test_where_equal_codes_come_in_they_differ_only_where_the_sum_is_near_a_half(
     seed, layers, bits, rounding, dtype
 ):
-    """Within η + 2ε, the slack of (QA1) for D = 0, by one code; and behind averages not at all. Behind tables
+    """Within η + 2ε, the slack of (QA1) for D = 0, by one code; and after averages not at all. After tables
     by (QA2) for D = 0, by one code where float32 misses a half.
 
     v is the exact sum times m0·2⁻ⁿ. In float64 2ε is a ten-millionth of a code at most.
@@ -130,7 +130,7 @@ def test_where_equal_codes_come_in_they_differ_only_where_the_sum_is_near_a_half
     x = fake.grids()["input"].quantize(to_input(images))
     trace = [x, *integer.run(program, x, trace=True)]
     alike = np.ones(len(images), bool)  # examples of which all codes so far are equal
-    for i, behind, operator, engine, simulation in engine_and_simulation(fake, images, rounding):
+    for i, after, operator, engine, simulation in engine_and_simulation(fake, images, rounding):
         if not alike.any():
             break
         other = np.abs(engine - simulation)[..., alike]
@@ -142,7 +142,7 @@ def test_where_equal_codes_come_in_they_differ_only_where_the_sum_is_near_a_half
             p |= {"b": operator.bias.astype(np.float64)} if layer.bias else {}
             v = layer.forward(p, centred)[0]
             v *= by_channel(operator.m0 * 2.0**-operator.n, v)
-            for pool in program.operators[i + 1 : behind + 1]:
+            for pool in program.operators[i + 1 : after + 1]:
                 v = MaxPool2d(pool.kernel, pool.steps, pool.padding).forward({}, v)[0]
             bounds = integer.bounds.channel_bounds(operator, reads) * operator.m0 * 2.0**-operator.n
             epsilon = (K + 8) * (2.0**-24 if dtype is np.float32 else 2.0**-53) * bounds

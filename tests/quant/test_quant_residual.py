@@ -83,7 +83,7 @@ def test_simulation_and_engine_differ_by_no_more_codes_than_the_bound(case):
     seen, bound = fake.activations(x), code_bound(fake, rounding)
     for part in blocks_of(model).every_part():
         name = f"{part.name}.round"
-        if name not in seen or seen[name].shape != codes[part.name].shape:  # rounded behind a max pool
+        if name not in seen or seen[name].shape != codes[part.name].shape:  # rounded after a max pool
             continue
         differ = np.abs(codes[part.name].astype(int) - grids[part.name].quantize(seen[name]).astype(int))
         assert differ.max() <= bound[part.name]

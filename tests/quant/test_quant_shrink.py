@@ -22,7 +22,7 @@ def size(program: Program) -> int:
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """Of 8 bits, a softmax and an argmax behind its logits, and a dead channel in its convolution."""
+    """Of 8 bits, a softmax and an argmax after its logits, and a dead channel in its convolution."""
     quantized = quantize(small_network(), pictures(40), method="minmax").program
     first, *others = quantized.operators
     assert isinstance(first, Conv2d)

@@ -74,7 +74,7 @@ def test_where_only_zero_is_left_a_clamp_has_two_codes():
 
 
 def network(*functions, dtype=np.float32):
-    """Tables on the input, behind a convolution, a pool, an average, another table, and a linear layer."""
+    """Tables on the input, after a convolution, a pool, an average, another table, and a linear layer."""
     f = [FUNCTIONS[name] for name in functions]
     layers = {
         "start": f[0],
@@ -155,7 +155,7 @@ def test_clips_are_fused_where_they_hold_zero_and_commute_and_are_tables_elsewhe
     assert blocks.parts[0].output == "six"
 
 
-def test_a_clip_behind_a_table_is_kept_whatever_was_clipped_before_it():
+def test_a_clip_after_a_table_is_kept_whatever_was_clipped_before_it():
     layers = {
         "conv": Conv2d(1, 2, 3),
         "relu": ReLU(),
@@ -173,7 +173,7 @@ def test_a_clip_behind_a_table_is_kept_whatever_was_clipped_before_it():
     assert (trace[1] < int(grids["falls"].zero)).any() and trace[2].min() == grids["again"].zero
 
 
-def test_a_bias_fits_its_unit_behind_a_table():
+def test_a_bias_fits_its_unit_after_a_table():
     """(QC1)"""
     model = network("gelu", "silu", "tanh", "sigmoid", "leaky relu", "hard swish")
     tiny = {"fc2.w": model.params["fc2.w"] * np.float32(1e-15)}

@@ -83,7 +83,7 @@ def test_operators_without_a_layer_are_refused():
     assert isinstance(float_twin(lower(model, calibrate(model, images), argmax=True)).layers["out"], Linear)
 
 
-def test_an_image_that_was_flattened_with_channels_last_turns_the_weights_behind_it():
+def test_an_image_that_was_flattened_with_channels_last_turns_the_weights_after_it():
     """(QI1)"""
     model, images = small_network(), pictures()
     program = lower(model, calibrate(model, images))
@@ -118,7 +118,7 @@ def test_the_twin_of_a_resnet_that_others_made_answers_as_it_does():
 
 
 @pytest.mark.needs("tflite")
-def test_the_twin_begins_behind_what_only_moves_codes_and_ends_with_the_logits():
+def test_the_twin_begins_after_what_only_moves_codes_and_ends_with_the_logits():
     """Spoken words come as vectors that are read as images; a softmax stands at the end."""
     program = tflite.read(Path(__file__).parents[1] / "data" / "tflite" / "micro_speech_quantized.tflite")
     twin = float_twin(program)
@@ -161,6 +161,6 @@ def test_an_operator_that_needs_the_codes_as_they_came_keeps_those_in_front():
     with pytest.raises(ValueError, match="found Transpose, needed one that a layer stands for"):
         float_twin(program)
     moved = Program((turn, integer.Pad(0), replace(add, other=0), integer.Recall(1)), (1, 4, 4), y)
-    front, behind = split(moved)
-    assert front == (turn,) and [o.reads(i) for i, o in enumerate(behind.operators)] == [(-1,), (0, -1), (0,)]
-    assert renumbered(behind.operators, 1) == moved.operators[1:]
+    front, after = split(moved)
+    assert front == (turn,) and [o.reads(i) for i, o in enumerate(after.operators)] == [(-1,), (0, -1), (0,)]
+    assert renumbered(after.operators, 1) == moved.operators[1:]

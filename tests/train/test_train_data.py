@@ -108,7 +108,7 @@ def test_a_flipped_bit_in_a_gzipped_file_is_refused_or_harmless(tmp_path):
     array = np.arange(200, dtype=np.uint8) // 3
     content = gzip.compress(idx_bytes(array))
     harmless = 0  # the few bits that fill up the last byte of the compressed stream
-    for position in range(8 * 10, 8 * len(content)):  # behind gzip's header: its time stamp means nothing
+    for position in range(8 * 10, 8 * len(content)):  # after gzip's header: its time stamp means nothing
         broken = bytearray(content)
         broken[position // 8] ^= 1 << position % 8
         (tmp_path / "broken").write_bytes(broken)

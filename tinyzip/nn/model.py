@@ -73,7 +73,7 @@ class Probed(Model, Protocol):
     """A model that can show the outputs of its layers in training, and take derivatives by them."""
 
     def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a probe behind each of the named layers."""
+        """The same function of the same arrays, with a probe after each of the named layers."""
         ...
 
     def probes(self, caches: Any) -> Mapping[str, Seen]:

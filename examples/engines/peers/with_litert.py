@@ -2,7 +2,7 @@
 
 A .tflite file is a FlatBuffer: tensors with scales and zero points, buffers, and a list of operators. Its
 schema ships with the runtime, so the file is built here from the program's own integers. LiteRT wants int8
-codes, (N, H, W, C), and weights as (F, kh, kw, C); a row of the linear layer behind a flatten is put in that
+codes, (N, H, W, C), and weights as (F, kh, kw, C); a row of the linear layer after a flatten is put in that
 order too.
 """
 

@@ -1,6 +1,6 @@
 """onnxruntime: the float network, and the program in three of ONNX's ways to write integers.
 
-QDQ        a float graph with codes turned to floats before each operator and back behind it; the runtime
+QDQ        a float graph with codes turned to floats before each operator and back after it; the runtime
            finds the pairs and fuses them to integer kernels
 exact      integer operators only, and not a code differs
 QOperator  each operator reads and writes codes: QLinearConv, QGemm

@@ -160,9 +160,9 @@ def test_the_header_says_what_the_program_needs() -> None:
     assert "typedef int32_t tz_output_t;" in header
 
 
-def tall(*behind: Any) -> Program:
+def tall(*after: Any) -> Program:
     w = np.ones((2, 2, 3, 3), int)
-    chained = [conv(w=w[:, :1], name="a"), conv(w=w, name="b"), MaxPool2d(2, name="c"), *behind]
+    chained = [conv(w=w[:, :1], name="a"), conv(w=w, name="b"), MaxPool2d(2, name="c"), *after]
     return Program(tuple(chained), (1, 44, 20), BYTE)
 
 

@@ -127,7 +127,7 @@ def extremes(x: Codes, shape: tuple[int, ...], count: int = 3) -> NDArray[Any]:
 
 
 def chain(rounding: Rounding, bits: int, rng: np.random.Generator) -> Program:
-    """Convolutions and pools of tall images, which exist as rows; behind them a flattened layer.
+    """Convolutions and pools of tall images, which exist as rows; after them a flattened layer.
 
     Its multipliers are such that codes spread over their range in each layer.
     """

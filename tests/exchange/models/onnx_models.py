@@ -168,7 +168,7 @@ def pool(draw, model, x, shape):
 
 
 def padded_pool(draw, model, x, shape):
-    """As Keras pads: zeros before a max pool, behind a ReLU."""
+    """As Keras pads: zeros before a max pool, after a ReLU."""
     x = model.node("Relu", x)
     pads = model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
     x = model.node("Pad", x, pads)

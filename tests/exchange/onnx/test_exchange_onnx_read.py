@@ -145,7 +145,7 @@ def test_a_resnet_in_the_order_of_keras_is_read_whole(tmp_path_factory):
 
 @pytest.mark.needs("onnx", "onnxruntime")
 @pytest.mark.parametrize("kind", ["Gemm", "MatMul"])
-def test_an_image_that_is_flattened_with_channels_last_turns_the_weights_behind_it(kind, tmp_path_factory):
+def test_an_image_that_is_flattened_with_channels_last_turns_the_weights_after_it(kind, tmp_path_factory):
     model = Model((2, 5, 4, 3))
     x = conv(model, model.node("Transpose", "x", perm=(0, 3, 1, 2)), 3, 6)
     x = model.node("Flatten", model.node("Relu", model.node("Transpose", x, perm=(0, 2, 3, 1))))

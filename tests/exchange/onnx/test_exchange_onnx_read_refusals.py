@@ -65,7 +65,7 @@ WHOLE = {np.dtype(np.int64): np.int64}
 
 
 def made(kind, *more, before=None, **attributes):
-    """A model with one node of this kind behind `before` (a function) or the input."""
+    """A model with one node of this kind after `before` (a function) or the input."""
 
     def build():
         model = image()

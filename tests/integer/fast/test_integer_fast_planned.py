@@ -112,7 +112,7 @@ def test_many_examples_are_planned_in_the_shards_of_a_run(
     np.testing.assert_array_equal(np.asarray(planned(x)), np.asarray(run(program, x)))
 
 
-def test_copies_behind_ones_back_are_repeated_and_views_stay_views() -> None:
+def test_copies_after_ones_back_are_repeated_and_views_stay_views() -> None:
     """Reshapes that must copy, picked rows, assignments, means; the second time from other numbers."""
 
     def work(x: Any) -> Any:

@@ -61,7 +61,7 @@ def test_every_sum_within_the_bounds_gets_its_exact_code(data: Any) -> None:
 def test_layers_of_few_bits_are_proved(data: Any) -> None:
     """A hundred sums and fifteen steps leave float32 room, wherever they lie; but if exact halves go to even,
 
-    half of the steps are at them, and half behind: no straight line does that.
+    half of the steps are at them, and half after: no straight line does that.
     """
     rounding = data.draw(st.sampled_from([name for name in ROUNDINGS if name != "float32"]))
     m0 = drawn_multipliers(data.draw, rounding, 1)
@@ -82,7 +82,7 @@ def test_a_layer_too_fine_for_float32_is_requantized_in_floats_of_twice_the_widt
 
 
 def test_a_layer_that_no_floats_requantize_is_left_to_the_integers() -> None:
-    """(FS2): every other step of this one is at an exact half, and the rest behind theirs."""
+    """(FS2): every other step of this one is at an exact half, and the rest after theirs."""
     x = Codes(0, 15, 0)
     program = Program((Linear([[3, 3]], [7], 2**30, 33, x, rounding="float32"),), (2,), x)
     operator = program.operators[0]
@@ -101,7 +101,7 @@ def test_a_step_that_was_not_found_is_no_proof(near: list[int], monkeypatch: pyt
     assert prepared(operator, x)[1] is None
 
 
-def test_floats_requantize_behind_a_float_product_only() -> None:
+def test_floats_requantize_after_a_float_product_only() -> None:
     x, y = Codes(0, 15, 0), Codes(0, 15, 0)
     program = Program((Linear([[3, 3]], None, 2**30, 33, y),), (2,), x)
     floats: Any = plan_of(program, "blas", False).tasks[0].kernel

@@ -1,4 +1,4 @@
-"""No code leaves its interval, and behind the input each end is reached."""
+"""No code leaves its interval, and after the input each end is reached."""
 
 import tracemalloc
 from typing import Any

@@ -116,7 +116,7 @@ def kinds(program: Program) -> list[str]:
     return [operator.kind for operator in program.operators]
 
 
-def test_a_constant_goes_into_the_bias_behind_it() -> None:
+def test_a_constant_goes_into_the_bias_after_it() -> None:
     """(AB2): the middle output always holds 7, and −2·7 is what it added."""
     program = simplified(
         dense([[1, 2], [0, 0], [3, 1]], [0, 7, 0]), dense([[1, -2, 1], [2, 3, -1]], [5, 6]), shape=(2,)
@@ -264,7 +264,7 @@ def test_channels_that_cannot_be_told_apart_stay() -> None:
         assert program.shapes[1][0] == 3, between
 
 
-def test_a_softmax_needs_channels_that_nobody_needs_behind_it() -> None:
+def test_a_softmax_needs_channels_that_nobody_needs_after_it() -> None:
     w = np.ones((3, 2, 1, 1), int)
     w[1] = 0
     last = conv(np.array([2, 0, 1]).reshape(1, 3, 1, 1))

@@ -166,10 +166,10 @@ CHAIN = {
 
 
 def test_what_nobody_else_looks_at_is_overwritten():
-    """(X10): an own x behind a convolution, a dy that a stage behind has made; not what others share."""
+    """(X10): an own x after a convolution, a dy that a stage after has made; not what others share."""
     net = Sequential.create(CHAIN, (1, 6, 6), np.random.default_rng(0))
     assert net.stages["norm1"].stage.over and net.stages["norm2"].over
-    assert not net.stages["norm3"].over  # behind a ReLU, whose backward looks at it
+    assert not net.stages["norm3"].over  # after a ReLU, whose backward looks at it
     body = net.stages["block"].body
     assert not body["body.norm"].stage.over and body["body.norm2"].over  # the block's x is its shortcut, too
     assert net.stages["norm1"].over and body["body.norm"].over

@@ -52,7 +52,7 @@ def test_gradients_go_from_the_watched_layer_to_all_before_and_to_the_objectives
         shards = Shards(model, IMAGES, LABELS, Looking(), None, workers, 7)
         grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()}
         assert grads.keys() == {"conv.w", "conv.b", "linear.w", "linear.b", "reader.w"}
-        for name, grad in grads.items():  # one array at a time: none may hide behind another
+        for name, grad in grads.items():  # one array at a time: none may hide another
             direction = rng.normal(size=grad.shape)
             losses = []
             for step in (1e-5, -1e-5):

@@ -43,6 +43,7 @@ CHECK = Check(
         case("step 5 with β₁ = 0.5 and β₂ = 0.8", 5, 0.1, 0.5, 0.8),
         case("step 3 with gradients of a thousandth and ε = 0.001", 3, eps=1e-3, size=1e-3),
         case("the first step with a decay of 0.1", 1, decay=0.1),
+        case("step 2 with all that is usual", 2, b2=0.999, decay=0.01),
         case("step 100 with η = 0.5 and a decay of 0.1", 100, 0.5, decay=0.1),
     ),
     mistakes=(

@@ -35,7 +35,7 @@ def avg_pool_backward(dy: np.ndarray, shape: tuple[int, ...], k: int, s: int, p:
     C, H, W, N = shape
     count = im2col(np.pad(np.ones((1, H, W, N)), ((0, 0), (p, p), (p, p), (0, 0))), k, k, s).sum(axis=0)
     share = dy.reshape(C, 1, -1) / count
-    shares = np.repeat(share, k * k, axis=1).reshape(C * k * k, -1)
+    shares = np.repeat(share, k * k, axis=1).reshape(-1, share.shape[-1])
     padded: np.ndarray = col2im(shares, (C, H + 2 * p, W + 2 * p, N), k, k, s)
     return padded[:, p : p + H, p : p + W]
 

@@ -31,7 +31,7 @@ def max_pool_backward(
     """dx of `shape` (C, H, W, N), from dy (C, OH, OW, N) and the winners of `max_pool`."""
     place = np.arange(k * k).reshape(1, k * k, 1, 1, 1)
     dseen = dy[:, None] * (winner[:, None] == place)
-    dx: np.ndarray = col2im(dseen.reshape(len(dy) * k * k, -1), shape, k, k, s)
+    dx: np.ndarray = col2im(dseen.reshape(-1, dy[0].size), shape, k, k, s)
     return dx
 
 
