@@ -207,7 +207,7 @@ def plot_errors(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images, rounding to nearest"
-    args = ask(options(__doc__, "distill-bits", quick, 5, of_rows=3), words)
+    args = ask(options(__doc__, "distill-bits", quick, 5), words)
     rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):

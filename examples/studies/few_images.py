@@ -63,7 +63,7 @@ SETTINGS = {
             Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4)),
         ),
     ),
-    ROWS: Setting((120, 360, 1_200, 3_667), 40_000, 15, (0.020, 0.020), 32, (Moved(2), Moved(3))),
+    ROWS: Setting((120, 360, 1_200, 3_667), 40_000, 15, (0.020, 0.040), 32, (Moved(2), Moved(3))),
 }
 
 

@@ -55,7 +55,7 @@ class Setting(NamedTuple):
 
 SETTINGS = {
     MNIST: Setting((10, 2), (0.010, 0.005), 128, Augment(shift=1, rotation=5, scale=0.05)),
-    ROWS: Setting((20, 9), (0.020, 0.020), 32, Moved(2)),
+    ROWS: Setting((20, 9), (0.020, 0.040), 32, Moved(2)),
 }
 
 
@@ -143,7 +143,7 @@ def plot_kept(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    args = ask(options(__doc__, "keep", quick, 3, of_rows=4), words)
+    args = ask(options(__doc__, "keep", quick, 3), words)
     rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
