@@ -20,6 +20,7 @@ During training: a network that learns while its grids are in place.
     insertion.py                 where a network's activations are rounded
     fake.py                      a network that computes in float what the integers will compute
     rate.py                      what the weights will cost in the file, as a term of the loss
+    masks.py, pruned.py          a network that loses weights while it trains
 
 After training again, with the layer's output in view, which that simulation gives:
 

@@ -70,13 +70,33 @@ def prune(model: AnyInspected, images: Array, share: Share) -> AnyInspected:
     return model.with_params(params)
 
 
+def curvature(model: Inspected, images: Array) -> dict[str, Array]:
+    """The second derivative of (SG8) by each weight, by its array's name: h of (MK2).
+
+    That is twice the variance of the weight's input, in parts of the variance of what its layer says.
+    """
+    found = {}
+    for block in blocks_of(model):
+        rows, covariance, variance = _whole(model, block, images)
+        own = 2 * np.diagonal(covariance, axis1=1, axis2=2)[:, None] / variance
+        w = model.params[f"{block.name}.w"]
+        found[f"{block.name}.w"] = np.broadcast_to(own, rows.shape).reshape(w.shape).astype(w.dtype)
+    return found
+
+
 def _removals(model: Inspected, block: Block, images: Array) -> list[tuple[Order, Real]]:
     """The greedy order of each of a block's groups, in the network as it is, and the rises by (SG8)."""
-    seen = moments(block.layer, input_pairs(model, model, model, block.name, images))
-    parts = list(zip(_groups(model.params[f"{block.name}.w"], seen), seen.covariance, strict=True))
-    variance = sum(float(np.einsum("fk,kl,fl->", w, cov, w)) for w, cov in parts) or 1.0
-    found = [removals(*damped(w, cov, cov)) for w, cov in parts]
+    rows, covariance, variance = _whole(model, block, images)
+    found = [removals(*damped(w, cov, cov)) for w, cov in zip(rows, covariance, strict=True)]
     return [(order, rises / variance) for order, rises in found]
+
+
+def _whole(model: Inspected, block: Block, images: Array) -> tuple[Real, Real, float]:
+    """Of a block in the network as it is: the rows of its groups, their Σ, the variance of its outputs."""
+    seen = moments(block.layer, input_pairs(model, model, model, block.name, images))
+    rows = _groups(model.params[f"{block.name}.w"], seen)
+    variance = float(np.einsum("gfk,gkl,gfl->", rows, seen.covariance, rows))
+    return rows, seen.covariance, variance or 1.0
 
 
 def _groups(w: Array, seen: Moments) -> Real:
