@@ -100,6 +100,7 @@ def test_a_solution_that_is_run_shows_something_small(exercise, tmp_path: Path, 
     assert process_time() - start < 1
     lines = capsys.readouterr().out.splitlines()
     assert 2 <= len(lines) <= 24 and max(map(len, lines)) <= 130
+    assert "".join(lines).isascii()  # a file or a terminal of any encoding takes it
 
 
 @EXERCISES

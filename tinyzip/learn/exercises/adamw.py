@@ -38,7 +38,7 @@ def adamw(
 
 
 if __name__ == "__main__":
-    print("three numbers with the gradients 100·p, p and p/100 go to 0 together:")
+    print("three numbers with the gradients 100*p, p and p/100 go to 0 together:")
     p, m, v = np.ones(3), np.zeros(3), np.zeros(3)
     for t in range(1, 13):
         p, m, v = adamw(p, np.array([100.0, 1.0, 0.01]) * p, m, v, t, 0.1, decay=0.0)

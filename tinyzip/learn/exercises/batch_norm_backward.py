@@ -34,7 +34,7 @@ if __name__ == "__main__":
     _, x_hat, deviation = batch_norm(x, np.ones(1), np.zeros(1))
     for name, dy in (
         ("all alike", np.ones(x.shape)),
-        ("along x̂", x_hat),
+        ("along x_hat", x_hat),
         ("to one", np.eye(4)[3].reshape(x.shape)),
     ):
         dx = batch_norm_backward(dy, x_hat, np.ones(1), deviation)[0].ravel()

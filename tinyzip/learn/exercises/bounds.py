@@ -42,10 +42,10 @@ def accumulator_bits(bound: int) -> int:
 
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
-    for name, shape in (("3×3 on one channel", (8, 1, 3, 3)), ("fully connected, 784", (8, 784))):
+    for name, shape in (("3x3 on one channel", (8, 1, 3, 3)), ("fully connected, 784", (8, 784))):
         w, bias = rng.integers(-127, 128, shape, np.int8), np.zeros(8, np.int32)
         for lo, hi, zero in ((0, 255, 0), (0, 255, 128)):
             bound = int(sum_bounds(w, bias, lo, hi, zero).max())
             least, greatest = (int(end[0]) for end in sum_ends(w, bias, lo, hi, zero))
-            print(f"{name}, zero point {zero}: |sum| ≤ {bound}, {accumulator_bits(bound)} bits;", end=" ")
+            print(f"{name}, zero point {zero}: |sum| <= {bound}, {accumulator_bits(bound)} bits;", end=" ")
             print(f"output 0 from {least} to {greatest}")

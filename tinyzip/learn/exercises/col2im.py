@@ -27,5 +27,5 @@ def col2im(dpatches: np.ndarray, shape: tuple[int, ...], kh: int, kw: int, s: in
 
 
 if __name__ == "__main__":
-    print("how many windows of 2×2 see each pixel of 3×4:")
+    print("how many windows of 2x2 see each pixel of 3x4:")
     print(col2im(np.ones((4, 6)), (1, 3, 4, 1), 2, 2)[0, :, :, 0])

@@ -39,4 +39,4 @@ if __name__ == "__main__":
             y = math.sqrt(times) * he(rng, (256, 256)) @ x
             sizes.append(float(y.var()))
             x = relu(y)
-        print(f"{times} × He's variance:", *(f"{size:9.3g}" for size in sizes))
+        print(f"{times} x He's variance:", *(f"{size:9.3g}" for size in sizes))

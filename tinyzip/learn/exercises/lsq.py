@@ -42,9 +42,9 @@ if __name__ == "__main__":
     from tinyzip.learn.earlier import fake_quantize
 
     x = np.random.default_rng(0).normal(size=5000)
-    print("5000 numbers of deviation 1 on the codes −7 … 7; what the error's gradient says of a step:")
+    print("5000 numbers of deviation 1 on the codes -7 .. 7; what the error's gradient says of a step:")
     for step in (0.1, 0.2, 0.3, 0.34, 0.4, 0.6):
         error = fake_quantize(x, step, -7, 7) - x
         slope = step_gradient(2 * error, x, step, -7, 7)
-        print(f"step {step:4}: Σ error² {np.square(error).sum():8.1f}, dstep {slope:9.1f}", end=", ")
+        print(f"step {step:4}: sum of error^2 {np.square(error).sum():8.1f}, dstep {slope:9.1f}", end=", ")
         print(f"times g {slope * gradient_scale(x.size, 7):6.1f}: {'wider' if slope < 0 else 'narrower'}")

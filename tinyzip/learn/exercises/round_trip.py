@@ -46,9 +46,9 @@ def costs(x: np.ndarray, scale: float, zero: int, bits: int) -> tuple[float, flo
 
 if __name__ == "__main__":
     x = np.random.default_rng(0).normal(size=10000)
-    print("10000 numbers of deviation 1, and 16 codes from about −r to r:")
+    print("10000 numbers of deviation 1, and 16 codes from about -r to r:")
     for r in (1.0, 2.0, 2.5, 3.0, 4.0):
         scale = 2 * r / 15
         rounded, clipped = costs(x, scale, 8, 4)
         print(f"r = {r}: rounding costs {rounded:6.1f}, clipping {clipped:6.1f}", end=", ")
-        print(f"both {rounded + clipped:6.1f}; scale² / 12 for each would be {len(x) * scale**2 / 12:6.1f}")
+        print(f"both {rounded + clipped:6.1f}; scale^2 / 12 for each would be {len(x) * scale**2 / 12:6.1f}")

@@ -45,7 +45,7 @@ if __name__ == "__main__":
     for bits in (8, 3):
         scale, zero = scale_and_zero(-0.4, 1.0, bits)
         codes = quantize(x, scale, zero, bits)
-        print(f"{bits} bits on −0.4 … 1: scale {scale:.4f}, zero {zero}")
+        print(f"{bits} bits on -0.4 .. 1: scale {scale:.4f}, zero {zero}")
         print("   numbers:       ", x)
         print("   codes:         ", codes)
         print("   what they mean:", dequantize(codes, scale, zero).round(4))

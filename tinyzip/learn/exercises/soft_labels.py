@@ -32,4 +32,4 @@ if __name__ == "__main__":
     z, t, labels = np.zeros((4, 1)), np.array([[12.0], [5.0], [-2.0], [3.0]]), np.array([0])
     print("what a student of zeros hears if the label is class 0:")
     for T, a in ((1.0, 0.0), (1.0, 1.0), (4.0, 1.0), (4.0, 0.5)):
-        print(f"T = {T}, a = {a}: −dz =", (0 - distillation(z, labels, t, T, a)[1][:, 0]).round(3))
+        print(f"T = {T}, a = {a}: -dz =", (0 - distillation(z, labels, t, T, a)[1][:, 0]).round(3))

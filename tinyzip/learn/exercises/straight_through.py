@@ -35,7 +35,7 @@ def straight_through(dy: np.ndarray, x: np.ndarray, step: float, lo: int, hi: in
 
 if __name__ == "__main__":
     w, target = np.array([0.1, 0.9, -0.6, 1.4]), np.array([0.6, 0.2, 0.1, 5.0])
-    print("targets                           ", target, "on the grid of 0.25·q, −7 ≤ q ≤ 7")
+    print("targets                           ", target, "on the grid of 0.25*q, -7 <= q <= 7")
     for t in range(31):
         y = fake_quantize(w, 0.25, -7, 7)
         if t % 10 == 0:

@@ -41,4 +41,4 @@ if __name__ == "__main__":
     print("x / 4, in shifts", x >> 2)
     print("divide(x, 2)    ", divide(x, 2))
     least = np.array([-(2**31)])
-    print("-2^31·-2^31 saturates:", *high(least, least))
+    print("-2^31*-2^31 saturates:", *high(least, least))

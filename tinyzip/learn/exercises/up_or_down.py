@@ -56,10 +56,10 @@ if __name__ == "__main__":
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 3)) @ rng.normal(size=(3, 12)) + 0.3 * rng.normal(size=(500, 12))
     w, covariance = rng.normal(size=12), np.cov(x.T)
-    print("twelve inputs that rise and fall together, and a row of weights on the codes −3 … 3:")
+    print("twelve inputs that rise and fall together, and a row of weights on the codes -3 .. 3:")
     for name, q in (
         ("nearest", np.clip(np.rint(w / 0.7), -3, 3).astype(int)),
         ("output in view", best_codes(w, 0.7, -3, 3, covariance)),
     ):
         weights, output = np.square(0.7 * q - w).sum(), output_error(w, q, 0.7, covariance)
-        print(f"{name:15}", q, f"Σ (w̃ − w)² = {weights:.2f}, output's error {output:.3f}")
+        print(f"{name:15}", q, f"sum of (w~ - w)^2 = {weights:.2f}, output's error {output:.3f}")
