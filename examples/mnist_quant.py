@@ -136,8 +136,11 @@ def main(words: list[str] | None = None) -> None:
             for name, model in models.items()
         }
         plots.plot_reliability(sure, args.out / "reliability.png")
-        w = models["student, distilled"].params["conv1.w"]
-        plots.plot_filters(w, program.operators[0].w, args.out / "filters.png")
+        arrays = models["student, distilled"].params.values()
+        w = next((w for w in arrays if w.ndim == 4), None)
+        if w is not None:
+            codes = next(o.w for o in program.operators if isinstance(o, integer.Conv2d))
+            plots.plot_filters(w, codes, args.out / "filters.png")
         float_classes, int8_classes = answers["student, distilled"], answers["student, int8, integers only"]
         path = args.out / "disagreements.png"
         plots.plot_disagreements(test.images, test.labels, float_classes, int8_classes, path)

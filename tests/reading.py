@@ -42,8 +42,8 @@ EVENING: list[Part] = [
 WEEK: list[Part] = [
     ("nn/ residual probe inspected", "blocks that add to their input; a look between two layers"),
     ("nn/ops/ activations", "more functions of one number, and their slopes"),
+    ("base/ calls names", "calls that are not as a function is declared; names that are not there"),
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
-    ("base/ calls", "calls that are not as a function is declared"),
     ("nn/ calls", "what to write instead of what other libraries want"),
     ("train/ data pixels history", "images and labels; their range of numbers; an epoch in a line"),
     ("distill/ losses features relations", "other words of a teacher: scale, layers, arrangement"),
@@ -55,7 +55,7 @@ WEEK: list[Part] = [
     ("quant/ lower", "the one door from float to integer"),
     ("integer/proof/ intervals", "which codes each channel can write, whatever goes in"),
     ("archive/ numbers neighbours bitwise tables weights", "weights as decisions, whose odds are learned"),
-    ("base/ files kinds", "the one atomic writer; what kind of file it is"),
+    ("base/ kinds files", "what kind of file it is; the one atomic writer"),
     ("archive/ fields records format", "a program as one message, and the file"),
 ]
 

@@ -35,8 +35,8 @@ The source is meant to be read, in this order.
 
     nn/ residual, probe, inspected      blocks that add to their input; a look between two layers
     nn/ops/ activations                 more functions of one number, and their slopes
+    base/ calls, names                  calls that are not as a function is declared; names that are not there
     nn/ activations, model              the same as layers; what training needs to know of a network
-    base/ calls                         calls that are not as a function is declared
     nn/ calls                           what to write instead of what other libraries want
     train/ data, pixels, history        images and labels; their range of numbers; an epoch in a line
     distill/ losses, features, relations
@@ -51,7 +51,7 @@ The source is meant to be read, in this order.
     integer/proof/ intervals            which codes each channel can write, whatever goes in
     archive/ numbers, neighbours, bitwise, tables, weights
                                         weights as decisions, whose odds are learned
-    base/ files, kinds                  the one atomic writer; what kind of file it is
+    base/ kinds, files                  what kind of file it is; the one atomic writer
     archive/ fields, records, format    a program as one message, and the file
 
 All else is depth, and its first line says so: runs that are never lost (train/run/), what makes it fast
@@ -63,3 +63,12 @@ Nothing is imported here, so `import tinyzip` costs nothing: take what you need 
 """
 
 __version__ = "0.1.0"
+
+
+def _elsewhere(name: str) -> None:
+    from tinyzip.base.names import missing
+
+    missing(__name__, name, {})
+
+
+globals()["__getattr__"] = _elsewhere  # not by name: a type checker would take any name for one that is there

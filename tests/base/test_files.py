@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tinyzip.base.files import CHUNK, check_writable, read_up_to, write_atomically
+from tinyzip.base.files import CHUNK, check_writable, read_up_to, reading, write_atomically
+from tinyzip.base.kinds import ARRAY, CHECKPOINT, ENDINGS, KINDS, MODEL, PROGRAM, has_kind, kind_of
 
 
 @pytest.fixture
 def path(tmp_path):
     """A file with something to lose, alone in its folder."""
-    write_atomically(tmp_path / "file", [b"be", memoryview(b"fore")])
+    write_atomically(tmp_path / "file", [b"ke", memoryview(b"pt\nbefore")])
     return tmp_path / "file"
 
 
 def assert_untouched(path):
-    assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"kept\nbefore"
     assert os.listdir(path.parent) == ["file"]
 
 
@@ -39,7 +40,7 @@ def disk_of(size):
 @pytest.mark.parametrize("size", [0, 8, 30_000])
 def test_a_full_disk_leaves_the_file_before_and_is_an_error_of_this_file(path, size):
     with disk_of(size), pytest.raises(OSError, match=rf"too large: '{path}'"):
-        write_atomically(path, [b"after", bytes(40_000)])
+        write_atomically(path, [b"kept\nafter", b"x" * 40_000])
     assert_untouched(path)
 
 
@@ -50,13 +51,13 @@ def test_a_failure_at_any_stage_of_writing_leaves_the_file_before(path, monkeypa
 
     monkeypatch.setattr(owner, name, fail)
     with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, [b"after"])
+        write_atomically(path, [b"kept\nafter"])
     assert_untouched(path)
 
 
 def test_content_that_cannot_be_made_leaves_the_file_before(path):
     def parts():
-        yield b"after"
+        yield b"kept\nafter"
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -78,25 +79,28 @@ def test_the_file_is_forced_to_disk_before_it_takes_the_name_and_the_folder_afte
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "replace", noted_replace)
-    write_atomically(path, [b"after"])
+    write_atomically(path, [b"kept\nafter"])
     assert calls == ["file", "rename", "folder"]
 
 
 def test_what_an_earlier_kill_has_left_half_written_is_no_obstacle_and_does_not_stay(path):
     (path.parent / ".file.partial").write_bytes(b"half of something longer")
-    write_atomically(path, [b"after"])
-    assert path.read_bytes() == b"after" and os.listdir(path.parent) == ["file"]
+    write_atomically(path, [b"kept\nafter"])
+    assert path.read_bytes() == b"kept\nafter" and os.listdir(path.parent) == ["file"]
 
 
 def test_a_link_stays_a_link_and_its_file_is_written_where_it_is(path, tmp_path_factory):
     link = tmp_path_factory.mktemp("elsewhere") / "link"
     link.symlink_to(path)
-    write_atomically(link, [b"after"])
-    assert link.is_symlink() and path.read_bytes() == b"after"
+    write_atomically(link, [b"kept\nafter"])
+    assert link.is_symlink() and path.read_bytes() == b"kept\nafter"
     assert os.listdir(link.parent) == ["link"]
 
 
-@pytest.mark.parametrize("function", [check_writable, lambda path: write_atomically(path, [b"after"])])
+@pytest.mark.parametrize(
+    "function",
+    [lambda path: check_writable(path, b"kept\n"), lambda path: write_atomically(path, [b"kept\nafter"])],
+)
 def test_a_place_where_nothing_can_be_written_is_an_error_that_names_the_file_that_was_asked_for(
     path, function, monkeypatch
 ):
@@ -110,26 +114,112 @@ def test_a_place_where_nothing_can_be_written_is_an_error_that_names_the_file_th
     (path.parent / ".file.partial").mkdir()
     with pytest.raises(IsADirectoryError, match=rf"'{path}'$"):
         function(path)
-    assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"kept\nbefore"
 
 
 def test_a_place_that_is_good_is_left_as_it_was(path):
-    check_writable(path)
+    check_writable(path, b"kept\n")
     assert_untouched(path)
 
 
 def test_two_writers_of_one_file_at_a_time_do_not_mix(path):
     def write(letter):
         for _ in range(50):
-            write_atomically(path, [letter * 5000 for _ in range(20)])
+            write_atomically(path, [b"kept\n", *[letter * 5000 for _ in range(20)]])
 
     with ThreadPoolExecutor(2) as pool:
         writers = [pool.submit(write, letter) for letter in (b"a", b"b")]
         found = {path.read_bytes() for _ in range(200)}
     for writer in writers:
         writer.result()
-    assert found <= {b"before", b"a" * 100_000, b"b" * 100_000}
+    assert found <= {b"kept\nbefore", b"kept\n" + b"a" * 100_000, b"kept\n" + b"b" * 100_000}
     assert os.listdir(path.parent) == ["file"]
+
+
+STARTS = [
+    *KINDS,
+    b"\x1c\0\0\0TFL3",
+    b"\x08\x08\x12\x07tinyzip",
+    b"kept\nbefore",
+    b"other\n",
+    b"\0\1\2 binary",
+]
+
+
+@pytest.mark.parametrize("new", STARTS)
+@pytest.mark.parametrize("old", STARTS)
+def test_a_file_is_replaced_by_its_own_kind_only(tmp_path, old, new):
+    path = tmp_path / "file"
+    path.write_bytes(old + b" old")
+    if kind_of(old) == kind_of(new):
+        write_atomically(path, [new[:2], new[2:], b" new"])
+        assert path.read_bytes() == new + b" new"
+        return
+    for write in (lambda: write_atomically(path, [new]), lambda: check_writable(path, new)):
+        with pytest.raises(ValueError, match=r"/file: found an? .*, needed an? .*, or no file yet$"):
+            write()
+    assert path.read_bytes() == old + b" old" and os.listdir(tmp_path) == ["file"]
+
+
+def test_an_empty_file_has_nothing_to_lose(tmp_path):
+    (tmp_path / "file").touch()
+    write_atomically(tmp_path / "file", [PROGRAM])
+    assert (tmp_path / "file").read_bytes() == PROGRAM
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755])
+def test_permissions_stay_and_are_those_of_the_new_content_from_the_start(path, mode, monkeypatch):
+    path.chmod(mode)
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda number: seen.append(os.fstat(number).st_mode & 0o777))
+    write_atomically(path, [b"kept\nafter"])
+    assert path.stat().st_mode & 0o777 == seen[0] == mode
+
+
+def test_a_file_that_is_read_only_is_not_replaced(path):
+    path.chmod(0o444)
+    with pytest.raises(PermissionError, match="found a file that is read-only"):
+        write_atomically(path, [b"kept\nafter"])
+    assert_untouched(path)
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    for name in ("fifo", "link"):
+        with pytest.raises(ValueError, match=f"{name}: found a device or a pipe"):
+            write_atomically(tmp_path / name, [b"kept\nafter"])
+    with pytest.raises(ValueError, match="/dev/full: found a device or a pipe, needed a file"):
+        check_writable("/dev/full", PROGRAM)
+    assert sorted(os.listdir(tmp_path)) == ["fifo", "link"]
+
+
+def test_what_is_being_read_is_not_replaced_whatever_its_name(path):
+    link, hard = path.parent / "link", path.parent / "hard"
+    link.symlink_to(path)
+    os.link(path, hard)
+    with path.open("rb") as file:
+        for source in (path, link, hard, file.fileno()):
+            with reading([path.parent / "none", source]), pytest.raises(ValueError, match="that this reads"):
+                write_atomically(path, [b"kept\nafter"])
+        assert path.read_bytes() == b"kept\nbefore"
+        write_atomically(path, [b"kept\nafter"])
+
+
+def test_a_new_file_does_not_get_the_ending_of_another_kind(tmp_path):
+    for ending, kind in ENDINGS.items():
+        for start in STARTS:
+            fits = kind == kind_of(start) or (kind == "a text" and kind_of(start).startswith("a text"))
+            assert has_kind(ending, kind_of(start)) == has_kind(ending.upper(), kind_of(start)) == fits
+    with pytest.raises(ValueError, match=r"x\.txt: found a NumPy array .*, needed another ending than \.txt"):
+        write_atomically(tmp_path / "x.txt", [ARRAY])
+    for start in (MODEL, CHECKPOINT, PROGRAM):
+        write_atomically(tmp_path / f"{start[:3].hex()}.any", [start])
+
+
+def test_an_empty_name_is_no_path():
+    with pytest.raises(ValueError, match=r"^path: found '', needed a path"):
+        write_atomically("", [b"kept"])
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

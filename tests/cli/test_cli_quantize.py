@@ -68,7 +68,10 @@ def test_so_does_a_float_model_that_others_exported(images, tmp_path, capsys):
     assert run(tmp_path, str(tmp_path / "none.onnx"), *words) != 0
     (tmp_path / "broken.onnx").write_bytes(b"TFL3" * 30)
     assert run(tmp_path, str(tmp_path / "broken.onnx"), *words) != 0
-    assert "broken.onnx: found damage" in capsys.readouterr().err
+    assert (
+        "broken.onnx: found a TensorFlow Lite model (.tflite), needed an ONNX model"
+        in capsys.readouterr().err
+    )
 
 
 def test_so_does_the_model_of_a_checkpoint(images, tmp_path):
@@ -100,7 +103,7 @@ def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, 
         (["x.npy", "--images", "x.npy"], "x.npy: found a NumPy array (.npy), needed "),
         (["nowhere.net"], "nowhere.net: No such file"),
         (["grids.net"], "grids.net: found grids, needed a network"),
-        (["small.net", "--images", "x.npy", "--bits", "9"], "weights"),
+        (["small.net", "--images", "x.npy", "--bits", "9"], "--bits: found 9"),
         (["small.net", "--images", "x.npy", "--prune", "1"], "prune: share: found 1.0"),
         (["small.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
         (["small.net", "--images", "x.npy", "--out", "."], "Is a directory"),

@@ -105,9 +105,9 @@ def test_what_is_no_picture_for_the_program_is_refused_by_name(net, digits, tmp_
         ("flat", "found 28×9 pixels, needed 28×28"),
         ("deep", "found pixels of mode I;16, needed 8 bits a channel"),
         ("clear", "found pixels that are transparent"),
-        ("cut", "found a PNG picture that cannot be read"),
-        ("text", "cannot be read"),
-        ("empty", "found an empty file that cannot be read"),
+        ("cut", "found a PNG picture (.png) that cannot be read"),
+        ("text", "found a text that begins with 'not a picture', needed a picture"),
+        ("empty", "found an empty file, needed a picture"),
         ("bomb", "needed"),
     ):
         path = tmp_path / f"{name}.png"

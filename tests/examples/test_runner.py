@@ -71,7 +71,7 @@ def grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    for name in ("a-ubyte", "b-ubyte.gz"):
+    for name in ("a-ubyte", "b-ubyte"):
         (folder / name).write_bytes(name.encode())
     return folder
 

@@ -71,7 +71,7 @@ def test_arrays_have_the_announced_names_and_shapes_and_backward_never_changes_i
     assert all(array.dtype == np.float32 for array in p.values())
     x = normal(1, *shape, 3, dtype=np.float32)
     kept = [array.copy() for array in (x, *p.values())]
-    y, cache = layer.forward(p, x, train=True)
+    y, cache = layer.forward(p, x, train=True, rng=np.random.default_rng(2))
     dy = y.copy()
     layer.backward(p, dy, cache)
     np.testing.assert_array_equal(dy, y)
@@ -103,8 +103,10 @@ def test_batch_norm_starts_as_the_identity_and_dropout_rests_outside_training():
     norm = BatchNorm(4)
     p = norm.initialize(np.random.default_rng(0))
     np.testing.assert_allclose(norm.forward(p, x)[0], x, rtol=1e-4)
-    for options in ({"train": False, "rng": np.random.default_rng(0)}, {"train": True}):
+    for options in ({"train": False, "rng": np.random.default_rng(0)}, {}):
         assert Dropout(0.5).forward({}, x, **options)[0] is x
+    with pytest.raises(ValueError, match="Dropout: rng: found None, with train=True, needed a "):
+        Dropout(0.5).forward({}, x, train=True)
 
 
 def test_dropout_in_training_is_the_operation():
@@ -152,6 +154,7 @@ def test_layers_that_mean_the_same_are_equal():
         ("Clip: low, high", lambda: Clip("0", 6)),
         ("LeakyReLU: slope", lambda: LeakyReLU(float("nan"))),
         ("LeakyReLU: slope", lambda: LeakyReLU(True)),
+        ("LeakyReLU: slope", lambda: LeakyReLU(-0.1)),
         ("ByPoints: X", lambda: ByPoints((0, 0), (1, 2))),
         ("ByPoints: X", lambda: ByPoints([0, 1], (1, 2))),
         ("ByPoints: Y", lambda: ByPoints((0, 1), (1, None))),

@@ -238,8 +238,11 @@ def test_what_is_no_block_is_refused():
         randomized({"block": Residual({"conv": Conv2d(3, 2, 1)})}, 0)
     same = Residual({"conv": Conv2d(2, 2, 1)})
     for layers in ({"block.body.conv": ReLU(), "block": same}, {"block": same, "block.body.conv": ReLU()}):
-        with pytest.raises(ValueError, match=r"block.body.conv: found two layers"):
+        with pytest.raises(ValueError, match=r"found \['block.body.conv'\], needed names without a dot"):
             randomized(layers, 0)
+        params = {"block.body.conv.w": np.zeros((2, 2, 1, 1)), "block.body.conv.b": np.zeros(2)}
+        with pytest.raises(ValueError, match=r"block.body.conv: found two layers"):
+            Sequential(layers, params, SHAPE)
     with pytest.raises(ValueError, match=r"probed: names: found \['block.conv'\]"):
         randomized({"block": same}, 0).probed(["block.conv"])
     with pytest.raises(TypeError, match="layer 'own': found a Mine of your own"):

@@ -96,7 +96,7 @@ def test_statistics_blend_those_of_the_batch_into_the_kept_ones():
     net = everything()
     net.params["norm.mean"] += 3
     x = normal(1, *SHAPE, 5, dtype=np.float32)
-    _, caches = net.forward(x, train=True)
+    _, caches = net.forward(x, train=True, rng=np.random.default_rng(2))
     seen = net.activations(x)["depthwise"]
     statistics = net.statistics(caches)
     mean, var = seen.mean(axis=(1, 2, 3)), seen.var(axis=(1, 2, 3), ddof=1)

@@ -184,6 +184,7 @@ def stopped(**options):
     return str(caught.value), bytes_of(model) == before
 
 
+@pytest.mark.filterwarnings("ignore:fit. images")
 def test_a_printed_training_stops_where_the_fast_one_does_and_says_the_same():
     huge, model = IMAGES * np.float32(1e36), network(noisy=False)
     params = {name: array.copy() for name, array in model.params.items()}

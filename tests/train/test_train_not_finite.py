@@ -62,6 +62,7 @@ def test_the_layer_where_infinity_begins_is_named():
         train(objective=lambda z, batch: (np.inf, z))
 
 
+@pytest.mark.filterwarnings("ignore:fit. images")
 def test_a_validation_loss_that_is_not_finite_stops_too_and_keeps_the_last_good_checkpoint(tmp_path):
     path = tmp_path / "file"
     huge = IMAGES * np.float32(1e36)

@@ -13,6 +13,7 @@ from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
@@ -45,9 +46,101 @@ def test_numbers_more_than_ten_times_as_large_are_refused_and_as_small_are_warne
     images = np.array([[[r, -r / 2]]])
     error, warned = said(lambda: check_range(images, seen, "it"))
     assert (error is not None) == (r > FACTOR * R)
-    assert len(warned) == (r * FACTOR < R)
+    sign = share * R == 0 and not negative and r / 2 > R / FACTOR and error is None
+    assert len(warned) == (r * FACTOR < R or sign)
     for line in [error or "", *warned]:
         assert not line or (f"{seen[0]:.3g} to {seen[1]:.3g}" in line and f"{-r / 2:g} to {r:g}" in line)
+
+
+@pytest.mark.parametrize(
+    ("seen", "low", "high", "told"),
+    [
+        ((0, 1), -1, 1, True),  # x/127.5 − 1 for x/255
+        ((0, 1), -0.09, 1, False),
+        ((0, 1), -0.11, 1, True),
+        ((-1, 1), 0, 1, True),  # and the other way about
+        ((-1, 1), -0.01, 1, False),
+        ((-0.42, 2.82), 0, 1, True),
+        ((-0.05, 1), 0, 1, False),
+    ],
+)
+def test_numbers_of_another_sign_are_warned_of(seen, low, high, told):
+    error, warned = said(lambda: check_range(np.array([[[low, high]]]), seen, "it"))
+    assert error is None and len(warned) == told
+
+
+@given(st.floats(-2, 2), st.floats(0.1, 4), st.floats(0, 1), st.integers(0, 2**32))
+def test_images_that_would_fit_turned_round_are_warned_of_and_turned_round_they_are_not(low, width, m, seed):
+    """(PX2)"""
+    high = low + width
+    images = np.random.default_rng(seed).uniform(low, high, (3, 4, 4))
+    images[0, 0, :2] = low, high
+    mean, own = low + m * width, images.mean()
+    off, other = abs(own - mean), abs(low + high - own - mean)
+    for x, fits in ((images, off <= max(width / 4, 3 * other)), (low + high - images, True)):
+        error, warned = said(lambda x=x: check_range(x, (low, high), "it", mean))
+        assert error is None
+        if x is images:
+            assert len(warned) == (not fits)
+            assert not warned or f"images of mean {own:.2g}, needed " in warned[0]
+        elif off > max(width / 4, 3 * other):
+            assert not warned
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_white_pages_for_a_network_of_dark_ones_and_the_other_way_about(kind):
+    """(PX2)"""
+    dark = np.where(RNG().random((24, 6, 6)) < 0.8, 0, IMAGES[:24] | 128).astype(np.uint8)
+    dark[0, 0, :2] = 0, 255
+    light = 255 - dark
+    asked, turned = ((x if kind is np.uint8 else x / kind(255)) for x in (dark, light))
+    for net, fits, other in (
+        (train(images=dark, labels=LABELS[:24])[0], asked, turned),
+        (train(images=light, labels=LABELS[:24])[0], turned, asked),
+    ):
+        program = quantize(net, fits).program
+        assert said(lambda net=net, fits=fits: predict(net, fits)) == (None, [])
+        for call in (predict, logits, lambda net, x: quantize(net, x), lambda net, x: calibrate(net, x)):
+            error, warned = said(lambda net=net, other=other, call=call: call(net, other))
+            assert error is None and len(warned) == 1 and "images of mean" in warned[0]
+        if fits is asked:  # a program remembers no mean
+            error, warned = said(lambda program=program, other=other: classify(program, other))
+            assert error is None and len(warned) == 1 and "needed a dark ground" in warned[0]
+            assert said(lambda program=program, fits=fits: classify(program, fits)) == (None, [])
+
+
+def test_the_mean_goes_where_the_range_goes(tmp_path):
+    fake = FakeQuantized.create(fold_batch_norm(NET), GRIDS)
+    save(NET, tmp_path / "net")
+    models = [NET, NET.printed(), NET.probed(["conv"]), fold_batch_norm(NET), fake, load(tmp_path / "net")]
+    models.append(quantize(NET, IMAGES).model)
+    assert [model.input_mean for model in models] == [pytest.approx(IMAGES.mean() / 255)] * len(models)
+    assert NET.with_input_range(NET.input_range, 0.7) == NET  # a checkpoint from before goes on
+
+
+@pytest.mark.parametrize(
+    ("scale", "told"), [(1, False), (255, True), (9, False), (11, True), (0.11, False), (0.09, True)]
+)
+def test_floats_far_from_one_are_warned_of_where_nothing_was_trained(scale, told):
+    images = (FLOATS / FLOATS.max() * scale).astype(np.float32)
+    error, warned = said(lambda: train(images=images))
+    assert error is None and len(warned) == told
+    assert not told or "needed bytes (uint8), or numbers about 1: images / 255" in warned[0]
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"),
+    [
+        (lambda x: x / 127.5, "needed a range near that of the images, 0"),
+        (lambda x: x / 255 / 4, "needed a range near that of the images, 0"),
+        (lambda x: x / 127.5 - 1, "needed numbers like those seen in training"),
+        (lambda x: x / 255, ""),
+        (lambda x: x / 255 * 1.4, ""),
+    ],
+)
+def test_validation_in_another_scale_is_warned_of(turn, words):
+    error, warned = said(lambda: train(validation=(turn(FLOATS), LABELS)))
+    assert error is None and len(warned) == bool(words) and (not words or words in warned[0])
 
 
 def test_what_a_network_has_seen_goes_wherever_it_goes(tmp_path):
@@ -120,7 +213,8 @@ def test_every_door_warns_once_of_bytes_that_were_divided_and_of_black_images(do
 
 def test_the_reverse_trained_on_floats_and_asked_with_bytes():
     """(PX1)"""
-    net = train(images=FLOATS)[0]
+    with pytest.warns(UserWarning, match="needed bytes"):
+        net = train(images=FLOATS)[0]
     assert net.input_range == (FLOATS.min(), FLOATS.max())
     error, warned = said(lambda: predict(net, IMAGES))
     assert error is None and len(warned) == 1
@@ -166,9 +260,9 @@ def test_a_teacher_is_asked_with_what_it_has_seen(recorded):
 
     error, _ = said(lambda: student_of(NET, FLOATS))
     assert error and error.startswith("logits: images" if recorded else "train: teacher: images")
-    assert (
-        said(lambda: student_of(NET, FLOATS, soft=0)) == said(lambda: student_of(NET, IMAGES)) == (None, [])
-    )
+    assert said(lambda: student_of(NET, IMAGES)) == (None, [])
+    error, warned = said(lambda: student_of(NET, FLOATS, soft=0))
+    assert error is None and len(warned) == 1 and "fit: images" in warned[0]  # of the student
 
 
 def test_who_asks_again_and_again_is_warned_once():

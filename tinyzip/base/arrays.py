@@ -42,16 +42,10 @@ def write(path: PathLike, magic: bytes, meta: Mapping[str, Any], arrays: Mapping
     magic   8 bytes, one of `base.kinds`
     meta    anything that JSON can hold; whole numbers of any length and finite floats come back exactly
     arrays  float32, float64 or int64, any shape
-    raises  ValueError when `path` is a file of another kind, which is left alone; TypeError for
-            an array of another dtype; OSError when the disk is full: what was at `path` is still there
+    raises  TypeError for an array of another dtype; what `base.files` raises, such as ValueError where a file
+            of another kind is at `path`: what was there is still there
     """
-    check_path(path)
     what = kind_of(magic)
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            found = file.read(64)
-        if found[: len(magic)] != magic:
-            refuse(os.fspath(path), kind_of(found), f"{what}, or no file yet")
     table = []
     for name, array in arrays.items():
         if array.dtype.name not in DTYPES:

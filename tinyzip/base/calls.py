@@ -2,6 +2,8 @@
 
 Python says that an argument is missing or unexpected, and knows neither what the argument is for nor what
 other libraries call it. A function that people call from memory says it itself, in the line of `refuse`.
+
+And Python takes anything for true or false: bias="no" is true. So what is declared as a bool has to be one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +19,7 @@ Result = TypeVar("Result")
 Class = TypeVar("Class")
 BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 GIVEN = (*BY_PLACE, Parameter.KEYWORD_ONLY)  # not *args, **options
+BOOLS = {bool: "True or False", bool | None: "True, False or None"}
 
 
 def write_instead(
@@ -31,15 +34,21 @@ def write_instead(
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         declared, name = signature(function), function.__name__
+        owned = next(iter(declared.parameters), "") in ("self", "cls")
+        own = without_first(declared) if owned else declared
+        flags = flags_of(own)
 
         @wraps(function)
         def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+            given = args[1:] if owned else args
             for other in hints.keys() & options.keys():
                 refuse(other, said(options[other]), hints[other], TypeError)
             try:
-                declared.bind(*args, **options)
+                own.bind(*given, **options)
             except TypeError:
-                explain(name, declared, hints, check, args, options)
+                whole = f"{getattr(args[0], '__name__', type(args[0]).__name__)}.{name}" if owned else name
+                explain(whole, own, hints, check, given, options)
+            check_flags(name, flags, given, options)
             return function(*args, **options)
 
         return checked
@@ -47,26 +56,51 @@ def write_instead(
     return decorate
 
 
-def built_by(**hints: str) -> Callable[[type[Class]], type[Class]]:
+def built_by(
+    check: Callable[[Any], None] | None = None, /, **hints: str
+) -> Callable[[type[Class]], type[Class]]:
     """`write_instead` for a class: for the calls that build its objects."""
 
     def decorate(kind: type[Class]) -> type[Class]:
         build = cast(Callable[..., None], kind.__dict__["__init__"])
-        declared = signature(build)
-        own = declared.replace(parameters=list(declared.parameters.values())[1:])
+        own = without_first(signature(build))
+        flags = flags_of(own)
 
         @wraps(build)
         def checked(self: Any, *args: Any, **options: Any) -> None:
+            name = type(self).__name__
             try:
                 own.bind(*args, **options)
             except TypeError:
-                explain(kind.__name__, own, hints, None, args, options)
+                explain(name, own, hints, check, args, options)
+            check_flags(name, flags, args, options)
             build(self, *args, **options)
 
         type.__setattr__(kind, "__init__", checked)
         return kind
 
     return decorate
+
+
+def without_first(declared: Signature) -> Signature:
+    """The signature without `self` or `cls`."""
+    return declared.replace(parameters=list(declared.parameters.values())[1:])
+
+
+def flags_of(declared: Signature) -> dict[str, tuple[int, str]]:
+    """The parameters that are declared as bools: the place of each, and what it takes."""
+    places = enumerate(declared.parameters.values())
+    return {one.name: (i, BOOLS[one.annotation]) for i, one in places if one.annotation in tuple(BOOLS)}
+
+
+def check_flags(
+    name: str, flags: Mapping[str, tuple[int, str]], args: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Refuse what Python would take for true or false, and is neither."""
+    for flag, (place, needed) in flags.items():
+        value = options.get(flag, args[place] if place < len(args) else True)
+        if type(value).__name__ not in ("bool", "bool_") and not (value is None and "None" in needed):
+            refuse(f"{name}: {flag}", said(value), needed, TypeError)
 
 
 def takes(function: Any, *args: Any) -> bool:
@@ -96,20 +130,20 @@ def explain(
     for unknown in [] if takes_any else options.keys() - known.keys():
         if unknown in hints:
             refuse(unknown, said(options[unknown]), hints[unknown], TypeError)
-        close = get_close_matches(unknown, known, 1)
-        needed = f"{close[0]}=" if close else f"one of {', '.join(known)}"
+        close = get_close_matches(unknown, known, 1, 0.75)
+        needed = f"{close[0]}=" if close else f"one of {', '.join(known)}" if known else "no argument"
         refuse(f"{name}: {unknown}", said(options[unknown]), needed, TypeError)
     by_place = [parameter for parameter, one in known.items() if one.kind in BY_PLACE]
+    if check is not None and args:
+        check(args[0])
     if len(args) > len(by_place):
         rest = [f"{other}=" for other in known if other not in by_place]
-        needed = f"{len(by_place)} at most, {', '.join(by_place)}"
+        needed = f"{len(by_place)} at most, {', '.join(by_place)}" if by_place else "none"
         needed += f"; by name {', '.join(rest)}" if rest else ""
         refuse(name, f"{len(args)} arguments without a name", needed, TypeError)
     for parameter, value in zip(by_place, args, strict=False):
         if parameter in options:
             refuse(f"{name}: {parameter}", "it twice, by place and by name", "it once", TypeError)
-        if check is not None and parameter == by_place[0]:
-            check(value)
         if isinstance(value, tuple | list) and len(value) == 2 and hasattr(value[0], "shape"):
             needed = "two arguments, one after the other"
             refuse(f"{name}: {parameter}", "a pair of arrays", needed, TypeError)

@@ -9,25 +9,46 @@ else a loss of power could still take the new file away.
 The temporary file of NAME is always ".NAME.partial", so that what a kill has left is written over by
 the next attempt and does not pile up. That two writers do not write it at the same time, a lock on the
 folder takes care of; the system takes the lock away from a process that ends.
+
+And one rule holds for all that is ever written, since a wrong word could cost a training of hours. A file is
+replaced by its own kind only, never where it is read-only, an input of the same command, or no regular file;
+its permissions stay. A new file gets no name that ends as those of another kind do.
 """
 
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from tinyzip.base.kinds import START, has_kind, kind_of
 from tinyzip.base.refuse import refuse, said
 
 PathLike = str | os.PathLike[str]
 CHUNK = 1 << 18  # bytes
+_inputs: list[PathLike | int] = []
 
 
 def check_path(path: object, argument: str = "path") -> None:
     """Refuse what names no file: also the number of an open one, which Python would take."""
     if not isinstance(path, str | os.PathLike):
         refuse(argument, said(path), 'a path, such as "run.ckpt"', TypeError)
+    if not os.fspath(path):
+        refuse(argument, repr(path), 'a path, such as "run.ckpt"')
+
+
+@contextmanager
+def reading(paths: Iterable[PathLike | int]) -> Iterator[None]:
+    """While this lasts, nothing is written over these: files by name, or by the numbers of open ones."""
+    before = len(_inputs)
+    _inputs.extend(paths)
+    try:
+        yield
+    finally:
+        del _inputs[before:]
 
 
 def read_up_to(file: BinaryIO, most: int) -> bytes:
@@ -46,14 +67,20 @@ def read_up_to(file: BinaryIO, most: int) -> bytes:
 def write_atomically(path: PathLike, parts: Iterable[bytes | memoryview]) -> None:
     """Put the parts, one after another, in the file `path`; where that is a link, in the file it points to.
 
-    raises  OSError that names `path`: FileNotFoundError where its folder is missing, others where the disk is
-            full or nothing may be written. Whatever is raised, by `parts` too, what was at `path` is still
-            there and the temporary file is not
+    raises  ValueError by the rule above; OSError that names `path`: FileNotFoundError where its folder is
+            missing, others where the disk is full or nothing may be written. Whatever is raised, by `parts`
+            too, what was at `path` is still there and the temporary file is not
     """
-    with _place(path) as temporary:
+    parts, first, start = iter(parts), [], b""
+    while len(start) < START and (part := next(parts, None)) is not None:
+        first.append(part)
+        start += bytes(part[:START])
+    with _place(path, start) as temporary:
         try:
             with temporary.open("wb") as file:
-                for part in parts:
+                with suppress(FileNotFoundError):
+                    temporary.chmod(os.stat(path).st_mode & 0o777)
+                for part in chain(first, parts):
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
@@ -63,18 +90,44 @@ def write_atomically(path: PathLike, parts: Iterable[bytes | memoryview]) -> Non
             raise
 
 
-def check_writable(path: PathLike) -> None:
-    """Learn now whether `write_atomically` will find a place for its temporary file; raises as it does."""
-    with _place(path) as temporary:
+def check_writable(path: PathLike, start: bytes) -> None:
+    """Learn now whether `write_atomically` may put what begins so at `path`; raises as it does."""
+    with _place(path, start) as temporary:
         temporary.open("wb").close()
         temporary.unlink()
 
 
+def _check_replaceable(path: PathLike, start: bytes) -> None:
+    """The rule of what may be written where."""
+    name, kind = os.fspath(path), kind_of(start)
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # nothing is there, or the writer will say what
+        if not has_kind(Path(path).suffix, kind):
+            refuse(name, kind, f"another ending than {Path(path).suffix}, which this is not")
+        return
+    if stat.S_ISDIR(mode):  # which the system refuses to replace
+        return
+    if not stat.S_ISREG(mode):
+        refuse(name, "a device or a pipe", "a file, or none yet")
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        refuse(name, "a file that is read-only", "one that may be replaced, or none yet", PermissionError)
+    for source in _inputs:
+        with suppress(OSError):
+            if os.path.samefile(path, source):
+                refuse(name, "a file that this reads", "another")
+    with open(path, "rb") as file:
+        found = file.read(START)
+    if found and kind_of(found) != kind:
+        refuse(name, kind_of(found), f"{kind}, or no file yet")
+
+
 @contextmanager
-def _place(path: PathLike) -> Iterator[Path]:
+def _place(path: PathLike, start: bytes) -> Iterator[Path]:
     """The temporary file for `path`, in a folder that is locked meanwhile and then forced to the disk."""
     check_path(path)
     target = Path(os.path.realpath(path))
+    _check_replaceable(path, start)
     if not target.parent.is_dir():
         refuse(os.fspath(path), f"no folder {target.parent}", "one to put the file in", FileNotFoundError)
     try:

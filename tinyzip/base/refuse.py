@@ -41,6 +41,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real)
 
 
+def is_masked(array: object) -> bool:
+    """Whether it is an array that hides some of its values, which all functions but its own see."""
+    return type(array).__name__ == "MaskedArray"
+
+
 def said(value: object) -> str:
     """What an error calls a value that is not of the kind that was needed: short, and with what it is."""
     if isinstance(value, type):

@@ -13,7 +13,7 @@ from tinyzip.quant.explain import explain
 
 HELP = "print layer by layer what rounding costs"
 EXAMPLES = "tinyzip explain digits.tz --data examples/data/mnist --plot digits.png"
-PICTURES = (".png", ".pdf", ".svg")
+PICTURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 
 
 def options(parser: ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def check_picture(path: Path) -> None:
     """Refuse now what a picture could not be saved to after the work."""
     if path.suffix.lower() not in PICTURES:
         refuse(f"--plot {path}", f"the ending {path.suffix!r}", f"one of {', '.join(PICTURES)}")
-    check_writable(path)
+    check_writable(path, PICTURES[path.suffix.lower()])
     try:
         import_module("matplotlib")
     except ImportError:

@@ -1,22 +1,23 @@
 """Depth: all commands, and how a mistake is reported.
 
-Whatever goes wrong is one line on the error stream, and the exit code is 2. A terminal that knows only ASCII
-gets a neighbour of each sign that it does not have, and what reads from a pipe may stop when it has seen
-enough.
+Whatever goes wrong is one line on the error stream, and the exit code is 2. What reads from a pipe may stop
+when it has seen enough.
 """
 
-import codecs
 import os
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from io import TextIOWrapper
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from textwrap import indent
 from typing import Any, NoReturn, Protocol
 
 from tinyzip import __version__
+from tinyzip.base.files import reading
+from tinyzip.base.signs import let_streams_write
 from tinyzip.cli import compare, explain, export, learn, quantize, run, show, shrink
+from tinyzip.cli.programs import STANDARD_INPUT
 
 
 class Command(Protocol):
@@ -38,8 +39,8 @@ class Command(Protocol):
 
 
 FILES: tuple[Command, ...] = (show, explain, run, compare, quantize, export, shrink, learn)
+OUTPUTS = ("out", "plot", "csv")  # the options that name what is written
 COMMANDS = {file.__name__.rpartition(".")[2]: file for file in FILES}
-NEIGHBOURS = {"×": "x", "−": "-", "–": "-", "…": "..", "·": "*", "≤": "<=", "≥": ">=", "±": "+-", "→": "->"}
 
 
 class Parser(ArgumentParser):
@@ -65,15 +66,13 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 and one line when it did not."""
-    codecs.register_error("tinyzip.neighbour", neighbour)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="tinyzip.neighbour")
+    let_streams_write()
     options = parser().parse_args(arguments)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = warn
-            COMMANDS[options.command].run(options)
+            with reading(inputs_of(options)):
+                COMMANDS[options.command].run(options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # what reads the output has seen enough
@@ -93,6 +92,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
+def inputs_of(options: Namespace) -> Iterator[str | Path | int]:
+    """All words of a command that may name a file it reads; the standard input by its number."""
+    for name, value in vars(options).items():
+        if name not in OUTPUTS:
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str | Path):
+                    yield 0 if word == STANDARD_INPUT else word
+
+
 def warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Say a warning in one line, as errors are said."""
     print(f"tinyzip: warning: {message}", file=sys.stderr)
@@ -101,11 +109,3 @@ def warn(message: Warning | str, *_: Any, **__: Any) -> None:
 def forget_output() -> None:
     """Let nothing be written to the standard output any more, also not when Python ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def neighbour(error: UnicodeError) -> tuple[str, int]:
-    """What to write for signs that the encoding does not have; called by `codecs`."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    signs = error.object[error.start : error.end]
-    return "".join(NEIGHBOURS.get(sign, "?") for sign in signs), error.end

@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 
 from tinyzip.base.files import write_atomically
-from tinyzip.base.kinds import kind_of
+from tinyzip.base.kinds import ARRAY, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Array
 
@@ -25,7 +25,7 @@ def read_npy(path: str) -> Array:
     """
     with open(path, "rb") as file:
         start = file.read(64)
-    if not start.startswith(b"\x93NUMPY"):
+    if not start.startswith(ARRAY):
         refuse(path, kind_of(start), NEEDED)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -19,7 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from tinyzip.base.kinds import kind_of
+from tinyzip.base.files import check_path
+from tinyzip.base.kinds import ARRAY, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.npy import read_npy
 from tinyzip.integer.codes import Array
@@ -48,7 +49,7 @@ def add_images(parser: ArgumentParser, count: int | None, part: str) -> None:
     """The options that say which images; where nothing says how many, the first `count` of the folder's."""
     some = "all" if count is None else f"{count}"
     parser.add_argument("--data", metavar="FOLDER", help="IDX files (MNIST)")
-    default = None if count is None else [some]
+    default = None if count is None else [count]
     which = f"how many of the folder's {part} images ({some}), or files: one .npy, or pictures"
     parser.add_argument("--images", nargs="+", metavar="N|FILE", default=default, help=which)
     parser.add_argument("--labels", metavar="FILE", help=".npy with a class for each image of a .npy")
@@ -65,7 +66,7 @@ def read_images(
             that cannot be read; ImportError where Pillow is needed and missing
     """
     wanted = options.images
-    counted = wanted is not None and len(wanted) == 1 and wanted[0].lstrip("-").isdecimal()
+    counted = wanted is not None and len(wanted) == 1 and str(wanted[0]).lstrip("-").isdecimal()
     count = int(wanted[0]) if counted else None
     if wanted is None or count is not None:
         if count is not None and count < 1:
@@ -73,6 +74,8 @@ def read_images(
         if options.labels is not None:
             refuse("--labels", options.labels, "no such option with --data, which has labels")
         data = mnist(folder_of(options.data))[0 if part == "training" else 1]
+        if isinstance(count, int) and count > len(data) and isinstance(wanted[0], str):  # no default
+            refuse("--images", f"{count}", f"{len(data)} at most, the folder's {part} images")
         found = Images(data.images[:count], data.labels[:count])
     elif options.data is not None:
         refuse("--images", wanted[0], "a number of images with --data, or no --data")
@@ -91,9 +94,10 @@ def read_images(
 
 def is_picture(path: str) -> bool:
     """Whether a file should be read as a picture: by its first bytes, it is no array."""
+    check_path(path, "--images")
     with open(path, "rb") as file:
         start = file.read(64)
-    return not start.startswith(b"\x93NUMPY") and not path.endswith(".npy")
+    return not start.startswith(ARRAY) and not path.endswith(".npy")
 
 
 def folder_of(data: str | None) -> Path:
@@ -158,6 +162,8 @@ def picture(path: str, shape: tuple[int, ...]) -> Array:
             pixels = np.array(image.convert("L" if C == 1 else "RGB"), np.uint8)
         except (*BROKEN, pillow.DecompressionBombError) as error:
             file.seek(0)
-            found = f"{kind_of(file.read(64))} that cannot be read ({' '.join(str(error).split())})"
-            refuse(path, found, f"a picture ({', '.join(FORMATS)})")
+            found = kind_of(file.read(64))
+            if "cannot identify" not in str(error):
+                found += f" that cannot be read ({' '.join(str(error).split())})"
+            refuse(path, found, f"a picture ({', '.join(FORMATS)}), or an array (.npy), as np.save writes it")
     return pixels.reshape(H, W, C).transpose(2, 0, 1)

@@ -6,12 +6,14 @@ from argparse import ArgumentParser, Namespace
 
 from tinyzip.archive.format import write
 from tinyzip.base.files import check_writable
+from tinyzip.base.kinds import PROGRAM
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.exchange import onnx
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import METHODS, quantize
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.grid import check_bits
 from tinyzip.quant.lower import lower
 from tinyzip.quant.saved import load
 
@@ -48,7 +50,10 @@ def options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Write the program, and say what was tried and how large it is."""
-    check_writable(options.out)
+    check_writable(options.out, PROGRAM)
+    for name, least in (("bits", 1), ("activations", 2)):
+        if (bits := getattr(options, name)) is not None:
+            check_bits(bits, f"--{name}", least)
     model = read_network(options.model)
     if isinstance(model, FakeQuantized):
         if options.bits is not None or options.activations is not None:

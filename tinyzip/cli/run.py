@@ -17,6 +17,7 @@ import numpy as np
 
 from tinyzip import integer
 from tinyzip.base.files import check_writable
+from tinyzip.base.kinds import ARRAY
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.cli.npy import read_npy, write_npy
@@ -52,7 +53,7 @@ def run(options: Namespace) -> None:
     if options.codes is not None and options.out is None:
         refuse("--out", "nothing", "the file to write the codes to, with --codes")
     if options.out is not None:
-        check_writable(options.out)
+        check_writable(options.out, ARRAY)
     file = File.read(options.file)
     program = file.program
     if options.codes is not None:

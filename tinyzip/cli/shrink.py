@@ -11,12 +11,14 @@ from math import prod
 from tinyzip.archive.format import pack, write
 from tinyzip.archive.shorten import shorten
 from tinyzip.base.files import check_writable
+from tinyzip.base.kinds import PROGRAM
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer import Program, simplify
 from tinyzip.integer.operators import Weighted
+from tinyzip.quant.grid import check_bits
 from tinyzip.quant.shrink import shrink
 
 HELP = "write a program as a smaller one that answers the same; with --bits, nearly the same"
@@ -36,10 +38,12 @@ def options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Write the smaller program; say what was proved, what it saved, and what fewer bits cost."""
-    check_writable(options.out)
+    check_writable(options.out, PROGRAM)
     looks = options.images is not None or options.data is not None
     if looks and options.bits is None:
         refuse("--images, --data", "no --bits", "it too: a proof looks at no images")
+    if options.bits is not None:
+        check_bits(options.bits, "--bits")
     file = File.read(options.model)
     program = file.program
     simpler = simplify(program)
@@ -48,7 +52,7 @@ def run(options: Namespace) -> None:
     parts["shortened"] = smaller, len(pack(smaller))
     said = "every code of the output is proved to be as before, whatever the input"
     if options.bits is not None:
-        options.images = options.images or [str(SOME)]
+        options.images = options.images or [SOME]
         images = read_images(options, program.shape, "training")
         shrunk = shrink(program, images.pixels, lambda some: len(pack(some)), options.bits)
         smaller, said = shorten(shrunk.program), str(shrunk)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse, said
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
 from tinyzip.integer.codes import Codes, whole
@@ -138,6 +139,11 @@ class Program:
 
     def __str__(self) -> str:
         return table(self.operators, self.shapes, self.codes, self.bounds)
+
+
+CLASSIFY = "classify(program, images), from tinyzip.quant.classify import classify"
+WRITE = "archive.write(program, path), from tinyzip import archive"
+attributes_say(Program, {"run": "integer.run(program, codes)", "predict": CLASSIFY, "save": WRITE})
 
 
 def check_program(program: Any, argument: str) -> None:

@@ -8,7 +8,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from tinyzip.base.files import write_atomically
+from tinyzip.base.files import check_writable, write_atomically
 from tinyzip.base.refuse import refuse
 from tinyzip.learn import folder
 from tinyzip.learn import grade as grading
@@ -156,6 +156,8 @@ def grade(folders: list[Path], table: Path | None) -> None:
     """Say of each folder how many exercises are solved, and what is wrong with those that are not."""
     if not folders:
         refuse("learn grade", "no folder", "students' folders: tinyzip learn grade FOLDER…")
+    if table:
+        check_writable(table, grading.as_csv([]).encode())
     found = []
     for place, told in grading.grade(folders):
         print(grading.as_lines(place, told), flush=True)

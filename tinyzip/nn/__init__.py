@@ -10,6 +10,7 @@ network that runs and trains as it is printed:
     losses.py                what is minimised
     residual.py              a layer that holds two such chains
     probe.py, inspected.py   a look at what passes between two layers; a network that can be looked into
+    calls.py                 what to write instead of what other libraries want, or of what is no network
 
 Then how the same is made fast, each acceleration in a file of its own and proved equal to the blackboard. Who
 wants to know what a network computes can leave it out:
@@ -21,7 +22,6 @@ wants to know what a network computes can leave it out:
 
 And what others need to know of both:
 
-    calls.py                 what to write instead of what other libraries want, or of what is no network
     models.py                the networks that examples and tests name
     model.py                 what training needs to know of a network
 

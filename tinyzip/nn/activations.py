@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Arrays
 from tinyzip.nn.layers import Activation, Gradients, Output
@@ -20,6 +21,7 @@ from tinyzip.nn.ops.checks import Array
 __all__ = ["GELU", "Activation", "ByPoints", "Clip", "HardSwish", "LeakyReLU", "SiLU", "Sigmoid", "Tanh"]
 
 
+@built_by(approximate="GELU(), which is exact", inplace="none: a network decides itself where it may write")
 @dataclass(frozen=True)
 class Named(Activation):
     """A function of `ops`: `name` is its name there, and the layer's fields are what it takes beside x."""
@@ -51,6 +53,7 @@ class Clip(Named):
             object.__setattr__(self, name, None if end is None else float(end))
 
 
+@built_by(negative_slope="slope=", alpha="slope=")
 @dataclass(frozen=True)
 class LeakyReLU(Named):
     """x where x > 0, else slope·x: `ops.leaky_relu`."""
@@ -59,8 +62,8 @@ class LeakyReLU(Named):
     slope: float = 0.01
 
     def __post_init__(self) -> None:
-        if not _is_finite(self.slope):
-            refuse("LeakyReLU: slope", self.slope, "a finite number")
+        if not _is_finite(self.slope) or self.slope < 0:
+            refuse("LeakyReLU: slope", self.slope, "a finite number, 0 or more")
         object.__setattr__(self, "slope", float(self.slope))
 
 

@@ -15,7 +15,8 @@ Both products are what a layer's `backward` computes. The arrays of a chain stan
 """
 
 from collections.abc import Mapping
-from typing import Any
+from math import prod
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,7 +26,15 @@ from tinyzip.nn.ops.checks import Array, Shape, check_array
 
 Chain = Mapping[str, Layer]
 Parts = Mapping[str, Arrays]
+MOST = 1 << 48  # numbers of an array, more than any memory holds
 Steps = dict[str, Any]  # layers by name, or what computes the same
+
+
+class Named(dict[str, Layer]):
+    """Layers by name, which say so where one is asked for by another name or by its place."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        refuse("layers", repr(name), f"one of the names {', '.join(self)}", KeyError)
 
 
 def forward(steps: Steps, parts: Parts, x: Array, **how: Any) -> tuple[Array, dict[str, Any]]:
@@ -87,12 +96,17 @@ def running_of(layers: Chain) -> tuple[str, ...]:
 
 
 def initial(layers: Chain, rng: np.random.Generator, dtype: Any) -> Arrays:
-    """First values for its arrays, drawn in the order of the layers."""
-    return {
-        f"{name}.{part}": value
-        for name, layer in layers.items()
-        for part, value in layer.initialize(rng, dtype).items()
-    }
+    """First values for its arrays, drawn in the order of the layers; says which does not fit into memory."""
+    arrays: Arrays = {}
+    for name, layer in layers.items():
+        shapes = layer.parameter_shapes()
+        try:
+            if any(prod(shape) >= MOST for shape in shapes.values()):
+                raise MemoryError
+            arrays |= {f"{name}.{part}": value for part, value in layer.initialize(rng, dtype).items()}
+        except MemoryError:
+            refuse(name, f"arrays of the shapes {shapes}", "some that fit into memory", MemoryError)
+    return arrays
 
 
 def parts_of(layers: Chain, params: Arrays) -> dict[str, Arrays]:
@@ -106,9 +120,10 @@ def parts_of(layers: Chain, params: Arrays) -> dict[str, Arrays]:
 def check_chain(layers: Any, argument: str) -> None:
     """Refuse what is not one layer or more by name."""
     if not isinstance(layers, Mapping) or not layers:
-        refuse(argument, layers or "none", "one layer or more by name")
+        refuse(argument, layers or "none", "one layer or more by name: {'conv1': Conv2d(1, 8, 3), …}")
     for name, layer in layers.items():
-        if not isinstance(name, str) or isinstance(layer, type) or not hasattr(layer, "output_shape"):
+        good = isinstance(name, str) and name and not isinstance(layer, type)
+        if not good or not hasattr(layer, "output_shape"):
             refuse(f"{argument}[{name!r}]", layer, "a layer, under a name", TypeError)
 
 

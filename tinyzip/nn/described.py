@@ -32,7 +32,8 @@ def describe(network: Inspected) -> dict[str, Any]:
     It does not say how the network runs: read back, a printed one is a Sequential.
     """
     layers, shape = describe_layers(network.layers), list(network.shape)
-    return {"kind": "Sequential", "layers": layers, "shape": shape, "input_range": network.input_range}
+    seen = {"input_range": network.input_range, "input_mean": network.input_mean}
+    return {"kind": "Sequential", "layers": layers, "shape": shape} | seen
 
 
 def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:

@@ -26,13 +26,13 @@ class Inspected(Network):
         super().__post_init__()
         self.output_shapes()  # refuses names that are the way to others
 
-    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+    def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
         """The same network, which remembers this range of inputs; with None it takes any without a word."""
-        return replace(self, input_range=input_range)
+        return replace(self, input_range=input_range, input_mean=mean)
 
     def printed(self) -> "Inspected":
         """The same network on the same arrays, run as it is printed."""
-        return Inspected(self.layers, self.params, self.shape, self.input_range)
+        return Inspected(self.layers, self.params, self.shape, self.input_range, self.input_mean)
 
     @cached_property
     def every_layer(self) -> dict[str, Placed]:
@@ -56,7 +56,7 @@ class Inspected(Network):
         """
         if unknown := sorted(set(names) - self.every_layer.keys()):
             refuse("probed: names", unknown, f"layers among {', '.join(self.every_layer)}")
-        return type(self)(probed(self.layers, names), self.params, self.shape, self.input_range)
+        return replace(self, layers=probed(self.layers, names))
 
     def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
         """What the probes keep of a forward, by the names of the layers before them."""

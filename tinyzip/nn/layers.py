@@ -273,8 +273,10 @@ class Dropout(Layer):
         return check_lengths(shape, "Dropout: an example's shape")
 
     def forward(self, p: Arrays, x: Array, *, train: bool = False, rng: Draws = None) -> Output:
-        if not train or rng is None:
+        if not train:
             return x, None
+        if rng is None:
+            refuse("Dropout: rng", "None, with train=True", "a numpy.random.Generator to draw from")
         return norm.dropout(x, self.rate, rng)
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> Gradients:

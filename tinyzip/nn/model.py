@@ -97,8 +97,8 @@ class Ranged(Protocol):
     @property
     def input_range(self) -> tuple[float, float] | None: ...
 
-    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
-        """The same function of the same arrays that remembers this range."""
+    def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
+        """The same function of the same arrays that remembers this range, and the mean of what lay in it."""
         ...
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.chain import shapes_along
 from tinyzip.nn.layer import Draws, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import check_lengths
@@ -113,9 +114,7 @@ def _channels(shape: Shape) -> int:
 def _create(rng: Draws, shape: Shape, body: dict[str, Layer], widths: list[int]) -> Sequential:
     """`body`, flattened, then fully connected layers of these widths with ReLU between them."""
     _channels(shape)
-    features: tuple[int, ...] = shape
-    for layer in body.values():
-        features = layer.output_shape(features)
+    features = shapes_along(body, shape)[-1]
     layers = body | {"flatten": Flatten()}
     C = math.prod(features)
     rectifiers = sum(isinstance(layer, ReLU) for layer in body.values())

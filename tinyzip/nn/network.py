@@ -15,13 +15,13 @@ sums that are added up in another order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import is_masked, refuse, said
 from tinyzip.nn import chain
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, check_lengths
@@ -31,6 +31,7 @@ from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, 
 class Network:
     """Layers by name in order, their arrays by "layer.array", and the shape of one example.
 
+    input_mean   their mean, likewise
     input_range  the smallest and the largest number in the inputs that it was trained on; None: not known.
                  It changes no answer, but numbers of quite another size are warned of
 
@@ -41,10 +42,11 @@ class Network:
     params: Arrays
     shape: Shape
     input_range: tuple[float, float] | None = None
+    input_mean: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        chain.check_chain(self.layers, f"{name}: layers")
+        self.name_layers()
         check_lengths(self.shape, f"{name}: shape")
         chain.shapes_along(self.layers, self.shape)  # refuses a chain that does not fit
         chain.check_params(self.params, chain.shapes_of(self.layers), f"{name}: params")
@@ -52,6 +54,12 @@ class Network:
             low, high = self.input_range
             if not -np.inf < low <= high < np.inf:
                 refuse(f"{name}: input_range", self.input_range, "(low, high), finite, low ≤ high")
+
+    def name_layers(self) -> None:
+        """Let `layers` be a `Named`."""
+        if type(self.layers) is not chain.Named:
+            chain.check_chain(self.layers, f"{type(self).__name__}: layers")
+            object.__setattr__(self, "layers", chain.Named(self.layers))
 
     @classmethod
     def create(
@@ -61,6 +69,8 @@ class Network:
         if not isinstance(rng, np.random.Generator):
             refuse(f"{cls.__name__}.create: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
         chain.check_chain(layers, f"{cls.__name__}: layers")
+        if dotted := [name for name in layers if "." in name]:
+            refuse(f"{cls.__name__}: layers", dotted, "names without a dot, as in 'layer.array'")
         return cls(layers, chain.initial(layers, rng, np.dtype(dtype)), shape)
 
     def with_params(self, params: Arrays) -> Self:
@@ -82,10 +92,10 @@ class Network:
         """Logits and what `backward` needs.
 
         x        (*shape, N) of the arrays' dtype
-        train    batch statistics, and dropout when there is an rng
+        train    batch statistics, and dropout, which needs an rng
         returns  z (K, N) (or the last layer's shape), and a cache a layer
         """
-        self.check_input(x)
+        self.check_input(x, train)
         return chain.forward(self.steps, self.parts, x, train=train, rng=rng)
 
     def backward(self, dz: Array, caches: dict[str, Any], **_: Any) -> Arrays:
@@ -123,8 +133,12 @@ class Network:
         running = set(chain.running_of(self.layers))
         return tuple(key for key in self.params if key not in running)
 
-    def check_input(self, x: Array) -> None:
+    def check_input(self, x: Array, train: bool = False) -> None:
         """Refuse what are no examples of this network's shape and dtype."""
+        if not isinstance(train, bool):
+            refuse("forward: train", said(train), "True or False", TypeError)
+        if is_masked(x):
+            refuse("forward: x", "a masked array", "a full one: x.filled(0)", TypeError)
         if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
             found = getattr(x, "dtype", type(x).__name__)
             needed = f"a {self.dtype} array, as tinyzip.train.data.to_input makes it"

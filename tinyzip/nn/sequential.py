@@ -9,15 +9,17 @@ Sequential, and the functions of `ops` for `net.printed()`, which is the same ne
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any, Self
 
+from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import aligned
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import chain
+from tinyzip.nn.calls import check_layers
 from tinyzip.nn.described import describe, layers_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.chain import learning
@@ -48,6 +50,7 @@ class Layout:
         return learning(self.stages, self.layers)
 
 
+@built_by(check_layers)
 @dataclass(frozen=True)
 class Sequential(Inspected):
     """A `Network` by its stages. What it returns lives in the workspace, where there is one.
@@ -58,6 +61,7 @@ class Sequential(Inspected):
     layout: Layout = field(default=Layout({}, ()), repr=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        self.name_layers()
         if self.layout.layers is not self.layers or self.layout.shape != self.shape:
             object.__setattr__(self, "layout", Layout(self.layers, self.shape))
         super().__post_init__()
@@ -80,7 +84,7 @@ class Sequential(Inspected):
     ) -> tuple[Array, dict[str, Any]]:
         for name, value in others.items():
             refuse(f"forward: {name}", said(value), "train=, rng= or workspace=", TypeError)
-        self.check_input(x)
+        self.check_input(x, train)
         return chain.forward(self.layout.stages, self.parts, x, train=train, rng=rng, workspace=workspace)
 
     def backward(
@@ -106,9 +110,10 @@ class Sequential(Inspected):
     @classmethod
     def of_structure(cls, structure: Mapping[str, Any], params: Arrays) -> Self:
         """What `structure` described, on these arrays; ValueError or TypeError for anything else."""
-        seen = structure.get("input_range")
+        seen, mean = structure.get("input_range"), structure.get("input_mean")
         layers, shape = layers_of(structure["layers"]), tuple(structure["shape"])
-        return cls(layers, params, shape, None if seen is None else (float(seen[0]), float(seen[1])))
+        network = cls(layers, params, shape, None if seen is None else (float(seen[0]), float(seen[1])))
+        return network if mean is None else replace(network, input_mean=float(mean))
 
     @property
     def parameter_count(self) -> int:

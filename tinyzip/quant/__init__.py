@@ -46,7 +46,10 @@ Choosing: what to spend, and what was lost.
 Keeping: one call to write a network or its grids to a file, and one to have them again.
 
     saved.py                     files of networks and grids
+    calls.py                     what to write instead of what grids do not have
 
 The grids of a network are one flat dict beside its parameters, `grids["conv1.w"]` and `grids["conv1"]`. Each
 method is a function from a model to a model or from grids to grids, so any of them can be left out.
 """
+
+from tinyzip.quant import calls as calls

@@ -19,9 +19,11 @@ estimates, weigh the program, take what is too heavy off the budget, solve again
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
+from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.calls import check_network
@@ -29,7 +31,7 @@ from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grid import Grid, check_bits
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.train.evaluate import logits
 
@@ -150,6 +152,7 @@ def fit_budget(
     return bits
 
 
+@write_instead(partial(check_network, argument="allocate: model"))
 def allocate(
     model: Inspected, images: Array, budget: int, choices: Sequence[int] = CHOICES, weigh: Weigh | None = None
 ) -> dict[str, int]:
@@ -162,8 +165,12 @@ def allocate(
     raises   ValueError for a budget below the smallest possible, naming the block that is largest then
     """
     check_network(model, "allocate: model")
-    if not is_number(budget):
-        refuse("allocate: budget", said(budget), "a number of bytes", TypeError)
+    if not is_number(budget) or not 0 < budget < np.inf:
+        refuse("allocate: budget", said(budget), "a number of bytes above 0")
+    if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
+        refuse("allocate: choices", said(choices), "a list of bits, such as [2, 4, 8]")
+    for bits in choices:
+        check_bits(bits, "allocate: choices", 1)
     costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
     if weigh is None:
         return knapsack(costs, bytes_of, budget)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tinyzip.base.calls import write_instead
+from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.distill.temperature import kl_divergence
@@ -44,7 +45,7 @@ from tinyzip.quant.prune import prune as prune_network
 from tinyzip.quant.rounding import adaround, correct_bias, surgeon
 from tinyzip.train.data import check_shape
 from tinyzip.train.evaluate import logits
-from tinyzip.train.pixels import check_range
+from tinyzip.train.pixels import check_range, mean_of
 
 METHODS = ("minmax", "mse", "bias", "surgeon", "adaround")
 NOTHING_LEFT = 1e-3  # nats
@@ -88,6 +89,9 @@ class Quantized:
         return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
+attributes_say(Quantized, {"save": "write(quantized.program, path), from tinyzip.archive import write"})
+
+
 @write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
     model: Inspected,
@@ -117,8 +121,8 @@ def quantize(
     check_finite(images, "quantize: images")
     if prune and 1 in (weights.values() if isinstance(weights, Mapping) else (weights,)):
         refuse("quantize: prune", "weights of 1 bit", "2 bits or more, which have a zero")
-    seen = check_range(images, model.input_range, "quantize: images")
-    model = fold_batch_norm(model).with_input_range(seen)
+    seen = check_range(images, model.input_range, "quantize: images", model.input_mean)
+    model = fold_batch_norm(model).with_input_range(seen, mean_of(images))
     with Workers(1):  # threads inside BLAS only get in each other's way on products this small
         return _try_methods(model, images, weights, activations, method, prune)
 

@@ -37,7 +37,7 @@ from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
 from tinyzip.train.data import check_shape
 from tinyzip.train.images import to_input
-from tinyzip.train.pixels import check_range
+from tinyzip.train.pixels import check_model_range
 
 Bits = int | Mapping[str, int]
 Grids = dict[str, Grid]
@@ -71,13 +71,14 @@ def calibrate(
     """
     check_network(model, "calibrate: model")
     check_shape(model, images, "calibrate: images")
-    check_range(images, model.input_range, "calibrate: images")
+    check_model_range(model, images, "calibrate: images")
     model = fold_batch_norm(model)
     grids = activation_grids(model, images, activations, method)
     grids |= weight_grids(model, weights, weight_method, per_channel)
     return fit_biases(model, grids)
 
 
+@write_instead(partial(check_network, argument="weight_grids: model"))
 def weight_grids(model: Inspected, bits: Bits = 8, method: str = "minmax", per_channel: bool = True) -> Grids:
     """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
 

@@ -109,5 +109,6 @@ def check_pixels(program: Program, images: Array, argument: str) -> Array:
         refuse(argument, f"shape {images.shape}", f"{('N', *program.shape)}{turned(images, program.shape)}")
     check_finite(images, argument)
     grid = grid_of(program.input)
-    check_range(images, (float(grid.low), float(grid.high)), argument)
+    mean = None if grid.low < 0 else 0.0
+    check_range(images, (float(grid.low), float(grid.high)), argument, mean)
     return pixels

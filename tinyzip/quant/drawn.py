@@ -1,15 +1,18 @@
 """Depth: the table of `explain` as a picture."""
 
 from importlib import import_module
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 
-from tinyzip.base.files import PathLike
+from tinyzip.base.files import PathLike, check_path, write_atomically
 from tinyzip.quant.explain import Explanation
 
 
 def draw(explanation: Explanation, path: PathLike) -> None:
     """Save it to a file. Raises ImportError, saying what to install, without matplotlib."""
+    check_path(path, "draw: path")
     layers = explanation.layers
     pyplot = import_module("matplotlib.pyplot")
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 0.5 * len(layers) + 2), sharey=True)
@@ -26,5 +29,7 @@ def draw(explanation: Explanation, path: PathLike) -> None:
     axes[2].set(title="first changes (images)")
     axes[0].invert_yaxis()
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    picture = BytesIO()
+    figure.savefig(picture, dpi=120, format=Path(path).suffix[1:] or None)
     pyplot.close(figure)
+    write_atomically(path, [picture.getbuffer()])

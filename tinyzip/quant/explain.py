@@ -137,6 +137,10 @@ def explain(
     check_range(images, (float(grid.low), float(grid.high)), "explain: images")
     if labels is not None:
         check_labels(labels, images, "explain: labels")
+        K = network.last_shape[0]
+        if labels.min() < 0 or labels.max() >= K:
+            given = f"{labels.min()} … {labels.max()}"
+            refuse("explain: labels", given, f"0 … {K - 1}, the program's outputs")
     operators = tuple(operator for operator in program.operators if not isinstance(operator, integer.Argmax))
     program = Program(operators, program.shape, program.input)
     blocks = {block.name: block for block in blocks_of(network)}

@@ -129,9 +129,14 @@ class FakeQuantized:
         grid = self.start["input"]
         return self.source.input_range or (float(grid.low), float(grid.high))
 
-    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+    @property
+    def input_mean(self) -> float | None:
+        """Their mean; None where nobody knows."""
+        return self.source.input_mean
+
+    def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
         """The same network, which remembers this range; with None, that of the input's grid."""
-        return replace(self, source=self.source.with_input_range(input_range))
+        return replace(self, source=self.source.with_input_range(input_range, mean))
 
     @cached_property
     def _blocks(self) -> Blocks:

@@ -31,7 +31,7 @@ def fold_batch_norm(model: AnyInspected) -> AnyInspected:
     check_network(model, "fold_batch_norm: model")
     params = dict(model.params)
     layers = _folded(model.layers, params, "")
-    return type(model)(layers, params, model.shape, model.input_range)
+    return replace(model, layers=layers, params=params)
 
 
 def _folded(chain: Mapping[str, Layer], params: Arrays, way: str) -> dict[str, Layer]:

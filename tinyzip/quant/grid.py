@@ -45,7 +45,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said
 from tinyzip.nn.ops.checks import Array
 
 Real = NDArray[np.float64]
@@ -63,6 +63,8 @@ def check_bits(bits: object, argument: str = "bits", least: int = 2) -> int:
 
 def check_finite(x: ArrayLike, argument: str) -> Array:
     """x as an array; refuses one that is not of real numbers, is empty, or has a NaN or an infinity."""
+    if is_masked(x):
+        refuse(argument, "a masked array", "a full one: x.filled(0)", TypeError)
     array = np.asarray(x)
     if array.dtype.kind not in "fiu":
         refuse(argument, f"dtype {array.dtype}", "real numbers", TypeError)

@@ -34,7 +34,7 @@ from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 from tinyzip.train.evaluate import check_examples
 from tinyzip.train.history import History
-from tinyzip.train.pixels import check_model_range, range_of
+from tinyzip.train.pixels import check_model_range, mean_of, range_of
 
 CALIBRATION = 1000  # images, spread evenly over all
 
@@ -90,7 +90,7 @@ def qat(
     check_network(model, "qat: model")
     check_examples(model, images, labels, "qat")
     check_model_range(model, images, "qat: images")
-    folded = fold_batch_norm(model).with_input_range(range_of(images))
+    folded = fold_batch_norm(model).with_input_range(range_of(images), mean_of(images))
     seen = images[:: -(-len(images) // CALIBRATION)]
     simulation = FakeQuantized.create(folded, grids_for(folded, seen, weights, activations))
     trained, history = student.train(

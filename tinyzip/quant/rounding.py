@@ -24,7 +24,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.calls import write_instead
+from tinyzip.base.refuse import refuse, said
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
@@ -102,6 +103,7 @@ def correct_bias(model: AnyInspected, grids: Mapping[str, Grid], images: Array) 
     return _layer_by_layer(model, grids, images, None)
 
 
+@write_instead(partial(check_network, argument="adaround: model"))
 def adaround(
     model: AnyInspected, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
 ) -> AnyInspected:
@@ -110,8 +112,9 @@ def adaround(
     Its weights are grid values already, so whatever rounds them to nearest later leaves them alone. Layers at
     one bit keep their nearest signs: a sign leaves nothing to choose. Arguments as in `correct_bias`.
     """
-    if iterations < 1:
-        refuse("adaround: iterations", iterations, "1 or more")
+    whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
+    if not whole or iterations < 1:
+        refuse("adaround: iterations", said(iterations), "a whole number from 1 up")
     return _layer_by_layer(model, grids, images, partial(best_codes, iterations=iterations))
 
 

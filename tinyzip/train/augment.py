@@ -54,6 +54,8 @@ class Augment:
         for name, strength in (("shift", self.shift), ("rotation", self.rotation), ("scale", self.scale)):
             if not _is_strength(strength):
                 refuse(f"Augment: {name}", strength, "a finite number, 0 or more")
+        if self.rotation > 180:
+            refuse("Augment: rotation", self.rotation, "degrees, 180 at most")
         if self.scale >= 1:
             refuse("Augment: scale", self.scale, "a fraction below 1")
         pair = self.elastic
@@ -76,6 +78,10 @@ class Augment:
             moved[...] = images
             return moved
         H, W = images.shape[-2:]
+        most = max(H, W) + 1
+        if self.shift > most or self.elastic[0] > 10 * most:
+            found = f"{self} for images of {H}×{W}"
+            refuse("Augment", found, "a shift that leaves something, and an alpha of ten images at most")
         draws = self.draw(len(images), rng)
         step = max(1, CHUNK // (H * W))
         for start in range(0, len(images), step):

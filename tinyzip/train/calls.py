@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.calls import built_by
+from tinyzip.base.names import module_says
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.nn.ops.checks import Array, check_array
 from tinyzip.train import optim
@@ -55,6 +56,8 @@ def check_schedule(schedule: Schedule) -> None:
     """Refuse a schedule's numbers that do not fit."""
     for part in ("start", "peak", "end"):
         check_number(getattr(schedule, part), f"schedule: {part}")
+    if not max(schedule.start, schedule.peak, schedule.end):
+        refuse("schedule", "a learning rate of 0 all along", "one above 0")
     check_number(schedule.warmup, "schedule: warmup", 1)
     if schedule.rise not in ("linear", "cosine"):
         refuse("schedule: rise", repr(schedule.rise), "'linear' or 'cosine'")
@@ -115,3 +118,4 @@ for rule in (SGD, AdamW):
     begin(rule, "step", check_step)
 begin(Schedule, "__call__", check_progress)
 begin(optim, "one_cycle", lambda peak, *_, **__: check_number(peak, "schedule: peak"))
+module_says("tinyzip.train")

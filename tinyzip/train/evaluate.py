@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.base.calls import write_instead
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
@@ -201,12 +201,16 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
     check_labels(labels, images, f"{argument}: labels")
     with np.errstate(all="ignore"):
         K = len(model.forward(input_of(model, images[:1]))[0])
+    if K < 2:
+        refuse(f"{argument}: model", "one output", "one for each class, two or more")
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
 
 
 def check_labels(labels: Array, images: Array, argument: str) -> None:
     """Refuse what is not one whole number for each image, with what to write instead."""
+    if is_masked(labels):
+        refuse(argument, "a masked array", "a full one: labels[~labels.mask]", TypeError)
     if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
         found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
         hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""

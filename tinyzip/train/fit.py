@@ -43,7 +43,7 @@ import numpy as np
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, warn
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.ops.checks import Array
@@ -51,7 +51,7 @@ from tinyzip.train.evaluate import check_examples, check_pair
 from tinyzip.train.history import Bar, History
 from tinyzip.train.loop import Augmentation, hard_labels
 from tinyzip.train.optim import Optimizer
-from tinyzip.train.pixels import check_range, range_seen_by, remembering
+from tinyzip.train.pixels import check_range, check_validation, mean_of, range_seen_by, remembering
 from tinyzip.train.run.keeper import Keeper
 from tinyzip.train.run.recipe import Callback, Schedule, check_callbacks, recipe
 from tinyzip.train.run.state import TrainingState
@@ -66,6 +66,13 @@ from tinyzip.train.run.watched import watch
     loss="objective=, a function (z, batch) -> (loss, dz)",
     verbose="progress=True or progress=False",
     seed="rng=np.random.default_rng(0)",
+    shuffle="nothing: every epoch has an order of its own, drawn from rng",
+    device="nothing: it runs on this machine's cores, threads=",
+    workers="threads=",
+    weight_decay="optimizer=AdamW(weight_decay=0.01)",
+    momentum="optimizer=SGD(momentum=0.9)",
+    patience="callbacks=[function]: one that returns True ends the training",
+    validation_split="validation=(images, labels), see tinyzip.train.data.split",
 )
 def fit(
     model: AnyModel,
@@ -126,11 +133,13 @@ def fit(
         if path is not None:
             check_path(path, f"fit: {argument}")
     check_examples(model, images, labels, "fit")
-    seen = check_range(images, range_seen_by(model), "fit: images")
+    if len(labels) > 1 and labels.min() == labels.max():
+        warn("fit: labels", f"nothing but {labels[0]}", "labels of two classes or more")
+    seen = check_range(images, range_seen_by(model), "fit: images", getattr(model, "input_mean", None))
     if validation is not None:
         check_examples(model, *check_pair(validation), "fit: validation")
-        check_range(validation[0], seen, "fit: validation")
-    model = remembering(model, seen)
+        check_validation(validation[0], seen)
+    model = remembering(model, seen, mean_of(images))
     told = recipe(epochs, batch, optimizer, schedule, objective, augment)
     told = replace(told, batch=min(told.batch, len(images)))
     called = check_callbacks(callbacks)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said
 
 
 def check_images(images: NDArray[Any], argument: str) -> None:
@@ -21,6 +21,8 @@ def check_images(images: NDArray[Any], argument: str) -> None:
         elif hasattr(images, "__array__"):
             needed += " of NumPy: np.asarray(images)"
         refuse(argument, said(images), needed, TypeError)
+    if is_masked(images):
+        refuse(argument, "a masked array", "a full one: images.filled(0)", TypeError)
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         refuse(argument, images.dtype, "uint8 or floats", TypeError)
     if images.ndim not in (3, 4) or images.size == 0:

@@ -9,7 +9,17 @@ R/10 ≤ r ≤ 10·R                                                            
 
 is asked of all images. Data sets of one kind keep it; the usual mistakes, 1 for 255, 16 for 1, 100 for 1, do
 not. Images that are too large are refused: no photograph is ten times as bright as all others. Images that
-are too small may be dark, so they are only warned of.
+are too small may be dark, so they are only warned of. So is another sign: numbers below −R/10 where training
+had none below 0, and none below 0 where it had such, which is what x/127.5 − 1 for x/255 comes to. A network
+that nobody has trained expects R = 1, for its first weights are drawn for numbers of that size.
+
+A page with black ink on white has the range of one with white ink on black. So the mean over images and
+pixels is remembered as well, m. Images of mean μ are warned of where they would fit turned round, as
+low + high − x, and do not as they are:
+
+|μ − m| > (high − low)/4   and   |low + high − μ − m| < |μ − m|/3                              (PX2)
+
+A program remembers no mean; m is 0 for it where its range begins there, black ground.
 
 What a range would not show is looked for in the images themselves: all pixels equal, and bytes that were
 divided before they were bytes.
@@ -23,6 +33,7 @@ from tinyzip.nn.ops.checks import Array
 
 Range = tuple[float, float]
 FACTOR = 10  # of (PX1)
+SOME = 256  # images whose mean is taken
 DARK = 32  # bytes that stay below are none that begin at black and end at white
 
 
@@ -32,11 +43,18 @@ def range_of(images: Array) -> Range:
     return (low / 255, high / 255) if images.dtype == np.uint8 else (low, high)
 
 
-def check_range(images: Array, seen: Range | None, argument: str) -> Range:
-    """The range of images; refuses or warns of one that fails (PX1), or images that show nothing.
+def mean_of(images: Array) -> float:
+    """The mean number in images, as a network reads them; of many, in `SOME` from first to last."""
+    some = images[:: max(1, len(images) // SOME)]
+    return float(some.mean(dtype=np.float64)) / (255 if images.dtype == np.uint8 else 1)
+
+
+def check_range(images: Array, seen: Range | None, argument: str, mean: float | None = None) -> Range:
+    """The range of images; refuses or warns of one that fails (PX1) or (PX2), or images that show nothing.
 
     seen     the range that the network was trained on; None where nobody knows, and then bytes below `DARK`
              are warned of
+    mean     m of (PX2), None where nobody knows
     returns  (low, high) of these images
     raises   ValueError for numbers more than ten times as large as those seen
     """
@@ -45,10 +63,20 @@ def check_range(images: Array, seen: Range | None, argument: str) -> Range:
         needed = f"numbers like those seen in training, {seen[0]:.3g} to {seen[1]:.3g}"
         if reach(found) > FACTOR * reach(seen):
             refuse(argument, in_words(images), needed)
-        if reach(found) * FACTOR < reach(seen):
+        least = -reach(seen) / FACTOR
+        signs = (low < least and seen[0] >= 0) or (seen[0] < least and low >= 0)
+        if reach(found) * FACTOR < reach(seen) or signs:
             warn(argument, in_words(images), needed)
+        elif mean is not None and low < high:
+            own, both = mean_of(images), sum(seen)
+            if abs(own - mean) > max((seen[1] - seen[0]) / 4, 3 * abs(both - own - mean)):
+                needed = f"about {mean:.2g}, as in training" if mean else "a dark ground, as in most training"
+                turned = f"of {both:.3g} − x it is {both - own:.2g}"
+                warn(argument, f"images of mean {own:.2g}", f"{needed}; {turned}")
     elif low == high:
         warn(argument, f"nothing but {images.flat[0]:g}", "images that show something")
+    elif images.dtype != np.uint8 and not 1 / FACTOR <= reach(found) <= FACTOR:
+        warn(argument, in_words(images), "bytes (uint8), or numbers about 1: images / 255, as bytes are read")
     elif images.dtype == np.uint8 and high < DARK / 255:
         needed = "bytes up to 255, which is 1; or floats: images.astype(np.float32)"
         warn(argument, in_words(images), needed)
@@ -66,7 +94,16 @@ def check_model_range(model: object, images: Array, argument: str) -> None:
     """`check_range` with the range that a model remembers, if it does; for images that are to be answered."""
     seen = range_seen_by(model)
     if seen is not None:
-        check_range(images, seen, argument)
+        check_range(images, seen, argument, getattr(model, "input_mean", None))
+
+
+def check_validation(images: Array, seen: Range) -> None:
+    """`check_range` for images that should be of one kind with those that are trained on, and closer."""
+    found, R = check_range(images, seen, "fit: validation"), reach(seen)
+    signs_agree = (found[0] < -R / FACTOR) == (seen[0] < -R / FACTOR)
+    if signs_agree and (R / FACTOR <= reach(found) < R / 2 or reach(found) > 1.5 * R):
+        needed = f"a range near that of the images, {seen[0]:.3g} to {seen[1]:.3g}"
+        warn("fit: validation", in_words(images), needed)
 
 
 def range_seen_by(model: object) -> Range | None:
@@ -74,11 +111,11 @@ def range_seen_by(model: object) -> Range | None:
     return getattr(model, "input_range", None)
 
 
-def remembering(model: AnyModel, seen: Range) -> AnyModel:
-    """The model that remembers this range; as it is where it cannot."""
+def remembering(model: AnyModel, seen: Range, mean: float) -> AnyModel:
+    """The model that remembers this range and mean; as it is where it cannot."""
     if not isinstance(model, Ranged):
         return model
-    return model.with_input_range(seen)
+    return model.with_input_range(seen, mean)
 
 
 def reach(seen: Range) -> float:

@@ -64,7 +64,7 @@ def test_in_onnx_no_code_differs(learned) -> None:
 @pytest.mark.needs("playwright", CHROMIUM)
 def test_on_a_page_no_code_differs(learned, tmp_path: Path) -> None:
     program, x, _ = learned
-    page.write([], tmp_path / "page.html")
+    (tmp_path / "page.html").write_text(page.source(), encoding="utf-8")
     with opened(tmp_path / "page.html") as seen:
         assert traced_by_page(seen, program, x) == bytes_of(run(program, x, trace=True))
 

@@ -32,7 +32,7 @@ needs_browser = pytest.mark.needs("playwright", CHROMIUM)
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     file = tmp_path_factory.mktemp("page") / "page.html"
-    pages.write([], file)
+    file.write_text(pages.source(), encoding="utf-8")
     with opened(file) as page:
         yield page
 

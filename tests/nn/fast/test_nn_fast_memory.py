@@ -1,6 +1,7 @@
 """X2: results in memory that was used before are those in new memory."""
 
 import numpy as np
+import pytest
 from against import arrays, assert_equal, assert_within_rounding, dirty, through
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +44,8 @@ def test_dropout_draws_what_the_textbook_draws(dtype, rate, seed):
 
 def test_dropout_rests_outside_training():
     p, x, dy = arrays(normal, [Dropout(0.5)], (3,), 4, 0)
-    for options in ({"train": False, "rng": np.random.default_rng(0)}, {"train": True}):
+    for options in ({"train": False, "rng": np.random.default_rng(0)}, {"train": False}):
         found = through(FastDropout(Dropout(0.5), (3,)), p, x, dy, **options)
         assert found["y"] is x and found["dx"] is dy
+    with pytest.raises(ValueError, match="Dropout: rng: found None"):
+        through(FastDropout(Dropout(0.5), (3,)), p, x, dy, train=True)

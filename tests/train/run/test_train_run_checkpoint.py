@@ -83,8 +83,9 @@ def test_a_foreign_file_is_refused_and_never_overwritten(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"checkpoint .*file: found .*, needed "):
         read(path)
-    with pytest.raises(ValueError, match=r"file: found .*, needed a checkpoint of .*, or no file yet"):
-        write(path, META, ARRAYS)
+    if content:  # an empty file has nothing to lose
+        with pytest.raises(ValueError, match=r"file: found .*, needed a checkpoint of .*, or no file yet"):
+            write(path, META, ARRAYS)
     assert path.read_bytes() == content
 
 

@@ -1,5 +1,7 @@
 """A run that is stopped and resumed ends with the bits of one that was not."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,8 @@ from tinyzip.machine.workers import Workers
 from tinyzip.train.fit import fit, hard_labels
 from tinyzip.train.optim import SGD, AdamW
 from tinyzip.train.run.checkpoint import read
+
+pytestmark = pytest.mark.filterwarnings("ignore:fit. rng")  # another seed shows that the file's goes on
 
 
 @settings(max_examples=20)
@@ -171,3 +175,20 @@ def test_every_step_that_was_made_is_looked_at_and_no_other(tmp_path):
     train(schedule=stairs, checkpoint=tmp_path / "first", callbacks=[lambda epoch: epoch.epoch == 1])
     model, _ = train(epochs=5, schedule=stairs, resume=tmp_path / "first")
     assert bytes_of(model) == bytes_of(train(epochs=5, schedule=stairs)[0])
+
+
+def test_a_generator_of_another_seed_is_warned_of_and_one_that_has_gone_on_is_not(tmp_path):
+    rng, path = np.random.default_rng(3), tmp_path / "run"
+    options = {"epochs": 1, "progress": False, "threads": 1, "schedule": 1e-3}
+    begun, _ = fit(network(), IMAGES, LABELS, rng=rng, checkpoint=path, **options)
+    for same in (rng, np.random.default_rng(3)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again, _ = fit(network(), IMAGES, LABELS, rng=same, resume=path, **options)
+        assert bytes_of(again) == bytes_of(begun)
+    for other in (np.random.default_rng(4), np.random.default_rng([3, 1]), np.random.default_rng()):
+        with pytest.warns(
+            UserWarning, match="fit: rng: found a Generator of seed .*, needed one of 3, as at"
+        ):
+            again, _ = fit(network(), IMAGES, LABELS, rng=other, resume=path, checkpoint=path, **options)
+        assert bytes_of(again) == bytes_of(begun) and read(path)[0]["seed"] == "3"

@@ -59,8 +59,8 @@ def write(program: Program, path: PathLike, prefix: str = "tz") -> Written:
     stem = re.sub(r"\.[ch]$", "", str(Path(path)))
     header, body = texts(draft, Path(stem).name)
     targets = Path(f"{stem}.h"), Path(f"{stem}.c")
-    for target in targets:
-        check_writable(target)
+    for target, text in zip(targets, (header, body), strict=True):
+        check_writable(target, text.encode("ascii"))
     new = not targets[0].exists()
     write_atomically(targets[0], [header.encode("ascii")])
     try:

@@ -18,6 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from tinyzip.base.files import PathLike
+from tinyzip.base.kinds import ONNX, START, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.wire import Field, Message, Wire, signed
 from tinyzip.nn.ops.checks import Array
@@ -80,6 +81,9 @@ def read_graph(path: PathLike) -> Graph:
     """
     path = Path(os.fspath(path))
     data = contents(path, os.fspath(path))
+    kind = kind_of(bytes(data[:START]))
+    if kind != ONNX and not kind.startswith("a file"):
+        refuse(os.fspath(path), kind, ONNX)
     return Reader(data, os.fspath(path), path.parent).graph()
 
 

@@ -11,12 +11,15 @@ eight bits or fewer, `quant.auto.quantize(model, images)`.
 ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
 """
 
-from tinyzip.base.files import PathLike
+from functools import partial
+
+from tinyzip.base.calls import write_instead
+from tinyzip.base.files import PathLike, check_path
 from tinyzip.exchange.onnx.chain import network
 from tinyzip.exchange.onnx.file import read_graph
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
-from tinyzip.integer.program import Program
+from tinyzip.integer.program import Program, check_program
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.sequential import Sequential
 
@@ -31,6 +34,7 @@ def read(path: PathLike) -> Sequential:
     Raises ValueError, naming the file, the node's number in it, its kind, its name and why, for all that
     cannot be read; OSError where the file, or the one of large constants beside it, cannot be.
     """
+    check_path(path, "onnx.read: path")
     return network(read_graph(path))
 
 
@@ -48,6 +52,7 @@ def write_network(network: Inspected, path: PathLike) -> None:
     graph.write(model)
 
 
+@write_instead(partial(check_program, argument="write_program: program"))
 def write_program(program: Program, path: PathLike, exact: bool = False) -> None:
     """Write an integer program to the file `path`, whole or not at all.
 

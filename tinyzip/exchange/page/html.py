@@ -49,6 +49,8 @@ def write(models: Model | Sequence[Model], path: str | PathLike[str]) -> int:
     for a program that is too large for a page; OSError where a file cannot be read or written.
     """
     check_path(path, "page: path")
+    if isinstance(models, Sequence) and not models:
+        refuse("page: models", "none", "a program, the path of a .tz file, or a list of these")
     data = source(models).encode()
     write_atomically(path, [data])
     return len(data)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said
 from tinyzip.integer import ops
 from tinyzip.integer.codes import Array, whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
@@ -54,6 +54,8 @@ def run(
     Raises TypeError for another dtype, ValueError for a wrong shape, an empty batch, a code out of range.
     """
     check(program, codes)
+    if not isinstance(trace, bool):
+        refuse("run: trace", said(trace), "True or False", TypeError)
     if product not in WAYS:
         refuse("run: product", repr(product), f"one of {', '.join(WAYS)}")
     workers = threads if isinstance(threads, Workers) else Workers(whole(threads, "run: threads", 1, 1024))
@@ -191,8 +193,9 @@ def check(program: Program, codes: Array) -> None:
     """Refuse codes that are not what program.input says, naming the operator that would read them."""
     check_program(program, "run: program")
     x, where = program.input, f"run: codes, read by {place(0, program.operators[0])}"
-    if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype:
-        found = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else said(codes)
+    if not isinstance(codes, np.ndarray) or codes.dtype != x.dtype or is_masked(codes):
+        plain = isinstance(codes, np.ndarray) and not is_masked(codes)
+        found = f"dtype {codes.dtype}" if plain else said(codes)
         refuse(where, found, f"an array of dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
         needed = f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify"

@@ -49,7 +49,7 @@ class FastDropout(Single[Dropout]):
 
     def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         if not train or rng is None:
-            return x, None
+            return self.layer.forward(p, x, train=train, rng=rng)
         rate = self.layer.rate
         mask, y = (workspace.empty(x.shape, x.dtype) for _ in range(2))
         draws = rng.random(x.shape, np.float64 if x.dtype == np.float64 else np.float32)

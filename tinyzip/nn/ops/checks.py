@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -32,7 +32,7 @@ def check_activations(x: Array, axes: int | None, argument: str) -> None:
 
 def check_array(a: Array | None, shape: Shape, dtype: np.dtype[Any], argument: str) -> None:
     """a has exactly this shape and dtype."""
-    if not isinstance(a, np.ndarray):
+    if not isinstance(a, np.ndarray) or is_masked(a):
         refuse(argument, said(a), "a NumPy array", TypeError)
     if a.dtype != dtype:
         refuse(argument, f"dtype {a.dtype}", f"{dtype}, as its partner has", TypeError)

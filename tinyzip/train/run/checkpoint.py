@@ -48,6 +48,13 @@ def unplain(state: Any) -> Any:
     return {key: unplain(value) for key, value in state.items()}
 
 
+def seed_of(rng: np.random.Generator) -> str:
+    """What a Generator began with, however much was drawn since."""
+    seed = getattr(rng.bit_generator, "seed_seq", None)
+    key = getattr(seed, "spawn_key", ())
+    return f"{getattr(seed, 'entropy', None)}{f' {key}' if key else ''}"
+
+
 def describe(part: object, values: bool = True) -> str:
     """A name for a part of a recipe that is the same in every process: no addresses.
 

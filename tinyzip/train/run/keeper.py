@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, NoReturn, Self
 
 from tinyzip.base.files import PathLike, check_writable
+from tinyzip.base.kinds import CHECKPOINT
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.train.run.training import Training
 
@@ -35,7 +36,7 @@ class Keeper:
         self._handler: Any = None
         if path is not None and Path(path).exists():
             state.check(path)
-            check_writable(path)
+            check_writable(path, CHECKPOINT)
         elif path is not None:
             state.save(path)
 

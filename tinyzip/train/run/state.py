@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.files import PathLike
+from tinyzip.base.refuse import warn
 from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import shared
 from tinyzip.machine.workers import Workers
@@ -47,6 +48,7 @@ class TrainingState(Training[AnyModel]):
         super().__init__(model.with_params(self._params), len(images), recipe, workers)
         self._memory = self._optimizer.init(self._packed)
         self._rng = rng
+        self._began = checkpoint.seed_of(rng)
         objective, augment = recipe.objective, recipe.augment
         size = gradient_shard(sum(array.size for array in self._params.values()), recipe.batch)
         self._shards = Shards(self.model, images, labels, objective, augment, workers, size, group)
@@ -86,6 +88,7 @@ class TrainingState(Training[AnyModel]):
         meta: dict[str, Any] = {"setup": self._setup.words, "structure": self._structure}
         meta |= {"epoch": self.epoch, "step": self.step, "loss": self.loss, "seconds": self.seconds}
         meta |= {"generator": checkpoint.plain(self._generator), "history": self.history.as_dict()}
+        meta["seed"] = self._began
         checkpoint.write(path, meta, self._arrays())
 
     def load(self, path: PathLike) -> None:
@@ -95,6 +98,11 @@ class TrainingState(Training[AnyModel]):
                 has changed
         """
         meta, arrays = self.check(path)
+        seed = meta.get("seed", self._began)
+        if seed != self._began:
+            needed = f"one of {seed}, as at the beginning, with which it goes on"
+            warn("fit: rng", f"a Generator of seed {self._began}", needed)
+        self._began = seed
         for name, array in self._arrays().items():
             array[...] = arrays[name]
         self.epoch = meta["epoch"]
