@@ -42,7 +42,7 @@ EVENING: list[Part] = [
 WEEK: list[Part] = [
     ("nn/ residual probe inspected", "blocks that add to their input; a look between two layers"),
     ("nn/ops/ activations", "more functions of one number, and their slopes"),
-    ("base/ calls names", "calls that are not as a function is declared; names that are not there"),
+    ("base/ calls names table", "calls and names that are not as they are declared; aligned columns"),
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
     ("nn/ calls", "what to write instead of what other libraries want"),
     ("train/ data pixels history", "images and labels; their range of numbers; an epoch in a line"),
@@ -50,7 +50,6 @@ WEEK: list[Part] = [
     ("quant/ blocks fold equalize", "what shares a grid; the same network, easier to quantize"),
     ("quant/ histogram ranges calibrate", "where a grid should begin and end, from data"),
     ("quant/ lowbit quadratic surgeon", "one bit, and three values; rounding and pruning for the output"),
-    ("base/ table", "the one printer of aligned columns"),
     ("integer/ shapes table program", "a network of integers as data, checked when it is built"),
     ("quant/ lower", "the one door from float to integer"),
     ("integer/proof/ intervals", "which codes each channel can write, whatever goes in"),

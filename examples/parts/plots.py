@@ -47,23 +47,18 @@ def available(packages: Sequence[str] = ("matplotlib", "tqdm")) -> bool:
 
 def new_figure(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Any, Any]:
     """A figure of rows × columns axes, width × height inches, drawn without a screen."""
-    import matplotlib
+    from matplotlib import rcParams
+    from matplotlib.figure import Figure
+    from matplotlib.rcsetup import cycler
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    cycle = pyplot.cycler(color=COLOURS, marker=list(MARKERS))
-    pyplot.rcParams.update({"axes.prop_cycle": cycle, "font.size": 11})
-    return pyplot.subplots(
-        rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
-    )
+    cycle = cycler(color=COLOURS, marker=list(MARKERS))
+    rcParams.update({"axes.prop_cycle": cycle, "font.size": 11})
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def save(figure: Any, path: Path) -> None:
-    from matplotlib import pyplot
-
     figure.savefig(path, dpi=120)
-    pyplot.close(figure)
 
 
 def plot_learning(histories: Mapping[str, History], path: Path) -> None:

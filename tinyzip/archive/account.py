@@ -12,14 +12,14 @@ from tinyzip.archive.coder import PROGRAM, Ledger
 from tinyzip.archive.format import read_bytes, unpack_with_ledger
 from tinyzip.archive.records import PARTS
 from tinyzip.base.files import PathLike
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Shown, aligned
 from tinyzip.integer.codes import Array
 from tinyzip.integer.operators import Conv2d, Linear
 from tinyzip.integer.program import Program
 
 
-@dataclass(frozen=True)
-class Account:
+@dataclass(frozen=True, repr=False)
+class Account(Shown):
     """The bytes of a file by operator and part; printed, a table.
 
     program  what the file holds
@@ -41,6 +41,9 @@ class Account:
     def total(self, part: str) -> int:
         """The bytes of a part in all operators, and outside."""
         return sum(size for (_, name), size in self.parts.items() if name == part)
+
+    def brief(self) -> str:
+        return f"{self.size:,} bytes, {self.program!r}"
 
     def __str__(self) -> str:
         operators = list(enumerate(self.program.operators))

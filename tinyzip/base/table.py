@@ -2,9 +2,12 @@
 
 Words begin under each other, at the left of their column. Numbers end under each other, at its right, so that
 digits of equal weight stand in one line. A column is as wide as its widest cell.
+
+What str() makes a table of is `Shown`: in one line at a prompt, as its table in a notebook.
 """
 
 from collections.abc import Collection, Sequence
+from html import escape
 
 from tinyzip.base.refuse import refuse
 
@@ -29,3 +32,34 @@ def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = (0,)) -> str
         ).rstrip()
         for row in rows
     )
+
+
+def as_html(text: str) -> str:
+    """Lines under each other as they are, in letters of one width."""
+    return f'<pre style="line-height: 1.3">{escape(text)}</pre>'
+
+
+class Text(str):
+    """A text of some lines, which a prompt and a notebook show as it reads."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+class Shown:
+    """What str() makes a table of. At a prompt, or in a list of such things, it is one line, with `brief`."""
+
+    def brief(self) -> str:
+        """What tells it from another, in a few words."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.brief()})"
+
+    def _repr_html_(self) -> str:
+        return as_html(str(self))

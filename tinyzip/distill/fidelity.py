@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Shown, aligned
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.losses import check_labels, check_logits, cross_entropy, log_softmax
 from tinyzip.nn.model import Model
@@ -50,8 +50,8 @@ class Answers:
     accuracy: Array
 
 
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, repr=False)
+class Fidelity(Shown):
     """What `fidelity` finds; printed as a table.
 
     images           how many
@@ -67,6 +67,9 @@ class Fidelity:
     agreement: float
     agreement_wrong: float
     kl: float
+
+    def brief(self) -> str:
+        return f"agreement {self.agreement:.2%} of {self.images:,} images"
 
     def __str__(self) -> str:
         networks = {"teacher": self.teacher, "student": self.student}

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse, said
+from tinyzip.base.table import Shown
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
@@ -41,8 +42,8 @@ OPERATORS = (
 )
 
 
-@dataclass(frozen=True)
-class Program:
+@dataclass(frozen=True, repr=False)
+class Program(Shown):
     """operators, in the order they run; shape of one example, (C, H, W) or (C,); input codes.
 
     Raises ValueError or TypeError, with the operator's index and kind, where a field could not be right (see
@@ -136,6 +137,9 @@ class Program:
     def output(self) -> Codes:
         """The codes that the last operator writes; with Argmax, those that it compares."""
         return self.codes[-1]
+
+    def brief(self) -> str:
+        return f"{len(self.operators)} operators, {self.shape} to {self.shapes[-1]}"
 
     def __str__(self) -> str:
         return table(self.operators, self.shapes, self.codes, self.bounds)

@@ -14,9 +14,11 @@ from functools import cached_property
 from math import prod
 from typing import Any, Self
 
+import numpy as np
+
 from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse, said
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Text, aligned, as_html
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import chain
 from tinyzip.nn.calls import check_layers
@@ -51,7 +53,7 @@ class Layout:
 
 
 @built_by(check_layers)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Sequential(Inspected):
     """A `Network` by its stages. What it returns lives in the workspace, where there is one.
 
@@ -132,4 +134,22 @@ class Sequential(Inspected):
             multiplications += macs
             rows.append((name, type(layer).__name__, "×".join(map(str, output)), f"{size:,}", f"{macs:,}"))
         rows.append(("total", "", "", f"{self.parameter_count:,}", f"{multiplications:,}"))
-        return aligned(rows, words=(0, 1, 2))
+        return Text(aligned(rows, words=(0, 1, 2)))
+
+    def __repr__(self) -> str:
+        outputs = list(self.output_shapes().values())
+        size = f"{len(self.layers)} layers, {self.parameter_count:,} parameters"
+        return f"Sequential({size}, {self.shape} to {outputs[-1]})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.summary())
+
+    def __eq__(self, other: object) -> bool:
+        """The same layers on equal arrays."""
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return (
+            (self.layers, self.shape, self.params.keys()) == (other.layers, other.shape, other.params.keys())
+            and list(self.layers) == list(other.layers)
+            and all(np.array_equal(array, other.params[name]) for name, array in self.params.items())
+        )

@@ -26,7 +26,7 @@ from functools import partial
 from tinyzip.base.calls import write_instead
 from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Shown, aligned
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
@@ -60,8 +60,8 @@ class Trial:
     nats: float
 
 
-@dataclass(frozen=True)
-class Quantized:
+@dataclass(frozen=True, repr=False)
+class Quantized(Shown):
     """What `quantize` gives. Printing it tells what was tried and what was chosen.
 
     program  the integer program
@@ -80,6 +80,9 @@ class Quantized:
     why: str
     trials: tuple[Trial, ...]
     images: int
+
+    def brief(self) -> str:
+        return f"{self.method!r}, {self.program!r}"
 
     def __str__(self) -> str:
         rows = [

@@ -32,7 +32,7 @@ import numpy as np
 from tinyzip import integer
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Shown, aligned
 from tinyzip.integer import Program
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workspace import FRESH
@@ -71,8 +71,8 @@ class LayerReport:
     recovered: int
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """What `explain` has found. Printing it gives the table.
 
     layers         a line for each block, in order
@@ -92,6 +92,9 @@ class Explanation:
     def first(self) -> str | None:
         """The first layer at which the class of an image changes, None where no class does."""
         return next((layer.name for layer in self.layers if layer.first_changes), None)
+
+    def brief(self) -> str:
+        return f"{len(self.layers)} blocks, {self.changed} of {self.images} images change their class"
 
     def __str__(self) -> str:
         rows = [tuple(COLUMNS.split(", "))] + [

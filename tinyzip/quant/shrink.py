@@ -23,7 +23,7 @@ import numpy as np
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
-from tinyzip.base.table import aligned
+from tinyzip.base.table import Shown, aligned
 from tinyzip.integer import Program, simplify
 from tinyzip.integer.layout import moved
 from tinyzip.integer.program import check_program
@@ -45,8 +45,8 @@ from tinyzip.quant.twin import float_twin, grid_of, named, parted, renumbered, s
 LOOKED_AT = 128  # images on which bits are allocated
 
 
-@dataclass(frozen=True)
-class Shrunk:
+@dataclass(frozen=True, repr=False)
+class Shrunk(Shown):
     """What `shrink` gives.
 
     program  the smaller program
@@ -59,6 +59,9 @@ class Shrunk:
     bits: dict[str, int]
     changed: int
     images: int
+
+    def brief(self) -> str:
+        return f"{self.program!r}, another class on {self.changed} of {self.images} images"
 
     def __str__(self) -> str:
         rows = [("weights of", "bits"), *((name, str(bits)) for name, bits in self.bits.items())]

@@ -24,6 +24,7 @@ import numpy as np
 
 from tinyzip.base.calls import built_by, write_instead
 from tinyzip.base.refuse import refuse
+from tinyzip.base.table import Shown, aligned
 from tinyzip.nn.model import Model
 from tinyzip.nn.ops.checks import Array
 from tinyzip.train.images import check_images
@@ -92,8 +93,8 @@ def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> Ar
 
 
 @built_by(x="images=", X="images=", y="labels=", data="images=", targets="labels=", target="labels=")
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Shown):
     """Images and the class of each.
 
     images  (N, H, W) or (N, C, H, W), uint8 0 … 255, or floats, finite, as the network is to see them
@@ -119,6 +120,14 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def brief(self) -> str:
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        return f"{len(self):,} images, {shape}, {self.images.dtype}, {self.classes} classes"
+
+    def __str__(self) -> str:
+        counts = np.bincount(self.labels)
+        return aligned([("class", "images"), *((f"{k}", f"{count:,}") for k, count in enumerate(counts))])
 
     @property
     def classes(self) -> int:

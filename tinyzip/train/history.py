@@ -1,9 +1,13 @@
 """What a training run leaves besides the parameters: a line for each epoch, and a bar meanwhile."""
 
 import sys
+import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from importlib import import_module
 from typing import Any, Self
+
+from tinyzip.base.table import Shown
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Epoch:
         return f"epoch {self.epoch} of {epochs}: loss {self.loss:.4f}{errors}, {self.seconds:.1f} s"
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Shown):
     """The epochs of a run as columns, an entry an epoch, ready to be plotted or dumped as JSON.
 
     See `Epoch` for what the columns mean.
@@ -49,6 +53,16 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epoch)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        """Its lines; so a data frame of it has a row for each epoch, and a column for each of its numbers."""
+        return (Epoch(*line) for line in zip(*self.as_dict().values(), strict=True))
+
+    def brief(self) -> str:
+        return f"{len(self)} epochs" + (f", {self.loss[0]:.4f} to {self.loss[-1]:.4f}" if self.epoch else "")
+
+    def __str__(self) -> str:
+        return "\n".join(epoch.line(len(self)) for epoch in self)
 
     def append(self, epoch: Epoch) -> None:
         """Add a line."""
@@ -71,7 +85,9 @@ class Bar:
         self._lines = False
         if shown:
             try:
-                tqdm = import_module("tqdm").tqdm
+                with warnings.catch_warnings():  # of a notebook that has no widgets
+                    warnings.simplefilter("ignore")
+                    tqdm = import_module("tqdm.auto").tqdm
                 self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
             except ImportError:
                 self._lines = True
