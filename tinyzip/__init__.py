@@ -35,7 +35,7 @@ The source is meant to be read, in this order.
 
     nn/ residual, probe, inspected      blocks that add to their input; a look between two layers
     nn/ops/ activations                 more functions of one number, and their slopes
-    base/ calls, names                  calls that are not as a function is declared; names that are not there
+    base/ calls, names, table           calls and names that are not as they are declared; aligned columns
     nn/ activations, model              the same as layers; what training needs to know of a network
     nn/ calls                           what to write instead of what other libraries want
     train/ data, pixels, history        images and labels; their range of numbers; an epoch in a line
@@ -45,7 +45,6 @@ The source is meant to be read, in this order.
     quant/ histogram, ranges, calibrate
                                         where a grid should begin and end, from data
     quant/ lowbit, quadratic, surgeon   one bit, and three values; rounding and pruning for the output
-    base/ table                         the one printer of aligned columns
     integer/ shapes, table, program     a network of integers as data, checked when it is built
     quant/ lower                        the one door from float to integer
     integer/proof/ intervals            which codes each channel can write, whatever goes in

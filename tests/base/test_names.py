@@ -23,7 +23,7 @@ LAYERS = {"flat": layers.Flatten(), "fc": Linear(4, 3), "relu": ReLU()}
 NET = Sequential.create(LAYERS, (1, 2, 2), RNG)
 PROGRAM = Program((Flatten(),), (1, 2, 2), Codes(0, 255, 0))
 PROBES = [
-    "_repr_html_",
+    "_repr_latex_",
     "_ipython_display_",
     "_ipython_canary_method_should_not_exist_",
     "__array__",

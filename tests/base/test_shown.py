@@ -57,9 +57,9 @@ def test_a_prompt_shows_a_summary_as_it_reads() -> None:
 
 
 def test_networks_are_equal_where_layers_and_arrays_are() -> None:
-    assert copy.deepcopy(NET) == NET and NET == NET.with_params(dict(NET.params))
+    assert copy.deepcopy(NET) == NET and NET.with_params(dict(NET.params)) == NET
     other = NET.with_params({name: array + 1 for name, array in NET.params.items()})
-    assert NET != other and NET != seed_net(RNG, (1, 20, 16), 3) and NET != "a network"
+    assert other != NET and seed_net(RNG, (1, 20, 16), 3) != NET and "a network" != NET  # noqa: SIM300
 
 
 def test_a_history_goes_into_a_data_frame_row_by_row(things) -> None:

@@ -166,8 +166,6 @@ def test_a_solution_is_given_after_solving_or_to_who_gives_up(place: Path, capsy
     solve(place, "windows")
     assert main(["learn", "solution", "windows", "--folder", str(place)]) == 0
     assert "tinyzip/base/windows.py" in capsys.readouterr().out
-    assert main(["learn", "solution", "surgeon", "--folder", str(place), "--give-up"]) == 0
-    assert capsys.readouterr().out.endswith("# Not in the library\n")
 
 
 def test_the_list_says_what_is_solved_and_hints_lead_there(place: Path, capsys) -> None:

@@ -40,7 +40,7 @@ class Mistake(NamedTuple):
 class Check:
     """All that is known of an exercise besides its solution.
 
-    library   where the library has it: "nn/ops/conv.py, conv2d"; "" where it does not
+    library   where the library has it: "nn/ops/conv.py, conv2d"
     cases     the questions, from plain to hard
     mistakes  known mistakes, five or more
     others    right answers that are written in another way: whole bodies of functions, as Python text

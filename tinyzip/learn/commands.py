@@ -144,12 +144,7 @@ def solution(place: Path, exercise: Exercise, give_up: bool) -> None:
     """Print the solution of what is solved, or given up, and where the library has it."""
     if not give_up and folder.check(place, exercise):
         refuse("learn solution", f"{exercise.file}, which is not solved", "it solved, or --give-up")
-    where = (
-        f"In the library: tinyzip/{exercise.check.library}"
-        if exercise.check.library
-        else "Not in the library"
-    )
-    print(f"{exercise.solution}\n# {where}")
+    print(f"{exercise.solution}\n# In the library: tinyzip/{exercise.check.library}")
 
 
 def grade(folders: list[Path], table: Path | None) -> None:
