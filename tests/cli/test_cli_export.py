@@ -22,6 +22,13 @@ def test_export_writes_c(net: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert f"flash  {flash} bytes" in header
 
 
+def test_export_writes_test_vectors(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["export", str(net), "--to", "c", "--out", str(tmp_path / "digits"), "--vectors", "3"]
+    assert main(words) == 0
+    assert f"{tmp_path / 'digits_vectors.c'}: " in capsys.readouterr().out
+    assert "#define COUNT 3" in (tmp_path / "digits_vectors.c").read_text(encoding="ascii")
+
+
 def test_export_writes_a_page_of_several_programs(
     net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +69,8 @@ def test_export_writes_a_network_of_floats_as_it_is(
         (["--to", "c", "--prefix", "9"], "c: prefix: found '9', needed an identifier of C"),
         (["--to", "html", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
         (["--to", "onnx", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
+        (["--to", "html", "--vectors", "3"], "--vectors: found 3, needed it for --to c only"),
+        (["--to", "c", "--vectors", "-3"], "c: vectors: found -3, needed a whole number from 0"),
         (["--to", "c", "--exact"], "--exact: found --to c, needed it for --to onnx only"),
         (["again", "--to", "onnx"], "FILE: found 2 files, needed one for --to onnx"),
         (["again", "--to", "c"], "FILE: found 2 files, needed one for --to c"),

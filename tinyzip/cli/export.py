@@ -17,15 +17,15 @@ from tinyzip.nn.sequential import Sequential
 
 HELP = "write programs as C, as a page for a browser, or as ONNX"
 EXAMPLES = """\
-tinyzip export digits.tz --to c --out firmware/digits --prefix digits
+tinyzip export digits.tz --to c --out firmware/digits --prefix digits --vectors 20
 tinyzip export eight.tz four.tz one.tz --to html --out digits.html
 tinyzip export digits.tz --to onnx --exact --out digits.onnx"""
 Target = Callable[[Sequence[str], Namespace], list[str]]  # from files and options; the lines that it prints
 
 
 def to_c(files: Sequence[str], options: Namespace) -> list[str]:
-    """OUT.h and OUT.c."""
-    said = c.write(one(files, "c"), options.out, options.prefix or "tz")
+    """OUT.h and OUT.c, and OUT_vectors.c if asked for."""
+    said = c.write(one(files, "c"), options.out, options.prefix or "tz", options.vectors or 0)
     return [f"{', '.join(map(str, said.files))}: {said}"]
 
 
@@ -74,18 +74,23 @@ def as_it_is(file: str) -> Program | Path:
 
 
 def options(parser: ArgumentParser) -> None:
-    """FILE… --to TARGET --out PATH [--prefix NAME] [--exact]."""
+    """FILE… --to TARGET --out PATH [--prefix NAME] [--vectors N] [--exact]."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--to", required=True, choices=tuple(TARGETS), help="what is written")
     parser.add_argument("--out", required=True, metavar="PATH", help="where; of C without .c and .h")
     parser.add_argument("--prefix", metavar="NAME", help="what the names in C begin with (tz)")
+    parser.add_argument(
+        "--vectors", type=int, metavar="N", help="of C: N inputs with the right outputs, and a main"
+    )
     parser.add_argument("--exact", action="store_true", help="of ONNX: integer operators, code for code")
 
 
 def run(options: Namespace) -> None:
     """Write, and say what was written."""
-    if options.prefix is not None and options.to != "c":
-        refuse("--prefix", repr(options.prefix), "it for --to c only")
+    for name in ("prefix", "vectors"):
+        value = getattr(options, name)
+        if value is not None and options.to != "c":
+            refuse(f"--{name}", repr(value), "it for --to c only")
     if options.exact and options.to != "onnx":
         refuse("--exact", f"--to {options.to}", "it for --to onnx only; what else is written is exact anyway")
     print("\n".join(TARGETS[options.to](options.files, options)))

@@ -4,9 +4,11 @@ run.
 
 import re
 from math import prod
+from zlib import crc32
 
 from tinyzip.exchange.c.arithmetic import called
 from tinyzip.exchange.c.draft import Draft, ctype
+from tinyzip.exchange.c.numbers import constants, functions
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import Lines, comment, uses
 
@@ -30,6 +32,10 @@ def header_of(draft: Draft, name: str) -> str:
             f"    {ctype(x.dtype)} example[{P}_INPUT_SIZE];    channel by channel, row by row",
             f"    int answer = {prefix}_classify(example);    the greatest code's place, the first of equals",
             "",
+            f"A real number is scale (code - zero). {prefix}_pixel gives the code of a byte,"
+            f" {prefix}_quantize that of a real number"
+            f"{'.' if plan.ends_in_class else f', {prefix}_dequantize the number of a code.'}",
+            "",
             "The static arrays serve one call at a time. Where the input is not in memory, define",
             f"{P}_READ_INPUT(input, k) when the source is compiled: what gives code k of the example.",
         ),
@@ -44,12 +50,16 @@ def header_of(draft: Draft, name: str) -> str:
         "",
         f"#define {P}_INPUT_SIZE {inputs}",
         f"#define {P}_OUTPUT_SIZE {outputs}",
+        *constants(P, "INPUT", x),
+        *([] if plan.ends_in_class else constants(P, "OUTPUT", y)),
         "",
         f"typedef {ctype(x.dtype)} {prefix}_input_t;",
         f"typedef {'int32_t' if plan.ends_in_class else ctype(y.dtype)} {prefix}_output_t;",
         "",
         f"void {prefix}_run(const {prefix}_input_t *input, {prefix}_output_t *output);",
         f"int {prefix}_classify(const {prefix}_input_t *input);",
+        "",
+        *functions(prefix, x, None if plan.ends_in_class else y),
         "",
         "#ifdef __cplusplus",
         "}",
@@ -58,6 +68,20 @@ def header_of(draft: Draft, name: str) -> str:
         "#endif",
     ]
     return "\n".join(lines) + "\n"
+
+
+def with_checksum(draft: Draft, name: str, header: str, body: str) -> tuple[str, str, str]:
+    """Header and body with a number of both in the one, for which the other asks.
+
+    So a pair of which a power cut has replaced one half does not compile. The third text asks in other files.
+    """
+    P, number = draft.prefix.upper(), f"0x{crc32((header + body).encode()):08x}"
+    said = f"#error {name}.h is of another program: export all files again"
+    asked = f"#if {P}_CHECKSUM != {number}\n{said}\n#endif\n"
+    first = f"#define {P}_INPUT_SIZE"
+    header = header.replace(first, f"#define {P}_CHECKSUM {number}\n{first}")
+    include = f'#include "{name}.h"\n'
+    return header, body.replace(include, f"{include}\n{asked}"), asked
 
 
 def size(shape: tuple[int, ...]) -> str:

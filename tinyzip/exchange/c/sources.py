@@ -18,27 +18,32 @@ from pathlib import Path
 from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.c.draft import Draft
-from tinyzip.exchange.c.file import body_of, header_of
+from tinyzip.exchange.c.file import body_of, header_of, with_checksum
 from tinyzip.exchange.c.operators import check_known
 from tinyzip.exchange.c.operators import write as write_step
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import identifiers
+from tinyzip.exchange.c.vectors import vectors_of
 from tinyzip.integer.bounds import INT16_MOST, INT32_MOST
+from tinyzip.integer.codes import whole
 from tinyzip.integer.layout import Pad
 from tinyzip.integer.operators import Conv2d, Pool, Weighted
 from tinyzip.integer.program import Program, check_program
 from tinyzip.integer.shapes import padded
+
+MOST_VECTORS = 100_000
 
 
 @dataclass(frozen=True)
 class Written:
     """What C takes: the header says the same.
 
-    files  the header and the source; flash: bytes of weights, biases, multipliers and tables
-    ram    bytes of static arrays; work: multiply-accumulates an example
+    files  the header, the source and, if asked for, the test vectors
+    flash  bytes of weights, biases, multipliers and tables; ram: of static arrays
+    work   multiply-accumulates an example
     """
 
-    files: tuple[Path, Path]
+    files: tuple[Path, ...]
     flash: int
     ram: int
     work: int
@@ -47,29 +52,35 @@ class Written:
         return f"{self.flash:,} bytes of flash without code, {self.ram:,} of RAM, {self.work:,} products"
 
 
-def write(program: Program, path: PathLike, prefix: str = "tz") -> Written:
-    """Write PATH.h and PATH.c, both or neither; a PATH that ends in .c or .h means the two as well.
+def write(program: Program, path: PathLike, prefix: str = "tz", vectors: int = 0) -> Written:
+    """Write PATH.h and PATH.c, all or nothing; a PATH that ends in .c or .h means the two as well.
 
     prefix   what the names that others see begin with: PREFIX_run, PREFIX_INPUT_SIZE in capitals
+    vectors  so many inputs and outputs go into PATH_vectors.c, with a `main` that compares; 0: no such file
     returns  what was written, and what it takes
     Raises what `source` raises, TypeError for what is no path, and OSError where a file cannot be written.
+    After a kill between two files the compiler refuses the new one beside the old.
     """
+    whole(vectors, "c: vectors", 0, MOST_VECTORS)
     draft = drafted(program, prefix)
     check_path(path, "c: path")
     stem = re.sub(r"\.[ch]$", "", str(Path(path)))
-    header, body = texts(draft, Path(stem).name)
-    targets = Path(f"{stem}.h"), Path(f"{stem}.c")
-    for target, text in zip(targets, (header, body), strict=True):
+    name = Path(stem).name
+    header, body, check = texts(draft, name)
+    files = {Path(f"{stem}.h"): header, Path(f"{stem}.c"): body}
+    if vectors:
+        files[Path(f"{stem}_vectors.c")] = vectors_of(draft, name, vectors, check)
+    for target, text in files.items():
         check_writable(target, text.encode("ascii"))
-    new = not targets[0].exists()
-    write_atomically(targets[0], [header.encode("ascii")])
+    new = [target for target in files if not target.exists()]
     try:
-        write_atomically(targets[1], [body.encode("ascii")])
+        for target, text in files.items():
+            write_atomically(target, [text.encode("ascii")])
     except BaseException:
-        if new:
-            targets[0].unlink(missing_ok=True)
+        for target in new:
+            target.unlink(missing_ok=True)
         raise
-    return Written(targets, draft.flash, draft.plan.ram, sum(program.multiplications))
+    return Written(tuple(files), draft.flash, draft.plan.ram, sum(program.multiplications))
 
 
 def source(program: Program, prefix: str = "tz", name: str | None = None) -> tuple[str, str]:
@@ -81,7 +92,7 @@ def source(program: Program, prefix: str = "tz", name: str | None = None) -> tup
     cannot count, an operator or a rounding that is not known here.
     """
     draft = drafted(program, prefix)
-    return texts(draft, prefix if name is None else name)
+    return texts(draft, prefix if name is None else name)[:2]
 
 
 def drafted(program: Program, prefix: str) -> Draft:
@@ -100,11 +111,11 @@ def drafted(program: Program, prefix: str) -> Draft:
     return draft
 
 
-def texts(draft: Draft, name: str) -> tuple[str, str]:
-    """Header and source, of files of this name."""
+def texts(draft: Draft, name: str) -> tuple[str, str, str]:
+    """Header and source, of files of this name, and how another file asks whether the header is this one."""
     if not isinstance(name, str) or not re.fullmatch(r"[\w.+-][\w.+ -]*", name, re.ASCII):
         refuse("c: name", repr(name), "letters, digits, spaces and . + - _, which an #include can hold")
-    return header_of(draft, name), body_of(draft, name)
+    return with_checksum(draft, name, header_of(draft, name), body_of(draft, name))
 
 
 def largest(program: Program) -> int:

@@ -132,4 +132,4 @@ def array(ctype: str, name: str, values: Array, flash: str) -> Lines:
             lines.append(line)
             line = "   "
         line += word
-    return [f"static const {ctype} {name}[{values.size}] {flash} = {{", *lines, line, "};"]
+    return [" ".join(f"static const {ctype} {name}[{values.size}] {flash} = {{".split()), *lines, line, "};"]

@@ -1,0 +1,61 @@
+"""Depth: test vectors as C: inputs, the engine's outputs for them, and a `main` that compares.
+
+Compiled together for the machine that is meant, the files say whether it computes what the engine does:
+
+    cc digits.c digits_vectors.c -o check && ./check
+"""
+
+import numpy as np
+
+from tinyzip.exchange.c.draft import Draft, ctype
+from tinyzip.exchange.c.text import array, comment
+from tinyzip.integer.codes import Array
+from tinyzip.integer.fast.run import run
+from tinyzip.integer.program import Program
+
+MAIN = """\
+int main(void)
+{{
+    static {p}_output_t output[{P}_OUTPUT_SIZE];
+    long right = 0;
+    for (long n = 0; n < COUNT; n++) {{
+        {p}_run(inputs + n * {P}_INPUT_SIZE, output);
+        long equal = 0;
+        for (long k = 0; k < {P}_OUTPUT_SIZE; k++)
+            equal += output[k] == outputs[n * {P}_OUTPUT_SIZE + k];
+        right += equal == {P}_OUTPUT_SIZE;
+    }}
+    printf("%ld of %d examples have the right codes\\n", right, COUNT);
+    return right != COUNT;
+}}
+"""
+
+
+def drawn(program: Program, count: int) -> Array:
+    """So many inputs (C, H, W, N): all least, all greatest, all zero points, then random ones."""
+    x, rng = program.input, np.random.default_rng(0)
+    ends = [(x.lo, x.lo), (x.hi, x.hi), (x.zero, x.zero)]
+    ends += [tuple(sorted(rng.integers(x.lo, x.hi + 1, 2).tolist())) for _ in range(count - len(ends))]
+    return np.stack([rng.integers(lo, hi + 1, program.shape) for lo, hi in ends[:count]], -1).astype(x.dtype)
+
+
+def vectors_of(draft: Draft, name: str, count: int, check: str) -> str:
+    """The file of `count` examples; `check` are its lines that refuse another program's header."""
+    program, p = draft.plan.program, draft.prefix
+    x = drawn(program, count)
+    y = run(program, x)
+    y_type = "int32_t" if draft.plan.ends_in_class else ctype(program.output.dtype)
+    lines = [
+        *comment(f"{name}_vectors.c - {count} inputs with the outputs that {name}.c has to give"),
+        f'#include "{name}.h"',
+        "#include <stdio.h>",
+        "",
+        check,
+        f"#define COUNT {count}",
+        "",
+        *array(ctype(program.input.dtype), "inputs", np.moveaxis(x, -1, 0), ""),
+        "",
+        *array(y_type, "outputs", np.moveaxis(y, -1, 0), ""),
+        "",
+    ]
+    return "\n".join(lines) + "\n" + MAIN.format(p=p, P=p.upper())
