@@ -96,6 +96,7 @@ def test_a_scale_that_no_float32_holds_has_no_macro(n: int) -> None:
 def test_vectors_are_right_and_notice_one_code_that_is_not(
     program: Program, count: int, tmp_path: Path
 ) -> None:
+    c.write(program, tmp_path / "net", "net", 5)
     written = c.write(program, tmp_path / "net", "net", count)
     assert [file.name for file in written.files] == ["net.h", "net.c", "net_vectors.c"]
     assert built(tmp_path, "net.c", "net_vectors.c").stderr == ""

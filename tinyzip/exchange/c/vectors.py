@@ -46,7 +46,7 @@ def vectors_of(draft: Draft, name: str, count: int, check: str) -> str:
     y = run(program, x)
     y_type = "int32_t" if draft.plan.ends_in_class else ctype(program.output.dtype)
     lines = [
-        *comment(f"{name}_vectors.c - {count} inputs with the outputs that {name}.c has to give"),
+        *comment(f"{name}_vectors.c - inputs and the outputs that {name}.c has to give"),
         f'#include "{name}.h"',
         "#include <stdio.h>",
         "",
