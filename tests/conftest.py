@@ -7,6 +7,10 @@ statement asks for by itself. What it finds it prints with a line that draws the
 
 import os
 import sys
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each, in what they start, too
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections import Counter
 from functools import cache
 from pathlib import Path

@@ -21,7 +21,7 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_one_command_writes_a_page_with_the_table_of_every_study(
     minute: ModuleType, tmp_path: Path, few: bool
 ) -> None:
-    names = ("keep", "ranges") if few else minute.STUDIES
+    names = ("keep", "few_images") if few else minute.STUDIES
     page = tmp_path / "page.md"
     page.write_text(f"By hand.\n{minute.MARK}before\n", encoding="utf-8")
     words = ["--quick", "--out", str(tmp_path), "--page", str(page), "--only", *names]
