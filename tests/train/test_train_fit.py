@@ -121,14 +121,14 @@ class FakeBar:
 
 
 def test_a_bar_counts_every_step_when_tqdm_is_there(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=FakeBar))
+    monkeypatch.setitem(sys.modules, "tqdm.autonotebook", SimpleNamespace(tqdm=FakeBar))
     train(progress=True)
     (bar,) = FakeBar.bars
     assert (bar.done, bar.total, bar.closed) == (6, 6, True)
 
 
 def test_without_tqdm_there_is_a_line_an_epoch(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm.autonotebook", None)
     _, history = train(progress=True, validation=(IMAGES, LABELS))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2

@@ -87,7 +87,7 @@ class Bar:
             try:
                 with warnings.catch_warnings():  # of a notebook that has no widgets
                     warnings.simplefilter("ignore")
-                    tqdm = import_module("tqdm.auto").tqdm
+                    tqdm = import_module("tqdm.autonotebook").tqdm
                 self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)
             except ImportError:
                 self._lines = True
