@@ -3,10 +3,11 @@
     .venv/bin/python examples/tries.py
 
 Each line below is a mistake that somebody makes: a class for an object, a file's name for what is in it, a
-word of another library, images that lie otherwise. The script makes them all, with a network so small that it
-takes seconds, and prints what comes back. None of them may pass silently, and none may end in somebody else's
-error: each is refused in one line that has the argument, what was found, and what was needed, or is the
-system's own word on a file. What could be meant, such as very dark images, is a warning in the same words.
+word of another library, images that lie otherwise, a file that would be written over another. The script
+makes them all, with a network so small that it takes seconds, and prints what comes back. None of them may
+pass silently, and none may end in somebody else's error: each is refused in one line that has the argument,
+what was found, and what was needed, or is the system's own word on a file. What could be meant, such as very
+dark images, is a warning in the same words.
 """
 
 import os
@@ -24,14 +25,15 @@ from pathlib import Path
 
 from tinyzip import archive, integer
 from tinyzip.distill import fidelity, student, transplant
-from tinyzip.exchange import tflite
+from tinyzip.exchange import c, onnx, page, tflite
 from tinyzip.integer import Codes, Program
 from tinyzip.nn import layers, models
+from tinyzip.nn.activations import GELU, LeakyReLU
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import allocate
 from tinyzip.quant.auto import quantize
-from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.calibrate import calibrate, weight_grids
 from tinyzip.quant.classify import classify, outputs
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fake import FakeQuantized
@@ -40,13 +42,14 @@ from tinyzip.quant.lower import lower
 from tinyzip.quant.qat import qat
 from tinyzip.quant.rounding import adaround
 from tinyzip.quant.saved import load, save
+from tinyzip.quant.shrink import shrink
 from tinyzip.quant.twin import float_twin
 from tinyzip.train.run import checkpoint
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, mnist, split
+from tinyzip.train.data import Dataset, mnist, read_idx, split
 from tinyzip.train.evaluate import evaluate, logits, predict
 from tinyzip.train.fit import fit
-from tinyzip.train.optim import SGD, AdamW, cosine, one_cycle
+from tinyzip.train.optim import SGD, AdamW, constant, cosine, one_cycle
 
 def network(**layers):
     return Sequential.create(layers, (1, 8, 8), np.random.default_rng(1))
@@ -71,6 +74,12 @@ archive.write(program, "small.tz")
 np.savez("arrays.npz", images)
 fit = partial(fit, progress=False)
 fit(net, images, labels, rng=rng, epochs=1, checkpoint="run.ckpt")
+dark = np.where(rng.random(images.shape) < 0.8, 0, images)  # white ink on black
+fitted, _ = fit(net, dark, labels, rng=rng, epochs=1)
+of_dark, masked = quantize(fitted, dark, method="minmax").program, np.ma.masked_array
+x = np.moveaxis(images[:, None] / np.float32(255), 0, -1).copy()
+dropped = network(flat=Flatten(), drop=layers.Dropout(0.5), out=Linear(64, 3))
+one_output = network(flat=Flatten(), out=Linear(64, 1))
 """
 
 TRIES = {
@@ -177,6 +186,33 @@ TRIES = {
         "one_cycle('1e-3')",
         "cosine(1e-3, warmup=500)",
         "Augment(rotate=90)",
+        "Augment(rotation=1000)",
+        "fit(net, images * 1.0, labels, rng=rng, epochs=1)",
+        "fit(net, images / 255 / 255, labels, rng=rng, epochs=1)",
+        "fit(net, images, labels * 0, rng=rng, epochs=1)",
+        "fit(one_output, images, labels * 0, rng=rng, epochs=1)",
+        "fit(net, masked(images), labels, rng=rng, epochs=1)",
+        "fit(net, images, masked(labels), rng=rng, epochs=1)",
+        "fit(net, images, labels, rng=rng, epochs=1, validation=(images / 127.5 - 1, labels))",
+        "fit(net, images, labels, rng=rng, epochs=1, validation=(images / 127.5, labels))",
+        "fit(net, images, labels, rng=rng, epochs=1, validation=(images * 1.0, labels))",
+        "fit(net, images, labels, rng=np.random.default_rng(5), epochs=1, resume='run.ckpt')",
+        "fit(net, images, labels, rng=rng, epochs=1, checkpoint='run.tz')",
+        "fit(net, images, labels, rng=rng, epochs=1, checkpoint='')",
+        "fit(net, images, labels, rng=rng, epochs=1, schedule=0)",
+        "fit(net, images, labels, rng=rng, epochs=1, augment=Augment(shift=100))",
+        "fit(net, images, labels, rng=rng, epochs=1, augment=Augment(elastic=(1000, 4)))",
+        "fit.func(net, images, labels, rng=rng, epochs=1, progress='no')",
+        "fit(net, images, labels, rng=rng, epochs=1, printed=None)",
+        "fit(net, images, labels, rng=rng, epochs=1, shuffle=True)",
+        "fit(net, images, labels, rng=rng, epochs=1, device='cuda')",
+        "fit(net, images, labels, rng=rng, epochs=1, validation_split=0.1)",
+        "fit(net, images, labels, rng=rng, epochs=1, weight_decay=1e-4)",
+        "fit(net, images, labels, rng=rng, epochs=1, patience=3)",
+        "one_cycle(0)",
+        "cosine(0)",
+        "constant(0)",
+        "SGD(nesterov='no')",
     ],
     "Asking a network": [
         "evaluate(program, images, labels)",
@@ -206,6 +242,32 @@ TRIES = {
         "net.with_params(net.params | {'conv.w': net.params['conv.w'].T})",
         "net.with_params({name: tensor for name in net.params})",
         "fake.with_params(net.params)",
+        "predict(fitted, dark / 127.5 - 1)",
+        "predict(fitted, 255 - dark)",
+        "evaluate(fitted, 1 - dark / 255, labels)",
+        "predict(net, masked(images))",
+        "evaluate(net, images, labels + 50)",
+        "net.forward(masked(x))",
+        "net.forward(x, train='no')",
+        "dropped.forward(x, train=True)",
+        "dropped.printed().forward(x, train=True)",
+        "net(x)",
+        "net.fit(images, labels)",
+        "net.predict(images)",
+        "net.evaluate(images, labels)",
+        "net.score(images, labels)",
+        "net.save('x.net')",
+        "net.quantize(images)",
+        "net.compile()",
+        "net.train()",
+        "net.eval()",
+        "net.parameters()",
+        "net.state_dict()",
+        "net.layers[0]",
+        "net.layers['conv1']",
+        "net[0]",
+        "net['conv.w']",
+        "list(net)",
     ],
     "Making a network": [
         "Sequential([layers.ReLU()], {}, (1, 8, 8))",
@@ -224,6 +286,44 @@ TRIES = {
         "models.student_net(0)",
         "models.student_net(rng, classes='10')",
         "models.student_net(rng, shape=(28, 28))",
+        "models.student_net(rng, shape=(1, 8, 8))",
+        "models.vgg_net(rng, shape=(1, 2, 2))",
+        "Sequential(ReLU(), Flatten())",
+        "Sequential(ReLU(), Flatten(), Linear(64, 3))",
+        "Sequential([ReLU(), Flatten()])",
+        "Sequential({'relu': ReLU()})",
+        "Sequential.create()",
+        "Sequential.create({'fc': Linear(64, 3)})",
+        "Sequential.create({'fc': Linear(64, 3)}, input_shape=(64,), rng=rng)",
+        "Sequential.create({'': Linear(64, 3)}, (64,), rng)",
+        "Sequential.create({'c.1': Linear(64, 3)}, (64,), rng)",
+        "Sequential.create({'fc': Linear(10**5, 10**6)}, (10**5,), rng)",
+        "Sequential.create({'fc': Linear(64, 10**30)}, (64,), rng)",
+        "Linear(64, 10, 'relu')",
+        "Conv2d(1, 2, 3, bias='no')",
+        "Conv2d(1, 2, 3, bias=None)",
+        "LeakyReLU(-0.1)",
+        "LeakyReLU(negative_slope=0.1)",
+        "GELU(approximate='tanh')",
+        "ReLU(inplace=True)",
+        "ReLU(6)",
+        "Flatten(start_dim=1)",
+        "Flatten(1)",
+        "layers.GlobalAvgPool(1)",
+        "ReLU()(x)",
+        "layers.Softmax(1)",
+        "layers.ReLu()",
+        "layers.Conv1d(1, 4, 3)",
+        "layers.Dense(10)",
+        "layers.BatchNorm2d(4)",
+        "layers.Tanh()",
+        "exec('from tinyzip import Sequential')",
+        "exec('from tinyzip import fit')",
+        "exec('from tinyzip.nn import Sequential')",
+        "exec('from tinyzip.nn.layers import Conv1d')",
+        "exec('from tinyzip.quant import quantize')",
+        "exec('from tinyzip.train import Dataset')",
+        "exec('import tinyzip; tinyzip.quantize(net, images)')",
     ],
     "Data": [
         "mnist('nowhere')",
@@ -235,6 +335,16 @@ TRIES = {
         "split(dataset, 0.2, rng)",
         "split(dataset, 10, 0)",
         "split(images, 10, rng)",
+        "Dataset(images)",
+        "Dataset(images, masked(labels))",
+        "Dataset(data=images, targets=labels)",
+        "split(dataset)",
+        "split(dataset, 10)",
+        "split(dataset, test_size=10, rng=rng)",
+        "mnist()",
+        "mnist(root='data')",
+        "mnist('')",
+        "read_idx('')",
     ],
     "Quantizing": [
         "quantize(net, dataset)",
@@ -290,6 +400,32 @@ TRIES = {
         "FakeQuantized.create(net, grids, 'ste')",
         "Grid(0.1, 0.5, 0, 255)",
         "Grid(0.1, 0, 0, 65535)",
+        "Grid(bits=8)",
+        "Grid(0.1)",
+        "Grid.symmetric(1.0)",
+        "Grid.symmetric(1.0, 4, narrow='no')",
+        "calibrate(net, images, per_channel='no')",
+        "weight_grids(net, per_channel=None)",
+        "lower(net, grids, argmax='no')",
+        "lower(net, grids, argmax=1)",
+        "adaround(net, grids, images, iterations=1.5)",
+        "adaround(net, grids, images, iterations='10')",
+        "adaround(net)",
+        "allocate(net)",
+        "allocate(net, images, 1000, choices=[])",
+        "allocate(net, images, 1000, choices=[9])",
+        "allocate(net, images, 1000, choices=4)",
+        "allocate(net, images, 10)",
+        "allocate(net, images, -1)",
+        "allocate(net, images, np.nan)",
+        "allocate(net, images, np.inf)",
+        "shrink(program)",
+        "shrink(net, images, len)",
+        "quantized.save('small.tz')",
+        "explain(net, program, images, labels + 50)",
+        "explain(net, program, images, labels - 1)",
+        "save(net, '')",
+        "load('')",
         "explain(net, other_program, images)",
         "explain(other, program, images)",
         "explain(program, net, images)",
@@ -330,6 +466,7 @@ TRIES = {
         "student.train(net, [teacher, teacher], images, labels, rng=rng, epochs=1)",
         "student.train(net, None, images, labels, rng=rng, epochs=1)",
         "student.train(net, five_classes, images, labels, rng=rng, epochs=1)",
+        "student.train(net, teacher, images, labels, rng=rng, epochs=1, recorded='no')",
         "fidelity.fidelity(program, net, images, labels)",
         "transplant.transplant(net, program)",
     ],
@@ -381,6 +518,34 @@ TRIES = {
         "Program(program.operators, (1, 8, 8), (0, 255, 0))",
         "Program((integer.MaxPool2d(2.5),), (1, 8, 8), Codes(0, 255, 0))",
         "Codes(0, 255, 0.5)",
+        "integer.run(program, masked(codes))",
+        "integer.run(program, codes, trace='no')",
+        "program.run(codes)",
+        "program.predict(images)",
+        "program.save('x.tz')",
+        "classify(of_dark, 255 - dark)",
+        "classify(of_dark, dark / 127.5 - 1)",
+        "archive.pack(program, names='no')",
+        "archive.write(program)",
+        "archive.write(program, '')",
+        "archive.write(program, 'small.net')",
+        "archive.write(program, 'run.ckpt')",
+        "archive.write(program, 'small.npy')",
+        "archive.read('')",
+        "page.write('small.tz', 'small.tz')",
+        "page.write(program, 'small.net')",
+        "page.write([], 'page.html')",
+        "page.write(program, '')",
+        "page.write('', 'page.html')",
+        "c.write(program, '')",
+        "onnx.read(b'abc')",
+        "onnx.read(3)",
+        "onnx.read('')",
+        "onnx.read('small.net')",
+        "onnx.read('small.tz')",
+        "onnx.read('arrays.npz')",
+        "onnx.write_program(program, 'x.onnx', exact='no')",
+        "tflite.read('')",
     ],
 }
 
@@ -405,7 +570,7 @@ def answer(line: str, known: dict[str, Any]) -> str:
             warnings.simplefilter("always")
             eval(line, known)
     except Exception as error:
-        told = str(error)
+        told = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         if LINE.fullmatch(told) or (isinstance(error, OSError) and error.filename):
             return told
         return f"NOT REFUSED IN ONE LINE: {type(error).__name__}: {told}"

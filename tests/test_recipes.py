@@ -70,6 +70,25 @@ def test_the_commands_run_as_they_stand(
         assert capsys.readouterr().out
 
 
+def test_windows_and_the_public_workflow_run_what_the_readme_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    main_job, tests = re.findall(r"^    (python3 -m venv .*)$", readme, re.MULTILINE)
+    (windows,) = re.findall(r"```bat\n(.*?)```", PAGE, re.DOTALL)
+    lines = windows.replace(".venv\\Scripts", ".venv/bin").replace("\\", "/").splitlines()
+    begin, install, test, job, show = lines
+    extras = [command.replace("'", "").split(" && ")[1] for command in (main_job, tests)]
+    assert install == extras[0].replace("[examples]", "[examples,test]") and "[test]" in extras[1]
+    assert begin.replace("py ", "python3 ") == tests.split(" && ")[0]
+    assert (test, job) == (tests.split(" && ")[2], main_job.split(" && ")[2])
+    assert main(["show", str(ROOT / show.removeprefix(".venv/bin/tinyzip show "))]) == 0
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    (run,) = re.findall(r"- run: (.*)$", workflow, re.MULTILINE)
+    run = re.sub(r'"(\.venv/)\$BIN(/\w+)"', r"\1bin\2", run)
+    assert run.replace("python -m venv", "python3 -m venv") == tests
+    assert "Nobody has seen this file run" in workflow
+    assert all(f"{system}-latest" in workflow for system in ("ubuntu", "windows", "macos"))
+
+
 def test_what_a_new_layer_has_to_touch_exists() -> None:
     rows = PAGE.partition("| step |")[2].splitlines()[2:]
     assert len(rows) > 6

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tinyzip.base.calls import built_by, takes, write_instead
@@ -78,6 +79,78 @@ def test_a_call_that_does_not_fit_is_refused_with_what_to_write_instead(call, li
     with pytest.raises((TypeError, ValueError), match=rf"^{line}") as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+class Made:
+    @write_instead(size="length=")
+    def method(self, length, wide: bool = False):
+        return length, wide
+
+    @classmethod
+    @write_instead()
+    def made(cls, length, *, wide: bool | None = None):
+        return cls, length, wide
+
+
+@write_instead()
+def flagged(first, wide: bool = False, *, deep: bool | None = None, high=False):
+    return first, wide, deep, high
+
+
+@built_by()
+@dataclass(frozen=True)
+class Flagged:
+    size: int = 1
+    wide: bool = True
+
+
+@built_by()
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+@pytest.mark.parametrize("value", ["no", "", 0, 1, 1.0, [], np.array([True]), bool, None])
+def test_what_is_declared_as_a_bool_has_to_be_one(value):
+    for call, name in (
+        (lambda: flagged(1, value), "flagged: wide"),
+        (lambda: flagged(1, wide=value), "flagged: wide"),
+        (lambda: flagged(1, deep=value), "flagged: deep"),
+        (lambda: Flagged(1, value), "Flagged: wide"),
+        (lambda: Flagged(wide=value), "Flagged: wide"),
+        (lambda: replace(Flagged(), wide=value), "Flagged: wide"),
+        (lambda: Made().method(1, value), "method: wide"),
+        (lambda: Made.made(1, wide=value), "made: wide"),
+    ):
+        if value is None and name in ("flagged: deep", "made: wide"):
+            call()
+            continue
+        needed = "True, False or None" if name in ("flagged: deep", "made: wide") else "True or False"
+        with pytest.raises(TypeError, match=rf"^{name}: found .*, needed {needed}$"):
+            call()
+    assert flagged(1, True, deep=np.bool_(False), high=value)[:2] == (1, True)
+    assert Flagged(1, np.bool_(True)).wide and not Flagged(wide=False).wide
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: Made().method(), r"Made.method: length: found nothing, needed Made.method\(length\)"),
+        (lambda: Made.made(), r"Made.made: length: found nothing, needed Made.made\(length\)"),
+        (lambda: Made().method(1, size=2), "size: found 2, needed length="),
+        (
+            lambda: Made.made(1, 2),
+            "Made.made: found 2 arguments without a name, needed 1 at most, length; by n",
+        ),
+        (lambda: Nothing(1), "Nothing: found 1 arguments without a name, needed none"),
+        (lambda: Nothing(size=1), "Nothing: size: found 1, needed no argument"),
+        (lambda: function(1, 2, third=3, first_one=5), "function: first_one: found 5, needed one of first, "),
+    ],
+)
+def test_so_do_methods_and_what_takes_nothing(call, line):
+    with pytest.raises(TypeError, match=rf"^{line}"):
+        call()
+    assert Made().method(2) == (2, False) and Made.made(length=2) == (Made, 2, None)
 
 
 def test_what_a_function_raises_inside_is_its_own():

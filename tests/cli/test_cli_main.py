@@ -95,7 +95,7 @@ def test_a_reader_of_the_pipe_may_stop_when_it_has_seen_enough(net: Path) -> Non
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(net: Path) -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, "-m", "tinyzip", "show", str(net)],
             stdout=full,

@@ -84,7 +84,7 @@ def test_a_confined_process_has_no_memory_beyond_its_own_and_no_network(tmp_path
     child = os.fork()
     if not child:
         memory, network = confined.confine(4_000_000_000)
-        interfaces = Path("/proc/self/net/dev").read_text().count(":")
+        interfaces = Path("/proc/self/net/dev").read_text(encoding="utf-8").count(":")
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]

@@ -25,7 +25,7 @@ def pids(items):
 def alive(pid):
     """Is there such a process, other than one that only waits to be noticed?"""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

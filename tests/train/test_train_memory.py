@@ -92,7 +92,7 @@ def test_after_the_first_steps_a_step_allocates_less_than_a_megabyte(
 
 def page_faults(pid):
     """How often a process has met a page of memory that it had to be given, from `proc(5)`."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[7])
 
 
 @MODELS

@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tinyzip.base.calls import built_by, write_instead
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import is_masked, refuse
 from tinyzip.base.table import Shown, aligned
 from tinyzip.nn.model import Model
 from tinyzip.nn.ops.checks import Array
@@ -110,8 +110,10 @@ class Dataset(Shown):
         if np.issubdtype(self.images.dtype, np.floating) and not np.isfinite(self.images).all():
             refuse("Dataset: images", "NaN or infinite pixels", "finite ones")
         labels = self.labels
-        if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-            refuse("Dataset: labels", getattr(labels, "dtype", type(labels).__name__), "integers", TypeError)
+        whole = isinstance(labels, np.ndarray) and np.issubdtype(labels.dtype, np.integer)
+        if not whole or is_masked(labels):
+            found = type(labels).__name__ if whole else getattr(labels, "dtype", type(labels).__name__)
+            refuse("Dataset: labels", found, "integers", TypeError)
         if labels.shape != (len(self),):
             refuse("Dataset: labels", f"shape {labels.shape}", f"({len(self)},), one for each image")
         if labels.min() < 0 or labels.max() > np.iinfo(np.int64).max:

@@ -73,7 +73,7 @@ def test_what_pytorch_exports_answers_as_pytorch(name):
             through(answers(net, recorded[f"{name}.x"]), "LogSoftmax" if name == "resnet" else ""),
             recorded[f"{name}.y"],
         )
-        kinds = json.loads(Path(FOLDER / "layers.json").read_text())[name]
+        kinds = json.loads(Path(FOLDER / "layers.json").read_text(encoding="utf-8"))[name]
         assert [type(placed.layer).__name__ for placed in net.every_layer.values()] == kinds, path.name
 
 

@@ -1,0 +1,66 @@
+"""What is printed reaches every console: where it lacks a sign, a neighbour of it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyzip.base.signs import NEIGHBOURS
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "examples" / "models" / "mnist-512.tz"
+PRINTS = f"""
+from tinyzip.archive import read
+from tinyzip.nn.models import student_net
+from tinyzip.quant.grid import Grid
+print(read({str(MODEL)!r}))
+print(student_net().summary())
+print(Grid([1.0, 2.0], 0, 0, 255))
+print("²")
+"""
+CONSOLES = ["ascii", "cp437", "cp1252", "utf-8"]
+
+
+def printed(encoding: str, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    """What a script writes to a console of this encoding; nothing but bytes is known of it."""
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)} | more
+    return subprocess.run([sys.executable, *words], capture_output=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("encoding", CONSOLES)
+def test_tables_reach_a_console_that_lacks_their_signs(encoding: str) -> None:
+    done = printed(encoding, "-c", PRINTS)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.decode(encoding)
+    assert ("28×28" if encoding in ("cp1252", "utf-8") else "28x28") in told
+    assert (" … " if encoding in ("cp1252", "utf-8") else " .. ") in told
+    assert told.split()[-1] == ("?" if encoding == "ascii" else "²")
+
+
+@pytest.mark.parametrize("encoding", CONSOLES[:3])
+def test_so_do_errors(encoding: str) -> None:
+    done = printed(encoding, "-c", "from tinyzip.base.refuse import refuse; refuse('x', '−1', '1 … 5 × 5')")
+    last = done.stderr.decode(encoding).splitlines()[-1]
+    signs = "-1, needed 1 … 5 × 5" if encoding == "cp1252" else "-1, needed 1 .. 5 x 5"
+    assert done.returncode == 1 and last == f"ValueError: x: found {signs}"
+
+
+def test_so_does_the_command_line_where_all_files_are_read_as_ascii() -> None:
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "LANG": "C"}
+    for words in (["show", str(MODEL)], ["show", "none×.tz"], ["learn", "list", "--folder", "none−"]):
+        done = printed("ascii", "-m", "tinyzip", *words, **plain)
+        assert done.returncode in (0, 2) and b"Error" not in done.stderr and done.stderr.count(b"\n") < 2
+        assert (done.stdout + done.stderr).decode("ascii")
+
+
+def test_who_chose_how_to_write_is_left_alone() -> None:
+    done = printed("ascii:replace", "-c", "import tinyzip.base, sys; print('×', sys.stdout.errors)")
+    assert done.stdout.split() == [b"?", b"replace"]
+    assert all(neighbour.isascii() for neighbour in NEIGHBOURS.values())
+
+
+def test_a_stream_that_is_none_of_python_s_own_is_no_obstacle() -> None:
+    words = "import io, sys; sys.stdout = None; sys.stderr = io.StringIO(); import tinyzip.base"
+    assert printed("ascii", "-c", words).returncode == 0
