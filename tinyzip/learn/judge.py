@@ -182,16 +182,21 @@ def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:
 
     It gives the same answer to the question that failed, and of those that do, to the most questions.
     """
-    best, sentence = 0, ""
-    for mistake in exercise.check.mistakes:
-        other = run_text(mistake.made(exercise.solution), f"a known mistake in {exercise.name}")
-        same = [
-            answer_or_error(own, exercise, case) == answer_or_error(other, exercise, case)
-            for case in exercise.check.cases
-        ]
-        if same[exercise.check.cases.index(failed)] and sum(same) > best:
+    cases, best, sentence = exercise.check.cases, 0, ""
+    answers = [answer_or_error(own, exercise, case) for case in cases]
+    for mistake, others in zip(exercise.check.mistakes, answers_of_mistakes(exercise), strict=True):
+        same = [one == other for one, other in zip(answers, others, strict=True)]
+        if same[cases.index(failed)] and sum(same) > best:
             best, sentence = sum(same), f" - {mistake.sentence}"
     return sentence
+
+
+@cache
+def answers_of_mistakes(exercise: Exercise) -> list[list["Alike"]]:
+    """What each known mistake answers to each question."""
+    texts = [mistake.made(exercise.solution) for mistake in exercise.check.mistakes]
+    wrong = [run_text(text, f"a known mistake in {exercise.name}") for text in texts]
+    return [[answer_or_error(one, exercise, case) for case in exercise.check.cases] for one in wrong]
 
 
 def answer_or_error(own: Mapping[str, Any], exercise: Exercise, case: Case) -> "Alike":
