@@ -7,7 +7,7 @@ speak of it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from tinyzip.base.calls import built_by, write_instead
@@ -48,16 +48,9 @@ NETWORK = {
 } | dict.fromkeys(("parameters", "state_dict", "weights"), "net.params, arrays by name")
 
 
-def not_called(self: Any, x: Any) -> NoReturn:
-    """What a call of a network or a layer gets."""
-    needed = "it in a network, Sequential.create({'name': layer}, …)"
-    needed = FORWARD if isinstance(self, Network) else needed
-    refuse(f"{type(self).__name__}: call", said(x), needed, TypeError)
-
-
-def no_item(self: Any, name: Any) -> NoReturn:
-    """What indexing a network gets."""
-    refuse(f"{type(self).__name__}: []", said(name), "net.layers[…] or net.params[…], by name", TypeError)
+def refused(what: str, needed: str) -> Callable[[Any, Any], NoReturn]:
+    """The method for what networks and layers do not do."""
+    return lambda self, x: refuse(f"{type(self).__name__}: {what}", said(x), needed, TypeError)
 
 
 def check_layers(layers: Any) -> None:
@@ -75,9 +68,9 @@ built_by(start_dim="Flatten(), of all axes of an example")(layers.Flatten)
 built_by()(layers.GlobalAvgPool)
 instead = write_instead(input_shape="shape=", seed="rng=np.random.default_rng(0)")
 type.__setattr__(Network, "create", classmethod(instead(vars(Network)["create"].__func__)))
-for owner in (Network, Layer):
-    type.__setattr__(owner, "__call__", not_called)
-type.__setattr__(Network, "__getitem__", no_item)
+type.__setattr__(Layer, "__call__", refused("call", "it in a network: Sequential.create({'name': layer}, …)"))
+type.__setattr__(Network, "__call__", refused("call", FORWARD))
+type.__setattr__(Network, "__getitem__", refused("[]", "net.layers[…] or net.params[…], by name"))
 attributes_say(Network, NETWORK)
 module_says(layers.__name__, LAYERS)
 module_says("tinyzip.nn")
@@ -85,9 +78,12 @@ module_says("tinyzip.nn")
 
 def check_network(model: Any, argument: str) -> None:
     """Refuse what is no network of layers, with what to write instead."""
-    if isinstance(model, Inspected):
-        return
-    needed = "a Sequential"
+    if not isinstance(model, Inspected):
+        refuse_network(model, argument, "a Sequential")
+
+
+def refuse_network(model: Any, argument: str, needed: str) -> NoReturn:
+    """Say what to write for what is no network."""
     if callable(model):
         needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
     elif isinstance(model, str | os.PathLike):
@@ -95,5 +91,5 @@ def check_network(model: Any, argument: str) -> None:
     elif hasattr(model, "grids"):
         needed += ": its .model()" if callable(model.grids) else ": its .model"
     elif hasattr(model, "operators"):
-        needed += ", a network of floats, which a program was made of"
+        needed += " of floats; a program's classes are tinyzip.quant.classify.classify(…)"
     refuse(argument, said(model), needed, TypeError)

@@ -137,10 +137,8 @@ class Network:
         """Refuse what are no examples of this network's shape and dtype."""
         if not isinstance(train, bool):
             refuse("forward: train", said(train), "True or False", TypeError)
-        if is_masked(x):
-            refuse("forward: x", "a masked array", "a full one: x.filled(0)", TypeError)
-        if not isinstance(x, np.ndarray) or x.dtype != self.dtype:
-            found = getattr(x, "dtype", type(x).__name__)
+        if not isinstance(x, np.ndarray) or x.dtype != self.dtype or is_masked(x):
+            found = said(x) if is_masked(x) else getattr(x, "dtype", type(x).__name__)
             needed = f"a {self.dtype} array, as tinyzip.train.data.to_input makes it"
             refuse("forward: x", found, needed, TypeError)
         if x.shape[:-1] != self.shape or x.size == 0:

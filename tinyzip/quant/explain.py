@@ -50,8 +50,7 @@ from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
 from tinyzip.quant.twin import float_twin, grid_of, readable, weight_scales
-from tinyzip.train.data import check_shape
-from tinyzip.train.evaluate import check_labels
+from tinyzip.train.data import check_labels, check_shape
 from tinyzip.train.pixels import check_range
 
 LEAST_COSINE = 0.1

@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tinyzip.base.calls import built_by, write_instead
-from tinyzip.base.refuse import is_masked, refuse
+from tinyzip.base.refuse import is_masked, refuse, said
 from tinyzip.base.table import Shown, aligned
 from tinyzip.nn.model import Model
 from tinyzip.nn.ops.checks import Array
@@ -110,12 +110,7 @@ class Dataset(Shown):
         if np.issubdtype(self.images.dtype, np.floating) and not np.isfinite(self.images).all():
             refuse("Dataset: images", "NaN or infinite pixels", "finite ones")
         labels = self.labels
-        whole = isinstance(labels, np.ndarray) and np.issubdtype(labels.dtype, np.integer)
-        if not whole or is_masked(labels):
-            found = type(labels).__name__ if whole else getattr(labels, "dtype", type(labels).__name__)
-            refuse("Dataset: labels", found, "integers", TypeError)
-        if labels.shape != (len(self),):
-            refuse("Dataset: labels", f"shape {labels.shape}", f"({len(self)},), one for each image")
+        check_labels(labels, self.images, "Dataset: labels")
         if labels.min() < 0 or labels.max() > np.iinfo(np.int64).max:
             refuse("Dataset: labels", f"{labels.min()} … {labels.max()}", "classes from 0 up, in int64")
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
@@ -225,3 +220,18 @@ def turned(images: Array, shape: tuple[int, ...]) -> str:
     if images.shape == shape:
         return ", of N examples: images[None]"
     return ""
+
+
+def check_labels(labels: Array, images: Array, argument: str) -> None:
+    """Refuse what is not one whole number for each image, with what to write instead."""
+    if is_masked(labels):
+        refuse(argument, "a masked array", "a full one: labels[~labels.mask]", TypeError)
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
+        hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""
+        hint = ": np.asarray(labels)" if not isinstance(labels, np.ndarray) else hint
+        refuse(argument, found, f"an array of whole numbers, one class an image{hint}", TypeError)
+    if labels.shape != (len(images),):
+        one_hot = labels.ndim == 2 and labels.shape[1] > 1
+        hint = ": labels.argmax(1)" if one_hot else ": labels[:, 0]" if labels.ndim == 2 else ""
+        refuse(argument, f"shape {labels.shape}", f"({len(images)},), one for each image{hint}")

@@ -9,21 +9,21 @@ other: they get their shards of the images with each question, and find the para
 moment, in shared memory. (Where these are many, calls are long and threads wait little.)
 """
 
-import os
 from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 
 from tinyzip.base.calls import write_instead
-from tinyzip.base.refuse import is_masked, refuse, said
+from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.calls import refuse_network
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.nn.ops.checks import Array
-from tinyzip.train.data import Dataset, check_shape
+from tinyzip.train.data import Dataset, check_labels, check_shape
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.images_fast import into_workspace
 from tinyzip.train.pixels import check_model_range
@@ -35,16 +35,7 @@ FEWEST = 8  # examples that are worth waking another thread
 def check_model(model: Any, argument: str) -> None:
     """Refuse what is no network of floats, with what to write instead."""
     if isinstance(model, type) or not all(hasattr(model, part) for part in ("params", "shape", "forward")):
-        needed = "a network"
-        if callable(model):
-            needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
-        elif isinstance(model, str | os.PathLike):
-            needed += ": tinyzip.quant.saved.load(path)"
-        elif hasattr(model, "operators"):
-            needed += " of floats; a program's classes are tinyzip.quant.classify.classify(program, images)"
-        elif hasattr(model, "program") and hasattr(model, "model"):
-            needed += ": its .model; or classify(its .program, images) of tinyzip.quant.classify"
-        refuse(f"{argument}: model", said(model), needed, TypeError)
+        refuse_network(model, f"{argument}: model", "a network")
     if not model.params:
         refuse(f"{argument}: model", "no parameters", "one or more")
 
@@ -205,18 +196,3 @@ def check_examples(model: Model, images: Array, labels: Array, argument: str) ->
         refuse(f"{argument}: model", "one output", "one for each class, two or more")
     if labels.min() < 0 or labels.max() >= K:
         refuse(f"{argument}: labels", f"{labels.min()} … {labels.max()}", f"0 … {K - 1}, the model's outputs")
-
-
-def check_labels(labels: Array, images: Array, argument: str) -> None:
-    """Refuse what is not one whole number for each image, with what to write instead."""
-    if is_masked(labels):
-        refuse(argument, "a masked array", "a full one: labels[~labels.mask]", TypeError)
-    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
-        found = labels.dtype if isinstance(labels, np.ndarray) else said(labels)
-        hint = ": labels.argmax(1)" if getattr(labels, "ndim", 1) == 2 else ""
-        hint = ": np.asarray(labels)" if not isinstance(labels, np.ndarray) else hint
-        refuse(argument, found, f"an array of whole numbers, one class an image{hint}", TypeError)
-    if labels.shape != (len(images),):
-        one_hot = labels.ndim == 2 and labels.shape[1] > 1
-        hint = ": labels.argmax(1)" if one_hot else ": labels[:, 0]" if labels.ndim == 2 else ""
-        refuse(argument, f"shape {labels.shape}", f"({len(images)},), one for each image{hint}")

@@ -68,9 +68,7 @@ from tinyzip.train.run.watched import watch
     seed="rng=np.random.default_rng(0)",
     shuffle="nothing: every epoch has an order of its own, drawn from rng",
     device="nothing: it runs on this machine's cores, threads=",
-    workers="threads=",
     weight_decay="optimizer=AdamW(weight_decay=0.01)",
-    momentum="optimizer=SGD(momentum=0.9)",
     patience="callbacks=[function]: one that returns True ends the training",
     validation_split="validation=(images, labels), see tinyzip.train.data.split",
 )

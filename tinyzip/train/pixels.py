@@ -13,13 +13,12 @@ are too small may be dark, so they are only warned of. So is another sign: numbe
 had none below 0, and none below 0 where it had such, which is what x/127.5 − 1 for x/255 comes to. A network
 that nobody has trained expects R = 1, for its first weights are drawn for numbers of that size.
 
-A page with black ink on white has the range of one with white ink on black. So the mean over images and
-pixels is remembered as well, m. Images of mean μ are warned of where they would fit turned round, as
-low + high − x, and do not as they are:
+A page with black ink on white has the range of one with white ink on black. So the mean m over all pixels is
+remembered, too, and images of mean μ are warned of that would fit turned round, as low + high − x, only:
 
 |μ − m| > (high − low)/4   and   |low + high − μ − m| < |μ − m|/3                              (PX2)
 
-A program remembers no mean; m is 0 for it where its range begins there, black ground.
+A program remembers no mean; for it m is 0, black ground, where its range begins there.
 
 What a range would not show is looked for in the images themselves: all pixels equal, and bytes that were
 divided before they were bytes.

@@ -51,8 +51,7 @@ def unplain(state: Any) -> Any:
 def seed_of(rng: np.random.Generator) -> str:
     """What a Generator began with, however much was drawn since."""
     seed = getattr(rng.bit_generator, "seed_seq", None)
-    key = getattr(seed, "spawn_key", ())
-    return f"{getattr(seed, 'entropy', None)}{f' {key}' if key else ''}"
+    return " ".join(map(str, (getattr(seed, "entropy", None), *getattr(seed, "spawn_key", ()))))
 
 
 def describe(part: object, values: bool = True) -> str:
