@@ -6,6 +6,8 @@ const side = pad.width;
 const pen = Object.assign(pad.getContext("2d", { willReadFrequently: true }), { lineWidth: 28, lineCap: "round" });
 const models = JSON.parse($("models").textContent);
 let program, size, last; // the last point of the pen, while it is down
+let took, later; // milliseconds of the last look at the board, and the timer of the next while the pen is down
+let before = []; // the boards before the last strokes, the last of them last
 let curve; // the numbers of a program that reads one row of them, drawn as a curve; null where it reads images
 
 // Each digit as strokes through points of a 10 x 10 grid.
@@ -32,9 +34,12 @@ function load(bytes) {
 	program = unpack(bytes);
 	size = `${bytes.length.toLocaleString("en")} bytes`;
 	const [C, H, W] = program.shape;
-	const before = curve?.length;
-	curve = C === 1 && H === 1 && W <= side ? (before === W ? curve : new Array(W).fill(0)) : null;
-	if (before !== curve?.length) pen.clearRect(0, 0, side, side);
+	const was = curve?.length;
+	curve = C === 1 && H === 1 && W <= side ? (was === W ? curve : new Array(W).fill(0)) : null;
+	if (was !== curve?.length) {
+		pen.clearRect(0, 0, side, side);
+		before = [];
+	}
 	pen.lineWidth = curve ? 6 : 28;
 	if (curve) plot();
 	show();
@@ -48,6 +53,7 @@ function show() {
 	if (`${operators[end]?.shape}` !== "10" || (!curve && `${shape}` !== "1,28,28")) {
 		return say(`This program reads no drawings: tinyzip.run(codes) runs it, on ${shape.join(" × ")} codes.`);
 	}
+	const start = performance.now();
 	const ink = curve ? [] : pen.getImageData(0, 0, side, side).data.filter((_, i) => i % 4 === 3);
 	const values = curve ?? Array.from(prepare(ink, side), (v) => v / 255);
 	const seen = Int32Array.from(values, (v) => clamp(input.zero + even(v / input.scale), input));
@@ -68,6 +74,7 @@ function show() {
 		bar.lastChild.textContent = `${percents[digit]} %`;
 	});
 	say(empty ? "I see nothing yet." : `I read ${best}: ${percents[best]} % sure, with ${size}.`);
+	took = performance.now() - start;
 }
 
 function addLayer(name, { shape, codes }, values) {
@@ -115,7 +122,32 @@ function example(digit) {
 	show();
 }
 
+// Called before the board changes.
+const keep = () => (before = [...before.slice(-19), curve ? [...curve] : pen.getImageData(0, 0, side, side)]);
+
+function undo() {
+	const board = before.pop();
+	if (!board || last) return;
+	if (curve) {
+		curve = board;
+		plot();
+	} else pen.putImageData(board, 0, 0);
+	show();
+}
+
+// While the pen is down the answer follows it, unless a look takes too long for that.
+function follow() {
+	if (took > 100) say("I read it when the pen is lifted.");
+	else
+		later ??= setTimeout(() => {
+			later = null;
+			if (last) show();
+		}, 100);
+}
+
 function draw(digit) {
+	if (last) return;
+	keep();
 	if (curve) return example(digit);
 	pen.clearRect(0, 0, side, side);
 	for (const stroke of EXAMPLES[digit] ?? []) {
@@ -130,21 +162,27 @@ function place({ clientX, clientY }) {
 }
 
 pad.onpointerdown = (event) => {
-	if (!event.isPrimary) return;
+	if (!event.isPrimary || event.button !== 0) return;
 	pad.setPointerCapture(event.pointerId);
+	keep();
 	last = (curve ? bend : line)(place(event), place(event));
+	follow();
 };
 pad.onpointermove = (event) => {
 	if (!last || !event.isPrimary) return;
 	const passed = event.getCoalescedEvents?.() ?? [];
 	last = [last, ...(passed.length ? passed : [event]).map(place)].reduce(curve ? bend : line);
+	follow();
 };
 pad.onpointerup = pad.onpointercancel = () => {
 	if (last) show();
 	last = null;
 };
+$("undo").onclick = undo;
 $("clear").onclick = () => draw();
-onkeydown = ({ key }) => {
+onkeydown = ({ key, ctrlKey, metaKey, altKey }) => {
+	if ((ctrlKey || metaKey) && key === "z") return undo();
+	if (ctrlKey || metaKey || altKey) return; // which are the browser's
 	if (key === "Escape" || EXAMPLES[key]) draw(key);
 };
 

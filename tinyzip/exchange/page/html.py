@@ -19,11 +19,16 @@ l. From this follow all roundings of `fixedpoint` but `float32`, for which Math.
 The sources are beside this file, and are put together as they are: page.html is the frame and style.css how
 it looks; coder.js, weights.js, program.js and archive.js make a program of a file; arithmetic.js and
 integer.js are the engine; prepare.js makes of a drawing what MNIST's digits are; app.js is what people see.
+
+A Content-Security-Policy in the page allows its own script and style, by their hashes, and nothing else. A
+site with a strict policy of its own has to allow the same hashes.
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from importlib.resources import files
 from math import prod
 from os import PathLike, fspath
@@ -68,6 +73,10 @@ def source(models: Model | Sequence[Model] = ()) -> str:
     frame, style, *scripts = ((folder / name).read_text(encoding="utf-8") for name in names)
     data = json.dumps(inlined).replace("<", "\\u003c")  # a name could end the script
     page = frame.replace("/* style.css */\n", style).replace("// scripts\n", "\n".join(scripts))
+    for kind, element in (("style", "style"), ("script", 'script type="module"')):
+        (text,) = re.findall(f"<{element}>(.*?)</{kind}>", page, re.DOTALL)
+        allowed = b64encode(sha256(text.encode()).digest()).decode()
+        page = page.replace(f"{kind}-src {kind}", f"{kind}-src 'sha256-{allowed}'", 1)
     return page.replace(">[]</script>", f">{data}</script>")
 
 
