@@ -89,12 +89,14 @@ def test_of_each_m_in_a_row_as_many_go(seed, m, share):
 
 def test_the_share_grows_by_the_printed_cubic_schedule():
     """(MK4), at its ends and where it is half way; and one shot."""
-    assert share_at(9, 0.8, 10, 30) == 0
-    assert share_at(10, 0.8, 10, 30) == 0
-    assert share_at(20, 0.8, 10, 30) == pytest.approx(0.8 * (1 - 0.5**3))
-    assert share_at(30, 0.8, 10, 30) == share_at(99, 0.8, 10, 30) == 0.8
-    assert share_at(9, 0.8, 10, 10) == 0 and share_at(10, 0.8, 10, 10) == 0.8
-    grown = [share_at(t, 0.8, 10, 30) for t in range(10, 31)]
+    assert share_at(9, 0.0, 0.8, 10, 30) == 0
+    assert share_at(10, 0.0, 0.8, 10, 30) == 0
+    assert share_at(20, 0.0, 0.8, 10, 30) == pytest.approx(0.8 * (1 - 0.5**3))
+    assert share_at(30, 0.0, 0.8, 10, 30) == share_at(99, 0.0, 0.8, 10, 30) == 0.8
+    assert share_at(9, 0.0, 0.8, 10, 10) == 0 and share_at(10, 0.0, 0.8, 10, 10) == 0.8
+    grown = [share_at(t, 0.0, 0.8, 10, 30) for t in range(10, 31)]
+    assert share_at(9, 0.5, 0.8, 10, 30) == share_at(10, 0.5, 0.8, 10, 30) == 0.5
+    assert share_at(20, 0.5, 0.8, 10, 30) == pytest.approx(0.8 - 0.3 * 0.5**3)
     steps = np.diff(grown)
     assert (steps > 0).all() and (np.diff(steps) < 0).all()
 
@@ -177,7 +179,7 @@ def test_weights_go_while_fit_trains_and_those_that_have_gone_stay_as_they_were(
         assert model.steps == 3 * epochs
         found.append(model)
     for model, step in zip(found[1:], (3, 5, 5), strict=True):  # the last choice before its last step
-        assert zeros(model.applied()) == round(share_at(step, 0.8, 1, 5) * count)
+        assert zeros(model.applied()) == round(share_at(step, 0.0, 0.8, 1, 5) * count)
     end = found[-1]
     frozen = {name: mask == 0 for name, mask in found[2].masks.items()}
     for name, gone in frozen.items():
@@ -290,6 +292,14 @@ def test_a_batch_norm_under_it_keeps_its_statistics():
     assert (end.params["norm.mean"] != net.params["norm.mean"]).all()
 
 
+def test_what_an_earlier_pruning_has_taken_away_stays_away():
+    thin = trained(Pruned.create(small_network(), 0.5)).applied()
+    thinner = trained(Pruned.create(thin, 0.8, first=0.5, begin=2, end=4, every=1)).applied()
+    for name in ("conv.w", "out.w"):
+        assert not thinner.params[name][thin.params[name] == 0].any()
+    assert zeros(thin) == 72 and zeros(thinner) == round(0.8 * 144)
+
+
 def test_only_the_arrays_that_are_named_lose_weights():
     end = trained(Pruned.create(small_network(), 0.5, names=["out.w"]))
     assert end.masks.keys() == {"out.w"} and (end.masks["out.w"] == 0).sum() == 54
@@ -301,6 +311,7 @@ def test_only_the_arrays_that_are_named_lose_weights():
     [
         ({"share": 1}, "share"),
         ({"share": "all"}, "share"),
+        ({"first": 0.6}, "first, share"),
         ({"begin": 3, "end": 2}, "begin, end"),
         ({"begin": -1}, "begin, end"),
         ({"every": 0}, "every"),

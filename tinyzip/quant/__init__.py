@@ -20,7 +20,9 @@ During training: a network that learns while its grids are in place.
     insertion.py                 where a network's activations are rounded
     fake.py                      a network that computes in float what the integers will compute
     rate.py                      what the weights will cost in the file, as a term of the loss
-    masks.py, pruned.py          a network that loses weights while it trains
+    masks.py                     which weights a network loses, and when
+    through.py, pruned.py        a network that loses weights while it trains
+    codebook.py                  a network whose weights share a few values
 
 After training again, with the layer's output in view, which that simulation gives:
 

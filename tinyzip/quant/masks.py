@@ -20,10 +20,10 @@ Weights may go one by one, or in units: kernels, the weights of an output for on
 all weights of an output. A unit's score is the mean of its weights'. Or n stay of each m that follow each
 other in a row, "2 of 4", which hardware can skip, too [Mishra et al. 2021].
 
-And a network that loses its weights bit by bit recovers in between. For a share s of weights that are gone in
-the end, from step b to step e, quickly at first, when there are many to lose:
+And a network that loses its weights bit by bit recovers in between. From a share s_b of weights that are gone
+at step b to a share s_e at step e, quickly at first, when there are many to lose:
 
-    s_t = s·(1 − (1 − (t − b)/(e − b))³)                                [Zhu, Gupta 2017, eq. 1]  (MK4)
+    s_t = s_e + (s_b − s_e)·(1 − (t − b)/(e − b))³                      [Zhu, Gupta 2017, eq. 1]  (MK4)
 """
 
 from collections.abc import Mapping
@@ -46,12 +46,12 @@ def check_pattern(pattern: Pattern) -> Pattern:
     return pattern
 
 
-def share_at(step: float, share: float, begin: int, end: int) -> float:
-    """s_t by (MK4): 0 before `begin`, the whole share from `end` on; all at once where they are equal."""
+def share_at(step: float, first: float, last: float, begin: int, end: int) -> float:
+    """s_t by (MK4): the first share before `begin`, the last from `end` on; at once where these are equal."""
     if step < begin:
-        return 0.0
+        return first
     left = 1 - (step - begin) / (end - begin) if step < end else 0.0
-    return share * (1 - left**3)
+    return last + (first - last) * left**3
 
 
 def units(score: Array, pattern: str) -> Array:

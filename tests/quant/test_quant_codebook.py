@@ -1,0 +1,134 @@
+"""Weights that share a few values: k-means, its starts, and values that learn."""
+
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from quant_networks import pictures, small_network
+
+from tinyzip.distill import student
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.codebook import STARTS, Shared, first_values, k_means
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lower import lower
+from tinyzip.quant.pruned import Pruned
+from tinyzip.train.data import to_input
+from tinyzip.train.fit import fit
+
+seeds = st.integers(0, 10**6)
+IMAGES, LABELS = pictures(60), np.arange(60) % 3
+
+
+def lost(w, values, index):
+    return ((w - values[index]) ** 2).sum()
+
+
+@given(seeds, st.integers(1, 60), st.integers(2, 9), st.sampled_from(STARTS))
+def test_k_means_ends_where_each_weight_has_the_nearest_value_and_each_value_the_mean_of_its_weights(
+    seed, M, K, start
+):
+    """(CB1)"""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=M)
+    first = first_values(w, K, start, rng)
+    values, index = k_means(w, first)
+    assert values.shape == (K,) and index.shape == (M,)
+    apart = np.abs(w[:, None] - values)
+    np.testing.assert_allclose(apart[np.arange(M), index], apart.min(axis=1), rtol=0, atol=1e-12)
+    for k in range(K):
+        if (index == k).any():
+            assert values[k] == pytest.approx(w[index == k].mean())
+    nearest = np.abs(w[:, None] - first).argmin(axis=1)
+    assert lost(w, values, index) <= lost(w, first, nearest) + 1e-12
+
+
+@given(seeds, st.integers(2, 4))
+def test_of_no_more_different_weights_than_values_nothing_is_lost_by_an_even_start(seed, K):
+    w = np.random.default_rng(seed).choice(np.linspace(-1, 1, K), 40)
+    w[:K] = np.linspace(-1, 1, K)
+    values, index = k_means(w, first_values(w, K, "linear", np.random.default_rng(0)))
+    np.testing.assert_allclose(values[index], w, atol=1e-12)
+
+
+def test_starts_are_even_or_as_dense_as_the_weights_or_some_of_them():
+    w = np.random.default_rng(1).normal(size=999)
+    rng = np.random.default_rng(0)
+    linear, density, random = (first_values(w, 5, start, rng) for start in STARTS)
+    np.testing.assert_allclose(linear, np.linspace(w.min(), w.max(), 5))
+    counts = [(w < value).sum() for value in density]
+    np.testing.assert_allclose(counts, [100, 300, 500, 700, 900], atol=1)
+    assert set(random) <= set(w) and (np.diff(random) >= 0).all()
+
+
+def test_each_layer_has_a_few_values_and_zeros_stay():
+    net = small_network()
+    thin = net.with_params(net.params | {"out.w": net.params["out.w"] * (np.abs(net.params["out.w"]) > 0.05)})
+    shared = Shared.create(thin, {"conv.w": 2, "out.w": 4})
+    found = shared.applied().params
+    assert len(np.unique(found["conv.w"])) == 2
+    zero = thin.params["out.w"] == 0
+    assert zero.any() and not found["out.w"][zero].any()
+    assert len(np.unique(found["out.w"][~zero])) == 4
+    np.testing.assert_array_equal(found["out.b"], net.params["out.b"])
+    values, index = k_means(
+        net.params["conv.w"].ravel(), np.linspace(*np.sort(net.params["conv.w"], None)[[0, -1]], 2)
+    )
+    np.testing.assert_allclose(found["conv.w"].ravel(), values[index], rtol=1e-6)
+
+
+def test_the_gradient_of_a_value_is_the_sum_of_its_weights():
+    """(CB2), against differences; with a layer that has zeros."""
+    rng = np.random.default_rng(2)
+    net = small_network(np.float64)
+    thin = net.with_params(net.params | {"out.w": net.params["out.w"] * (np.abs(net.params["out.w"]) > 0.05)})
+    shared = Shared.create(thin, 4)
+    x = to_input(IMAGES[:4]).astype(np.float64)
+    z, caches = shared.forward(x)
+    dz = rng.normal(size=z.shape)
+    grads = shared.backward(dz, caches)
+    trained = {name: shared.params[name] for name in shared.trainable()}
+    assert grads.keys() == trained.keys() == {"conv.b", "out.b", "conv.w.values", "out.w.values"}
+    assert_gradients(lambda: shared.with_params(shared.params).forward(x)[0], trained, grads, dz)
+
+
+def test_values_learn_and_choices_stay():
+    start = Shared.create(small_network(), 4)
+    options = {"rng": np.random.default_rng(0), "epochs": 5, "batch": 20, "progress": False}
+    end, history = fit(start, IMAGES, LABELS, **options)
+    assert history.loss[-1] < history.loss[0]
+    for name, index in start.index.items():
+        np.testing.assert_array_equal(end.index[name], index)
+        assert (end.values[name] != start.values[name]).all()
+        assert len(np.unique(end.applied().params[name])) == 4
+
+
+def test_prune_share_and_simulate_end_as_a_program_of_few_codes():
+    """As Deep Compression does, with one step for a layer: at most K codes and 0."""
+    net = small_network()
+    thin = Pruned.create(net, 0.5, end=3, every=1)
+    thin, _ = fit(thin, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=2, batch=20, progress=False)
+    thin = thin.applied()
+    fake = FakeQuantized.create(thin, calibrate(thin, IMAGES, 8, 8, per_channel=False), "straight-through")
+    shared = Shared.create(fake, 4)
+    options = {"rng": np.random.default_rng(1), "epochs": 2, "batch": 20, "progress": False}
+    end = student.train(shared, net, IMAGES, LABELS, **options)[0].applied()
+    program = lower(end.model(), end.grids())
+    codes = [operator.w for operator in program.operators if hasattr(operator, "w")]
+    assert all(len(np.unique(w)) <= 5 for w in codes)
+    assert sum(int((w == 0).sum()) for w in codes) >= 72
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "said"),
+    [
+        (1, {}, r"counts\['conv.w'\]: found 1, needed 2 to 256"),
+        (257, {}, "counts"),
+        ({"conv.b": 4}, {}, "counts"),
+        ({}, {}, "counts"),
+        (4, {"start": "even"}, "start"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(counts, options, said):
+    with pytest.raises(ValueError, match=f"Shared: {said}"):
+        Shared.create(small_network(), counts, **options)

@@ -1,0 +1,83 @@
+"""Depth: a network whose arrays pass through a function on their way in, from dict to dict.
+
+What is trained are the arrays before the function; what is run is the network on those after it. To the
+training loop such a wrapper is a model as any other. What passes arrays on here says which (`arrays`), and
+how gradients come back (`backward`); all else is the network's own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self
+
+from tinyzip.nn.model import AnyModel, Model
+from tinyzip.nn.ops.checks import Array
+from tinyzip.nn.probe import Seen
+
+
+@dataclass(frozen=True)
+class Through(ABC, Generic[AnyModel]):
+    """The base of models that wrap another one.
+
+    network  with the arrays as they were given; it may be one that simulates integers
+    """
+
+    network: AnyModel
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """The network's arrays that the function gives, by name."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.network.shape
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Between which numbers the network's inputs lay in training."""
+        return getattr(self.network, "input_range", None)
+
+    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
+        """The same network, which remembers this range."""
+        if not hasattr(self.network, "with_input_range"):
+            return self
+        return replace(self, network=self.network.with_input_range(input_range))
+
+    def printed(self) -> Self:
+        """The same on the same arrays, its network run as it is printed."""
+        return replace(self, network=self.network.printed())  # type: ignore[attr-defined]
+
+    def applied(self) -> AnyModel:
+        """The network on the arrays after the function: what is run, and what is kept in the end."""
+        return self.network.with_params({**self.network.params, **self.arrays()})
+
+    def model(self) -> Model:
+        """The float network on these arrays."""
+        applied = self.applied()
+        inner: Model = applied.model() if hasattr(applied, "model") else applied
+        return inner
+
+    def forward(self, x: Array, **how: Any) -> tuple[Array, Any]:
+        """Of the network on the arrays after the function."""
+        applied = self.applied()
+        z, caches = applied.forward(x, **how)
+        return z, (applied, caches)
+
+    def statistics(self, caches: Any) -> dict[str, Array]:
+        """The network's: what its arrays without gradient become by a training step."""
+        applied, inner = caches
+        return dict(applied.statistics(inner))
+
+    def activations(self, x: Array) -> Mapping[str, Array]:
+        """The outputs of the network's layers."""
+        return self.applied().activations(x)
+
+    def probed(self, names: Collection[str]) -> Self:
+        """The same function of the same arrays, with a probe after each of the named layers."""
+        return replace(self, network=self.network.probed(names))  # type: ignore[attr-defined]
+
+    def probes(self, caches: Any) -> Mapping[str, Seen]:
+        """What the probes keep of a forward, by the names of the layers before them."""
+        applied, inner = caches
+        seen: Mapping[str, Seen] = applied.probes(inner)
+        return seen
