@@ -300,6 +300,11 @@ def test_what_an_earlier_pruning_has_taken_away_stays_away():
     assert zeros(thin) == 72 and zeros(thinner) == round(0.8 * 144)
 
 
+def test_the_network_under_it_remembers_what_it_was_trained_on():
+    end = trained(Pruned.create(small_network(), 0.5)).applied()
+    assert end.input_range == (0.0, 1.0) and end.input_mean == pytest.approx(IMAGES.mean() / 255, abs=0.01)
+
+
 def test_only_the_arrays_that_are_named_lose_weights():
     end = trained(Pruned.create(small_network(), 0.5, names=["out.w"]))
     assert end.masks.keys() == {"out.w"} and (end.masks["out.w"] == 0).sum() == 54

@@ -37,11 +37,16 @@ class Through(ABC, Generic[AnyModel]):
         """Between which numbers the network's inputs lay in training."""
         return getattr(self.network, "input_range", None)
 
-    def with_input_range(self, input_range: tuple[float, float] | None) -> Self:
-        """The same network, which remembers this range."""
+    @property
+    def input_mean(self) -> float | None:
+        """Their mean; None where nobody knows."""
+        return getattr(self.network, "input_mean", None)
+
+    def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
+        """The same network, which remembers this range, and the mean of what lay in it."""
         if not hasattr(self.network, "with_input_range"):
             return self
-        return replace(self, network=self.network.with_input_range(input_range))
+        return replace(self, network=self.network.with_input_range(input_range, mean))
 
     def printed(self) -> Self:
         """The same on the same arrays, its network run as it is printed."""
