@@ -10,7 +10,7 @@ from quant_networks import pictures, random_student
 from tinyzip import archive
 from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
 from tinyzip.quant.auto import post_train
-from tinyzip.quant.calibrate import activation_grids
+from tinyzip.quant.calibrate import activation_grids, calibrate
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 
@@ -61,13 +61,18 @@ def test_sensitivity_falls_with_bits_and_size_grows():
         assert bytes_of[name][2] < bytes_of[name][4] < bytes_of[name][8] <= model.params[f"{name}.w"].size
 
 
+def weighed(bytes_of):
+    """The bytes of the weights' codes alone."""
+    return lambda bits: sum(bytes_of[name][b] for name, b in bits.items())
+
+
 def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measure():
     model, images = random_student(), pictures(40, 28)
     choices = (2, 3, 4, 8)
     costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
     for uniform in (3, 4):
         budget = sum(row[uniform] for row in bytes_of.values())
-        bits = allocate(model, images, budget, choices)
+        bits = allocate(model, images, budget, choices, weighed(bytes_of))
         assert sum(bytes_of[name][b] for name, b in bits.items()) <= budget
         assert sum(costs[k][b] for k, b in bits.items()) <= sum(row[uniform] for row in costs.values())
 
@@ -75,7 +80,18 @@ def test_the_allocation_keeps_the_budget_and_beats_uniform_bits_by_its_own_measu
 def test_a_budget_below_the_smallest_model_names_the_largest_layer():
     model, images = random_student(), pictures(40, 28)
     with pytest.raises(ValueError, match="fc1"):
-        allocate(model, images, 100, (2, 3))
+        allocate(model, images, 100, (2, 3), weighed(sizes(model, (2, 3))))
+
+
+def test_a_budget_without_a_way_to_weigh_is_refused_and_the_sentence_keeps_the_budget_of_the_file():
+    model, images = random_student(), pictures(40, 28)
+    with pytest.raises(TypeError, match="allocate: weigh: found None, needed") as caught:
+        allocate(model, images, 2200)
+    told = str(caught.value).partition("of a file: ")[2]
+    known = {"archive": archive, "lower": lower, "calibrate": calibrate, "net": model, "images": images}
+    weigh = eval(told, known)
+    for budget in (weigh(3), 2200):
+        assert weigh(allocate(model, images, budget, weigh=weigh)) <= budget
 
 
 def test_the_packed_program_takes_no_more_bytes_than_that_of_uniform_bits_and_costs_no_more():

@@ -158,11 +158,11 @@ def allocate(
 ) -> dict[str, int]:
     """Bits for the weights of each block so that the program takes at most `budget` bytes, by (QK1).
 
-    budget   bytes of whatever `weigh` counts
-    weigh    block name -> bits, to bytes: len(archive.pack(lower(…))) for the whole file. None counts
-             entropy-coded weight codes alone, Σ `sizes`
+    budget   bytes of what `weigh` counts, which is never guessed: a file holds more than weights
+    weigh    block name -> bits, to bytes: len(archive.pack(lower(…))) for the whole file
     returns  block name -> bits, as `calibrate(weights=…)` takes it
-    raises   ValueError for a budget below the smallest possible, naming the block that is largest then
+    raises   ValueError for a budget below the smallest possible, naming the block that is largest then;
+             TypeError without `weigh`
     """
     check_network(model, "allocate: model")
     if not is_number(budget) or not 0 < budget < np.inf:
@@ -171,10 +171,11 @@ def allocate(
         refuse("allocate: choices", said(choices), "a list of bits, such as [2, 4, 8]")
     for bits in choices:
         check_bits(bits, "allocate: choices", 1)
-    costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices)
-    if weigh is None:
-        return knapsack(costs, bytes_of, budget)
-    return fit_budget(costs, bytes_of, budget, weigh)
+    if not callable(weigh):
+        program = "lower(net, calibrate(net, images, weights=bits))"
+        needed = f"what gives the bytes of a file: lambda bits: len(archive.pack({program}))"
+        refuse("allocate: weigh", said(weigh), needed, TypeError)
+    return fit_budget(sensitivity(model, images, choices), sizes(model, choices), budget, weigh)
 
 
 def _grids(model: Inspected, choices: Sequence[int]) -> Iterator[tuple[str, int, Grid]]:
