@@ -10,6 +10,7 @@ import sys
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each, in what they start, too
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["PYTHONIOENCODING"] = "utf-8"  # what tests start writes so, whatever this console can show
 
 from collections import Counter
 from functools import cache

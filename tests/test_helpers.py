@@ -98,7 +98,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     found = {}
     for name, options in RUNS.items():
         environment = known | ({"CI": "true"} if name == "again" else {})
-        done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, *options], env=environment, capture_output=True, text=True, encoding="utf-8"
+        )
         found[name] = done.stdout
     return found
 

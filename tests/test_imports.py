@@ -100,6 +100,11 @@ def test_the_operations_of_the_float_world_do_not_know_layers() -> None:
 def test_importing_the_integer_world_brings_no_float_world_with_it() -> None:
     command = "import sys, tinyzip.integer; print(*(name for name in sys.modules if name[:7] == 'tinyzip'))"
     loaded = subprocess.run(
-        [sys.executable, "-c", command], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+        [sys.executable, "-c", command],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
     ).stdout.split()
     assert {name.split(".")[1] for name in loaded if "." in name} <= {"base", "machine", "integer"}

@@ -24,7 +24,9 @@ ROOMS = sorted(init.parent.name for init in (ROOT / "tinyzip").glob("*/__init__.
 @cache
 def printed_by(*command: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment)
+    result = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, encoding="utf-8", env=environment
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\n{exactness(rows)}")
     print(f"\n{speeds(rows)}")
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ class Chip:
 
 def compiler(name: str, *words: str, folder: Path) -> None:
     """Run a compiler in a folder; RuntimeError with what it says where it fails."""
-    done = subprocess.run([name, *words], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [name, *words], cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stderr)
 
@@ -173,7 +175,7 @@ def on_cortex_m0(program: Program, folder: Path) -> tuple[int, int]:
 
 def sizes(file: Path, tool: str) -> tuple[int, int]:
     """Flash and static RAM by a compiler's own `size`."""
-    said = subprocess.run([tool, file], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([tool, file], capture_output=True, text=True, encoding="utf-8", check=True).stdout
     text, data, bss = map(int, said.splitlines()[1].split()[:3])
     return text + data, data + bss
 

@@ -1,5 +1,6 @@
 """What is printed reaches every console: where it lacks a sign, a neighbour of it."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tinyzip.quant.grid import Grid
 print(read({str(MODEL)!r}))
 print(student_net().summary())
 print(Grid([1.0, 2.0], 0, 0, 255))
-print("²")
+print("\\u00b2")
 """
 CONSOLES = ["ascii", "cp437", "cp1252", "utf-8"]
 
@@ -41,7 +42,11 @@ def test_tables_reach_a_console_that_lacks_their_signs(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", CONSOLES[:3])
 def test_so_do_errors(encoding: str) -> None:
-    done = printed(encoding, "-c", "from tinyzip.base.refuse import refuse; refuse('x', '−1', '1 … 5 × 5')")
+    done = printed(
+        encoding,
+        "-c",
+        "from tinyzip.base.refuse import refuse; refuse('x', '\\u22121', '1 \\u2026 5 \\u00d7 5')",
+    )
     last = done.stderr.decode(encoding).splitlines()[-1]
     signs = "-1, needed 1 … 5 × 5" if encoding == "cp1252" else "-1, needed 1 .. 5 x 5"
     assert done.returncode == 1 and last == f"ValueError: x: found {signs}"
@@ -49,14 +54,14 @@ def test_so_do_errors(encoding: str) -> None:
 
 def test_so_does_the_command_line_where_all_files_are_read_as_ascii() -> None:
     plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "LANG": "C"}
-    for words in (["show", str(MODEL)], ["show", "none×.tz"], ["learn", "list", "--folder", "none−"]):
+    for words in (["show", str(MODEL)], ["show", "none.tz"], ["learn", "list", "--folder", "none"]):
         done = printed("ascii", "-m", "tinyzip", *words, **plain)
         assert done.returncode in (0, 2) and b"Error" not in done.stderr and done.stderr.count(b"\n") < 2
         assert (done.stdout + done.stderr).decode("ascii")
 
 
 def test_who_chose_how_to_write_is_left_alone() -> None:
-    done = printed("ascii:replace", "-c", "import tinyzip.base, sys; print('×', sys.stdout.errors)")
+    done = printed("ascii:replace", "-c", "import tinyzip.base, sys; print('\\u00d7', sys.stdout.errors)")
     assert done.stdout.split() == [b"?", b"replace"]
     assert all(neighbour.isascii() for neighbour in NEIGHBOURS.values())
 
@@ -64,3 +69,24 @@ def test_who_chose_how_to_write_is_left_alone() -> None:
 def test_a_stream_that_is_none_of_python_s_own_is_no_obstacle() -> None:
     words = "import io, sys; sys.stdout = None; sys.stderr = io.StringIO(); import tinyzip.base"
     assert printed("ascii", "-c", words).returncode == 0
+
+
+def read_by_locale(file: Path) -> list[str]:
+    """The calls in a file that read or write text in whatever encoding the machine has."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and not any(one.arg in ("encoding", None) for one in node.keywords):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            told = {one.arg: one.value for one in node.keywords}
+            words = [getattr(one, "value", None) for one in (*node.args, told.get("mode"))]
+            binary = any(str(word) in ("rb", "wb", "ab", "rb+", "xb") for word in words)
+            binary |= getattr(getattr(node.func, "value", None), "id", "") in ("os", "pillow", "Image")
+            text = isinstance(told.get("text"), ast.Constant)
+            if name in ("read_text", "write_text") or text or (name == "open" and not binary):
+                found.append(f"{file.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)[:80]}")
+    return found
+
+
+def test_no_text_is_read_or_written_in_the_encoding_of_the_machine() -> None:
+    files = [path for room in ("tinyzip", "examples", "tests") for path in (ROOT / room).rglob("*.py")]
+    assert [call for file in files for call in read_by_locale(file)] == []

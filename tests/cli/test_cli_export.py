@@ -15,8 +15,8 @@ def test_export_writes_c(net: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["export", str(net), "--to", "c", "--out", str(tmp_path / "digits"), "--prefix", "net"]) == 0
     said = capsys.readouterr().out
     header, body = c.source(archive.read(net), "net", "digits")
-    assert (tmp_path / "digits.h").read_text() == header
-    assert (tmp_path / "digits.c").read_text() == body
+    assert (tmp_path / "digits.h").read_text(encoding="utf-8") == header
+    assert (tmp_path / "digits.c").read_text(encoding="utf-8") == body
     assert said.startswith(f"{tmp_path / 'digits.h'}, {tmp_path / 'digits.c'}: ")
     flash = said.split(": ")[1].split()[0]
     assert f"flash  {flash} bytes" in header

@@ -23,7 +23,9 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     """A new interpreter that finds the package from wherever the tests run."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -77,6 +79,8 @@ def test_a_terminal_of_ascii_gets_a_neighbour_of_each_sign_that_it_does_not_have
     done = python("-m", "tinyzip", "show", str(net), PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and done.stderr == ""
     assert "Conv2d 5x5/2" in done.stdout and done.stdout.isascii()
+    if sys.getfilesystemencoding() != "utf-8":
+        pytest.skip("no file can have such a name here")
     bad = python("-m", "tinyzip", "show", str(net.parent / "no×file.tz"), PYTHONIOENCODING="ascii")
     assert bad.returncode == 2 and "nox" in bad.stderr and bad.stderr.isascii()
 
@@ -101,6 +105,7 @@ def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(net: Path) ->
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             check=False,
         )
@@ -117,7 +122,7 @@ def test_a_network_of_floats_is_told_from_a_program(
 
 
 def test_the_console_script_is_this_command_line() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     module, _, name = project["scripts"]["tinyzip"].partition(":")
     assert getattr(sys.modules[module], name) is main
 
@@ -135,7 +140,7 @@ def test_no_room_imports_scipy_or_matplotlib_before_it_needs_them(room: str) -> 
 
 
 def test_the_version_is_that_of_the_project_file() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert tinyzip.__version__ == project["version"]
 
 

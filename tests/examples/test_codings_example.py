@@ -67,7 +67,7 @@ def test_the_table_and_the_numbers_for_machines_say_the_same(
 ) -> None:
     monkeypatch.setattr(codings, "networks", lambda epochs: [("net", codings.tensors_of(program()))])
     codings.main(["--json", str(tmp_path / "codings.json")])
-    (row,) = json.loads((tmp_path / "codings.json").read_text())
+    (row,) = json.loads((tmp_path / "codings.json").read_text(encoding="utf-8"))
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split() == " ".join(row).split()
     assert line.split() == [f"{value:,}" if isinstance(value, int) else value for value in row.values()]

@@ -28,11 +28,11 @@ def run(module: ModuleType, tmp_path: Path, *words: str, classes: int = 10, **sh
     write_folder(data, **{"shape": (16, 18)} | shape, classes=classes)
     command = ["--quick", "--data", str(data), "--out", str(out), "--json", str(rows), *words]
     module.main(command)
-    first = rows.read_text()
+    first = rows.read_text(encoding="utf-8")
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
     assert kept
     module.main(command)
-    assert rows.read_text() == first
+    assert rows.read_text(encoding="utf-8") == first
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.json")} == kept
     return json.loads(first)
 

@@ -49,6 +49,7 @@ def test_the_script_trains_both_students_and_writes_the_page(tmp_path) -> None:
         [*command, "--epochs", "1", "--out", str(tmp_path / "out")],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,
     )

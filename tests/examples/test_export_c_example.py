@@ -23,7 +23,9 @@ def test_it_prints_what_the_c_takes_and_how_many_codes_differ(tmp_path: Path) ->
     archive.write(Program((conv, MaxPool2d(2), Flatten(), head), (1, 28, 28), codes), tmp_path / "net.tz")
     command = [sys.executable, "examples/engines/export_c.py", str(tmp_path / "net.tz"), "--images", "30"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
     assert result.returncode == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines()]
     assert any(row[-3:] == ["30", "300", "0"] and "machine," in row for row in rows)

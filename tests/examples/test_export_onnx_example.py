@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "examples" / "engines" / "export_onnx.py"), *arguments]
     environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
 
 
 @pytest.mark.needs("onnx", "onnxruntime")

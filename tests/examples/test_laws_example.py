@@ -29,7 +29,9 @@ def tables() -> list[str]:
     """What laws.py prints: the laws of networks, all together, those of programs, all together."""
     command = [sys.executable, str(ROOT / "examples" / "engines" / "laws.py"), "--quick"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    result = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout.split("\n\n")
 

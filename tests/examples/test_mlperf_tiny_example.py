@@ -18,10 +18,12 @@ def test_a_run_prints_what_it_found_and_keeps_a_row_for_each_engine_and_batch(tm
     command = [sys.executable, "examples/engines/mlperf_tiny.py", str(MODEL), "--json", str(file)]
     command += ["--turns", "1", "--seconds", "0.01"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert "hello_world_int8    2,704" in result.stdout
-    rows = json.loads(file.read_text())
+    rows = json.loads(file.read_text(encoding="utf-8"))
     assert all(set(row) == KEYS and row["images_per_s"] > 0 and row["differ"] == 0 for row in rows)
     assert {(row["engine"], row["batch"]) for row in rows} >= {
         (engine, batch) for engine in ("integer", "blas") for batch in (1, 32)

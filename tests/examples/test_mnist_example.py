@@ -40,7 +40,9 @@ TRAINED = ROWS[:5]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "examples" / "mnist_quant.py"), "--quick", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
 
 
 def test_colour_images_of_another_size_go_all_the_way(tmp_path):
@@ -49,7 +51,7 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     out = tmp_path / "out"
     result = run("--data", str(tmp_path / "data"), "--out", str(out), "--json", str(table), "--seed", "3")
     assert result.returncode == 0, result.stderr
-    told = json.loads(table.read_text())
+    told = json.loads(table.read_text(encoding="utf-8"))
     assert told["seed"] == 3 and told["seconds"] > 0
     assert [row["model"] for row in told["rows"]] == ROWS
     for row in told["rows"]:
@@ -58,17 +60,17 @@ def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     program = archive.read(out / "student-int8.tz")
     assert program.shape == (3, 16, 18)
     for suffix, text in zip((".h", ".c"), c.source(program, name="digits"), strict=True):
-        assert (out / f"digits{suffix}").read_text() == text
+        assert (out / f"digits{suffix}").read_text(encoding="utf-8") == text
     tz = b64encode((out / "student-int8.tz").read_bytes()).decode()
     assert tz in (out / "digits.html").read_text(encoding="utf-8")
-    assert (out / "table.txt").read_text() in result.stdout
+    assert (out / "table.txt").read_text(encoding="utf-8") in result.stdout
 
 
 def test_digits_of_one_row_go_all_the_way(tmp_path):
     out, table = tmp_path / "out", tmp_path / "table.json"
     result = run("--on", "digits1d", "--out", str(out), "--json", str(table), "--seed", "1")
     assert result.returncode == 0, result.stderr
-    rows = json.loads(table.read_text())["rows"]
+    rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
     assert [row["model"] for row in rows] == [row.replace("11 images", "200 images") for row in ROWS]
     assert rows[0]["errors"] < 400 and rows[0]["accuracy"] == 1 - rows[0]["errors"] / 1000
     program, (_, test) = archive.read(out / "student-int8.tz"), digits1d(1)
@@ -95,7 +97,7 @@ def test_as_it_is_printed_the_job_ends_with_the_codes_of_the_fast_engine_and_wit
     words = ["--data", str(tmp_path / "data"), "--out", str(out), "--printed"]
     result = run(*words, "--json", str(table))
     assert result.returncode == 0, result.stderr
-    assert [row["model"] for row in json.loads(table.read_text())["rows"]] == ROWS
+    assert [row["model"] for row in json.loads(table.read_text(encoding="utf-8"))["rows"]] == ROWS
     codes = 7 * 3  # of images and classes
     assert f"all {codes} codes of the printed engine are those of the fast one" in result.stdout
     assert not list(out.glob("*.checkpoint"))
@@ -175,7 +177,7 @@ def test_seeds_compare_twins_and_a_second_command_makes_only_what_is_missing(
     study = importlib.import_module("seeds")
     study.main([*words, "--resume", "--json", str(tmp_path / "rows.json")])
     first = capsys.readouterr().out
-    told = json.loads((tmp_path / "rows.json").read_text())
+    told = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     each = [{row["model"]: row["errors"] for row in run["rows"]} for run in told]
     for images, start in (("", "all images"), (", 11 images", "11 images")):
         a, b = (found["student, scratch" + images] - found["student, distilled" + images] for found in each)

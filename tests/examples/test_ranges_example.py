@@ -22,7 +22,7 @@ def test_every_rule_is_measured_at_all_bits_and_the_best_are_starred(ranges, tmp
     write_folder(tmp_path / "data", shape=(28, 28))
     words = ["--quick", "--data", tmp_path / "data", "--out", tmp_path / "out", "--json", tmp_path / "rows"]
     ranges.main(list(map(str, words)))
-    rows = [ranges.Row(**row) for row in json.loads((tmp_path / "rows").read_text())]
+    rows = [ranges.Row(**row) for row in json.loads((tmp_path / "rows").read_text(encoding="utf-8"))]
     for stream in ("activations", "one bright image", "weights"):
         for bits in ranges.BITS:
             own = [row for row in rows if (row.stream, row.bits) == (stream, bits)]

@@ -135,7 +135,7 @@ def test_a_quick_run_prints_every_network_and_keeps_its_rows(tmp_path, capsys) -
     file = tmp_path / "rows.json"
     roofline.main(["--quick", "--json", str(file)])
     printed = capsys.readouterr().out
-    records = json.loads(file.read_text())
+    records = json.loads(file.read_text(encoding="utf-8"))
     titles = list(dict.fromkeys(record["network"] for record in records))
     assert titles[:4] == [f"{name}, training" for name in roofline.NETWORKS]
     assert len(titles) == 2 * len(roofline.NETWORKS) + len(roofline.PROGRAMS)

@@ -112,7 +112,7 @@ def test_a_result_of_other_settings_or_other_data_is_refused(runner, grid, data,
     (data / "a-ubyte").write_bytes(b"other")
     with pytest.raises(ValueError, match=r"one\.json: found a result made with data"):
         runner.run_all([runner.Run("one", grid.draw, {"seed": 1})], tmp_path / "out", data)
-    (tmp_path / "out" / "two.json").write_text("[1]")
+    (tmp_path / "out" / "two.json").write_text("[1]", encoding="utf-8")
     with pytest.raises(ValueError, match=r"two\.json: found another file, needed a result"):
         runner.run_all([runner.Run("two", grid.draw, {"seed": 1})], tmp_path / "out", data)
 
@@ -148,7 +148,7 @@ def cluster(tmp_path: Path):
 
         with Client(scheduler_file=str(told), timeout=60) as client:
             client.wait_for_workers(2, timeout=60)
-        yield json.loads(told.read_text())["address"], processes[1:]
+        yield json.loads(told.read_text(encoding="utf-8"))["address"], processes[1:]
     finally:
         for process in processes:
             process.kill()

@@ -49,7 +49,7 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
         "1024",
     ]
     smallest.main([*words, "--workers", "1"])
-    found = json.loads(rows.read_text())
+    found = json.loads(rows.read_text(encoding="utf-8"))
     made = {path: path.stat().st_mtime_ns for path in (out / "seed0").iterdir()}
     assert [row["budget"] for row in found] == [512, 1024]
     test = mnist(data)[1]
@@ -62,7 +62,7 @@ def test_a_quick_run_gives_rows_that_its_files_keep(smallest: ModuleType, tmp_pa
     assert (out / "smallest.png").exists()
     smallest.main(words)  # all is there, and nothing is trained again
     assert {path: path.stat().st_mtime_ns for path in (out / "seed0").iterdir()} == made
-    assert json.loads(rows.read_text()) == found
+    assert json.loads(rows.read_text(encoding="utf-8")) == found
 
 
 def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits_at_a_higher_price(

@@ -25,7 +25,9 @@ speed.main(sys.argv[1:])
 def run(*arguments: str, command: Sequence[str] = (str(SCRIPT),)) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SCRIPT.parent)])}
     command = [sys.executable, *command, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=environment, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_a_run_with_tinyzip_alone_succeeds_and_prints_its_own_ratios(quick) -> N
 
 
 def test_the_records_name_every_setting_once_and_every_speed_is_positive(quick) -> None:
-    records = json.loads(quick[1].read_text())
+    records = json.loads(quick[1].read_text(encoding="utf-8"))
     found = [(r["work"], r["variant"], r["batch"], r["threads"]) for r in records]
     integers = ["integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"]
     kinds = {"train": ["default"], "float": ["default"], "integer": integers}
@@ -70,10 +72,10 @@ def test_the_entries_answers_are_compared_before_their_speeds(quick) -> None:
 @pytest.mark.needs("matplotlib")
 def test_kept_speeds_are_drawn_without_measuring(quick, tmp_path: Path) -> None:
     kept = tmp_path / "speed.json"
-    own = json.loads(quick[1].read_text())
+    own = json.loads(quick[1].read_text(encoding="utf-8"))
     level = {"lowest": 1.0, "highest": 1.0, "images_per_s": 1.0}
     records = [record | level | {"engine": engine} for record in own for engine in ("tinyzip", "torch")]
-    kept.write_text(json.dumps(records))
+    kept.write_text(json.dumps(records), encoding="utf-8")
     result = run("--from", str(kept), "--out", str(tmp_path / "figures"))
     assert result.returncode == 0 and "Ratios" not in result.stdout
     assert (tmp_path / "figures" / "speed.png").read_bytes().startswith(b"\x89PNG")
@@ -82,7 +84,7 @@ def test_kept_speeds_are_drawn_without_measuring(quick, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '[{"engine": "tinyzip"}]'])
 def test_a_file_without_speeds_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     kept = tmp_path / "speed.json"
-    kept.write_text(text)
+    kept.write_text(text, encoding="utf-8")
     result = run("--from", str(kept), "--out", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr.startswith("speed: ") and result.stderr.count("\n") == 1

@@ -148,7 +148,8 @@ def test_floats_occur_in_three_modules_only() -> None:
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
-        if {"float", "float32", "ldexp", "rint"} & names(compile(path.read_text(), str(path), "exec"))
+        if {"float", "float32", "ldexp", "rint"}
+        & names(compile(path.read_text(encoding="utf-8"), str(path), "exec"))
     }
     assert found == {f"fast/{name}.py" for name in ("gemm", "lanes", "steps")}
 

@@ -370,7 +370,9 @@ def test_test_images_are_read_by_final_only_and_once(tmp_path: Path, monkeypatch
 def wheel(out: Path) -> Path:
     """The package built as a wheel."""
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w"]
-    subprocess.run([*command, str(out), str(ROOT)], check=True, capture_output=True, text=True)
+    subprocess.run(
+        [*command, str(out), str(ROOT)], check=True, capture_output=True, text=True, encoding="utf-8"
+    )
     return next(out.glob("tinyzip-*.whl"))
 
 

@@ -286,6 +286,8 @@ def test_copies_end_with_their_process_whether_it_is_killed_or_ends_by_itself(en
         {end}
     """
     # Copies hold the pipe of the output as well: it ends when they all have.
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, encoding="utf-8", timeout=60
+    )
     assert result.returncode == code and result.stderr == ""
     assert len(set(result.stdout.split())) == 3

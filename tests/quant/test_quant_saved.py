@@ -130,7 +130,7 @@ def test_a_file_of_another_kind_is_refused_by_saying_what_it_is_and_left_alone(t
     (tmp_path / "pickle").write_bytes(pickle.dumps({}))
     np.savez(tmp_path / "npz", a=1)
     np.save(tmp_path / "npy", np.zeros(3))
-    (tmp_path / "text").write_text("weights")
+    (tmp_path / "text").write_text("weights", encoding="utf-8")
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(20))
     said = {

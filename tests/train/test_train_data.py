@@ -29,7 +29,11 @@ def refusal(path, read=read_idx, error=ValueError) -> str:
 
 
 def test_the_committed_mnist_files_are_the_canonical_ones_as_their_readme_says():
-    sums = dict(re.findall(r"^ +(\S+-ubyte) +([0-9a-f]{64})$", (MNIST / "README.md").read_text(), re.M))
+    sums = dict(
+        re.findall(
+            r"^ +(\S+-ubyte) +([0-9a-f]{64})$", (MNIST / "README.md").read_text(encoding="utf-8"), re.M
+        )
+    )
     assert len(sums) == 4
     for name, expected in sums.items():
         content = gzip.decompress((MNIST / f"{name}.gz").read_bytes())

@@ -24,6 +24,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_undisturbed_bits(tmp_path,
         [sys.executable, killed.__file__, str(path), "1", str(moments)],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(folders), "OPENBLAS_NUM_THREADS": "1"},
     )

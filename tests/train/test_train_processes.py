@@ -174,7 +174,7 @@ def test_fit_gives_the_same_bits_where_the_system_has_nothing_that_copies_need(p
     printed = []
     for where in ("here", platform):
         command = [sys.executable, "-c", ELSEWHERE, where, tmp_path / f"{where}.ckpt"]
-        result = subprocess.run(command, capture_output=True, text=True, env=environment)
+        result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment)
         assert result.returncode == 0, result.stderr
         printed.append(result.stdout.split())
     assert printed[0] == printed[1] and len(set(printed[0])) == 1 and len(printed[0]) == 3

@@ -35,7 +35,7 @@ int main(void)
 
 def built(folder: Path, *sources: str) -> "subprocess.CompletedProcess[str]":
     words = ["gcc", *STRICT, *sources, "-o", "run"]
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
 def identity(x: Codes, y: Codes) -> Program:
@@ -100,14 +100,14 @@ def test_vectors_are_right_and_notice_one_code_that_is_not(
     written = c.write(program, tmp_path / "net", "net", count)
     assert [file.name for file in written.files] == ["net.h", "net.c", "net_vectors.c"]
     assert built(tmp_path, "net.c", "net_vectors.c").stderr == ""
-    done = subprocess.run([tmp_path / "run"], capture_output=True, text=True, check=False)
+    done = subprocess.run([tmp_path / "run"], capture_output=True, text=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout) == (0, f"{count} of {count} examples have the right codes\n")
-    text = (tmp_path / "net_vectors.c").read_text()
+    text = (tmp_path / "net_vectors.c").read_text(encoding="utf-8")
     before, last = text[: text.index("};\n\nint main")].rstrip().rstrip(",").rsplit(" ", 1)
     wrong = f"{before} {int(last) ^ 1},\n{text[text.index('};' + chr(10) * 2 + 'int main') :]}"
-    (tmp_path / "net_vectors.c").write_text(wrong)
+    (tmp_path / "net_vectors.c").write_text(wrong, encoding="utf-8")
     assert built(tmp_path, "net.c", "net_vectors.c").returncode == 0
-    done = subprocess.run([tmp_path / "run"], capture_output=True, text=True, check=False)
+    done = subprocess.run([tmp_path / "run"], capture_output=True, text=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout) == (1, f"{count - 1} of {count} examples have the right codes\n")
 
 

@@ -64,7 +64,12 @@ def compiled(programs: Sequence[Program], folder: Path, *command: str) -> Path:
     (folder / "main.c").write_text(main, encoding="ascii")
     sources = ["main.c", *(f"p{number}.c" for number in range(len(programs)))]
     done = subprocess.run(
-        [*command, *STRICT, *sources, "-o", "run"], cwd=folder, capture_output=True, text=True, check=False
+        [*command, *STRICT, *sources, "-o", "run"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return folder / "run"

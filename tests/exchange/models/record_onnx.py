@@ -118,7 +118,7 @@ def main():
                 torch.onnx.export(module, (x,), path, **options)
         layers[name] = [type(placed.layer).__name__ for placed in onnx.read(path).every_layer.values()]
     np.savez_compressed(FOLDER / "answers.npz", **arrays)
-    (FOLDER / "layers.json").write_text(json.dumps(layers, indent=1) + "\n")
+    (FOLDER / "layers.json").write_text(json.dumps(layers, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

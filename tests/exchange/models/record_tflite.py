@@ -33,7 +33,7 @@ def main() -> None:
             for y in tensors(model, x, graph_of(model, name).outputs, kernels).values()
         }
         lines.append(f"{json.dumps(name + ' ties')}: {json.dumps(ties)}")
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

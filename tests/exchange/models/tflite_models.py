@@ -33,7 +33,7 @@ MODELS: dict[str, Callable[[], bytes]] = FILES | WHOLE | DRAWN
 
 
 def recorded() -> dict[str, Any]:
-    return json.loads(RECORDED.read_text())
+    return json.loads(RECORDED.read_text(encoding="utf-8"))
 
 
 def inputs(seed: str, *shape: int) -> Array:
