@@ -46,7 +46,7 @@ WEEK: list[Part] = [
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
     ("nn/ calls", "what to write instead of what other libraries want"),
     ("train/ data pixels history", "images and labels; their range of numbers; an epoch in a line"),
-    ("distill/ losses features relations", "other words of a teacher: scale, layers, arrangement"),
+    ("distill/ losses features", "other words of a teacher: scale, layers"),
     ("quant/ blocks fold equalize", "what shares a grid; the same network, easier to quantize"),
     ("quant/ histogram ranges calibrate", "where a grid should begin and end, from data"),
     ("quant/ lowbit quadratic surgeon", "one bit, and three values; rounding and pruning for the output"),

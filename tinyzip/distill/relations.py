@@ -1,4 +1,4 @@
-"""How a teacher arranges its examples: which lie close together, and at what angles.
+"""Depth: how a teacher arranges its examples: which lie close together, and at what angles.
 
 Two networks may describe an image with different numbers of features, turned and scaled differently, and
 still agree on what matters: this 4 is closer to that 9 than to any 0. So compare the relations between
