@@ -10,7 +10,6 @@ all that follows is coded as it should be. So lengths, shapes, tables, lists and
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Hashable, Iterator, Sequence
@@ -181,6 +180,8 @@ def attack(count: int, seed: int = 0, progress: int = 0) -> dict[str, Any]:
         if outcome != "other":
             found[outcome] += 1
         found["kinds"].setdefault(kind, {"read": 0, "refused": 0, "other": 0})[outcome] += 1
+        import resource  # Windows has none
+
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
             1 << 20 if sys.platform == "darwin" else 1 << 10
         )

@@ -1,7 +1,6 @@
 """A file is whole at every moment: what cannot be written leaves the one before."""
 
 import os
-import resource
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ import pytest
 
 from tinyzip.base.files import CHUNK, check_writable, read_up_to, reading, write_atomically
 from tinyzip.base.kinds import ARRAY, CHECKPOINT, ENDINGS, KINDS, MODEL, PROGRAM, has_kind, kind_of
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and devices")
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def assert_untouched(path):
 @contextmanager
 def disk_of(size):
     """No file can grow beyond `size` bytes inside the block."""
+    resource = pytest.importorskip("resource")  # Windows has none
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -167,6 +169,7 @@ def test_an_empty_file_has_nothing_to_lose(tmp_path):
     assert (tmp_path / "file").read_bytes() == PROGRAM
 
 
+@posix
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755])
 def test_permissions_stay_and_are_those_of_the_new_content_from_the_start(path, mode, monkeypatch):
     path.chmod(mode)
@@ -183,6 +186,7 @@ def test_a_file_that_is_read_only_is_not_replaced(path):
     assert_untouched(path)
 
 
+@posix
 def test_what_is_no_regular_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
@@ -194,6 +198,7 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["fifo", "link"]
 
 
+@posix
 def test_what_is_being_read_is_not_replaced_whatever_its_name(path):
     link, hard = path.parent / "link", path.parent / "hard"
     link.symlink_to(path)

@@ -1,7 +1,6 @@
 """A run that is killed or interrupted, or whose disk is full, keeps its last good checkpoint."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -86,6 +85,7 @@ def test_training_outside_the_main_thread_leaves_signals_alone(tmp_path):
 
 def test_a_full_disk_stops_the_training_and_leaves_the_last_good_checkpoint(tmp_path):
     path = tmp_path / "file"
+    resource = pytest.importorskip("resource")  # Windows has none
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(epoch):
