@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parent))  # to `parts`
 
 from parts.study import run_as_script
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.learn import folder
@@ -89,7 +90,7 @@ def main(words: list[str] | None = None) -> None:
                     print(f"  milestone {stone.name}, {last}, {rows[-1]['seconds']:.0f} s", flush=True)
     print(f"\n{as_table(rows)}\n\n{time.perf_counter() - start:.0f} seconds in all")
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(rows, indent=1) + "\n").encode()])
 
 
 def as_table(rows: list[Row]) -> str:

@@ -38,6 +38,7 @@ from parts import plots
 from parts.sets import Moved, add_set, read
 
 from tinyzip import archive, integer
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.distill import fidelity
 from tinyzip.distill import student as distillation
@@ -147,7 +148,7 @@ def main(words: list[str] | None = None) -> None:
     seconds = time.perf_counter() - start
     if args.json:
         result = {"seed": args.seed, "seconds": seconds, "rows": rows}
-        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(result, indent=1) + "\n").encode()])
     print(f"seed {args.seed}, {seconds:.0f} seconds; plots, program, its C and the table are in {args.out}/")
 
 

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from peers import Run
 
 from tinyzip import archive
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import Graph, read_graph
@@ -250,7 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\n{exactness(rows)}")
     print(f"\n{speeds(rows)}")
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+        write_atomically(
+            options.json, [(json.dumps([asdict(row) for row in rows], indent=1) + "\n").encode()]
+        )
 
 
 if __name__ == "__main__":

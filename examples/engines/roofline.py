@@ -41,6 +41,7 @@ from parts.roofline_calls import macs, replaced, seen, touched, union
 from parts.roofline_machine import SIZES, Machine, machine_of, numbers, seconds
 from parts.roofline_work import Rows, Work, answering, counted, learning, passing, repeated
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.integer.fast.gemm import Product
 from tinyzip.integer.fast.recorder import Call
@@ -179,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"\n{table('', list(map(together, networks)), lambda row: row.network)}")
     if options.json:
         records = [asdict(row) for rows in networks for row in rows]
-        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+        write_atomically(options.json, [(json.dumps(records, indent=1)).encode()])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from peers.clock import Effort, Speed, measure
 from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
 from peers.seats import Job, Seat
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.nn import models
@@ -266,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print("Engines")
             records = compare(load(options.only, stack), effort, options.all)
     if options.json:
-        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+        write_atomically(options.json, [(json.dumps(records, indent=1)).encode()])
     if options.out and plots.available(("matplotlib",)):
         options.out.mkdir(parents=True, exist_ok=True)
         chart.draw(records, options.out / "speed.png")

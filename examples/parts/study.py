@@ -15,6 +15,7 @@ from typing import Any
 from parts.runner import Run, add_arguments, run_all
 from parts.sets import MNIST, add_set, named
 
+from tinyzip.base.files import write_atomically
 from tinyzip.nn.model import AnyModel
 from tinyzip.train.run import checkpoint
 
@@ -65,7 +66,7 @@ def rows_of(
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         kept = [{key: value for key, value in row.items() if key not in without} for row in rows]
-        args.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(kept, indent=1) + "\n").encode()])
     return rows
 
 

@@ -36,6 +36,7 @@ from parts.sets import MNIST, add_set, named, read
 from parts.study import trained
 
 from tinyzip import archive
+from tinyzip.base.files import write_atomically
 from tinyzip.distill import student
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, separable_net, wide_net
@@ -294,7 +295,7 @@ def main(words: list[str] | None = None) -> None:
     if drawn:
         plot_bits(rows, out / "bits.png")
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(rows, indent=1) + "\n").encode()])
     print(f"\n{time.perf_counter() - start:.0f} seconds; programs, models and table are in {out}/")
 
 

@@ -32,6 +32,7 @@ from tinyzip.archive import weights
 from tinyzip.archive.coder import Writer
 from tinyzip.archive.neighbours import View
 from tinyzip.archive.records import image_before
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.integer import Conv2d, Linear, Program
 from tinyzip.nn.models import seed_net
@@ -166,7 +167,7 @@ def main(words: list[str] | None = None) -> None:
     rows = [measure(name, tensors) for name, tensors in networks(args.epochs)]
     print(as_table(rows))
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(rows, indent=1) + "\n").encode()])
 
 
 if __name__ == "__main__":

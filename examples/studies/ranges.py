@@ -29,6 +29,7 @@ from parts import plots
 from parts.sets import MNIST, ROWS, Moved, add_set, read
 from parts.study import spread
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
@@ -265,7 +266,7 @@ def main(words: list[str] | None = None) -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         plot_cuts(model, images, args.out / "ranges.png")
     if args.json:
-        args.json.write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps([row._asdict() for row in rows], indent=1) + "\n").encode()])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from parts import plots
 from parts.runner import Run, add_arguments, run_all
 from parts.sets import add_set, named
 
+from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 
 SCRATCH, DISTILLED = "student, scratch", "student, distilled"
@@ -50,7 +51,7 @@ def main(words: list[str] | None = None) -> None:
     if plots.available(("matplotlib",)):
         plots.plot_pipeline([run["rows"] for run in found], args.out / "pipeline.png")
     if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_atomically(args.json, [(json.dumps(found, indent=1) + "\n").encode()])
 
 
 def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = "mnist") -> dict[str, Any]:

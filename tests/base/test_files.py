@@ -1,6 +1,7 @@
 """A file is whole at every moment: what cannot be written leaves the one before."""
 
 import os
+import re
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -242,3 +243,15 @@ def test_a_small_file_takes_little_memory_however_large_it_may_be(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2 * CHUNK
+
+
+def test_there_is_one_writer():
+    root = Path(__file__).parents[2]
+    own = re.compile(
+        r"\.write_(text|bytes)\(|open\([^)]*[\"'][wax]b?\+?[\"']|np\.savez?\((?!content)|savefig\((?!picture)"
+    )
+    files = [path for path in (root / "tinyzip").rglob("*.py") if "learn" not in path.parts]
+    found = {str(path.relative_to(root)) for path in files if own.search(path.read_text(encoding="utf-8"))}
+    assert found == {"tinyzip/base/files.py", "tinyzip/cli/npy.py"}  # the second says how others write
+    for path in (root / "examples").rglob("*.py"):
+        assert not re.search(r"\.json\.write_", path.read_text(encoding="utf-8")), path
