@@ -422,6 +422,8 @@ TRIES = {
         "shrink(program)",
         "shrink(net, images, len)",
         "quantized.save('small.tz')",
+        "quantized.predict(images)",
+        "quantized.classify(images)",
         "explain(net, program, images, labels + 50)",
         "explain(net, program, images, labels - 1)",
         "save(net, '')",

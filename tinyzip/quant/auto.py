@@ -92,7 +92,9 @@ class Quantized(Shown):
         return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
-attributes_say(Quantized, {"save": "write(quantized.program, path), from tinyzip.archive import write"})
+CLASSIFY = "classify(quantized.program, images), from tinyzip.quant.classify import classify"
+WRITE = "write(quantized.program, path), from tinyzip.archive import write"
+attributes_say(Quantized, {"predict": CLASSIFY, "save": WRITE})
 
 
 @write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
