@@ -24,7 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from tinyzip.base.kinds import START, has_kind, kind_of
+from tinyzip.base.kinds import ENDINGS, START, kind_of
 from tinyzip.base.refuse import refuse, said
 
 PathLike = str | os.PathLike[str]
@@ -103,7 +103,7 @@ def _check_replaceable(path: PathLike, start: bytes) -> None:
     try:
         mode = os.stat(path).st_mode
     except OSError:  # nothing is there, or the writer will say what
-        if not has_kind(Path(path).suffix, kind):
+        if not kind.startswith(ENDINGS.get(Path(path).suffix.lower(), kind)):
             refuse(name, kind, f"another ending than {Path(path).suffix}, which this is not")
         return
     if stat.S_ISDIR(mode):  # which the system refuses to replace

@@ -51,9 +51,3 @@ def kind_of(start: bytes) -> str:
     if any(byte < 32 and byte not in b"\t\r\n" for byte in start):
         return f"a file that begins with {start[:8]!r}"
     return f"a text that begins with {start.splitlines()[0].decode(errors='replace')!r}"
-
-
-def has_kind(ending: str, kind: str) -> bool:
-    """Whether a file of this kind may have a name that ends like this; True for endings nobody owns."""
-    owner = ENDINGS.get(ending.lower(), kind)
-    return owner == kind or (owner == "a text" and kind.startswith("a text"))

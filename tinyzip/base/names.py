@@ -41,15 +41,11 @@ def imports(name: str) -> str:
 
 
 class Missing(AttributeError):
-    """An attribute `name` that `obj`, called `owner`, does not have."""
-
-    def __init__(self, owner: str, name: str, obj: object, hints: Hints) -> None:
-        super().__init__(owner, name, name=name, obj=obj)
-        self.hints = hints
+    """An attribute that is not there; made of what lacks it, its name, and what to write for some names."""
 
     def __str__(self) -> str:
-        owner, name = self.args
-        needed = self.hints.get(name) or imports(name) or f"one of those in dir({owner})"
+        owner, name, hints = self.args
+        needed = hints.get(name) or imports(name) or f"one of those in dir({owner})"
         return f"{owner}: found no {name!r}, needed {needed}"
 
 
@@ -59,7 +55,7 @@ def attributes_say(kind: type, hints: Hints) -> None:
     def __getattr__(self: Any, name: str) -> Any:
         if name.startswith("_") or hasattr(type(self), name):  # a property that raised the error itself
             return object.__getattribute__(self, name)
-        raise Missing(type(self).__name__, name, self, hints)
+        raise Missing(type(self).__name__, name, hints, name=name, obj=self)
 
     type.__setattr__(kind, "__getattr__", __getattr__)
 
@@ -73,7 +69,8 @@ def missing(module: str, name: str, hints: Hints) -> NoReturn:
     """Raise what Python would where a module's `__getattr__`, which calls this, is asked for a name."""
     if name.startswith("_"):
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    error, caller = Missing(module, name, sys.modules[module], hints), sys._getframe(2)
+    error = Missing(module, name, hints, name=name, obj=sys.modules[module])
+    caller = sys._getframe(2)
     if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # which says nothing of an attribute
         raise ImportError(str(error), name=name)
     raise error
