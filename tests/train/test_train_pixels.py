@@ -87,6 +87,12 @@ def test_images_that_would_fit_turned_round_are_warned_of_and_turned_round_they_
             assert not warned
 
 
+@pytest.mark.parametrize("shape", [(30,), (1, 30), (1, 1, 30)])
+def test_one_row_has_no_ground_and_so_no_ink(shape):
+    rows = RNG().uniform(0.9, 1, (8, *shape))
+    assert said(lambda: check_range(rows, (0.0, 1.0), "it", 0.0)) == (None, [])
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_white_pages_for_a_network_of_dark_ones_and_the_other_way_about(kind):
     """(PX2)"""

@@ -44,6 +44,7 @@ Choosing: what to spend, and what was lost.
     auto.py                      all of it in one call
     qat.py                       and with training
     shrink.py                    a program of others in fewer bits
+    estimator.py                 all of it as scikit-learn's classifiers are
 
 Keeping: one call to write a network or its grids to a file, and one to have them again.
 

@@ -14,7 +14,8 @@ had none below 0, and none below 0 where it had such, which is what x/127.5 − 
 that nobody has trained expects R = 1, for its first weights are drawn for numbers of that size.
 
 A page with black ink on white has the range of one with white ink on black. So the mean m over all pixels is
-remembered, too, and images of mean μ are warned of that would fit turned round, as low + high − x, only:
+remembered, too, and images of mean μ, of more than one row, are warned of that would fit turned round, as
+low + high − x, only:
 
 |μ − m| > (high − low)/4   and   |low + high − μ − m| < |μ − m|/3                              (PX2)
 
@@ -66,7 +67,7 @@ def check_range(images: Array, seen: Range | None, argument: str, mean: float | 
         signs = (low < least and seen[0] >= 0) or (seen[0] < least and low >= 0)
         if reach(found) * FACTOR < reach(seen) or signs:
             warn(argument, in_words(images), needed)
-        elif mean is not None and low < high:
+        elif mean is not None and low < high and images.ndim > 2 and images.shape[-2] > 1:
             own, both = mean_of(images), sum(seen)
             if abs(own - mean) > max((seen[1] - seen[0]) / 4, 3 * abs(both - own - mean)):
                 needed = f"about {mean:.2g}, as in training" if mean else "a dark ground, as in most training"

@@ -32,9 +32,8 @@ def header_of(draft: Draft, name: str) -> str:
             f"    {ctype(x.dtype)} example[{P}_INPUT_SIZE];    channel by channel, row by row",
             f"    int answer = {prefix}_classify(example);    the greatest code's place, the first of equals",
             "",
-            f"A real number is scale (code - zero). {prefix}_pixel gives the code of a byte,"
-            f" {prefix}_quantize that of a real number"
-            f"{'.' if plan.ends_in_class else f', {prefix}_dequantize the number of a code.'}",
+            f"A real number is scale (code - zero), {P}_INPUT_REAL(code). {prefix}_pixel gives the code of a"
+            f" byte, {prefix}_quantize that of a real number.",
             "",
             "The static arrays serve one call at a time. Where the input is not in memory, define",
             f"{P}_READ_INPUT(input, k) when the source is compiled: what gives code k of the example.",
@@ -59,7 +58,7 @@ def header_of(draft: Draft, name: str) -> str:
         f"void {prefix}_run(const {prefix}_input_t *input, {prefix}_output_t *output);",
         f"int {prefix}_classify(const {prefix}_input_t *input);",
         "",
-        *functions(prefix, x, None if plan.ends_in_class else y),
+        *functions(prefix, x),
         "",
         "#ifdef __cplusplus",
         "}",

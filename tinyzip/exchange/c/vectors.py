@@ -1,9 +1,4 @@
-"""Depth: test vectors as C: inputs, the engine's outputs for them, and a `main` that compares.
-
-Compiled together for the machine that is meant, the files say whether it computes what the engine does:
-
-    cc digits.c digits_vectors.c -o check && ./check
-"""
+"""Depth: test vectors as C: compiled together, the files say whether a machine computes what it should."""
 
 import numpy as np
 
