@@ -1,11 +1,11 @@
 """How few bits does a network need, and what does each fix buy?
 
 The seed's network is trained in float and then quantized to fewer and fewer bits, in two ways. After
-training: ranges that clip nothing, then ranges of least squared error, then shifted biases, then learned
-rounding. And by training for it: a fake-quantized network starts from the float one, or from a step with
-more bits, and is the student of a wider network. (What the teacher alone is worth shows at 8 bits, which
-cost nothing.) Images enter with as many bits as the activations have, all layers have the bits that the
-column says, and only the logits always have 8.
+training: ranges that clip nothing, then ranges of least squared error, then shifted biases, then the
+surgeon's rounding, or learned rounding. And by training for it: a fake-quantized network starts from the
+float one, or from a step with more bits, and is the student of a wider network. (What the teacher alone
+is worth shows at 8 bits, which cost nothing.) Images enter with as many bits as the activations have, all
+layers have the bits that the column says, and only the logits always have 8.
 
 Two more questions are rows of the same table. Where is a byte best spent? (A byte budget against uniform
 bits.) And what if channels differ a hundredfold? (A depthwise-separable network, rescaled so, its function
@@ -60,6 +60,7 @@ AFTER = {
     "nearest, min-max": "minmax",
     "nearest, least squares": "mse",
     "+ bias": "bias",
+    "+ surgeon": "surgeon",
     "+ AdaRound": "adaround",
 }
 BUDGETS = (4, 2)  # the bytes that these uniform bits take

@@ -24,7 +24,17 @@ from tinyzip.base.files import write_atomically
 from tinyzip.base.refuse import refuse
 
 HERE = Path(__file__).parent
-STUDIES = "bits", "distill_bits", "few_images", "from_noise", "hinton", "keep", "ranges", "smallest"
+STUDIES = (
+    "bits",
+    "distill_bits",
+    "few_images",
+    "from_noise",
+    "hinton",
+    "keep",
+    "pruning",
+    "ranges",
+    "smallest",
+)
 MARK = "<!-- from here on written by examples/studies/minute.py -->\n"
 SAID = re.compile(r".* is done, \d+ of \d+;|epoch |training |\d+ seconds; programs")  # not of the tables
 
