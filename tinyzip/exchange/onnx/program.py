@@ -19,7 +19,7 @@ from tinyzip.integer.program import check_program, place
 
 SUMMARY = {
     True: "An integer program of tinyzip: the same codes as its engine's, integer operators only",
-    False: "An integer program of tinyzip between quantizers: its engine's codes, now and then one beside",
+    False: "An integer program of tinyzip between quantizers: float arithmetic, near the codes of its engine",
 }
 
 
