@@ -128,7 +128,7 @@ def test_a_network_on_vectors_and_in_float64_is_written_in_float32(tmp_path) -> 
 
 @FILES
 def test_any_name_of_a_layer_can_be_written(tmp_path) -> None:
-    for number, name in enumerate(["", "a/b", "images", "logits", "ß \n\0", "\ud800", "conv1/Conv"]):
+    for number, name in enumerate([" ", "a/b", "images", "logits", "ß \n\0", "\ud800", "conv1/Conv"]):
         network = randomized({name: Linear(2, 2), "z": ReLU()}, (2,), np.random.default_rng(0))
         onnx.write_network(network, tmp_path / f"{number}.onnx")
         session(tmp_path / f"{number}.onnx")
