@@ -139,14 +139,8 @@ def test_two_writers_of_one_file_at_a_time_do_not_mix(path):
     assert os.listdir(path.parent) == ["file"]
 
 
-STARTS = [
-    *KINDS,
-    b"\x1c\0\0\0TFL3",
-    b"\x08\x08\x12\x07tinyzip",
-    b"kept\nbefore",
-    b"other\n",
-    b"\0\1\2 binary",
-]
+OTHERS = [b"kept\nbefore", b"other\n", "é\n".encode(), b"\0\1 binary", b"\xff" * 8, b"\xe9\xe9\xe9 text"]
+STARTS = [*KINDS, b"\x1c\0\0\0TFL3", b"\x08\x08\x12\x07tinyzip", *OTHERS]
 
 
 @pytest.mark.parametrize("new", STARTS)

@@ -48,6 +48,7 @@ def kind_of(start: bytes) -> str:
             return kind
     if not start:
         return "an empty file"
-    if any(byte < 32 and byte not in b"\t\r\n" for byte in start):
+    text = start.decode(errors="replace")  # the last sign may be cut
+    if any(byte < 32 and byte not in b"\t\r\n" for byte in start) or "\ufffd" in text[:-1]:
         return f"a file that begins with {start[:8]!r}"
-    return f"a text that begins with {start.splitlines()[0].decode(errors='replace')!r}"
+    return f"a text that begins with {text.splitlines()[0]!r}"
