@@ -28,7 +28,7 @@ def test_each_way_and_share_gives_a_row_and_the_zeros_that_were_asked_for(
     write_folder(data, shape=(16, 18), classes=10)
     words = ["--quick", "--on", on, "--data", str(data), "--out", str(out), "--json", str(path)]
     pruning.main(words)
-    rows, told = json.loads(path.read_text()), pruning.SETTINGS[on]
+    rows, told = json.loads(path.read_text(encoding="utf-8")), pruning.SETTINGS[on]
     trained = [(way, share) for way, how in told.ways.items() for share in how.shares]
     after = [(way, share) for way in pruning.AFTER for share in (0.0, *told.after)]
     assert [(row["way"], row["share"]) for row in rows] == after + trained
@@ -46,7 +46,7 @@ def test_each_way_and_share_gives_a_row_and_the_zeros_that_were_asked_for(
     pruning.main(words)
     again = capsys.readouterr().out
     assert again.startswith("float: ") and printed.endswith(again)
-    assert json.loads(path.read_text()) == rows
+    assert json.loads(path.read_text(encoding="utf-8")) == rows
 
 
 def test_the_smallest_of_all_layers_are_removed_and_no_other_changes(pruning: ModuleType) -> None:

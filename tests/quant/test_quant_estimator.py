@@ -48,7 +48,9 @@ def test_it_passes_the_checks_of_scikit_learn(bits) -> None:
 def test_to_import_it_loads_no_scikit_learn() -> None:
     code = "import sys; from tinyzip.quant.estimator import Classifier; Classifier().get_params();"
     code += "print('sklearn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout == "False\n"
 
 
