@@ -70,7 +70,7 @@ def weight_count(program: Program) -> int:
 
 
 @given(programs())
-@settings(max_examples=100)
+@settings(max_examples=200)
 def test_every_leaf_of_every_program_comes_back(program: Program) -> None:
     data = pack(program)
     again = unpack(data)
@@ -107,7 +107,7 @@ def test_the_drawn_programs_contain_every_operator() -> None:
     seen: set[type] = set()
 
     @given(programs())
-    @settings(max_examples=100)
+    @settings(max_examples=200)
     def look(program: Program) -> None:
         seen.update(map(type, program.operators))
 
