@@ -238,7 +238,7 @@ def plot_pruning(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    args = ask(options(__doc__, "pruning", quick, 6), words)
+    args = ask(options(__doc__, "pruning", quick, 6, of_rows=4), words)
     rows = rows_of(args, one_seed, recipe(args.on))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
