@@ -1,6 +1,7 @@
 """A student's folder on the command line: what is written, what is said, and that nothing of his is lost."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,6 +148,21 @@ def test_what_is_solved_is_judged_in_one_process_and_each_exercise_has_its_own_t
     said = {exercise.name: line for exercise, line in folder.checked(place, course()[:4], seconds=1.5)}
     assert said["im2col"].startswith("02_im2col.py: still running after 2 seconds")
     assert [said[name] for name in ("windows", "col2im", "linear")] == ["", "", ""]
+
+
+def test_a_watched_folder_is_checked_at_every_save(place: Path, monkeypatch, capsys) -> None:
+    solve(place, "windows")
+    saves = iter(["im2col", "col2im"])
+
+    def sleep(_: float) -> None:
+        if (name := next(saves, None)) is None:
+            raise KeyboardInterrupt
+        solve(place, name)
+
+    monkeypatch.setattr("tinyzip.learn.commands.time", SimpleNamespace(sleep=sleep))
+    main(["learn", "--watch", "--folder", str(place)])
+    lines = [line for line in capsys.readouterr().out.splitlines() if ": not begun yet" in line]
+    assert lines == [f"{named(name).file}: not begun yet" for name in ("im2col", "col2im", "linear")]
 
 
 def test_reset_keeps_the_old_file_beside_the_new(place: Path, capsys) -> None:
