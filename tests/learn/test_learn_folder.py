@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tinyzip.cli.main import main
-from tinyzip.learn import folder
+from tinyzip.learn import folder, judge
 from tinyzip.learn.course import course, named
 
 
@@ -199,3 +199,13 @@ def test_a_folder_without_exercises_and_names_of_none_are_refused(tmp_path: Path
     assert "needed a folder of them: tinyzip learn start FOLDER" in capsys.readouterr().err
     assert main(["learn", "reset", "conv3d", "--folder", str(tmp_path)]) == 2
     assert "found conv3d, needed one of windows, " in capsys.readouterr().err
+
+
+def test_whether_an_earlier_exercise_is_solved_is_found_without_a_name_for_its_mistake(
+    place: Path, monkeypatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(judge, "name_of", lambda own, exercise, failed: asked.append(exercise.name))
+    wrong = named("windows").solution.replace("room // s + 1", "room // s")
+    (place / "01_windows.py").write_text(wrong, encoding="utf-8")
+    assert not judge.is_solved(place / "01_windows.py", named("windows")) and not asked

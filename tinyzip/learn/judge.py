@@ -16,7 +16,7 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -45,10 +45,14 @@ def run_text(text: str, where: str) -> Mapping[str, Any]:
 @cache
 def is_solved(path: Path, exercise: Exercise) -> bool:
     """Whether the file answers all questions of its exercise; what else it does is kept to itself."""
+
+    def enough(line: str) -> NoReturn:
+        raise Wrong(line)  # nobody asks which mistake it is
+
     before = os.environ.get(LIMIT)
     os.environ[LIMIT] = str(exercise.number)
     try:
-        judge(path, exercise)
+        judge(path, exercise, enough)
         return True
     except BaseException:
         return False
