@@ -45,6 +45,23 @@ def small_network(dtype=np.float32, **more):
     return randomized(layers | more, (1, 8, 8), np.random.default_rng(5), dtype)
 
 
+def grouped_network(dtype=np.float32):
+    """A convolution, one of two groups, a linear layer; and 230 images (8, 8) whose neighbours are alike."""
+    layers = {
+        "conv1": Conv2d(1, 4, 3),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "conv2": Conv2d(4, 4, 2, groups=2),
+        "relu2": ReLU(),
+        "flatten": Flatten(),
+        "fc1": Linear(16, 5),
+    }
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 200, (230, 4, 4)).repeat(2, axis=1).repeat(2, axis=2)  # neighbours are alike
+    images = coarse + rng.integers(0, 56, (230, 8, 8))
+    return randomized(layers, (1, 8, 8), rng, dtype), images.astype(np.uint8)
+
+
 def random_student():
     """The student's architecture with small random biases, for images (1, 28, 28)."""
     rng = np.random.default_rng(0)

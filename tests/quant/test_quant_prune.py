@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from quant_networks import randomized, small_network
+from quant_networks import grouped_network, small_network
 
 from tinyzip.integer import Conv2d as ConvOperator
 from tinyzip.integer import Linear as LinearOperator
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.quant.auto import METHODS, post_train, quantize
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
@@ -20,22 +20,6 @@ from tinyzip.train.data import to_input
 
 WEIGHTS = "conv1.w", "conv2.w", "fc1.w"
 SOURCES = {"conv1": "input", "conv2": "pool1", "fc1": "flatten"}
-
-
-def network():
-    layers = {
-        "conv1": Conv2d(1, 4, 3),
-        "relu1": ReLU(),
-        "pool1": MaxPool2d(2),
-        "conv2": Conv2d(4, 4, 2, groups=2),
-        "relu2": ReLU(),
-        "flatten": Flatten(),
-        "fc1": Linear(16, 5),
-    }
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 200, (230, 4, 4)).repeat(2, axis=1).repeat(2, axis=2)  # neighbours are alike
-    images = coarse + rng.integers(0, 56, (230, 8, 8))
-    return randomized(layers, (1, 8, 8), rng, np.float64), images.astype(np.uint8)
 
 
 def outputs(model, images):
@@ -56,7 +40,7 @@ def groups(model, name, seen):
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
 def test_one_greedy_order_of_all_layers_says_which_weights_go(share):
     """(SG8): the rises of each layer in parts of the variance of what it says in the whole network."""
-    model, images = network()
+    model, images = grouped_network(np.float64)
     pruned = prune(model, images, share)
     found = []
     for name in SOURCES:
@@ -78,7 +62,7 @@ def test_one_greedy_order_of_all_layers_says_which_weights_go(share):
 @pytest.mark.parametrize("name", ["conv1", "conv2", "fc1"])
 def test_what_is_left_is_refitted_to_the_whole_networks_output_group_by_group(name):
     """(SG6) and (QR2), of what the pruned layers before give."""
-    model, images = network()
+    model, images = grouped_network(np.float64)
     pruned = prune(model, images, 0.5)
     seen = seen_by(model, pruned, name, images)
     for g, w in enumerate(groups(model, name, seen)):
@@ -92,7 +76,7 @@ def test_what_is_left_is_refitted_to_the_whole_networks_output_group_by_group(na
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
 def test_outputs_are_nearer_than_by_plain_removal_of_the_same_weights_and_of_the_smallest(share):
-    model, images = network()
+    model, images = grouped_network(np.float64)
     pruned = prune(model, images, share)
     plain = model.params | {w: model.params[w] * (pruned.params[w] != 0) for w in WEIGHTS}
     sizes = np.abs(np.concatenate([model.params[w].ravel() for w in WEIGHTS]))
@@ -107,7 +91,7 @@ def test_outputs_are_nearer_than_by_plain_removal_of_the_same_weights_and_of_the
 
 
 def test_shares_by_name_are_kept_in_each_layer():
-    model, images = network()
+    model, images = grouped_network(np.float64)
     pruned = prune(model, images, {"conv1": 0.0, "conv2": 0.25, "fc1": 0.9})
     gone = [int((pruned.params[w] == 0).sum()) for w in WEIGHTS]
     assert gone == [0, 8, 72]
@@ -133,7 +117,7 @@ def test_batch_norms_are_folded_on_the_way():
     ],
 )
 def test_shares_that_are_none_are_refused(share, said):
-    model, images = network()
+    model, images = grouped_network(np.float64)
     with pytest.raises(ValueError, match=said):
         prune(model, images, share)
     with pytest.raises(ValueError, match=said):
@@ -141,14 +125,14 @@ def test_shares_that_are_none_are_refused(share, said):
 
 
 def test_images_that_do_not_fit_are_refused():
-    model, images = network()
+    model, images = grouped_network(np.float64)
     with pytest.raises(ValueError, match="prune: images"):
         prune(model, images[:, :5], 0.5)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4])
 def test_the_surgeon_puts_weights_on_their_grids_and_brings_outputs_nearer(bits):
-    model, images = network()
+    model, images = grouped_network(np.float64)
     grids = calibrate(model, images, bits, 8, weight_method="mse")
     exact = outputs(model, images)
     rounded = surgeon(model, grids, images)
@@ -165,7 +149,7 @@ def test_the_surgeon_puts_weights_on_their_grids_and_brings_outputs_nearer(bits)
 
 
 def test_the_surgeon_is_a_method_of_quantize():
-    model, images = network()
+    model, images = grouped_network(np.float64)
     found, grids = post_train(model, images, 3, 8, "surgeon")
     wanted = surgeon(model, grids, images)
     assert all(np.array_equal(found.params[name], array) for name, array in wanted.params.items())
@@ -173,7 +157,7 @@ def test_the_surgeon_is_a_method_of_quantize():
 
 
 def test_the_surgeon_solves_each_layers_own_problem():
-    model, images = network()
+    model, images = grouped_network(np.float64)
     grids = calibrate(model, images, 3, 8)
     rounded = surgeon(model, grids, images)
     x = to_input(images).astype(model.dtype)
@@ -189,7 +173,7 @@ def test_the_surgeon_solves_each_layers_own_problem():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_quantize_has_pruned_is_zero_in_the_program(method):
-    model, images = small_network(), network()[1]
+    model, images = small_network(), grouped_network(np.float64)[1]
     program = quantize(model, images, 4, 8, method, prune=0.5).program
     weights = [o.w for o in program.operators if isinstance(o, ConvOperator | LinearOperator)]
     total = sum(w.size for w in weights)
@@ -203,13 +187,13 @@ def test_what_quantize_has_pruned_is_zero_in_the_program(method):
 
 def test_pruned_networks_are_judged_by_the_whole_one():
     """The distance says what pruning has cost, too."""
-    model, images = small_network(), network()[1]
+    model, images = small_network(), grouped_network(np.float64)[1]
     few, many = (quantize(model, images, method="mse", prune=share).trials[0].nats for share in (0.2, 0.8))
     assert few < many
 
 
 def test_one_bit_has_no_zero_to_prune_with():
-    model, images = network()
+    model, images = grouped_network(np.float64)
     for weights in (1, {"conv1": 4, "conv2": 1, "fc1": 4}):
         with pytest.raises(ValueError, match="quantize: prune: found weights of 1 bit"):
             quantize(model, images, weights, prune=0.5)

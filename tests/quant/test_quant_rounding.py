@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from quant_networks import randomized
+from quant_networks import grouped_network
 
-from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import Conv2d, Linear
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lowbit import lowest_grid
@@ -49,22 +49,6 @@ def test_moments_of_groups_are_those_of_each_group():
             np.testing.assert_allclose(getattr(whole, name)[g], getattr(part, name)[0], atol=1e-12)
 
 
-def network(dtype=np.float32):
-    layers = {
-        "conv1": Conv2d(1, 4, 3),
-        "relu1": ReLU(),
-        "pool1": MaxPool2d(2),
-        "conv2": Conv2d(4, 4, 2, groups=2),
-        "relu2": ReLU(),
-        "flatten": Flatten(),
-        "fc1": Linear(16, 5),
-    }
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 200, (230, 4, 4)).repeat(2, axis=1).repeat(2, axis=2)  # neighbours are alike
-    images = coarse + rng.integers(0, 56, (230, 8, 8))
-    return randomized(layers, (1, 8, 8), rng, dtype), images.astype(np.uint8)
-
-
 def read(model, images):
     return to_input(images).astype(model.dtype)
 
@@ -76,7 +60,7 @@ def layer_outputs(model, grids, images):
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bias_correction_gives_each_block_the_mean_of_the_float_network(bits):
     """(QR2), to half a unit s_x·s_w, in which a bias is rounded, and what float64 leaves."""
-    model, images = network(np.float64)
+    model, images = grouped_network(np.float64)
     grids = calibrate(model, images, max(bits, 2), 8)
     if bits == 1:
         grids |= {k: lowest_grid(p, 1) for k, p in model.params.items() if k.endswith(".w")}
@@ -92,7 +76,7 @@ def test_bias_correction_gives_each_block_the_mean_of_the_float_network(bits):
 @pytest.mark.parametrize("bits", [2, 3, 4])
 def test_adaround_puts_weights_on_their_grids_and_brings_outputs_nearer(bits):
     """The first block's by its own measure, since what comes in is the same; the logits in the event."""
-    model, images = network()
+    model, images = grouped_network()
     grids = calibrate(model, images, bits, 8, weight_method="mse")
     exact = model.activations(read(model, images))
     kinds = model, correct_bias(model, grids, images), adaround(model, grids, images, 300)
@@ -109,7 +93,7 @@ def test_adaround_puts_weights_on_their_grids_and_brings_outputs_nearer(bits):
 @pytest.mark.parametrize("name, source", [("conv1", "input"), ("conv2", "pool1"), ("fc1", "flatten")])
 def test_adaround_solves_each_layers_own_problem_group_by_group(name, source):
     """Of what the layers before give once they are rounded, scaled by each row's own step."""
-    model, images = network()
+    model, images = grouped_network()
     grids = calibrate(model, images, 3, 8)
     rounded = adaround(model, grids, images, 30)
     layer, w, grid = model.layers[name], model.params[f"{name}.w"], grids[f"{name}.w"]
@@ -127,7 +111,7 @@ def test_adaround_solves_each_layers_own_problem_group_by_group(name, source):
 
 
 def test_one_bit_keeps_its_signs():
-    model, images = network()
+    model, images = grouped_network()
     grids = calibrate(model, images)
     grids |= {k: lowest_grid(p, 1) for k, p in model.params.items() if k.endswith(".w")}
     rounded = adaround(model, grids, images, 10)
@@ -135,7 +119,7 @@ def test_one_bit_keeps_its_signs():
 
 
 def test_what_cannot_be_rounded_is_refused():
-    model, images = network()
+    model, images = grouped_network()
     grids = calibrate(model, images)
     with pytest.raises(ValueError, match="images"):
         correct_bias(model, grids, images[:0])
