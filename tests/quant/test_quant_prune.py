@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from quant_networks import grouped_network, small_network
+from quant_networks import grouped_network, randomized, small_network
 
 from tinyzip.integer import Conv2d as ConvOperator
 from tinyzip.integer import Linear as LinearOperator
