@@ -196,7 +196,9 @@ def test_a_file_can_be_opened_without_a_mouse(clean, tmp_path) -> None:
     write(lower_of(2), tmp_path / "two.tz")
     clean.locator("#file").set_input_files(tmp_path / "two.tz")
     clean.keyboard.press("3")
-    assert f"{(tmp_path / 'two.tz').stat().st_size:,} bytes" in says(clean)
+    told = f"{(tmp_path / 'two.tz').stat().st_size:,} bytes"
+    clean.wait_for_function(f"() => document.getElementById('says').textContent.includes('{told}')")
+    assert told in says(clean)
 
 
 @needs_browser
