@@ -1,129 +1,23 @@
 """Depth: the arithmetic of programs in C: functions that a file contains if something in it calls them.
 
-Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on single numbers. C
-leaves open what a right shift does to a negative number, and a left shift of one is not defined; so all
-shifts go through `floor_shift`, and up it goes by multiplication. An int may have 16 bits, so constants and
-operands that need more have a type with a width.
+They stand in arithmetic.c. Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on
+single numbers. C leaves open what a right shift does to a negative number, and a left shift of one is not
+defined; so all shifts go through `floor_shift`, and up it goes by multiplication. An int may have 16 bits, so
+constants and operands that need more have a type with a width.
 """
 
+import re
+
+from tinyzip.exchange.c.text import text_of
 from tinyzip.exchange.c.weights import reader
 from tinyzip.integer.fixedpoint import N_LEAST
 from tinyzip.integer.softmax import LINE, ONE
 
 MOST_N = 63  # from here on everything rounds to 0, see `fixedpoint`
 
-FUNCTIONS = {
-    **{f"weight{bits}": reader(bits) for bits in range(1, 8)},
-    "clamp": """\
-static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
-}
-""",
-    "floor_shift": """\
-/* x / 2^s, rounded down: C leaves open what >> does to a negative number. */
-static int64_t floor_shift(int64_t x, int s)
-{
-    return x < 0 ? ~(~x >> s) : x >> s;
-}
-""",
-    "high": """\
-/* a b / 2^31 to nearest, half up: ARM's SQRDMULH [gemmlowp, fixedpoint.h] */
-static int32_t high(int32_t a, int32_t b)
-{
-    return (int32_t)floor_shift((int64_t)a * b + ((int32_t)1 << 30), 31);
-}
-""",
-    "rescale_single": """\
-/* acc m0 / 2^n to nearest, half up [Jacob et al. 2018, eq. 4-6, rounded once] */
-static int32_t rescale_single(int32_t acc, int32_t m0, int n)
-{
-    return (int32_t)floor_shift((int64_t)acc * m0 + ((int64_t)1 << (n - 1)), n);
-}
-""",
-    "rescale_double": """\
-/* acc m0 / 2^n, rounded twice: after 31 bits half up, after the rest half away from zero
- * [Jacob et al. 2018, eq. 4-6, as gemmlowp computes them] */
-static int32_t rescale_double(int32_t acc, int32_t m0, int n)
-{
-    if (n <= 31)
-        return high(acc * ((int32_t)1 << (31 - n)), m0);
-    const int64_t x = high(acc, m0), half = (int64_t)1 << (n - 32);
-    return (int32_t)floor_shift(x + half - (x < 0), n - 31);
-}
-""",
-    "rescale_shift": """\
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
-{
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
-}
-""",
-    "even": """\
-/* x / 2^e to nearest, halves to the even one */
-static int64_t even(int64_t x, int e)
-{
-    if (e == 0)
-        return x;
-    return floor_shift(x + ((int64_t)1 << (e - 1)) - (floor_shift(x, e) % 2 == 0), e);
-}
-""",
-    "significant": """\
-/* x to nearest among the numbers of 24 significant bits, halves to the even one: what a float32 keeps */
-static int64_t significant(int64_t x)
-{
-    const int64_t size = x < 0 ? -x : x;
-    int e = 0;
-    while (size >> e >> 24 > 0)
-        e++;
-    return even(x, e) * ((int64_t)1 << e);
-}
-""",
-    "rescale_float32": """\
-/* acc m0 / 2^n as float32 arithmetic rounds it, in integers; m0 is a multiple of 2^7 */
-static int32_t rescale_float32(int32_t acc, int32_t m0, int n)
-{
-    const int64_t product = significant(significant(acc) * (m0 / 128));
-    return (int32_t)(n < 7 ? product * ((int64_t)1 << (7 - n)) : even(product, n - 7));
-}
-""",
-    "mean": """\
-/* sum / count to nearest, half away from zero */
-static int32_t mean(int32_t sum, int32_t count)
-{
-    return sum < 0 ? -((count / 2 - sum) / count) : (sum + count / 2) / count;
-}
-""",
-    "mean_float32": """\
-/* (sum m + z) / 2^k as float32 arithmetic rounds it, within lo to hi [XNNPACK, mean] */
-static int32_t mean_float32(int32_t sum, int32_t m, int64_t z, int k, int32_t lo, int32_t hi)
-{
-    const int64_t y = even(significant(significant(significant(sum) * m) + z), k);
-    return (int32_t)(y < lo ? lo : y > hi ? hi : y);
-}
-""",
-    "reciprocal": f"""\
-/* 1 / sum = r / 2^(31 + bits) for a sum in units of 2^-19, 1 or more: gives r and sets bits. Newton's method
- * from the best straight line [gemmlowp, fixedpoint.h] */
-static int32_t reciprocal(int32_t sum, int *bits)
-{{
-    int b = 0;
-    while (sum >> b >> 20 > 0)
-        b++;
-    *bits = b;
-    const int32_t h = sum * ((int32_t)1 << (11 - b));
-    int32_t r = {LINE[0]} + high(h, {LINE[1]});
-    for (int k = 0; k < 3; k++)
-        r += high(r, ((int32_t)1 << 29) - high(h, r)) * 4;
-    return r > {ONE // 2} ? {ONE} : r * 2;
-}}
-""",
-}
+PIECES = text_of("arithmetic.c", LINE_START=LINE[0], LINE_SLOPE=LINE[1], HALF=ONE // 2, ONE=ONE).split("\n\n")
+FUNCTIONS = {f"weight{bits}": reader(bits) for bits in range(1, 8)}
+FUNCTIONS |= {re.findall(r"^static \w+ (\w+)\(", piece, re.M)[0]: f"{piece.strip()}\n" for piece in PIECES}
 
 
 def called(text: str) -> str:

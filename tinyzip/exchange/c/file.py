@@ -10,7 +10,7 @@ from tinyzip.exchange.c.arithmetic import called
 from tinyzip.exchange.c.draft import Draft, ctype
 from tinyzip.exchange.c.numbers import constants, functions
 from tinyzip.exchange.c.plan import Plan
-from tinyzip.exchange.c.text import Lines, comment, uses
+from tinyzip.exchange.c.text import Lines, comment, text_of, uses
 
 
 def header_of(draft: Draft, name: str) -> str:
@@ -87,22 +87,6 @@ def size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-FLASH = """\
-#ifdef __AVR__
-#include <avr/pgmspace.h> /* tables stay in flash, which is no part of the memory that pointers reach */
-#define FLASH PROGMEM
-#define FLASH_8(p) pgm_read_byte(p)
-#define FLASH_16(p) pgm_read_word(p)
-#define FLASH_32(p) pgm_read_dword(p)
-#else
-#define FLASH
-#define FLASH_8(p) (*(p))
-#define FLASH_16(p) (*(p))
-#define FLASH_32(p) (*(p))
-#endif
-"""
-
-
 def body_of(draft: Draft, name: str) -> str:
     plan, P = draft.plan, draft.prefix.upper()
     functions = "\n".join(draft.lines)
@@ -127,7 +111,7 @@ def body_of(draft: Draft, name: str) -> str:
             )
         ),
         f'#include "{name}.h"\n',
-        FLASH if "FLASH" in functions else "",
+        text_of("flash.h") if "FLASH" in functions else "",
         reads if f"{P}_READ_INPUT" in functions or plan.home(len(plan.names) - 1) < 0 else "",
         memory + "\n",
         functions,

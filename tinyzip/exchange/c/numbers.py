@@ -6,32 +6,10 @@ in Python.
 
 import numpy as np
 
-from tinyzip.exchange.c.text import Lines, array
+from tinyzip.exchange.c.text import Lines, array, text_of
 from tinyzip.integer.codes import Codes
 from tinyzip.quant.classify import codes_of_pixels
 from tinyzip.quant.twin import grid_of
-
-FUNCTIONS = """\
-/* The code of a real number: the nearest, halves to the even one, an end for what is outside. */
-static inline {p}_input_t {p}_quantize(double real)
-{{
-    const double x = real / {P}_INPUT_SCALE;
-    const double steps = !(x > {least}) ? {least} : x > {most} ? {most} : x;
-    int code = (int)steps;
-    const double rest = steps - code;
-    if (rest > 0.5 || (rest == 0.5 && code % 2 != 0))
-        code++;
-    if (rest < -0.5 || (rest == -0.5 && code % 2 != 0))
-        code--;
-    return ({p}_input_t)(code + {P}_INPUT_ZERO);
-}}
-
-/* The code of a pixel, 0 to 255, which stands for pixel / 255. */
-static inline {p}_input_t {p}_pixel(uint8_t pixel)
-{{
-{body}
-}}
-"""
 
 
 def has_scale(codes: Codes) -> bool:
@@ -58,4 +36,5 @@ def functions(p: str, x: Codes) -> Lines:
         body = [*array(f"{p}_input_t", "codes", codes, ""), "return codes[pixel];"]
     lines = "\n".join(f"    {line}" for line in body)
     least, most = x.lo - x.zero, x.hi - x.zero
-    return FUNCTIONS.format(p=p, P=p.upper(), least=least, most=most, body=lines).splitlines()
+    words = {"PREFIX": p, "UPPER": p.upper(), "LEAST": least, "MOST": most, "BODY": lines}
+    return text_of("pixels.h", **words).splitlines()

@@ -10,6 +10,7 @@ product with 1, a variable that nobody uses.
 
 import re
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 
 from tinyzip.integer.codes import Array
 from tinyzip.integer.program import Program
@@ -36,6 +37,14 @@ def identifiers(program: Program) -> list[str]:
             name += f"_{i}"
         names.append(name)
     return names
+
+
+def text_of(name: str, **words: object) -> str:
+    """What is the same for all programs: the C file of this name beside this one, words in it replaced."""
+    text = (files("tinyzip.exchange.c") / name).read_text(encoding="utf-8")
+    for word, value in words.items():
+        text = text.replace(word, str(value))
+    return text
 
 
 def comment(*paragraphs: str) -> Lines:

@@ -3,27 +3,10 @@
 import numpy as np
 
 from tinyzip.exchange.c.draft import Draft, ctype
-from tinyzip.exchange.c.text import array, comment
+from tinyzip.exchange.c.text import array, comment, text_of
 from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.run import run
 from tinyzip.integer.program import Program
-
-MAIN = """\
-int main(void)
-{{
-    static {p}_output_t output[{P}_OUTPUT_SIZE];
-    long right = 0;
-    for (long n = 0; n < COUNT; n++) {{
-        {p}_run(inputs + n * {P}_INPUT_SIZE, output);
-        long equal = 0;
-        for (long k = 0; k < {P}_OUTPUT_SIZE; k++)
-            equal += output[k] == outputs[n * {P}_OUTPUT_SIZE + k];
-        right += equal == {P}_OUTPUT_SIZE;
-    }}
-    printf("%ld of %d examples have the right codes\\n", right, COUNT);
-    return right != COUNT;
-}}
-"""
 
 
 def drawn(program: Program, count: int) -> Array:
@@ -53,4 +36,4 @@ def vectors_of(draft: Draft, name: str, count: int, check: str) -> str:
         *array(y_type, "outputs", np.moveaxis(y, -1, 0), ""),
         "",
     ]
-    return "\n".join(lines) + "\n" + MAIN.format(p=p, P=p.upper())
+    return "\n".join(lines) + "\n" + text_of("vectors.c", PREFIX=p, UPPER=p.upper())
