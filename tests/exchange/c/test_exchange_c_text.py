@@ -81,6 +81,13 @@ def test_a_prefix_renames_all_that_others_see() -> None:
     assert '#include "out.h"' in body
 
 
+@pytest.mark.parametrize("prefix", ["NAME", "PREFIX_UPPER", "FUNCTIONS", "STEPS", "ONE", "INPUTS", "MOST"])
+def test_a_prefix_may_be_a_word_that_the_frames_of_the_files_use(prefix: str) -> None:
+    own, usual = ("".join(c.source(small(), name, "NAME")) for name in (prefix, "tz"))
+    own, usual = (re.sub("0x[0-9a-f]{8}", "", text) for text in (own, usual))  # the checksums
+    assert own == re.sub(r"\bTZ_", f"{prefix.upper()}_", re.sub(r"\btz_", f"{prefix}_", usual))
+
+
 @pytest.mark.parametrize("prefix", ["", "1a", "a-b", "a b", "é", "a\n", "a;", None, 3])
 def test_a_prefix_that_is_no_identifier_is_refused(prefix: Any) -> None:
     with pytest.raises(ValueError, match=r"c: prefix: found .*, needed an identifier of C"):

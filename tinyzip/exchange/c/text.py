@@ -40,11 +40,13 @@ def identifiers(program: Program) -> list[str]:
 
 
 def text_of(name: str, **words: object) -> str:
-    """What is the same for all programs: the C file of this name beside this one, words in it replaced."""
+    """What is the same for all programs: the C file of this name beside this one, words in it replaced.
+
+    All at once, since a prefix may itself be such a word.
+    """
     text = (files("tinyzip.exchange.c") / name).read_text(encoding="utf-8")
-    for word, value in words.items():
-        text = text.replace(word, str(value))
-    return text
+    longest_first = "|".join(sorted(words, key=len, reverse=True)) or "$^"
+    return re.sub(longest_first, lambda found: str(words[found[0]]), text)
 
 
 def comment(*paragraphs: str) -> Lines:
