@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from tinyzip.base.refuse import refuse, said
 
@@ -40,15 +40,17 @@ def write_instead(
 
         @wraps(function)
         def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
-            given = args[1:] if owned else args
+            given, whole = args[1:] if owned else args, name
+            if owned:
+                owner = getattr(args[0], "__name__", type(args[0]).__name__)
+                whole = owner if name == "__init__" else f"{owner}.{name}"
             for other in hints.keys() & options.keys():
                 refuse(other, said(options[other]), hints[other], TypeError)
             try:
                 own.bind(*given, **options)
             except TypeError:
-                whole = f"{getattr(args[0], '__name__', type(args[0]).__name__)}.{name}" if owned else name
                 explain(whole, own, hints, check, given, options)
-            check_flags(name, flags, given, options)
+            check_flags(whole, flags, given, options)
             return function(*args, **options)
 
         return checked
@@ -62,21 +64,7 @@ def built_by(
     """`write_instead` for a class: for the calls that build its objects."""
 
     def decorate(kind: type[Class]) -> type[Class]:
-        build = cast(Callable[..., None], kind.__dict__["__init__"])
-        own = without_first(signature(build))
-        flags = flags_of(own)
-
-        @wraps(build)
-        def checked(self: Any, *args: Any, **options: Any) -> None:
-            name = type(self).__name__
-            try:
-                own.bind(*args, **options)
-            except TypeError:
-                explain(name, own, hints, check, args, options)
-            check_flags(name, flags, args, options)
-            build(self, *args, **options)
-
-        type.__setattr__(kind, "__init__", checked)
+        type.__setattr__(kind, "__init__", write_instead(check, **hints)(kind.__dict__["__init__"]))
         return kind
 
     return decorate

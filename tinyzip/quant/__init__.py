@@ -18,10 +18,11 @@ During training: a network that learns while its grids are in place.
     lsq.py, lsq_fast.py          rounding and its gradients; the same in memory that is there already
     fake_layer.py                rounding as a layer
     insertion.py                 where a network's activations are rounded
+    through.py                   a network whose arrays pass through a function on their way in
     fake.py                      a network that computes in float what the integers will compute
     rate.py                      what the weights will cost in the file, as a term of the loss
     masks.py                     which weights a network loses, and when
-    through.py, pruned.py        a network that loses weights while it trains
+    pruned.py                    a network that loses weights while it trains
     codebook.py                  a network whose weights share a few values
 
 After training again, with the layer's output in view, which that simulation gives:

@@ -66,7 +66,7 @@ def _follow(
     D: int,
 ) -> tuple[str, int]:
     """Along a chain, from grid `source` and a difference of D codes on, to where it ends; into `bound`."""
-    grids, arrays = fake.grids(), fake.quantized()
+    grids, arrays = fake.grids(), fake.arrays()
     for own, layer in chain.items():
         name = way + own
         if isinstance(layer, FakeQuantize):

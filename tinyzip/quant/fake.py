@@ -23,7 +23,7 @@ The engine's convolutions round twice by default, as LiteRT's do; the simulation
 can differ, `agreement` derives.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -37,7 +37,6 @@ from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Draws
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops.checks import Array
-from tinyzip.nn.probe import Seen
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.blocks import Blocks, blocks_of
@@ -46,19 +45,20 @@ from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.insertion import Insertion
 from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
 from tinyzip.quant.lsq import RULES, Rule, gradient_scale
+from tinyzip.quant.through import Through
 
 Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
-class FakeQuantized:
+class FakeQuantized(Through[Inspected]):
     """A network whose weights, biases and activations pass through grids. Made by `create`.
 
+    network  the source's layers with roundings between them
     source   the float network, whose arrays are only the start. Where it is printed, all this is
     start    its grids: "input", for each block "<name>" and "<name>.w", for each table and sum its name
     params   the float arrays, and the logarithms of the steps that are learned
     rule     "lsq": steps learn; "straight-through": they stay as calibrated
-    network  the source's layers with roundings between them
     rounds   for each of these roundings, the grid it uses
     """
 
@@ -66,7 +66,6 @@ class FakeQuantized:
     start: dict[str, Grid]
     params: Arrays
     rule: Rule
-    network: Inspected
     rounds: dict[str, str]
 
     @classmethod
@@ -101,7 +100,7 @@ class FakeQuantized:
         layers, rounds = insertion.chain(model.layers), insertion.source
         arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}
         network = type(model)(layers, arrays, model.shape)
-        return cls(model, dict(grids), params, rule, network, rounds)
+        return cls(network, model, dict(grids), params, rule, rounds)
 
     def printed(self) -> Self:
         """The same network on the same arrays, run as `nn.network` and `lsq` print it."""
@@ -118,10 +117,6 @@ class FakeQuantized:
         own = {name: array for name, array in params.items() if not name.endswith(".log_step")}
         source = Sequential.of_structure(structure["source"], own)
         return cls.create(source, grids_of(structure["grids"]), structure["rule"]).with_params(params)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
 
     @property
     def input_range(self) -> tuple[float, float]:
@@ -166,7 +161,7 @@ class FakeQuantized:
             return np.asarray(np.exp(learned))
         return self.start[name].scale.astype(self.source.dtype)
 
-    def quantized(self) -> Arrays:
+    def arrays(self) -> Arrays:
         """The network's dict: weights and biases rounded, and the steps of the roundings between layers."""
         arrays: Arrays = {f"{name}.step": self.step(grid) for name, grid in self.rounds.items()}
         for block in self._blocks:
@@ -184,9 +179,7 @@ class FakeQuantized:
     def forward(self, x: Array, *, train: bool = False, rng: Draws = None, **how: Any) -> tuple[Array, Any]:
         """As of its network, through the grids. x (C, H, W, N) or (C, N); z (K, N)."""
         x = self._round(x, "input", **how)
-        network = self.network.with_params(self.quantized())
-        z, caches = network.forward(x, train=train, rng=rng, **how)
-        return z, (network, caches)
+        return super().forward(x, train=train, rng=rng, **how)
 
     def backward(self, dz: Array, caches: Any, **how: Any) -> Arrays:
         """The gradient of every array in `params`, from dz (K, N)."""
@@ -232,19 +225,7 @@ class FakeQuantized:
     def activations(self, x: Array) -> Arrays:
         """The output of every layer and rounding by name, and "input", the images as rounded."""
         x = self._round(x, "input")
-        return {"input": x} | self.network.with_params(self.quantized()).activations(x)
-
-    def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a probe after each of the named layers."""
-        return replace(self, network=self.network.probed(names))
-
-    def probes(self, caches: Any) -> dict[str, Seen]:
-        """What the probes keep of a forward, by the names of the layers before them."""
-        return self.network.probes(caches[1])
-
-    def statistics(self, caches: Any) -> Arrays:
-        """Nothing: there are no batch norms here."""
-        return {}
+        return {"input": x} | self.applied().activations(x)
 
     def grids(self) -> dict[str, Grid]:
         """The grids with the steps learned so far, as `lower` wants them."""
