@@ -119,13 +119,13 @@ def test_what_is_declared_as_a_bool_has_to_be_one(value):
         (lambda: Flagged(1, value), "Flagged: wide"),
         (lambda: Flagged(wide=value), "Flagged: wide"),
         (lambda: replace(Flagged(), wide=value), "Flagged: wide"),
-        (lambda: Made().method(1, value), "method: wide"),
-        (lambda: Made.made(1, wide=value), "made: wide"),
+        (lambda: Made().method(1, value), "Made.method: wide"),
+        (lambda: Made.made(1, wide=value), "Made.made: wide"),
     ):
-        if value is None and name in ("flagged: deep", "made: wide"):
+        if value is None and name in ("flagged: deep", "Made.made: wide"):
             call()
             continue
-        needed = "True, False or None" if name in ("flagged: deep", "made: wide") else "True or False"
+        needed = "True, False or None" if name in ("flagged: deep", "Made.made: wide") else "True or False"
         with pytest.raises(TypeError, match=rf"^{name}: found .*, needed {needed}$"):
             call()
     assert flagged(1, True, deep=np.bool_(False), high=value)[:2] == (1, True)
