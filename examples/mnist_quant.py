@@ -188,7 +188,7 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
             resume=saved if saved.exists() else None,
             printed=args.printed,
         )
-        seen = Dataset(images.images[: len(validation)], images.labels[: len(validation)])
+        seen = images[: len(validation)]
         network = as_it_runs(args, models[name])
         new, own = (int((predict(network, x.images) != x.labels).sum()) for x in (validation, seen))
         print(f"  {new} errors of {len(validation):,} validation images, ", end="")
@@ -225,7 +225,7 @@ def share(dataset: Dataset, rng: np.random.Generator) -> Dataset:
     order = order[np.argsort(place[order] >= FEWEST, kind="stable")]  # the first of each class come first
     count = max(int(float(f"{len(dataset) / SHARE:.1e}")), int((place < FEWEST).sum()))
     chosen = np.sort(order[:count])
-    return Dataset(dataset.images[chosen], dataset.labels[chosen])
+    return dataset[chosen]
 
 
 def quantize(args: argparse.Namespace, model: Sequential, train: Dataset) -> tuple[Program, Grid]:

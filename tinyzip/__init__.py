@@ -69,4 +69,11 @@ def _elsewhere(name: str) -> None:
     missing(__name__, name, {})
 
 
-globals()["__getattr__"] = _elsewhere  # not by name: a type checker would take any name for one that is there
+def _listed() -> list[str]:
+    from tinyzip.base.names import listed
+
+    return ["__version__", *listed(__name__)]
+
+
+# Not by name: a type checker would take any name for one that is there.
+globals().update(__getattr__=_elsewhere, __dir__=_listed)

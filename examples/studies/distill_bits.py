@@ -33,7 +33,7 @@ from tinyzip.quant.classify import classify
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, to_input
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import Augmentation
@@ -120,7 +120,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
-        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+        train = train[:QUICK_IMAGES]
     shape = to_input(train.images[:1]).shape[:3]
 
     def learn(name: str, how: Callable[..., Any], model: Any, epochs: int, lr: float, **more: Any) -> Any:

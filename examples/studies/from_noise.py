@@ -45,7 +45,7 @@ from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.data import Dataset, to_input
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW, one_cycle
@@ -132,7 +132,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
-        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+        train = train[:QUICK_IMAGES]
     shape, outputs = to_input(train.images[:1]).shape[:3], train.classes + told.extra
     digits = np.moveaxis(to_input(train.images), -1, 0)
     usual: dict[str, Any] = {"optimizer": AdamW(weight_decay=0)}

@@ -172,7 +172,7 @@ def images_of(on: str, data: Path, seed: int, quick: bool) -> tuple[Dataset, Dat
     """Training and test images; with `quick` the first of the former."""
     train, test = read(on, data, seed)
     few = slice(QUICK_IMAGES if quick else None)
-    return Dataset(train.images[few], train.labels[few]), test
+    return train[few], test
 
 
 def large(folder: Path, train: Dataset, seed: int, quick: bool, on: str) -> Sequential:

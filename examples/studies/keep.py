@@ -25,7 +25,7 @@ from tinyzip.distill.transplant import by_norm, by_taylor, transplant
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, to_input
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import Augmentation
@@ -71,7 +71,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
-        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+        train = train[:QUICK_IMAGES]
     shape = to_input(train.images[:1]).shape[:3]
 
     def learn(name: str, model: Sequential, epochs: int, lr: float) -> Sequential:

@@ -44,7 +44,7 @@ from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment, gaussian
-from tinyzip.train.data import Dataset, mnist, to_input
+from tinyzip.train.data import mnist, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW, one_cycle
@@ -116,7 +116,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool) -> list[Row]:
     """A teacher, its dreams, and its students."""
     train, test = mnist(data)
     if quick:
-        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+        train = train[:QUICK_IMAGES]
     digits = np.moveaxis(to_input(train.images), -1, 0)
     rng = np.random.default_rng([seed, 1])
     teacher = trained(

@@ -41,7 +41,7 @@ from tinyzip.quant.masks import keep
 from tinyzip.quant.prune import curvature, prune
 from tinyzip.quant.pruned import Pruned
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import Dataset, to_input
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import Augmentation
@@ -134,7 +134,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
-        train = Dataset(train.images[:QUICK_IMAGES], train.labels[:QUICK_IMAGES])
+        train = train[:QUICK_IMAGES]
     shape, seen = to_input(train.images[:1]).shape[:3], train.images[:CALIBRATION]
     strong, medium, light = told.others
     floats, epochs = (1 if quick else count for count in told.epochs)

@@ -240,7 +240,7 @@ def main(words: list[str] | None = None) -> None:
     for seed in args.seeds or range(1 if args.quick else told.seeds):
         train, test = read(args.on, args.data, seed)
         if args.quick:
-            train, test = (Dataset(d.images[:n], d.labels[:n]) for d, n in ((train, 2000), (test, 500)))
+            train, test = (d[:n] for d, n in ((train, 2000), (test, 500)))
         shape = to_input(train.images[:1]).shape[:3]
         model, _ = fit(
             seed_net(np.random.default_rng(seed), shape, train.classes),

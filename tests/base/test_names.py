@@ -63,6 +63,34 @@ def test_a_name_is_found_in_the_sources_and_only_when_the_error_is_printed(monke
     assert imports("quant") == "import tinyzip.quant" and imports("fitt") == ""
 
 
+def test_a_room_lists_what_can_be_imported_from_it():
+    rooms = [name for name in dir(tinyzip) if name != "__version__"]
+    assert {"nn", "train", "distill", "quant", "integer", "archive", "exchange"} <= set(rooms)
+    assert all(hasattr(importlib.import_module(f"tinyzip.{room}"), "__path__") for room in rooms)
+    for room in ("tinyzip.nn", "tinyzip.train", "tinyzip.quant", "tinyzip.distill"):
+        folder = importlib.import_module(room)
+        assert {"fit", "loop", "run"} <= set(dir(folder)) or room != "tinyzip.train"
+        for name in dir(folder):
+            assert importlib.import_module(f"{room}.{name}").__name__ == f"{room}.{name}"
+
+
+def test_a_file_that_is_called_for_a_function_of_its_name_says_what_to_import():
+    for name in (
+        "train.fit",
+        "train.evaluate",
+        "quant.qat",
+        "quant.calibrate",
+        "quant.explain",
+        "quant.shrink",
+    ):
+        file = importlib.import_module(f"tinyzip.{name}")
+        own = name.rpartition(".")[2]
+        with pytest.raises(TypeError) as caught:
+            file(NET, images=3)
+        import_it = f"from tinyzip.{name} import {own}"
+        assert str(caught.value) == f"tinyzip.{name}: found a call of the file, needed {own}(…), {import_it}"
+
+
 @pytest.mark.parametrize(
     ("words", "needed"),
     [
@@ -70,6 +98,10 @@ def test_a_name_is_found_in_the_sources_and_only_when_the_error_is_printed(monke
         ("from tinyzip import fit, quantize", "fit(…), from tinyzip.train.fit import fit"),
         ("from tinyzip.nn import Sequential", "Sequential(…), from tinyzip.nn.sequential import Sequential"),
         ("from tinyzip.quant import quantize", "quantize(…), from tinyzip.quant.auto import quantize"),
+        (
+            "from tinyzip.distill import Ensemble",
+            "Ensemble(…), from tinyzip.distill.teachers import Ensemble",
+        ),
         ("from tinyzip.train import Dataset", "Dataset(…), from tinyzip.train.data import Dataset"),
         ("from tinyzip.nn.layers import Conv1d", "Conv2d(C, F, (1, k))"),
         ("import tinyzip.nn.layers as layers; layers.Softmax", "none: a network gives logits"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from idx_folders import CODES, idx_bytes, write_folder
 
-from tinyzip.train.data import mnist, read_idx
+from tinyzip.train.data import Dataset, mnist, read_idx
 
 MNIST = Path(__file__).parents[2] / "examples" / "data" / "mnist"
 
@@ -211,3 +211,19 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path):
     assert "(0, 5, 3)" in refused_with("train-images-idx3", files["train-images"][:0])
     assert "needed (5, 3)" in refused_with("t10k-images-idx3", files["t10k-images"][:, 1:])
     mnist(tmp_path)
+
+
+@given(st.integers(1, 12), st.data())
+def test_some_of_a_dataset_are_its_images_and_labels_at_these_places(N, data):
+    whole = Dataset(np.arange(N * 4, dtype=np.uint8).reshape(N, 2, 2), np.arange(N) % 3)
+    places = data.draw(st.lists(st.integers(0, N - 1), min_size=1))
+    stop = data.draw(st.integers(1, N))
+    for index in (np.array(places), slice(stop), np.arange(N) < stop):
+        part = whole[index]
+        assert type(part) is Dataset and np.array_equal(part.images, whole.images[index])
+        assert np.array_equal(part.labels, whole.labels[index])
+    for index in (0, [0], "images", (0, 1)):
+        with pytest.raises(TypeError, match=r"^Dataset: \[\]: found .*, needed a slice or an array "):
+            whole[index]
+    with pytest.raises(TypeError, match=r"^Dataset: \[\]: found 0"):
+        list(whole)

@@ -6,10 +6,12 @@ other libraries call it. A function that people call from memory says it itself,
 And Python takes anything for true or false: bias="no" is true. So what is declared as a bool has to be one.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from inspect import Parameter, Signature, signature
+from types import ModuleType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from tinyzip.base.refuse import refuse, said
@@ -20,6 +22,14 @@ Class = TypeVar("Class")
 BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 GIVEN = (*BY_PLACE, Parameter.KEYWORD_ONLY)  # not *args, **options
 BOOLS = {bool: "True or False", bool | None: "True, False or None"}
+
+
+class File(ModuleType):
+    """A file that has the name of a function in it: `from tinyzip.train import fit` gives the file."""
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        own = self.__name__.rpartition(".")[2]
+        refuse(self.__name__, "a call of the file", f"{own}(…), from {self.__name__} import {own}", TypeError)
 
 
 def write_instead(
@@ -37,6 +47,8 @@ def write_instead(
         owned = next(iter(declared.parameters), "") in ("self", "cls")
         own = without_first(declared) if owned else declared
         flags = flags_of(own)
+        if function.__module__.endswith(f".{name}"):
+            object.__setattr__(sys.modules[function.__module__], "__class__", File)
 
         @wraps(function)
         def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Result:

@@ -62,7 +62,17 @@ def attributes_say(kind: type, hints: Hints) -> None:
 
 def module_says(module: str, hints: Hints | None = None) -> None:
     """Let a module say so, too."""
-    vars(sys.modules[module])["__getattr__"] = lambda name: missing(module, name, hints or {})
+    names = vars(sys.modules[module])
+    names["__getattr__"] = lambda name: missing(module, name, hints or {})
+    if "__path__" in names:
+        names["__dir__"] = lambda: listed(module)
+
+
+def listed(room: str) -> list[str]:
+    """What can be imported from a folder of the package: its files and folders, and what `__all__` names."""
+    names = vars(sys.modules[room])
+    files = {path.stem for path in Path(names["__path__"][0]).iterdir() if path.suffix in ("", ".py")}
+    return sorted({*(file for file in files if not file.startswith("_")), *names.get("__all__", ())})
 
 
 def missing(module: str, name: str, hints: Hints) -> NoReturn:

@@ -13,3 +13,7 @@ transplant.py   a student that starts from a part of its teacher
 fidelity.py     is the student like its teacher, or only about as good?
 prior.py        mending what a student believes of how often each class occurs
 """
+
+from tinyzip.base.names import module_says
+
+module_says("tinyzip.distill")

@@ -118,6 +118,13 @@ class Dataset(Shown):
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, index: slice | Array) -> "Dataset":
+        """Some of the examples: dataset[:100], or dataset[places] for an array of places."""
+        if not isinstance(index, slice | np.ndarray):
+            needed = "a slice or an array of places; one image is dataset.images[…]"
+            refuse("Dataset: []", said(index), needed, TypeError)
+        return Dataset(self.images[index], self.labels[index])
+
     def brief(self) -> str:
         shape = " x ".join(map(str, self.images.shape[1:]))
         return f"{len(self):,} images, {shape}, {self.images.dtype}, {self.classes} classes"
@@ -196,8 +203,7 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
         refuse("split: count", count, f"a whole number from 1 to {len(dataset) - 1}")
     order = rng.permutation(len(dataset))
     held, kept = np.sort(order[:count]), np.sort(order[count:])
-    training = Dataset(dataset.images[kept], dataset.labels[kept])
-    return training, Dataset(dataset.images[held], dataset.labels[held])
+    return dataset[kept], dataset[held]
 
 
 def check_shape(model: Model, images: Array, argument: str) -> None:

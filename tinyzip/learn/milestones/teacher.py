@@ -43,7 +43,7 @@ def run(own: Own, say: Say) -> str:
     training, test = digits1d(seed=0, train=4000, test=4000)
     large, rng = Net(own, WIDTHS), np.random.default_rng(0)
     teacher = trained(own, large, large.initial(rng), training, rng, EPOCHS, say)
-    few = Dataset(training.images[:FEW], training.labels[:FEW])
+    few = training[:FEW]
     small = Net(own, [width // 2 for width in WIDTHS[:-1]] + [WIDTHS[-1]])
     start, half = small.initial(np.random.default_rng(1)), half_of(own, teacher)
     right = {"the teacher": reads(large, teacher, test)}
