@@ -7,6 +7,7 @@ import pytest
 from drawn_models import drawn_model
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tflite_builder import Model
 from tflite_models import FILES, FOLDER, MODELS, batch_last, examples_first, inputs, recorded
 from tie_models import tie_models
 
@@ -81,6 +82,46 @@ def test_no_code_of_a_drawn_model_differs_from_litert(seed: int, kernels: str) -
     wanted = written if kernels == "reference" else graph.outputs
     for t, y in tensors(model, x, wanted, kernels).items():
         np.testing.assert_array_equal(outputs[chain.places[t]], batch_last(y))
+
+
+def change_of_type(shape: tuple[int, ...], to_bytes: bool, scales: tuple[float, float]) -> bytes:
+    """A model that is one QUANTIZE from int8 to bytes or back."""
+    model, (x_kind, y_kind) = Model(), (np.int8, np.uint8) if to_bytes else (np.uint8, np.int8)
+    x = model.tensor((1, *shape), scales[0], -3 if to_bytes else 120, x_kind)
+    y = model.node("QUANTIZE", [x], model.tensor((1, *shape), scales[1], 110 if to_bytes else -5, y_kind))
+    model.inputs, model.outputs = [x], [y]
+    return model.build()
+
+
+@pytest.mark.needs("ai_edge_litert")
+@given(
+    st.sampled_from([(5,), (16,), (37,), (48,), (4, 4, 3), (2, 4, 8)]),
+    st.booleans(),
+    st.sampled_from([(0.1, 0.3), (0.3, 0.1), (0.1, 0.1), (0.07, 0.11), (0.01, 0.9), (0.2, 0.4)]),
+    st.integers(0, 2**32),
+)
+def test_bytes_become_int8_as_the_kernels_round_sixteen_at_a_time(shape, to_bytes, scales, seed) -> None:
+    """(XN5)"""
+    from litert import tensors
+
+    model = change_of_type(shape, to_bytes, scales)
+    graph = graph_of(model, "drawn")
+    drawn = np.random.default_rng(seed).integers(0, 256, (20, *shape)).astype(np.uint8)
+    x = drawn.view(np.int8) if to_bytes else drawn
+    for kernels, arithmetic in KERNELS.items():
+        found = run(translate(graph, arithmetic()).program(), batch_last(x))
+        (y,) = tensors(model, x, graph.outputs, kernels).values()
+        np.testing.assert_array_equal(found, batch_last(y))
+
+
+def test_images_that_do_not_fill_the_blocks_of_a_change_of_type_are_refused() -> None:
+    graph = graph_of(change_of_type((3, 3, 3), True, (0.1, 0.3)), "drawn")
+    with pytest.raises(
+        ValueError, match=r"drawn: operator 0 \(QUANTIZE\): .*27 codes.*the last 11.*reference"
+    ):
+        translate(graph, KERNELS["xnnpack"]())
+    translate(graph, KERNELS["reference"]())
+    translate(graph_of(change_of_type((3, 3, 3), True, (0.3, 0.1)), "drawn"), KERNELS["xnnpack"]())
 
 
 def test_a_softmax_of_coarse_codes_has_a_multiplier_of_up_to_31_bits() -> None:

@@ -230,7 +230,8 @@ def quantize(chain: Chain, node: Node, y: Tensor) -> None:
         return
     x_grid, y_grid = (grid_of(tensor, where, *LIMITS) for tensor in (x, y))
     chain.go(node)
-    chain.append(node, Table(chain.kernels.change_of_grid(x_grid, y_grid), y_grid.codes))
+    table = chain.kernels.change_of_grid(x_grid, y_grid, y.shape[1:])
+    chain.append(node, Table(table, y_grid.codes))
 
 
 def dequantize(chain: Chain, node: Node, y: Tensor) -> None:

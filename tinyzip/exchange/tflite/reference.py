@@ -45,6 +45,7 @@ ACTIVATIONS: dict[str, tuple[float, float]] = {
     "RELU6": (0.0, 6.0),
 }
 Numbers = dict[str, Any]  # m0, n and rounding of an operator, by the names of its fields
+Shape = tuple[int, ...]
 Every = NDArray[np.int64]  # all codes of a grid
 
 
@@ -132,8 +133,8 @@ class Reference:
         m0, n = quantize_multiplier(min(beta * np.float64(x.scale) * 2.0**26, 2.0**31 - 1), n_least=0)
         return {"m0": m0, "n": n}
 
-    def change_of_grid(self, x: Grid, y: Grid) -> NDArray[np.int16]:
-        """The same numbers on another grid."""
+    def change_of_grid(self, x: Grid, y: Grid, shape: Shape) -> NDArray[np.int16]:
+        """The same numbers on another grid, of an example of this shape in the file."""
         return rescaled(x.codes, y.codes, np.float64(x.scale) / np.float64(y.scale))
 
     def rectifier(self, x: Grid, y: Grid) -> NDArray[np.int16]:

@@ -15,18 +15,34 @@ With fl(·) for rounding to float32:
     leaky ReLU           as (XN3), with fl(M·α) where negative
     mean of n            rounding "float32" with M = fl(fl(s_x / s_y)·fl(1/n))                 (XN4)
 
+From bytes to int8 or back a change of grid falls back on a kernel that takes 16 codes at a time: those are
+rounded half up after 31 bits, and once more half up. What is left at the end is as in the reference,
+
+    high = ⌊(code − x.zero)·m0/2³¹ + ½⌋,   ⌊high/2ⁿ⁻³¹ + ½⌋ for the first 16·⌊size/16⌋ codes   (XN5)
+
 The default SOFTMAX adds up exponentials in float32. No integer arithmetic is that; the reference kernel's,
 which is taken instead, differs from it by 1, in about one of 10⁵ codes.
 [XNNPACK, qs8-requantization, qs8-vadd, qs8-vcvt, qs8-vlrelu, qs8-rsum; LiteRT, xnnpack_delegate.cc]
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.tflite.reference import Grid, Numbers, Reference, multipliers, table_of
+from tinyzip.exchange.tflite.reference import (
+    Every,
+    Grid,
+    Numbers,
+    Reference,
+    Shape,
+    multipliers,
+    quantize_multiplier,
+    table_of,
+)
+from tinyzip.integer.fixedpoint import high
 
 MOST = 2.0**8  # multipliers from here on make the runtime overflow
 LEAST_SUM = 2.0**-10  # below it an addition falls back
@@ -58,9 +74,28 @@ class Xnnpack(Reference):
         n = 21 - int(np.frexp(reals.max())[1])
         return {"m0": np.rint(np.ldexp(reals, n)).astype(np.int64), "n": n, "rounding": "single"}
 
-    def change_of_grid(self, x: Grid, y: Grid) -> NDArray[np.int16]:
+    def change_of_grid(self, x: Grid, y: Grid, shape: Shape) -> NDArray[np.int16]:
         real = x.scale / y.scale
-        return stepped(x, y, real, real) if steps(real) else super().change_of_grid(x, y)
+        if x.codes.lo != y.codes.lo:
+            return self.change_of_type(x, y, shape)
+        return stepped(x, y, real, real) if steps(real) else super().change_of_grid(x, y, shape)
+
+    def change_of_type(self, x: Grid, y: Grid, shape: Shape) -> NDArray[np.int16]:
+        """The table of (XN5), of each channel by itself where some are rounded in another way."""
+        usual, size = super().change_of_grid(x, y, shape), prod(shape)
+        m0, n = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
+
+        def function(code: Every) -> Any:
+            once = high((code - x.codes.zero) << max(31 - n, 0), m0)
+            return y.codes.zero + (once if n <= 31 else (once + (1 << (n - 32))) >> (n - 31))
+
+        blocks, whole = table_of(x.codes, y.codes, function), size // 16 * 16
+        if whole in (0, size) or np.array_equal(blocks, usual):
+            return blocks if whole else usual
+        if len(shape) > 1:
+            found = f"{size} codes, bytes to int8 or back, the last {size - whole} rounded otherwise"
+            refuse("shape", found, "a multiple of 16, or kernels='reference'")
+        return np.where(np.arange(size)[:, None] < whole, blocks, usual)
 
     def leaky(self, x: Grid, y: Grid, alpha: float) -> NDArray[np.int16]:
         real = x.scale / y.scale
