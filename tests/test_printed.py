@@ -24,7 +24,7 @@ RUNS = {
     training: ["train/images.py", "train/optim.py", "train/loop.py"],
     from_training_to_file: [
         *("distill/temperature.py", "quant/lsq.py", "quant/fake_layer.py", "quant/fake.py"),
-        "integer/ops.py",
+        *("quant/through.py", "integer/ops.py"),
     ],
     numbers: ["integer/codes.py", "integer/fixedpoint.py", "integer/bounds.py", "archive/coder.py"],
 }
@@ -39,8 +39,14 @@ BESIDE = {  # not of a run: what these do for others, and where they are tested
     "quant/fake.py: FakeQuantized.input_mean": "checks of images, test_train_pixels",
     "quant/fake.py: FakeQuantized.tables": "agreement, test_quant_tables",
     "quant/fake.py: FakeQuantized.activations": "a look inside, test_quant_rounding",
-    "quant/fake.py: FakeQuantized.probed": "objectives that look inside, test_distill_guides",
-    "quant/fake.py: FakeQuantized.probes": "objectives that look inside, test_distill_guides",
+    "quant/through.py: Through.input_range": "checks of images, test_train_pixels",
+    "quant/through.py: Through.input_mean": "checks of images, test_train_pixels",
+    "quant/through.py: Through.with_input_range": "checks of images, test_train_pixels",
+    "quant/through.py: Through.printed": "networks that lose weights, test_quant_masks",
+    "quant/through.py: Through.model": "networks that lose weights, test_quant_masks",
+    "quant/through.py: Through.activations": "a look inside, test_quant_masks",
+    "quant/through.py: Through.probed": "objectives that look inside, test_distill_guides",
+    "quant/through.py: Through.probes": "objectives that look inside, test_distill_guides",
     "archive/coder.py: Reader._position": "differences, to which a constant adds nothing, test_archive_coder",
 }
 
