@@ -1,11 +1,11 @@
 """A program as .onnx files: does every code agree in onnxruntime, and how fast is it there?
 
-    python examples/engines/export_onnx.py                 the student, trained for one epoch: two minutes
+    python examples/engines/export_onnx.py                 two networks, trained for one epoch: five minutes
     python examples/engines/export_onnx.py FILE.tz ...     programs from files, for images of MNIST
 
 All 10,000 test images go through both forms that `exchange.onnx` writes and through the engine. Printed are
-how many codes of all operators are equal, one apart, and further, on how many images the class differs, and
-images a second, on one thread each, in one run: both forms and the engine with either of its products take
+how many codes of all operators are equal, one apart, and further, which share of the first operator's and of
+the last one's differ, on how many images the class does, and images a second, on one thread each, in one run: both forms and the engine with either of its products take
 turns, and the best of each counts. Needs onnx and onnxruntime.
 """
 
@@ -25,7 +25,11 @@ from tinyzip.base.table import aligned
 from tinyzip.exchange import onnx
 from tinyzip.integer import Argmax, Program, run
 from tinyzip.integer.fast.gemm import PRODUCTS
+from tinyzip.nn.activations import SiLU
+from tinyzip.nn.layers import Conv2d, Flatten, GlobalAvgPool, Linear
 from tinyzip.nn.models import student_net
+from tinyzip.nn.residual import Residual
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import grid_of
@@ -38,14 +42,27 @@ TURNS, BATCH = 5, 256
 Array = NDArray[Any]
 
 
+def deep_net() -> Sequential:
+    """Four residual blocks of a depthwise layer, a SiLU and a pointwise layer: 25 operators."""
+    body = {"deep": Conv2d(16, 16, 3, padding=1, groups=16), "silu": SiLU(), "point": Conv2d(16, 16, 1)}
+    layers = {"conv": Conv2d(1, 16, 3, stride=2), "silu": SiLU()}
+    layers |= {f"block{k}": Residual(body) for k in range(1, 5)}
+    layers |= {"average": GlobalAvgPool(), "flat": Flatten(), "out": Linear(16, 10)}
+    return Sequential.create(layers, (1, 28, 28), np.random.default_rng(0))
+
+
 def trained(train: Dataset) -> dict[str, Program]:
-    """The student after one epoch: in int8, with convolutions that round twice or once, and with 4 bits."""
-    model, _ = fit(student_net(), train.images, train.labels, rng=np.random.default_rng(0), epochs=1)
+    """The student after one epoch, in int8 with one or two roundings and with 4 bits; and a deep network."""
+    model, deep = (
+        fit(net, train.images, train.labels, rng=np.random.default_rng(0), epochs=1)[0]
+        for net in (student_net(), deep_net())
+    )
     eight, four = (calibrate(model, train.images[:1000], weights=bits) for bits in (8, 4))
     return {
         "student, 8 bits": lower(model, eight),
         "student, 8 bits, rounded once": lower(model, eight, rounding="single"),
         "student, 4 bits": lower(model, four),
+        "deep, 8 bits": lower(deep, calibrate(deep, train.images[:1000])),
     }
 
 
@@ -75,24 +92,26 @@ def report(name: str, program: Program, codes: Array) -> None:
         for i, operator in enumerate(program.operators)
         if not isinstance(operator, Argmax)
     ]
-    rows = [("", "codes", "equal", "one apart", "further", "classes that differ", "images/s", "÷ blas")]
+    rows = [
+        ("", "codes", "equal", "one apart", "further", "of first", "of last", "classes", "images/s", "÷ blas")
+    ]
     counts, classes, answers = {}, {}, {}
     for form, exact in FORMS.items():
-        apart = np.zeros(256, int)
+        apart, shares = np.zeros(256, int), []
         for part in prefixes:
             expected = np.moveaxis(np.asarray(run(part, codes)), -1, 0).astype(np.int16)
             found = served(part, exact)(first)
             apart += np.bincount(np.abs(found - expected).ravel(), minlength=256)
-            last = found, expected
-        counts[form] = f"{apart.sum():,}", *(f"{n:,}" for n in (apart[0], apart[1], apart[2:].sum()))
-        found, expected = (y.reshape(len(y), -1).argmax(1) for y in last)
+            shares.append(f"{100 * (found != expected).mean():.2f} %")
+        counts[form] = *(f"{n:,}" for n in (apart.sum(), apart[0], apart[1], apart[2:].sum())), shares[0], shares[-1]
+        found, expected = (y.reshape(len(y), -1).argmax(1) for y in (found, expected))
         classes[form] = f"{(found != expected).sum():,} of {len(found):,}"
         answers[form] = served(prefixes[-1], exact)
     for product in PRODUCTS:
         answers[f"tinyzip, {product}"] = lambda _, product=product: run(prefixes[-1], codes, product)
     speeds = timed(answers, first)
     for form, speed in speeds.items():
-        found = (*counts[form], classes[form]) if form in FORMS else ("",) * 5
+        found = (*counts[form], classes[form]) if form in FORMS else ("",) * 7
         rows.append((form, *found, f"{speed:,.0f}", f"{speed / speeds['tinyzip, blas']:.2f}×"))
     print(f"{name}\n{aligned(rows)}\n")
 

@@ -39,13 +39,13 @@ def test_export_writes_a_page_of_several_programs(
 
 
 @pytest.mark.needs("onnx")
-@pytest.mark.parametrize("words", [[], ["--exact"]])
+@pytest.mark.parametrize("words", [[], ["--qdq"]])
 def test_export_writes_onnx(
     words: list[str], net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "digits.onnx"
     assert main(["export", str(net), "--to", "onnx", *words, "--out", str(out)]) == 0
-    onnx.write_program(archive.read(net), tmp_path / "again.onnx", exact=bool(words))
+    onnx.write_program(archive.read(net), tmp_path / "again.onnx", exact=not words)
     assert out.read_bytes() == (tmp_path / "again.onnx").read_bytes()
     assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
 
@@ -59,7 +59,7 @@ def test_export_writes_a_network_of_floats_as_it_is(
     assert main(["export", str(file), "--to", "onnx", "--out", str(out)]) == 0
     onnx.write_network(network, tmp_path / "again.onnx")
     assert out.read_bytes() == (tmp_path / "again.onnx").read_bytes()
-    assert main(["export", str(file), "--to", "onnx", "--exact", "--out", str(out)]) == 2
+    assert main(["export", str(file), "--to", "onnx", "--qdq", "--out", str(out)]) == 2
     assert "a network of floats, needed a program" in capsys.readouterr().err
 
 
@@ -71,7 +71,7 @@ def test_export_writes_a_network_of_floats_as_it_is(
         (["--to", "onnx", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
         (["--to", "html", "--vectors", "3"], "--vectors: found 3, needed it for --to c only"),
         (["--to", "c", "--vectors", "-3"], "c: vectors: found -3, needed a whole number from 0"),
-        (["--to", "c", "--exact"], "--exact: found --to c, needed it for --to onnx only"),
+        (["--to", "c", "--qdq"], "--qdq: found --to c, needed it for --to onnx only"),
         (["again", "--to", "onnx"], "FILE: found 2 files, needed one for --to onnx"),
         (["again", "--to", "c"], "FILE: found 2 files, needed one for --to c"),
     ],

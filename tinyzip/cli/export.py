@@ -19,7 +19,7 @@ HELP = "write programs as C, as a page for a browser, or as ONNX"
 EXAMPLES = """\
 tinyzip export digits.tz --to c --out firmware/digits --prefix digits --vectors 20
 tinyzip export eight.tz four.tz one.tz --to html --out digits.html
-tinyzip export digits.tz --to onnx --exact --out digits.onnx"""
+tinyzip export digits.tz --to onnx --out digits.onnx"""
 Target = Callable[[Sequence[str], Namespace], list[str]]  # from files and options; the lines that it prints
 
 
@@ -35,17 +35,17 @@ def to_html(files: Sequence[str], options: Namespace) -> list[str]:
 
 
 def to_onnx(files: Sequence[str], options: Namespace) -> list[str]:
-    """A program between quantizers, or in integers only; a network of floats as it is."""
+    """A program in integers only, or between quantizers; a network of floats as it is."""
     if len(files) == 1 and holds_network(files[0]):
-        if options.exact:
-            refuse("--exact", f"{files[0]}, a network of floats", "a program, which has codes to be exact in")
+        if options.qdq:
+            refuse("--qdq", f"{files[0]}, a network of floats", "a program, which has codes to quantize to")
         network = read_network(files[0])
         if not isinstance(network, Sequential):
             needed = "its program, which `tinyzip quantize` writes, or the float network"
             refuse(files[0], "a network with grids", needed)
         onnx.write_network(network, options.out)
     else:
-        onnx.write_program(one(files, "onnx"), options.out, options.exact)
+        onnx.write_program(one(files, "onnx"), options.out, not options.qdq)
     return [f"{options.out}: {Path(options.out).stat().st_size:,} bytes"]
 
 
@@ -74,7 +74,7 @@ def as_it_is(file: str) -> Program | Path:
 
 
 def options(parser: ArgumentParser) -> None:
-    """FILE… --to TARGET --out PATH [--prefix NAME] [--vectors N] [--exact]."""
+    """FILE… --to TARGET --out PATH [--prefix NAME] [--vectors N] [--qdq]."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--to", required=True, choices=tuple(TARGETS), help="what is written")
     parser.add_argument("--out", required=True, metavar="PATH", help="where; of C without .c and .h")
@@ -82,7 +82,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--vectors", type=int, metavar="N", help="of C: N inputs with the right outputs, and a main"
     )
-    parser.add_argument("--exact", action="store_true", help="of ONNX: integer operators, code for code")
+    parser.add_argument("--qdq", action="store_true", help="of ONNX: float between quantizers, near the codes")
 
 
 def run(options: Namespace) -> None:
@@ -91,6 +91,6 @@ def run(options: Namespace) -> None:
         value = getattr(options, name)
         if value is not None and options.to != "c":
             refuse(f"--{name}", repr(value), "it for --to c only")
-    if options.exact and options.to != "onnx":
-        refuse("--exact", f"--to {options.to}", "it for --to onnx only; what else is written is exact anyway")
+    if options.qdq and options.to != "onnx":
+        refuse("--qdq", f"--to {options.to}", "it for --to onnx only")
     print("\n".join(TARGETS[options.to](options.files, options)))

@@ -31,13 +31,14 @@ class Model:
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **attributes))
         return names[0]
 
-    def build(self, end, opset=17, shape=None):
-        """The file's bytes, with `end` as output."""
+    def build(self, end, opset=17, shape=None, kind=None):
+        """The file's bytes, with `end` as output; kind: its dtype, where it is not that of the input."""
         from onnx import TensorProto, helper
 
-        number = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE}[self.kind]
+        numbers = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE, np.int64: TensorProto.INT64}
+        number = numbers[self.kind]
         entry = helper.make_tensor_value_info("x", number, [length or "n" for length in self.shape])
-        last = helper.make_tensor_value_info(end, number, shape)
+        last = helper.make_tensor_value_info(end, numbers[kind or self.kind], shape)
         graph = helper.make_graph(self.nodes, "model", [entry], [last], self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
         model.ir_version = 8
@@ -59,7 +60,7 @@ def norm(model, x, C):
 
 @st.composite
 def drawn_models(draw, most=4):
-    """(bytes, the input's shape with an N, whether it ends in a softmax)."""
+    """(bytes, the input's shape with an N, how it ends: in "Softmax", "ArgMax", …)."""
     last = draw(st.integers(0, 4)) == 0
     C, H, W = draw(st.integers(1, 3)), draw(st.integers(6, 9)), draw(st.integers(6, 9))
     N = draw(st.sampled_from([None, 1, 2]))
@@ -132,8 +133,12 @@ def batch_norm(draw, model, x, shape):
 
 def activation(draw, model, x, shape):
     match draw(
-        st.sampled_from(["Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "SiLU", "HardSwish", "HardSigmoid"])
+        st.sampled_from(
+            ["Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "SiLU", "HardSwish", "HardSigmoid", "Gelu"]
+        )
     ):
+        case "Gelu":
+            return gelu(draw, model, x), shape
         case "LeakyRelu":
             return model.node("LeakyRelu", x, alpha=draw(st.sampled_from([0.01, 0.3]))), shape
         case "Clip":
@@ -148,6 +153,26 @@ def activation(draw, model, x, shape):
             )(), shape
         case kind:
             return model.node(kind, x), shape
+
+
+def gelu(draw, model, x):
+    """x·½·(1 + erf(x/√2)), its factors in any order and its ½ at any of them."""
+
+    def swapped(kind, *inputs):
+        return model.node(kind, *draw(st.permutations(inputs)))
+
+    if draw(st.booleans()):
+        within = model.node("Div", x, model.constant(2**0.5))
+    else:
+        within = swapped("Mul", x, model.constant(0.5**0.5))
+    gate = swapped("Add", model.node("Erf", within), model.constant(1.0))
+    match draw(st.sampled_from(["x", "gate", "all"])):
+        case "x":
+            half = swapped("Mul", x, model.constant(0.5))
+            return swapped("Mul", half, gate)
+        case "gate":
+            return swapped("Mul", x, model.node("Div", gate, model.constant(2.0)))
+    return swapped("Mul", swapped("Mul", x, gate), model.constant(0.5))
 
 
 def pool(draw, model, x, shape):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx_models import Model, conv, drawn_models, norm
+from onnx_models import Model, conv, drawn_models, gelu, norm
 from onnx_sessions import session
 from record_onnx import FOLDER, NAMES
 
 from tinyzip import integer
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
-from tinyzip.nn.activations import Clip
+from tinyzip.nn.activations import GELU, Clip, HardSwish, SiLU
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
@@ -202,6 +202,8 @@ def test_nodes_are_read_in_all_their_versions(kind, opset, tmp_path_factory):
     x = conv(model, x, 4, 3, pads=[0, 0, 0, 0])
     axes = model.constant([2, 3], np.int64)
     x = model.node("ReduceMean", x, axes) if opset >= 18 else model.node("ReduceMean", x, axes=[2, 3])
+    x = model.node("Dropout", x, model.constant(0.5), model.constant(False, bool)) if opset >= 12 else x
+    x = model.node("Cast", model.node("Cast", x, to=11), to=1 if kind is np.float32 else 11)
     x = model.node("Squeeze", x, axes) if opset >= 13 else model.node("Squeeze", x, axes=[2, 3])
     data = model.build(model.node("Softmax", x), opset)
     net = read(data, tmp_path_factory)
@@ -211,6 +213,37 @@ def test_nodes_are_read_in_all_their_versions(kind, opset, tmp_path_factory):
     if kind is np.float32:
         (exact,) = session(data).run(None, {"x": x})
         assert_near(through(answers(net, x), "Softmax"), exact)
+
+
+@pytest.mark.needs("onnx", "onnxruntime")
+@settings(max_examples=30)
+@given(st.data())
+def test_an_activation_in_several_nodes_is_one_layer(tmp_path_factory, data):
+    """(OG1), in all orders of factors and constants; and after a product that is a layer of its own."""
+    model = Model((3, 4))
+    shift = data.draw(st.booleans())
+    start = model.node("Mul", "x", model.constant(1.5)) if shift else "x"
+    end = gelu(data.draw, model, start)
+    file = model.build(end, shape=[3, 4])
+    net = read(file, tmp_path_factory)
+    assert [*map(type, net.layers.values())] == [BatchNorm] * shift + [GELU]
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32) * 3
+    (exact,) = session(file).run(None, {"x": x})
+    assert_near(answers(net, x), exact)
+
+
+@pytest.mark.needs("onnx", "onnxruntime")
+@pytest.mark.parametrize("softmax", ["", "Softmax", "LogSoftmax"])
+def test_classes_are_those_of_the_greatest_logits(softmax, tmp_path_factory):
+    model = Model((20, 5))
+    z = model.node("Gemm", "x", model.drawn(5, 7), model.drawn(7))
+    y = model.node("ArgMax", model.node(softmax, z, axis=1) if softmax else z, axis=-1, keepdims=0)
+    data = model.build(y, kind=np.int64)
+    net = read(data, tmp_path_factory)
+    assert [*net.layers] == ["fc1"]
+    x = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+    (classes,) = session(data).run(None, {"x": x})
+    np.testing.assert_array_equal(answers(net, x).argmax(1), classes)
 
 
 def resnet8():
@@ -230,7 +263,9 @@ def resnet8():
 
 @pytest.mark.needs("onnx")
 def test_a_network_that_this_library_wrote_is_read_back(tmp_path):
-    for net in (models.lenet5(), models.separable_net(), resnet8()):
+    gates = {"conv": Conv2d(1, 3, 3), "gelu": GELU(), "silu": SiLU(), "hard": HardSwish(), "again": GELU()}
+    gates = Sequential.create(gates, (1, 6, 6), np.random.default_rng(0))
+    for net in (models.lenet5(), models.separable_net(), resnet8(), gates):
         onnx.write_network(net, tmp_path / "a.onnx")
         found = onnx.read(tmp_path / "a.onnx")
         pairs = zip(found.every_layer.values(), net.every_layer.values(), strict=True)

@@ -61,7 +61,7 @@ def test_an_operator_of_another_domain_is_named_with_it(tmp_path):
     refused(tmp_path, ended(model, x), "node 0 (com.microsoft.FusedConv")
 
 
-WHOLE = {np.dtype(np.int64): np.int64}
+WHOLE = {np.dtype(np.int64): np.int64, np.dtype(bool): bool}
 
 
 def made(kind, *more, before=None, **attributes):
@@ -104,6 +104,14 @@ WRONG = {
     "as many numbers": made("Reshape", np.array([1, 71])),
     "an approximation": made("Gelu", approximate="tanh"),
     "low < high": made("Clip", np.float32(2), np.float32(1)),
+    "the type 7, needed 1 or 11": made("Cast", to=7),
+    "the type 10, needed 1 or 11": made("Cast", to=10),
+    "the type None": made("Cast"),
+    "a dropout in training": made("Dropout", np.float32(0.5), np.bool_(True)),
+    "input 2 that is no constant": made("Dropout", np.float32(0.5), "x"),
+    "the axis 0 of (1, 2, 6, 6)": lambda: classes(),
+    "the axis 0 of (1, 2)": lambda: classes(flat=True),
+    "the axis 1 of (1, 2)": lambda: classes(flat=True, axis=1, select_last_index=1),
     "a constant of shape (1, 2, 6, 1)": made("Add", normal(1, 2, 6, 1)),
     "a division by x or by 0": made("Div", np.zeros(())),
     "input 1 that is no constant": made("Conv", "x"),
@@ -114,6 +122,19 @@ WRONG = {
     "two activations": lambda: doubled("Mul"),
     "an output of shape": made("Conv", normal(3, 2, 3, 3), pads=[2**15] * 4),
 }
+
+
+def classes(flat=False, **attributes):
+    model = image()
+    x = model.node("Flatten", model.node("GlobalAveragePool", "x")) if flat else "x"
+    return model.build(model.node("ArgMax", x, **attributes), kind=np.int64)
+
+
+def almost_gelu(root=2**0.5, half=0.5, one=1.0):
+    model = image()
+    gate = model.node("Erf", model.node("Div", "x", model.constant(root)))
+    gate = model.node("Add", gate, model.constant(one))
+    return ended(model, model.node("Mul", model.node("Mul", "x", gate), model.constant(half)))
 
 
 def bordered(kind, **attributes):
@@ -132,6 +153,30 @@ def test_what_a_layer_could_not_be_is_refused_by_its_node(words, tmp_path):
     build = WRONG[words]
     found = {"values from 0 to 0": "1 or more", "axes [1]": "(1,)"}.get(words, words)
     refused(tmp_path, build(), "node ", found)
+
+
+@pytest.mark.parametrize("wrong", [{"root": 1.414}, {"half": 0.49}, {"one": 0.99}])
+def test_what_is_almost_an_activation_is_none(wrong, tmp_path):
+    refused(tmp_path, almost_gelu(**wrong), "(Mul 'node 3'): found two activations")
+
+
+def test_a_dropout_of_the_first_versions_was_for_training_unless_it_said_otherwise(tmp_path):
+    for given in ({}, {"is_test": 0}):
+        model = image()
+        data = model.build(model.node("Dropout", conv(model, "x", 2, 3), **given), 6)
+        refused(tmp_path, data, "a dropout in training")
+    model = image()
+    (tmp_path / "test.onnx").write_bytes(
+        model.build(model.node("Dropout", conv(model, "x", 2, 3), is_test=1), 6)
+    )
+    assert [*onnx.read(tmp_path / "test.onnx").layers] == ["conv1"]
+
+
+@pytest.mark.parametrize("kind", ["Dropout", "Split"])
+def test_a_second_output_is_no_activation(kind, tmp_path):
+    model = image()
+    model.node(kind, "x", outputs=2)
+    refused(tmp_path, ended(model, model.node("Relu", "t0_1")), f"node 0 ({kind} 'node 0'): found another output")
 
 
 def test_graphs_that_are_no_chain_of_blocks(tmp_path):
@@ -189,7 +234,7 @@ def test_softmax_and_layout_at_the_end(tmp_path):
     refused(
         tmp_path,
         model.build(model.node("Softmax", conv(model, "x", 2, 3), axis=1)),
-        "a softmax over the axis 1",
+        "the axis 1 of (1, 3, 6, 6)",
     )
 
 

@@ -16,6 +16,7 @@ In:
 wire.py         the bytes of an .onnx file, as numbered fields
 file.py         the same as plain records
 values.py       what is known of its tensors before anything runs
+gates.py        activations that are several nodes
 step.py         one node about to be read, and the layers so far
 windows.py, affine.py, layers.py
                 kind by kind, what a node is in a network

@@ -4,7 +4,8 @@ Of a graph's nodes only those count that read an activation; the others make con
 chain, in which branches that part and meet again at a sum are residual blocks (see `base.branches`). Then
 they are read in the order of that chain, each with what is known of the activation that comes in.
 
-Products x·σ(x) are the one other place where branches meet: they are found first, and become one node.
+Activations that are products, x·σ(x), are the one other place where branches meet: they are found first, and
+become one node (see `gates`). A softmax or an argmax at the end is left out: a network here gives logits.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from dataclasses import replace
 from tinyzip.base.branches import Chain, Fork, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.file import Graph, Node
+from tinyzip.exchange.onnx.gates import joined
 from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
 from tinyzip.exchange.onnx.step import Item, Step
 from tinyzip.exchange.onnx.values import NO_BORDER, Value, Values
@@ -23,7 +25,7 @@ from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 BINARY = ("Add", "Sub", "Mul", "Div", "Sum")
-GATES = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish"}
+ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 NAMES = {
     AvgPool2d: "pool",
     BatchNorm: "norm",
@@ -49,6 +51,7 @@ class Translation:
 
     values  what is known of its tensors
     nodes   those that read an activation on the way to the output, in their order
+    ends    what may be written by a softmax or an argmax, which are left out
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -60,7 +63,10 @@ class Translation:
         (self.end,) = graph.outputs
         check_order(graph)
         self.values = Values(graph, (shape[0] or 1) if shape else 1)
-        self.nodes = self.joined_gates(self.needed())
+        self.ends = [self.end]
+        if (last := self.values.made.get(self.end)) and last.kind == "ArgMax":
+            self.ends += last.inputs
+        self.nodes = self.needed()
         self.entry = self.entry_value(shape)
 
     def activations(self, node: Node) -> tuple[str, ...]:
@@ -73,27 +79,10 @@ class Translation:
         wanted, nodes = {self.end}, []
         for node in reversed(self.graph.nodes):
             if node.outputs[0] in wanted and not self.values.is_constant(node.outputs[0]):
+                node = joined(node, self.values)
                 wanted.update(self.activations(node))
                 nodes.append(node)
         return nodes[::-1]
-
-    def joined_gates(self, nodes: list[Node]) -> list[Node]:
-        """The nodes with one in place of every x·σ(x)."""
-        made = {node.outputs[0]: node for node in nodes}
-        readers: dict[str, int] = {}
-        for node in nodes:
-            for name in self.activations(node):
-                readers[name] = readers.get(name, 0) + 1
-        joined: dict[str, Node] = {}
-        for node in nodes:
-            names = self.activations(node) if node.kind == "Mul" else ()
-            for x, y in (names, names[::-1]) if len(names) == 2 else ():
-                gate = made.get(y)
-                if gate and is_known(gate) and gate.inputs[:1] == (x,) and readers[y] == 1:
-                    joined[node.outputs[0]] = replace(node, kind=GATES[gate.kind], inputs=(x,), attributes={})
-                    del made[y]
-                    break
-        return [joined.get(name, node) for name, node in made.items()]
 
     def entry_value(self, shape: tuple[int | None, ...]) -> Value:
         """The input; its channels are last if the first thing that is done to its layout says so."""
@@ -114,11 +103,13 @@ class Translation:
     def network(self) -> Sequential:
         """The whole."""
         places = {node.outputs[0]: k for k, node in enumerate(self.nodes)} | {self.start: -1}
-        reads = [[places[name] for name in self.activations(node)] for node in self.nodes]
+        read = [self.activations(node) for node in self.nodes]
+        for name in (name for names in read for name in names if name not in places):
+            self.graph.refuse(self.values.made[name], "another output than its first to be read", "the first")
         if not self.nodes:
             refuse(self.graph.source, "an output that does not depend on the input", "one that does")
         try:
-            whole = chain_of(reads)
+            whole = chain_of([[places[name] for name in names] for names in read])
         except Tangled as error:
             self.graph.refuse(self.nodes[error.node], f"{error}", "a chain of layers and residual blocks")
         self.values.known[self.start] = self.entry
@@ -138,10 +129,12 @@ class Translation:
             if isinstance(link, Fork):
                 item, value = self.block(node, link, value)
                 items.append(item)
-            elif node.kind in ("Softmax", "LogSoftmax") and node.outputs[0] == self.end:
-                axis = node.attributes.get("axis", -1 if self.graph.opset >= 13 else 1)
-                if len(value.shape) != 1 or axis not in (1, -1):
-                    self.graph.refuse(node, f"a softmax over the axis {axis}", "one over the classes (N, K)")
+            elif node.kind in ENDS and node.outputs[0] in self.ends:
+                default = 0 if node.kind == "ArgMax" else -1 if self.graph.opset >= 13 else 1
+                axis = node.attributes.get("axis", default)
+                if len(value.shape) != 1 or axis not in (1, -1) or node.attributes.get("select_last_index"):
+                    found = f"the axis {axis} of {self.values.file_shape(value)}"
+                    self.graph.refuse(node, found, "the classes (N, K), of which the first among equals")
             else:
                 value = read(Step(self.values, node, value, items))
             self.values.known[node.outputs[0]] = value
@@ -178,13 +171,6 @@ def check_order(graph: Graph) -> None:
             if name and name in written:
                 graph.refuse(node, f"{name[:48]!r} to be written again", "an output of its own")
             written.add(name)
-
-
-def is_known(gate: Node) -> bool:
-    """Whether there is a layer for x times what this node makes of x."""
-    slope, offset = gate.attributes.get("alpha", 0.2), gate.attributes.get("beta", 0.5)
-    sixth = isinstance(slope, float) and abs(slope - 1 / 6) < 1e-7 and offset == 0.5
-    return gate.kind == "Sigmoid" or (gate.kind == "HardSigmoid" and sixth)
 
 
 def named(chain: list[Item]) -> tuple[dict[str, Layer], dict[str, Array]]:

@@ -2,7 +2,7 @@
 
 Much of a graph are no layers of their own: images are turned from channels last to channels first, or
 reshaped to what they are already; Identity and Dropout do nothing to a network that answers. Nor is a softmax
-at the end read: a network here gives logits, and the greatest probability is that of the greatest logit.
+or an argmax at the end read: a network here gives logits, and the class of the greatest is the answer.
 
 [Operators of ONNX, version 1 to 23]
 """
@@ -22,6 +22,7 @@ from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Flatten, GlobalAvgPool, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Shape
 
+WIDE = (1, 11)  # numbers of types: float32 and float64
 NCHW, NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 Read = Callable[[Step], Value]
@@ -161,15 +162,33 @@ def same(step: Step) -> Value:
     return step.x
 
 
+def cast(step: Step) -> Value:
+    """x as another type, where that holds every float32: all others would round it."""
+    if step.node.attributes.get("to") not in WIDE:
+        step.refuse(f"the type {step.node.attributes.get('to')}", "1 or 11, float32 or float64: none that rounds")
+    return step.x
+
+
+def dropout(step: Step) -> Value:
+    """x, unless the file says that this is training: an input since version 12, an attribute before 7."""
+    values, old = step.values, step.values.graph.opset < 7
+    training = old and not step.attribute("is_test", 0)
+    if values.has(step.node, 2):
+        training = values.constant(step.node, 2).any()
+    if training:
+        step.refuse("a dropout in training", "one at inference")
+    return step.x
+
+
 READERS: dict[str, Read] = {
     "Add": shifted,
     "AveragePool": avg_pool,
     "BatchNormalization": batch_norm,
-    "Cast": same,
+    "Cast": cast,
     "Clip": clip,
     "Conv": conv,
     "Div": scaled,
-    "Dropout": same,
+    "Dropout": dropout,
     "Flatten": flatten,
     "Gelu": gelu,
     "Gemm": gemm,

@@ -2,8 +2,8 @@
 
     model = onnx.read("model.onnx")                          # float, as PyTorch writes it
     onnx.write_network(model, "digits.onnx")                 # float: images in, logits out
-    onnx.write_program(program, "digits.onnx")               # codes in, codes out, as fast as the runtime can
-    onnx.write_program(program, "digits.onnx", exact=True)   # and code for code what `integer.run` writes
+    onnx.write_program(program, "digits.onnx")               # codes in, and those of `integer.run` out
+    onnx.write_program(program, "digits.onnx", exact=False)  # near them, as fast as the runtime can
 
 What is read is a network of this library like any other: it can be trained on, distilled, and quantized to
 eight bits or fewer, `quant.auto.quantize(model, images)`.
@@ -53,16 +53,17 @@ def write_network(network: Inspected, path: PathLike) -> None:
 
 
 @write_instead(partial(check_program, argument="write_program: program"))
-def write_program(program: Program, path: PathLike, exact: bool = False) -> None:
+def write_program(program: Program, path: PathLike, exact: bool = True) -> None:
     """Write an integer program to the file `path`, whole or not at all.
 
     The graph reads `codes` (N, C, H, W) or (N, C), of the dtype and within the range of program.input, and
     writes `output`: the codes of the last operator, of their dtype, or int64 classes (N,) of an Argmax. (In
     ONNX every tensor has a name of its own, so the two cannot both be called `codes`.)
 
-    exact  with integer operators only: the codes of `integer.run`, to the last one. Otherwise in QDQ form,
+    exact  with integer operators only: the codes of `integer.run`, to the last one. If False, in QDQ form,
            float operators between quantizers, for which runtimes have their fastest integer kernels: each
-           operator's codes are one off at most if those that it reads are not
+           operator's codes are one off at most if those that it reads are not. From layer to layer that adds
+           up: the deeper a program, the more of its codes differ, and the further
 
     Raises TypeError for what is no Program, ValueError for a program that no ONNX file can hold, ImportError
     where the package `onnx` is missing, OSError as `base.files`; all that before a byte is written.
