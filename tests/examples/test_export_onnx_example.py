@@ -33,7 +33,7 @@ def test_it_counts_the_codes_of_all_operators_in_both_forms(tmp_path: Path) -> N
     assert rows[0] == [str(tmp_path / "p.tz")]
     (qdq,) = (row for row in rows if row[:1] == ["QDQ"])
     (exact,) = (row for row in rows if row[:1] == ["exact"])
-    assert exact[1:8] == ["39,700", "39,700", "0", "0", "0", "of", "50"]
+    assert exact[1:12] == ["39,700", "39,700", "0", "0", "0.00", "%", "0.00", "%", "0", "of", "50"]
     assert qdq[1] == "39,700" and qdq[4] == "0"
 
 

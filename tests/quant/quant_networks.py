@@ -94,10 +94,20 @@ def assert_same(found, expected):
 
 @st.composite
 def networks(draw, dtype=np.float32):
-    """(model, images uint8): one or two convolutions of any kind, pools, one or two linear layers."""
+    """(model, images uint8): one or two convolutions of any kind, pools, one or two linear layers.
+
+    Batch norms stand anywhere.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     C, H, W = draw(st.integers(1, 3)), draw(st.integers(8, 11)), draw(st.integers(8, 11))
     shape, layers = (C, H, W), {}
+
+    def normed(size):
+        """A batch norm, rarely: where it follows no layer with weights too."""
+        if draw(st.integers(0, 3)) == 0:
+            layers[f"bn{len(layers)}"] = BatchNorm(size)
+
+    normed(C)
     if draw(st.booleans()):
         layers["first"] = AvgPool2d(2, 1) if draw(st.booleans()) else MaxPool2d(2, 1)
     for i in range(draw(st.integers(0, 2))):
@@ -118,14 +128,20 @@ def networks(draw, dtype=np.float32):
         if late:
             layers[f"relu{i}"] = ReLU()
         C = F
+        normed(C)
     if draw(st.booleans()):
         layers["global"] = GlobalAvgPool()
     layers["flat"] = Flatten()
     size = int(np.prod(_last_shape(layers, shape)))
+    normed(size)
     if draw(st.booleans()):
-        layers |= {"hidden": Linear(size, 6), "relu": ReLU(), "drop": Dropout(0.5)}
+        layers |= {"hidden": Linear(size, 6), "relu": ReLU()}
         size = 6
+        normed(size)
+        layers["drop"] = Dropout(0.5)
+        normed(size)
     layers["out"] = Linear(size, 4, bias=draw(st.booleans()))
+    normed(4)
     images = rng.integers(0, 256, (draw(st.integers(1, 70)), *shape), np.uint8)
     return randomized(layers, shape, rng, dtype), images
 

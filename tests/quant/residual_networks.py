@@ -47,9 +47,11 @@ def small(dtype=np.float32):
 def ways(draw, C, F, stride, depth):
     """The layers of one branch from C channels to F."""
     layers = {}
-    head = draw(st.sampled_from(["", "", "relu", "pool"]))
+    head = draw(st.sampled_from(["", "", "relu", "pool", "norm"]))
     if head == "relu":
         layers["first"] = ReLU()
+    elif head == "norm":
+        layers |= {"first": BatchNorm(C), "start": ReLU()}
     elif head == "pool":
         layers["first"] = draw(st.sampled_from([MaxPool2d(3, 1, 1), AvgPool2d(3, 1, 1)]))
     kernel = draw(st.sampled_from([1, 3]))
@@ -95,7 +97,7 @@ def residual_networks(draw, dtype=np.float32):
         layers[f"block{i}"] = draw(blocks(C, F, stride))
         H = -(-H // stride)
         halves = [MaxPool2d(2), AvgPool2d(2)] if H > 1 else []
-        after = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), *halves]))
+        after = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), BatchNorm(F), *halves]))
         if after is not None:
             layers[f"after{i}"] = after
         H //= 2 if after in halves else 1

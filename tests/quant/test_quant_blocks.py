@@ -17,6 +17,7 @@ from tinyzip.nn.layers import (
     ReLU,
 )
 from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.train.data import to_input
 
 LAYERS = {
@@ -39,13 +40,13 @@ def network(layers):
 
 
 def test_layers_are_gathered_in_blocks():
-    blocks = blocks_of(network(LAYERS))
+    blocks = blocks_of(fold_batch_norm(network(LAYERS)))
     assert [name for name, _ in blocks.head] == ["shrink"]
-    found = [(b.name, b.norm, b.clamp, b.output, [name for name, _ in b.after]) for b in blocks]
+    found = [(b.name, b.clamp, b.output, [name for name, _ in b.after]) for b in blocks]
     assert found == [
-        ("conv", "norm", (0, np.inf), "norm", ["pool"]),
-        ("point", None, (0, np.inf), "relu", ["mean", "flat"]),
-        ("out", None, (-np.inf, np.inf), "out", []),
+        ("conv", (0, np.inf), "conv", ["pool"]),
+        ("point", (0, np.inf), "relu", ["mean", "flat"]),
+        ("out", (-np.inf, np.inf), "out", []),
     ]
     assert len(blocks) == 3
 
@@ -54,7 +55,7 @@ def test_layers_are_gathered_in_blocks():
 @given(networks())
 def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
     """(QB1)"""
-    model, images = model_and_images
+    model, images = fold_batch_norm(model_and_images[0]), model_and_images[1]
     outputs = model.activations(to_input(images))
     x = to_input(images)
     blocks = blocks_of(model)
@@ -64,8 +65,7 @@ def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
         p = {part: model.params.get(f"{block.name}.{part}") for part in ("w", "b")}
         before, _ = block.layer.forward(p, x)
         x = block.clamped(outputs[block.output])
-        if not block.norm:
-            assert np.allclose(block.clamped(before), x, atol=1e-5)
+        assert np.allclose(block.clamped(before), x, atol=1e-5)
         for _, layer in block.after:
             x, _ = layer.forward({}, x)
     assert (x == outputs[list(model.layers)[-1]]).all()
@@ -74,9 +74,7 @@ def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ({"conv": Conv2d(1, 2, 3), "relu": ReLU(), "norm": BatchNorm(2)}, "layer 'norm': found a batch norm"),
-        ({"conv": Conv2d(1, 2, 3), "a": BatchNorm(2), "b": BatchNorm(2)}, "layer 'b': found a batch norm"),
-        ({"norm": BatchNorm(1), "conv": Conv2d(1, 2, 3)}, "layer 'norm': found a batch norm"),
+        ({"conv": Conv2d(1, 2, 3), "norm": BatchNorm(2)}, "layer 'norm': found BatchNorm, .* norms folded"),
         ({"pool": MaxPool2d(2)}, "at least one convolution or linear layer"),
     ],
 )

@@ -11,13 +11,24 @@ from tinyzip import integer
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.activations import Clip, SiLU, Tanh
 from tinyzip.nn.inspected import Inspected
-from tinyzip.nn.layers import AvgPool2d, Conv2d, Dropout, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.quant.lower import lower
@@ -62,12 +73,24 @@ TABLES = {
     "flatten": Flatten(),
     "fc1": Linear(6, 3),
 }
+NORMS = {
+    "norm1": BatchNorm(2),
+    "conv1": Conv2d(2, 4, 3, padding=1),
+    "relu1": ReLU(),
+    "norm2": BatchNorm(4),
+    "pool1": MaxPool2d(4),
+    "flatten": Flatten(),
+    "norm3": BatchNorm(16),
+    "relu2": ReLU(),
+    "norm4": BatchNorm(16),
+    "fc1": Linear(16, 3),
+}
 
 
 def made(seed, layers=LAYERS, bits=4, activations=8, dtype=np.float32):
     """(model, grids, images)"""
     rng = np.random.default_rng(seed)
-    model = randomized(layers, SHAPE, rng, dtype)
+    model = fold_batch_norm(randomized(layers, SHAPE, rng, dtype))
     images = rng.integers(0, 256, (40, *SHAPE)).astype(np.uint8)
     grids = calibrate(model, images, max(bits, 2), activations)
     if bits == 1:
@@ -100,7 +123,7 @@ def engine_and_simulation(fake, images, rounding):
 
 KINDS = st.sampled_from([(8, 8), (4, 8), (3, 5), (2, 8), (1, 8), (4, 4)])
 ROUNDINGS = st.sampled_from(["single", "double", None])
-NETWORKS = st.sampled_from([LAYERS, AVERAGING, TABLES])
+NETWORKS = st.sampled_from([LAYERS, AVERAGING, TABLES, NORMS])
 
 
 @given(st.integers(0, 10**6), NETWORKS, KINDS, ROUNDINGS)

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from quant_networks import assert_same, networks, randomized
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, ReLU
+from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
+from tinyzip.quant.calibrate import weight_grids
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.train.evaluate import logits
 
@@ -29,7 +30,36 @@ def test_folding_does_not_change_the_model_it_was_given(model_and_images):
         assert (model.params[name] == value).all()
 
 
-def test_a_batch_norm_elsewhere_is_kept_by_folding():
-    layers = {"c": Conv2d(1, 2, 2), "r": ReLU(), "n": BatchNorm(2)}
+def test_a_batch_norm_elsewhere_is_a_layer_of_one_weight_a_channel():
+    layers = {"c": Conv2d(1, 2, 2), "r": ReLU(), "n": BatchNorm(2), "again": BatchNorm(2)}
     model = randomized(layers, (1, 4, 4), np.random.default_rng(0))
-    assert list(fold_batch_norm(model).layers) == ["c", "r", "n"]
+    assert fold_batch_norm(model).layers == {
+        "c": Conv2d(1, 2, 2),
+        "r": ReLU(),
+        "n": Conv2d(2, 2, 1, groups=2),
+    }
+    alone = randomized({"n": BatchNorm(5), "r": ReLU()}, (5,), np.random.default_rng(0), np.float64)
+    folded = fold_batch_norm(alone)
+    assert folded.layers == {"n": Linear(5, 5), "r": ReLU()}
+    x = np.random.default_rng(1).normal(size=(5, 7))
+    assert_same(alone.forward(x)[0], folded.forward(x)[0])
+
+
+def test_a_channel_that_hardly_varies_takes_no_bits_from_the_others():
+    """A batch norm by itself has a scale for each channel; into the matrix after it, these would share one."""
+    layers = {
+        "fc": Linear(8, 8),
+        "relu": ReLU(),
+        "norm": BatchNorm(8),
+        "flat": Flatten(),
+        "out": Linear(8, 4),
+    }
+    model = randomized(layers, (8,), np.random.default_rng(0))
+    var = np.where(np.arange(8) < 2, 1e-8, 1).astype(np.float32)
+    model = model.with_params(model.params | {"norm.var": var})
+    grids = weight_grids(model, 2)
+    folded = fold_batch_norm(model)
+    w, grid = folded.params["norm.w"], grids["norm.w"]
+    assert np.diag(w).max() > 50 * np.abs(np.diag(w)[2:]).max()
+    np.testing.assert_allclose(grid.round_trip(w), w, rtol=1e-6)
+    np.testing.assert_array_equal(folded.params["out.w"], model.params["out.w"])

@@ -88,7 +88,7 @@ def test_batch_norm_is_folded_on_the_way_and_dropout_vanishes(model_and_images):
     program = lower(model, grids)
     assert program == lower(fold_batch_norm(model), grids)
     gone = ReLU | Dropout | BatchNorm
-    kept = [name for name, layer in model.layers.items() if not isinstance(layer, gone)]
+    kept = [name for name, layer in fold_batch_norm(model).layers.items() if not isinstance(layer, gone)]
     assert [operator.name for operator in program.operators] == kept
 
 

@@ -280,9 +280,9 @@ def test_the_accuracy_of_layers_inside_blocks_is_explained(given):
     assert all(layer.signal_to_noise > 0 for layer in found.layers)
 
 
-def test_a_batch_norm_at_the_start_of_a_branch_is_refused_by_its_whole_name():
+def test_a_batch_norm_at_the_start_of_a_branch_is_quantized_under_its_whole_name():
     layers = {"conv": Conv2d(1, 2, 1), "block": Residual({"norm": BatchNorm(2), "relu": ReLU()})}
     layers |= {"flat": Flatten(), "out": Linear(128, 2)}
     model = Sequential.create(layers, (1, 8, 8), np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"layer 'block\.body\.norm': found a batch norm elsewhere"):
-        calibrate(model, pictures())
+    program = lower(model, calibrate(model, pictures()))
+    assert [operator.name for operator in program.operators[:2]] == ["conv", "block.body.norm"]

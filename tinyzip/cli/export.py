@@ -82,7 +82,9 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--vectors", type=int, metavar="N", help="of C: N inputs with the right outputs, and a main"
     )
-    parser.add_argument("--qdq", action="store_true", help="of ONNX: float between quantizers, near the codes")
+    parser.add_argument(
+        "--qdq", action="store_true", help="of ONNX: float between quantizers, near the codes"
+    )
 
 
 def run(options: Namespace) -> None:

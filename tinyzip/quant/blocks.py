@@ -1,7 +1,7 @@
 """Which layers become one integer operator.
 
 An integer engine does not run layers one for one. It runs *blocks*: a convolution or linear layer with all
-that is fused into it. A batch norm directly after it is an affine map too, so the two are one (`fold`). A
+that is fused into it. A batch norm after it is an affine map too, so the two are one (`fold`). A
 ReLU or another clip costs nothing, since the codes are clamped anyway: it only narrows that clamp, which must
 hold the code of 0. And as max pooling only selects, it commutes with every map f that nowhere falls,
 
@@ -36,7 +36,6 @@ from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
     Activation,
     AvgPool2d,
-    BatchNorm,
     Conv2d,
     Dropout,
     Flatten,
@@ -77,15 +76,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Block(Part):
-    """One convolution or linear layer, with a batch norm and a clip fused into it.
+    """One convolution or linear layer, with a clip fused into it.
 
     name   that layer's; with ".w" also that of its weights' grid
     layer  Conv2d or Linear
-    norm   name of the batch norm directly after it, or None
     """
 
     layer: Conv2d | Linear
-    norm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,9 +185,8 @@ def tables_of(between: Between) -> list[str]:
 def blocks_of(model: Inspected) -> Blocks:
     """The blocks of a model.
 
-    raises  ValueError that names the first layer that belongs to no block: a batch norm that does not
-            directly follow a convolution or linear layer, or an unknown layer; and for a model without any
-            convolution or linear layer
+    raises  ValueError that names the first layer that belongs to no block: a batch norm, which `fold` has to
+            fold first, or an unknown layer; and for a model without any convolution or linear layer
     """
     blocks = _blocks(model.layers, "")
     if not len(blocks):
@@ -220,14 +216,12 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
                     parts[-1] = _with_clip(name, layer, parts[-1])
                 else:
                     parts[-1] = replace(parts[-1], after=(*parts[-1].after, (name, layer)))
-            case BatchNorm():
-                last = parts[-1] if parts else None
-                if not isinstance(last, Block) or last.output != last.name or last.after:
-                    needed = "one directly after a convolution or linear layer"
-                    refuse(f"layer {name!r}", "a batch norm elsewhere", needed)
-                parts[-1] = replace(last, norm=name, output=name)
             case _:
-                refuse(f"layer {name!r}", type(layer).__name__, "a layer that has an integer operator")
+                refuse(
+                    f"layer {name!r}",
+                    type(layer).__name__,
+                    "a layer that has an integer operator; batch norms folded",
+                )
     return Blocks(tuple(head), tuple(parts))
 
 

@@ -176,7 +176,9 @@ def test_a_dropout_of_the_first_versions_was_for_training_unless_it_said_otherwi
 def test_a_second_output_is_no_activation(kind, tmp_path):
     model = image()
     model.node(kind, "x", outputs=2)
-    refused(tmp_path, ended(model, model.node("Relu", "t0_1")), f"node 0 ({kind} 'node 0'): found another output")
+    refused(
+        tmp_path, ended(model, model.node("Relu", "t0_1")), f"node 0 ({kind} 'node 0'): found another output"
+    )
 
 
 def test_graphs_that_are_no_chain_of_blocks(tmp_path):

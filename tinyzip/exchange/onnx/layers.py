@@ -165,7 +165,9 @@ def same(step: Step) -> Value:
 def cast(step: Step) -> Value:
     """x as another type, where that holds every float32: all others would round it."""
     if step.node.attributes.get("to") not in WIDE:
-        step.refuse(f"the type {step.node.attributes.get('to')}", "1 or 11, float32 or float64: none that rounds")
+        step.refuse(
+            f"the type {step.node.attributes.get('to')}", "1 or 11, float32 or float64: none that rounds"
+        )
     return step.x
 
 
@@ -174,7 +176,7 @@ def dropout(step: Step) -> Value:
     values, old = step.values, step.values.graph.opset < 7
     training = old and not step.attribute("is_test", 0)
     if values.has(step.node, 2):
-        training = values.constant(step.node, 2).any()
+        training = bool(values.constant(step.node, 2).any())
     if training:
         step.refuse("a dropout in training", "one at inference")
     return step.x
