@@ -1,12 +1,13 @@
 """A program as .onnx files: does every code agree in onnxruntime, and how fast is it there?
 
-    python examples/engines/export_onnx.py                 two networks, trained for one epoch: a quarter of an hour
+    python examples/engines/export_onnx.py                 two networks, trained for an epoch: 15 minutes
     python examples/engines/export_onnx.py FILE.tz ...     programs from files, for images of MNIST
 
 All 10,000 test images go through both forms that `exchange.onnx` writes and through the engine. Printed are
 how many codes of all operators are equal, one apart, and further, which share of the first operator's and of
-the last one's differ, on how many images the class does, and images a second, on one thread each, in one run: both forms and the engine with either of its products take
-turns, and the best of each counts. Needs onnx and onnxruntime.
+the last one's differ, on how many images the class does, and images a second, on one thread each, in one run:
+both forms and the engine with either of its products take turns, and the best of each counts. Needs onnx and
+onnxruntime.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_networks import networks, pictures, randomized, small_network, squared_error
 
-from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.layers import BatchNorm, Flatten, Linear, MaxPool2d
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import activation_grids, calibrate, fit_biases, weight_grids
 from tinyzip.quant.fold import fold_batch_norm

@@ -46,7 +46,7 @@ def test_a_batch_norm_elsewhere_is_a_layer_of_one_weight_a_channel():
 
 
 def test_a_channel_that_hardly_varies_takes_no_bits_from_the_others():
-    """A batch norm by itself has a scale for each channel; into the matrix after it, these would share one."""
+    """A batch norm by itself has a scale for each channel; in the matrix after it these would share one."""
     layers = {
         "fc": Linear(8, 8),
         "relu": ReLU(),

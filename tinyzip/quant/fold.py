@@ -31,8 +31,8 @@ from tinyzip.quant.grid import by_channel
 def fold_batch_norm(model: AnyInspected) -> AnyInspected:
     """The same function without batch norms: those after a convolution or linear layer are part of it (QF1).
 
-    The layer in front gets a bias if it had none, and a batch norm elsewhere is a layer of the same name. Logits
-    change by float rounding only (≤ 1e-5 relative to their size in float32).
+    The layer in front gets a bias if it had none, and a batch norm elsewhere is a layer of the same name.
+    Logits change by float rounding only (≤ 1e-5 relative to their size in float32).
     """
     check_network(model, "fold_batch_norm: model")
     params = dict(model.params)
