@@ -140,3 +140,37 @@ def test_whatever_the_scale_says_is_kept_and_no_uniform_bits_that_fit_are_cheape
     for b in range(1, 9):
         if all(b in row for row in costs.values()) and weigh(dict.fromkeys(costs, b)) <= budget:
             assert cost(chosen) <= cost(dict.fromkeys(costs, b))
+
+
+@given(tables, st.integers(0, 60), st.integers(0, 40), st.integers(0, 2**32 - 1))
+def test_a_budget_is_kept_by_no_more_programs_than_there_are_bytes_to_spare(table, spare, noise, seed):
+    """Met exactly or missed by one byte, whatever the scale says: each round leaves a byte less to spend."""
+    costs = {layer: {b: float(cost) for b, (cost, _) in row.items()} for layer, row in table.items()}
+    bytes_of = {layer: {b: size for b, (_, size) in row.items()} for layer, row in table.items()}
+    rest = np.random.default_rng(seed).integers(0, noise + 1, 9)
+    smallest = {layer: min(row, key=row.get) for layer, row in bytes_of.items()}
+    asked = []
+
+    def weigh(bits):
+        assert len(asked) < 1 + spare + 8
+        asked.append(dict(bits))
+        extra = 0 if bits == smallest else int(rest[sum(bits.values()) % 9])
+        return 100 + sum(bytes_of[layer][b] for layer, b in bits.items()) + extra
+
+    budget = weigh(smallest) + spare
+    asked.clear()
+    assert weigh(fit_budget(costs, bytes_of, budget, weigh)) <= budget
+
+
+def test_a_budget_that_the_best_choice_meets_exactly_is_kept_at_once():
+    costs, bytes_of = {"a": {2: 1.0, 8: 0.0}}, {"a": {2: 2, 8: 8}}
+    asked = []
+
+    def weigh(bits):
+        asked.append(bits["a"])
+        assert len(asked) < 9
+        return 10 + bytes_of["a"][bits["a"]]
+
+    assert fit_budget(costs, bytes_of, 18, weigh) == {"a": 8} and asked == [2, 8]
+    asked.clear()
+    assert fit_budget(costs, bytes_of, 17, weigh) == {"a": 2}

@@ -1,6 +1,8 @@
 """What is saved comes back whole, or is refused by saying what it is."""
 
+import json
 import pickle
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -191,3 +193,51 @@ def test_the_kind_of_a_file_is_known_by_its_first_bytes():
     assert kind_of(b"TZTRAIN\n...") == "a checkpoint of a training run"
     assert kind_of(b"\x89tz\x1a\x02") == "an integer program (.tz)"
     assert kind_of(b"\x89PNG\r\n") == "a PNG picture (.png)"
+
+
+def raw(header):
+    """A file of a network with the right checksum, and this header."""
+    size = files.FIXED.size + len(header) + files.CHECKSUM
+    body = files.FIXED.pack(MODEL, files.VERSION, len(header), size) + header
+    return body + sha256(body).digest()
+
+
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    3,
+    0.5,
+    10**30,
+    "",
+    "Sequential",
+    "conv1",
+    [],
+    [1],
+    {},
+    [[]],
+    {"kind": "Sequential"},
+]
+
+
+@given(st.data())
+def test_a_right_checksum_over_any_header_is_refused_in_one_line(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("raw") / "a.net"
+    names = st.sampled_from(["conv.w", "", 5, None, ["conv.w"]])
+    shapes = st.sampled_from([[0], [], [-1], "a", 0, [2**70]])
+    row = st.tuples(names, st.sampled_from(["float32", "O", 4]), shapes)
+    parts = ("kind", "layers", "shape", "grids", "source")
+    structure = {key: data.draw(st.sampled_from(ODD)) for key in parts}
+    meta = data.draw(st.sampled_from([structure, *ODD]))
+    header = {"meta": meta, "arrays": data.draw(st.lists(row, max_size=2))}
+    path.write_bytes(raw(json.dumps(header).encode()))
+    with pytest.raises(ValueError, match=r"^[^\n]*a\.net: found .*, needed [^\n]*$"):
+        load(path)
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path):
+    rows = [["a", "float32", [0]]] * 2
+    (tmp_path / "a.net").write_bytes(raw(json.dumps({"meta": {}, "arrays": rows}).encode()))
+    with pytest.raises(ValueError, match="'a' for another array's name"):
+        load(tmp_path / "a.net")

@@ -1,9 +1,15 @@
 """A checkpoint that is damaged, or of another run, is refused and not overwritten."""
 
+import warnings
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from resumable import EPOCHS, STEPS, start, step, train
 from tiny import IMAGES, LABELS, bytes_of, network, squared_error
 
@@ -11,6 +17,7 @@ from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.fit import hard_labels
+from tinyzip.train.history import History
 from tinyzip.train.optim import SGD, constant
 from tinyzip.train.run.checkpoint import read, write
 
@@ -115,6 +122,12 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         {"generator": {}},
         {"history": {"epoch": [1]}},
         {"history": None},
+        {"epoch": 0.0},
+        {"step": True},
+        {"loss": 10**400},
+        {"history": {name: "abc" for name in History().as_dict()}},
+        {"history": {name: [None] * EPOCHS for name in History().as_dict()}},
+        {"generator": {"bit_generator": "PCG64", "state": {"dtype": "S4000000000", "values": ["x"]}}},
     ],
 )
 def test_a_state_that_no_run_is_ever_in_is_refused(tmp_path, wrong):
@@ -128,6 +141,52 @@ def test_a_state_that_no_run_is_ever_in_is_refused(tmp_path, wrong):
     write(path, meta, arrays)
     with pytest.raises(ValueError, match=r"file: found no state of a training run, needed"):
         train(resume=path)
+
+
+def test_a_seed_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "file"
+    train(checkpoint=path)
+    meta, arrays = read(path)
+    write(path, meta | {"seed": 5}, arrays)
+    with pytest.raises(ValueError, match=r"file: found no state of a training run, needed"):
+        train(resume=path)
+
+
+PLACES = ["epoch", "step", "loss", "seconds", "seed", "setup", "generator", "history", "structure"]
+VALUES = [
+    None,
+    True,
+    -1,
+    0,
+    2,
+    0.5,
+    10**30,
+    10**400,
+    "",
+    "abc",
+    [],
+    [1, 2, 3],
+    {},
+    {"dtype": "O", "values": 1},
+]
+
+
+@given(st.data())
+def test_a_checkpoint_with_other_values_is_refused_in_words_or_goes_on(data):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        train(checkpoint=path)
+        meta, arrays = read(path)
+        place = data.draw(st.sampled_from(PLACES))
+        within = meta
+        while isinstance(within[place], dict) and within[place] and data.draw(st.booleans()):
+            within = within[place]
+            place = data.draw(st.sampled_from(sorted(within)))
+        within[place] = data.draw(st.sampled_from(VALUES))
+        write(path, meta, arrays)
+        with suppress(ValueError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another seed, of losses that grow
+            train(resume=path)
 
 
 def test_nothing_of_a_refused_checkpoint_is_taken_over(tmp_path):

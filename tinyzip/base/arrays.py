@@ -106,6 +106,8 @@ def _parse(body: memoryview, length: int) -> tuple[dict[str, Any], dict[str, NDA
     arrays = {}
     at = length
     for name, dtype, shape in header["arrays"]:
+        if not isinstance(name, str) or name in arrays:
+            raise ValueError(f"{name!r} for another array's name")
         if min(shape, default=0) < 0:
             raise ValueError(f"{name}: shape {shape}")
         if dtype not in DTYPES:

@@ -6,6 +6,7 @@ memory for it, and Python objects, which a file can only hold as code to be run,
 """
 
 from io import BytesIO
+from tokenize import TokenError
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def read_npy(path: str) -> Array:
         refuse(path, kind_of(start), NEEDED)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError, OverflowError, TypeError) as error:
+    except (ValueError, EOFError, SyntaxError, OverflowError, TypeError, TokenError) as error:
         refuse(path, f"what cannot be read ({' '.join(str(error).split())})", NEEDED)
     if array.dtype.kind not in "fiu":
         refuse(path, f"dtype {array.dtype}", "whole or real numbers")

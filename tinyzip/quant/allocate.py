@@ -122,9 +122,10 @@ def fit_budget(
 ) -> dict[str, int]:
     """As `knapsack`, but weigh(bits) ≤ budget holds, and `sizes` are only estimates of how bytes differ.
 
-    Never dearer than uniform bits that keep the budget too.
+    Never dearer than uniform bits that keep the budget too. It ends: what is chosen fits into the allowance,
+    and where its program is still too heavy the next allowance is smaller by at least one byte.
 
-    weigh   layer -> bits, to bytes: called a few times
+    weigh   layer -> bits, to bytes: called a few times, and no more often than there are bytes to spare
     raises  ValueError for a budget below the smallest program, naming the layer that is largest in it
     """
 

@@ -44,6 +44,8 @@ def unplain(state: Any) -> Any:
     if not isinstance(state, Mapping):
         return state
     if state.keys() == {"dtype", "values"}:
+        if np.dtype(state["dtype"]).kind not in "iu":  # of strings one alone may take all memory
+            raise TypeError(f"a state of {state['dtype']}")
         return np.array(state["values"], state["dtype"])
     return {key: unplain(value) for key, value in state.items()}
 

@@ -98,13 +98,16 @@ class Setup:
         try:
             self.generator().state = checkpoint.unplain(meta["generator"])
             return (
-                0 <= meta["epoch"] <= epochs
+                {int} == {type(meta["epoch"]), type(meta["step"])}
+                and 0 <= meta["epoch"] <= epochs
                 and 0 <= meta["step"] <= self.steps
                 and isfinite(meta["loss"] + meta["seconds"])
+                and isinstance(meta.get("seed", ""), str)
                 and meta["history"].keys() == History().as_dict().keys()
                 and all(len(column) == meta["epoch"] for column in meta["history"].values())
+                and all(map(_are_numbers, meta["history"].keys(), meta["history"].values()))
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
             return False
 
     def _differs(self, epochs: int, made: int) -> str:
@@ -119,6 +122,11 @@ class Setup:
             if one != other:
                 return f"step {step + 1} would have had the learning rate {other:.3g} and not {one:.3g}"
         return ""
+
+
+def _are_numbers(name: str, column: list[Any]) -> bool:
+    """Whether a column of a history is one of finite numbers; those of validation may be missing."""
+    return all(isfinite(value) for value in column if value is not None or not name.startswith("validation"))
 
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, str]:
