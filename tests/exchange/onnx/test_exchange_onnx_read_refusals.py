@@ -76,6 +76,20 @@ def made(kind, *more, before=None, **attributes):
     return build
 
 
+@pytest.mark.parametrize("number", range(1, 17))
+def test_inputs_are_floats_of_16_32_or_64_bits(tmp_path, number):
+    import onnx as format
+
+    model = format.load_from_string(ended(image(), "x"))
+    model.graph.input[0].type.tensor_type.elem_type = number
+    if number in (1, 10, 11):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        assert onnx.read(path).shape == (2, 6, 6)
+    else:
+        refused(tmp_path, model.SerializeToString(), f"elements of type {number}", "floating-point")
+
+
 def normal(*shape):
     return np.ones(shape)
 
@@ -94,6 +108,8 @@ WRONG = {
     "what is refused (Conv2d": made("Conv", normal(3, 2, 7, 7)),
     "values from 0 to 0": made("Conv", normal(3, 2, 3, 3), strides=[0, 1]),
     "axes [1]": made("ReduceMean", axes=[1]),
+    "axes (2, -5)": made("ReduceMean", axes=[2, -5]),
+    "axes (2, 7)": made("ReduceMean", axes=[2, 7]),
     "a border by 'reflect'": made("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="reflect"),
     "a border of zeros before it": lambda: bordered("Sigmoid"),
     "a border of zeros around numbers below 0": lambda: bordered("MaxPool", kernel_shape=[2, 2]),

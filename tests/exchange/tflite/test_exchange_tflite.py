@@ -124,6 +124,16 @@ def test_images_that_do_not_fill_the_blocks_of_a_change_of_type_are_refused() ->
     translate(graph_of(change_of_type((3, 3, 3), True, (0.3, 0.1)), "drawn"), KERNELS["xnnpack"]())
 
 
+@given(*[st.floats(2**-9, 2**7, width=32)] * 2)
+def test_the_greater_multiplier_of_an_addition_has_21_bits_and_the_other_the_same_unit(x, o):
+    """(XN2)"""
+    grids = [Grid(Codes(-128, 127, 0), np.float32(scale)) for scale in (x, o, 1)]
+    numbers = KERNELS["xnnpack"]().addition(*grids)
+    assert 2**20 <= max(numbers["m0"]) <= 2**21 and numbers["rounding"] == "single"
+    for m0, real in zip(numbers["m0"].tolist(), (x, o), strict=True):
+        assert abs(m0 - real * 2 ** numbers["n"]) <= 0.5
+
+
 def test_a_softmax_of_coarse_codes_has_a_multiplier_of_up_to_31_bits() -> None:
     """(TL6)"""
     for scale, m0 in ((20, 20 * 2**26), (40, 2**31 - 1)):
