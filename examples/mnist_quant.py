@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
-from parts.sets import Moved, add_set, read
+from parts.sets import Moved, add_set, enough, kind_of, read, sized
 
 from tinyzip import archive, integer
 from tinyzip.base.files import write_atomically
@@ -61,23 +61,29 @@ from tinyzip.train.optim import one_cycle
 
 QUICK_EPOCHS, QUICK_FEW_EPOCHS = 2, 10
 SOFT, TEMPERATURE = 0.9, 3.0
+# Where STEPS steps are all that a set gets and the teacher has seen no more images than its student, the
+# teacher's part is the one that `distill.student` has for trainings of few steps.
+VOICE: dict[str, Any] = {"soft": SOFT, "temperature": TEMPERATURE, "loss": "kl"}
 SHARE, FEWEST = 30, 20  # few images: one of so many, but so many of each class
+
+
+Distortion = Augment | Moved
 
 
 class Setting(NamedTuple):
     """How the networks are trained on a set.
 
-    epochs  of all images, and of few
+    epochs  of all images, and of few; more where they are not STEPS steps, see `parts.sets`
     rates   the highest learning rates of teacher and students
     others  the teacher's images are distorted by the first, the students' by the second, which is weaker, as
             half the channels have less room; few images by the third: they need it. (Labels alone do with
-            less, see DISTILL.md; here both get the same.)
+            less, see DISTILL.md; here both get the same.) All are for images of its own size
     """
 
     epochs: tuple[int, int]
     rates: tuple[float, float]
     batch: int
-    others: tuple[Augmentation, Augmentation, Augmentation]
+    others: tuple[Distortion, Distortion, Distortion]
 
 
 SETTINGS = {
@@ -156,33 +162,44 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
     """Steps 1 to 3: the teacher, and the student twice with all images and twice with few."""
     train, validation = split(dataset, len(dataset) // 12, np.random.default_rng(args.seed))
     few = share(train, np.random.default_rng([args.seed, 3]))
-    told = SETTINGS[args.on]
     shape = to_input(train.images[:1]).shape[:3]
+    told = SETTINGS[kind_of(shape)]
     models: dict[str, Sequential] = {}
     histories: dict[str, History] = {}
 
     def learn(
         name: str,
-        how: Callable[..., Any],
         model: Sequential,
         images: Dataset,
         lr: float,
-        augment: Augmentation,
+        distortion: Distortion,
+        teacher: Sequential | None = None,
     ) -> None:
-        print(f"{name}: {model.parameter_count:,} parameters", flush=True)
+        epochs, steps = enough(told.epochs[images is few], len(images), told.batch)
+        augment: Augmentation | None = sized(distortion, shape)
+        if args.quick:
+            epochs, augment = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS, None
+        how: Callable[..., Any] = fit
+        if teacher is not None:
+            known = images is train and epochs > told.epochs[0]
+            how = partial(distillation.train, teacher=teacher, **({} if known else VOICE))
+        print(f"{name}: {model.parameter_count:,} parameters")
+        each = f"{steps:,} step{'s' * (steps > 1)}"
+        print(
+            f"  {len(images):,} images, {epochs:,} epochs of {each}, {augment or 'undistorted'}", flush=True
+        )
         saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
         if not args.resume:
             saved.unlink(missing_ok=True)
-        quick_epochs = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS
         models[name], histories[name] = how(
             model,
             images=images.images,
             labels=images.labels,
             rng=np.random.default_rng([args.seed, 1]),
-            epochs=quick_epochs if args.quick else told.epochs[images is few],
+            epochs=epochs,
             batch=told.batch,
             schedule=one_cycle(lr),
-            augment=None if args.quick else augment,
+            augment=augment,
             validation=(validation.images, validation.labels) if images is train else None,
             checkpoint=None if args.printed else saved,
             resume=saved if saved.exists() else None,
@@ -198,15 +215,12 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         return np.random.default_rng([args.seed, 2])
 
     teacher = seed_net(first_weights(), shape, dataset.classes)
-    learn("teacher", fit, teacher, train, told.rates[0], told.others[0])
+    learn("teacher", teacher, train, told.rates[0], told.others[0])
     student = student_net(first_weights(), shape, dataset.classes)
-    with_teacher = partial(
-        distillation.train, teacher=models["teacher"], soft=SOFT, temperature=TEMPERATURE, loss="kl"
-    )
     for images, augment in ((train, told.others[1]), (few, told.others[2])):
         how_many = "" if images is train else f", {len(few):,} images"
-        learn(f"student, scratch{how_many}", fit, student, images, told.rates[1], augment)
-        learn(f"student, distilled{how_many}", with_teacher, student, images, told.rates[1], augment)
+        learn(f"student, scratch{how_many}", student, images, told.rates[1], augment)
+        learn(f"student, distilled{how_many}", student, images, told.rates[1], augment, models["teacher"])
     return models, histories
 
 

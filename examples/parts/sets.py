@@ -1,6 +1,14 @@
-"""The two data sets that a study can be run on: MNIST, and digits of one row, on which it takes a minute."""
+"""The data sets that a study can be run on: MNIST, or one's own in its form, and digits of one row, which take
+a minute; and the two rules by which a recipe made for them suits sets of other sizes.
+
+steps        Every training takes at least STEPS steps, whatever number of epochs that is: with few images an
+             epoch is over before anything is learned, and the schedule with it.
+distortions  Strengths in pixels are for images of SIDES, and grow and shrink with the image's shorter side.
+"""
 
 import argparse
+import math
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyzip.base.files import write_atomically
+from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist
 from tinyzip.train.digits1d import digits1d
 
 DATA = Path(__file__).parents[1] / "data" / "mnist"
 MNIST, ROWS = "mnist", "digits1d"
+SIDES = {MNIST: 28, ROWS: 40}  # what distortions are written down for
+STEPS = 3_000  # of MNIST's few images
+SMALLEST = 16  # pixels that two windows of five with pooling need
 
 
 @dataclass(frozen=True)
@@ -21,10 +34,31 @@ class Moved:
 
     places: int
 
+    def scaled(self, factor: float) -> "Moved":
+        """The same for rows `factor` times as long."""
+        return Moved(round(self.places * factor))
+
     def __call__(self, images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         N, *_, W = images.shape
         moved = np.arange(W) + rng.integers(-self.places, self.places + 1, (N, 1))
         return np.take_along_axis(images, (moved % W).reshape(N, *[1] * (images.ndim - 2), W), axis=-1)
+
+
+def kind_of(shape: tuple[int, ...]) -> str:
+    """Whose recipe suits images of this shape, (C, H, W): those of one row have windows of one row."""
+    return ROWS if shape[1] == 1 else MNIST
+
+
+def sized(distortion: Augment | Moved, shape: tuple[int, ...]) -> Augment | Moved:
+    """A distortion that is written down for images of SIDES, for those of this shape, (C, H, W)."""
+    _, H, W = shape
+    return distortion.scaled((W if H == 1 else min(H, W)) / SIDES[kind_of(shape)])
+
+
+def enough(epochs: int, images: int, batch: int) -> tuple[int, int]:
+    """So many epochs, or as many as STEPS steps are; and the steps of each."""
+    steps = math.ceil(images / batch)
+    return max(epochs, math.ceil(STEPS / steps)), steps
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +69,31 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 
 def read(on: str, data: Path, seed: int) -> tuple[Dataset, Dataset]:
     """The training set and the test set; the digits of one row are others for each seed."""
-    return digits1d(seed) if on == ROWS else mnist(data)
+    if on == ROWS:
+        return digits1d(seed)
+    training, test = mnist(data)
+    return bordered(training), bordered(test)
+
+
+def bordered(dataset: Dataset) -> Dataset:
+    """Images of which a side is shorter than SMALLEST, in the middle of larger ones; a row stays one row."""
+    *others, H, W = dataset.images.shape
+    short = [max(0, SMALLEST - side) if side > 1 else 0 for side in (H, W)]
+    if not any(short):
+        return dataset
+    print(f"images of {H}×{W}: zeros around make them {H + short[0]}×{W + short[1]}, as the networks need")
+    border = [(0, 0)] * len(others) + [(count // 2, count - count // 2) for count in short]
+    return Dataset(np.pad(dataset.images, border), dataset.labels)
+
+
+def write(folder: Path, training: Dataset, test: Dataset) -> None:
+    """Two sets of bytes as a folder of four IDX files, (I1): what `mnist` reads, and --data is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in (("train", training), ("t10k", test)):
+        for kind, array in (("images", part.images), ("labels", part.labels.astype(np.uint8))):
+            header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            path = folder / f"{name}-{kind}-idx{array.ndim}-ubyte"
+            write_atomically(path, [header, array.tobytes()])
 
 
 def named(on: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from idx_folders import write_folder
 from tinyzip import archive
 from tinyzip.exchange import c
 from tinyzip.quant.classify import classify
+from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist
 from tinyzip.train.digits1d import digits1d
 from tinyzip.train.loop import steps
@@ -148,12 +149,99 @@ def test_printed_and_fast_the_jobs_networks_stay_within_the_bounds_of_fit(tmp_pa
         assert np.median(np.concatenate(share)) < (1e-4 if apart.t == 2 else 10)
 
 
-def test_images_that_are_too_small_and_folders_without_data_give_one_line(tmp_path):
-    write_folder(tmp_path / "small", shape=(8, 8))
-    for folder, line in (("small", "found a window of 5×5 on an image of 2×2"), ("none", "no such folder")):
-        result = run("--data", str(tmp_path / folder), "--out", str(tmp_path / "out"))
-        assert result.returncode == 1
-        assert re.fullmatch(f"mnist_quant: .*{line}.*, needed .*\n", result.stderr)
+def test_images_of_eight_pixels_are_bordered_and_go_all_the_way(tmp_path):
+    write_folder(tmp_path / "data", shape=(8, 8))
+    result = run("--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"))
+    assert result.returncode == 0, result.stderr
+    assert "images of 8×8: zeros around make them 16×16" in result.stdout
+    assert archive.read(tmp_path / "out" / "student-int8.tz").shape == (1, 16, 16)
+
+
+def test_a_folder_without_data_gives_one_line(tmp_path):
+    result = run("--data", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
+    assert result.returncode == 1
+    assert re.fullmatch("mnist_quant: .*no such folder.*, needed .*\n", result.stderr)
+
+
+@pytest.fixture
+def sets(monkeypatch):
+    """The examples' module of data sets."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    return importlib.import_module("parts.sets")
+
+
+@pytest.mark.parametrize(
+    "images, batch", [(1, 128), (46, 128), (128, 128), (1_284, 128), (60_000, 128), (7, 2)]
+)
+@pytest.mark.parametrize("epochs", [1, 20, 200])
+def test_a_training_takes_its_epochs_or_as_many_as_STEPS_are_and_no_more(epochs, images, batch, sets) -> None:
+    found, steps = sets.enough(epochs, images, batch)
+    assert steps == len(range(0, images, batch))
+    assert found >= epochs and found * steps >= sets.STEPS
+    assert found == epochs or (found - 1) * steps < sets.STEPS
+
+
+def test_mnists_own_trainings_have_the_epochs_and_distortions_that_stand_in_the_script(sets) -> None:
+    """And so the same bits: the very objects, since a checkpoint knows a recipe by what it prints as."""
+    job = importlib.import_module("mnist_quant")
+    for name, shape, sizes in (("mnist", (1, 28, 28), (55_000, 1_800)), ("digits1d", (1, 1, 40), (3_667,))):
+        told = job.SETTINGS[sets.kind_of(shape)]
+        assert told is job.SETTINGS[name]
+        for epochs, images in zip(told.epochs, sizes, strict=False):
+            assert sets.enough(epochs, images, told.batch)[0] == epochs
+        for distortion in told.others:
+            assert repr(sets.sized(distortion, shape)) == repr(distortion)
+
+
+def test_of_a_small_set_the_job_takes_STEPS_sized_distortions_and_says_so(
+    sets, tmp_path, monkeypatch, capsys
+) -> None:
+    """And a teacher who knows no more than its student has the part that is meant for few steps."""
+    write_folder(tmp_path, shape=(16, 18))
+    job = importlib.import_module("mnist_quant")
+    found = []
+
+    def noted(model, **options):
+        found.append(options)
+        return model, None
+
+    monkeypatch.setattr(job, "fit", noted)
+    monkeypatch.setattr(job.distillation, "train", noted)
+    job.train_all(job.arguments(["--data", str(tmp_path), "--out", str(tmp_path)]), mnist(tmp_path)[0])
+    said = [line for line in capsys.readouterr().out.splitlines() if "epochs" in line]
+    asked = job.SETTINGS["mnist"].others
+    for options, line, k in zip(found, said, (0, 1, 1, 2, 2), strict=True):
+        assert options["epochs"] == sets.STEPS == 3000
+        assert options["augment"] == sets.sized(asked[k], (1, 16, 18)) != asked[k]
+        assert line == f"  11 images, 3,000 epochs of 1 step, {options['augment']}"
+    assert ["teacher" in options for options in found] == [False, False, True, False, True]
+    assert "soft" not in found[2]
+    assert {key: found[4][key] for key in job.VOICE} == job.VOICE
+
+
+@pytest.mark.parametrize("shape, factor", [((3, 16, 40), 16 / 28), ((1, 56, 30), 30 / 28)])
+def test_distortions_are_as_strong_as_the_shorter_side_is_long(shape, factor, sets) -> None:
+    found = sets.sized(Augment(shift=2, rotation=9, scale=0.1, elastic=(30, 4)), shape)
+    assert found == Augment(2 * factor, 9, 0.1, (30 * factor**2, 4 * factor))
+
+
+def test_rows_are_moved_in_proportion_to_their_length(sets) -> None:
+    assert sets.sized(sets.Moved(5), (1, 1, 120)) == sets.Moved(15)
+
+
+@pytest.mark.parametrize("shape, made", [((8, 8), (16, 16)), ((3, 9, 20), (3, 16, 20)), ((1, 7), (1, 16))])
+def test_images_too_small_for_the_network_stand_in_the_middle_of_a_border(shape, made, sets) -> None:
+    images = np.random.default_rng(0).integers(1, 256, (4, *shape), dtype=np.uint8)
+    found = sets.bordered(Dataset(images, np.arange(4))).images
+    assert found.shape == (4, *made)
+    top, left = ((after - before) // 2 for before, after in zip(shape[-2:], made[-2:], strict=True))
+    np.testing.assert_array_equal(found[..., top:, left:][..., : shape[-2], : shape[-1]], images)
+    assert found.sum(dtype=int) == images.sum(dtype=int)
+
+
+def test_large_enough_images_are_left_as_they_are(sets) -> None:
+    dataset = Dataset(np.ones((2, 16, 17), np.uint8), np.arange(2))
+    assert sets.bordered(dataset) is dataset
 
 
 @pytest.mark.parametrize("sizes, count", [((27_500, 27_500), 1800), ((640, 20), 40), ((640, 7), 27)])

@@ -98,6 +98,18 @@ def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
     assert np.abs(field).max() > 0.5
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.0, 16 / 28, 2.0])
+def test_scaled_to_larger_images_fields_spread_by_as_much(factor):
+    """(AU4)"""
+    alpha, sigma = Augment(elastic=(20.0, 5.0)).scaled(factor).elastic
+    side = round(12 * sigma)  # of which the middle sees no border
+    places = places_of(Augment(elastic=(alpha, sigma)), 400, side, side, np.random.default_rng(0))
+    middle = side // 2
+    field = places[:, :, middle, middle] - middle
+    # Of 800 draws, which are nearly normal, the deviation is off by 1/√1600 of itself, so less than a tenth.
+    assert abs(field.std() / (factor * 20 / (5 * np.sqrt(12 * np.pi))) - 1) < 0.1
+
+
 @given(SHAPES, DTYPES)
 def test_no_strength_is_the_identity_to_the_bit_in_a_new_array(shape, dtype):
     images = images_of(shape, dtype)

@@ -17,7 +17,7 @@ core, in NumPy's loops, which release the interpreter lock. The Gaussian of (AU2
 filters the identity once, which gives it as a matrix, and a field is two small matrix products.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,6 +61,20 @@ class Augment:
         pair = self.elastic
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(_is_strength, pair)) or pair[1] == 0:
             refuse("Augment: elastic", pair, "(alpha, sigma), finite, alpha 0 or more, sigma above 0")
+
+    def scaled(self, factor: float) -> "Augment":
+        """The same distortion of images `factor` times as large: shift and bending grow as they do.
+
+        u has variance ⅓ and the squares of G_σ add up to 1/(4πσ²), so d has the standard deviation
+        α / (σ·√(12π)) away from the border,                                                      (AU4)
+        and α, which has to grow as d does and as σ does, grows with the factor's square.
+        """
+        if not _is_strength(factor) or factor == 0:
+            refuse("Augment: factor", factor, "a finite number above 0")
+        if factor == 1:
+            return self
+        alpha, sigma = self.elastic
+        return replace(self, shift=self.shift * factor, elastic=(alpha * factor**2, sigma * factor))
 
     def __call__(self, images: Array, rng: np.random.Generator, workspace: Workspace = FRESH) -> Array:
         """Each image moved by its own draw from `rng`; the same generator state gives the same bits.
