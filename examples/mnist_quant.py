@@ -61,7 +61,7 @@ from tinyzip.train.optim import one_cycle
 
 QUICK_EPOCHS, QUICK_FEW_EPOCHS = 2, 10
 SOFT, TEMPERATURE = 0.9, 3.0
-# Where STEPS steps are all that a set gets and the teacher has seen no more images than its student, the
+# Where a set gets no more than the least steps and the teacher has seen no more images than its student, the
 # teacher's part is the one that `distill.student` has for trainings of few steps.
 VOICE: dict[str, Any] = {"soft": SOFT, "temperature": TEMPERATURE, "loss": "kl"}
 SHARE, FEWEST = 30, 20  # few images: one of so many, but so many of each class
@@ -73,7 +73,8 @@ Distortion = Augment | Moved
 class Setting(NamedTuple):
     """How the networks are trained on a set.
 
-    epochs  of all images, and of few; more where they are not STEPS steps, see `parts.sets`
+    epochs  of all images, and of few
+    least   steps, however many epochs these are: as many as those of few images, where the set is large
     rates   the highest learning rates of teacher and students
     others  the teacher's images are distorted by the first, the students' by the second, which is weaker, as
             half the channels have less room; few images by the third: they need it. (Labels alone do with
@@ -81,6 +82,7 @@ class Setting(NamedTuple):
     """
 
     epochs: tuple[int, int]
+    least: int
     rates: tuple[float, float]
     batch: int
     others: tuple[Distortion, Distortion, Distortion]
@@ -89,6 +91,7 @@ class Setting(NamedTuple):
 SETTINGS = {
     "mnist": Setting(
         (20, 200),
+        3_000,
         (0.010, 0.015),
         128,
         (
@@ -97,7 +100,7 @@ SETTINGS = {
             Augment(shift=2.5, rotation=20, scale=0.2, elastic=(34, 4)),
         ),
     ),
-    "digits1d": Setting((30, 200), (0.020, 0.030), 32, (Moved(2), Moved(2), Moved(5))),
+    "digits1d": Setting((30, 200), 1_400, (0.020, 0.030), 32, (Moved(2), Moved(2), Moved(5))),
 }
 THREADS = 2
 PROGRAM, C_SOURCE, PAGE = "student-int8.tz", "digits.c", "digits.html"
@@ -175,7 +178,7 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         distortion: Distortion,
         teacher: Sequential | None = None,
     ) -> None:
-        epochs, steps = enough(told.epochs[images is few], len(images), told.batch)
+        epochs, steps = enough(told.epochs[images is few], told.least, len(images), told.batch)
         augment: Augmentation | None = sized(distortion, shape)
         if args.quick:
             epochs, augment = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS, None

@@ -1,9 +1,10 @@
-"""The data sets that a study can be run on: MNIST, or one's own in its form, and digits of one row, which take
-a minute; and the two rules by which a recipe made for them suits sets of other sizes.
+"""The data sets of the studies: MNIST, or one's own in its form, and digits of one row, which take a minute.
 
-steps        Every training takes at least STEPS steps, whatever number of epochs that is: with few images an
-             epoch is over before anything is learned, and the schedule with it.
-distortions  Strengths in pixels are for images of SIDES, and grow and shrink with the image's shorter side.
+Two rules let a recipe made for these suit others:
+
+steps        A training takes so many steps at least, however many epochs they are: of few images an epoch is
+             over before anything is learned.
+distortions  What is written down for images of SIDES grows and shrinks with the shorter side of an image.
 """
 
 import argparse
@@ -24,7 +25,6 @@ from tinyzip.train.digits1d import digits1d
 DATA = Path(__file__).parents[1] / "data" / "mnist"
 MNIST, ROWS = "mnist", "digits1d"
 SIDES = {MNIST: 28, ROWS: 40}  # what distortions are written down for
-STEPS = 3_000  # of MNIST's few images
 SMALLEST = 16  # pixels that two windows of five with pooling need
 
 
@@ -55,10 +55,10 @@ def sized(distortion: Augment | Moved, shape: tuple[int, ...]) -> Augment | Move
     return distortion.scaled((W if H == 1 else min(H, W)) / SIDES[kind_of(shape)])
 
 
-def enough(epochs: int, images: int, batch: int) -> tuple[int, int]:
-    """So many epochs, or as many as STEPS steps are; and the steps of each."""
+def enough(epochs: int, least: int, images: int, batch: int) -> tuple[int, int]:
+    """So many epochs, or as many as the least steps are; and the steps of each."""
     steps = math.ceil(images / batch)
-    return max(epochs, math.ceil(STEPS / steps)), steps
+    return max(epochs, math.ceil(least / steps)), steps
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:

@@ -174,26 +174,31 @@ def sets(monkeypatch):
     "images, batch", [(1, 128), (46, 128), (128, 128), (1_284, 128), (60_000, 128), (7, 2)]
 )
 @pytest.mark.parametrize("epochs", [1, 20, 200])
-def test_a_training_takes_its_epochs_or_as_many_as_STEPS_are_and_no_more(epochs, images, batch, sets) -> None:
-    found, steps = sets.enough(epochs, images, batch)
+def test_a_training_takes_its_epochs_or_as_many_as_the_least_steps_are_and_no_more(
+    epochs, images, batch, sets
+) -> None:
+    found, steps = sets.enough(epochs, 3_000, images, batch)
     assert steps == len(range(0, images, batch))
-    assert found >= epochs and found * steps >= sets.STEPS
-    assert found == epochs or (found - 1) * steps < sets.STEPS
+    assert found >= epochs and found * steps >= 3_000
+    assert found == epochs or (found - 1) * steps < 3_000
 
 
 def test_mnists_own_trainings_have_the_epochs_and_distortions_that_stand_in_the_script(sets) -> None:
     """And so the same bits: the very objects, since a checkpoint knows a recipe by what it prints as."""
     job = importlib.import_module("mnist_quant")
-    for name, shape, sizes in (("mnist", (1, 28, 28), (55_000, 1_800)), ("digits1d", (1, 1, 40), (3_667,))):
+    for name, shape, sizes in (
+        ("mnist", (1, 28, 28), (55_000, 1_800)),
+        ("digits1d", (1, 1, 40), (3_667, 200)),
+    ):
         told = job.SETTINGS[sets.kind_of(shape)]
         assert told is job.SETTINGS[name]
-        for epochs, images in zip(told.epochs, sizes, strict=False):
-            assert sets.enough(epochs, images, told.batch)[0] == epochs
+        for epochs, images in zip(told.epochs, sizes, strict=True):
+            assert sets.enough(epochs, told.least, images, told.batch)[0] == epochs
         for distortion in told.others:
             assert repr(sets.sized(distortion, shape)) == repr(distortion)
 
 
-def test_of_a_small_set_the_job_takes_STEPS_sized_distortions_and_says_so(
+def test_of_a_small_set_the_job_takes_the_least_steps_sized_distortions_and_says_so(
     sets, tmp_path, monkeypatch, capsys
 ) -> None:
     """And a teacher who knows no more than its student has the part that is meant for few steps."""
@@ -211,7 +216,7 @@ def test_of_a_small_set_the_job_takes_STEPS_sized_distortions_and_says_so(
     said = [line for line in capsys.readouterr().out.splitlines() if "epochs" in line]
     asked = job.SETTINGS["mnist"].others
     for options, line, k in zip(found, said, (0, 1, 1, 2, 2), strict=True):
-        assert options["epochs"] == sets.STEPS == 3000
+        assert options["epochs"] == job.SETTINGS["mnist"].least == 3_000
         assert options["augment"] == sets.sized(asked[k], (1, 16, 18)) != asked[k]
         assert line == f"  11 images, 3,000 epochs of 1 step, {options['augment']}"
     assert ["teacher" in options for options in found] == [False, False, True, False, True]
@@ -277,3 +282,32 @@ def test_seeds_compare_twins_and_a_second_command_makes_only_what_is_missing(
     again = capsys.readouterr().out
     assert "seed-1 is done, 2 of 2" in again and "seed-0" not in again
     assert first.split("\n\n")[1:3] == again.split("\n\n")[1:3]
+
+
+def test_small_sets_are_folders_of_their_own_and_validation_leaves_the_test_images_alone(
+    tmp_path, monkeypatch, sets
+) -> None:
+    study, said = importlib.import_module("small_sets"), []
+    monkeypatch.setattr(study.seeds, "main", said.extend)
+    training, test = study.shapes()
+    assert training.images.shape == (400, 3, 20, 24) and training.classes == test.classes == 4
+    for words, parts in (
+        ((), (training, test)),
+        (("--validation",), (training.images[:300], training.images[300:])),
+    ):
+        out = tmp_path / f"out{len(words)}"
+        study.main(["shapes", *words, "--out", str(out), "--workers", "1"])
+        assert said[-1] == "1" and str(out / "data") in said
+        for found, part in zip(mnist(out / "data"), parts, strict=True):
+            np.testing.assert_array_equal(found.images, getattr(part, "images", part))
+        study.main(["shapes", *words, "--out", str(out)])  # again, over the same files
+
+
+def test_halved_digits_are_means_of_four_pixels(monkeypatch, sets) -> None:
+    study = importlib.import_module("small_sets")
+    training, test = study.halved()
+    whole = mnist(study.DATA)[1].images[7].astype(float)
+    assert len(training) == 1000 and len(test) == 10_000
+    for row, column in np.ndindex(14, 14):
+        mean = whole[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].mean()
+        assert test.images[7, row, column] == np.rint(mean)
