@@ -65,9 +65,11 @@ class Augment:
     def scaled(self, factor: float) -> "Augment":
         """The same distortion of images `factor` times as large: shift and bending grow as they do.
 
-        u has variance ⅓ and the squares of G_σ add up to 1/(4πσ²), so d has the standard deviation
-        α / (σ·√(12π)) away from the border,                                                      (AU4)
-        and α, which has to grow as d does and as σ does, grows with the factor's square.
+        u has variance ⅓, and the squares of G_σ add up to 1/(4πσ²). So, away from the border,
+
+            std(d) = α / (σ·√(12π)),                                                              (AU4)
+
+        and for d and σ to grow by the factor, α has to grow by its square.
         """
         if not _is_strength(factor) or factor == 0:
             refuse("Augment: factor", factor, "a finite number above 0")
