@@ -1,6 +1,8 @@
 """The command line: its list of commands, how it says no, where it writes; and what the bare import costs."""
 
 import os
+import re
+import re
 import shlex
 import subprocess
 import sys
@@ -139,9 +141,13 @@ def test_no_room_imports_scipy_or_matplotlib_before_it_needs_them(room: str) -> 
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_version_is_that_of_the_project_file() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert tinyzip.__version__ == project["version"]
+def test_the_version_is_said_once_and_its_changes_are_listed_first() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["version"]["path"] == "tinyzip/__init__.py"
+    assert "version" in project["project"]["dynamic"] and "version" not in project["project"]
+    assert "\nversion" not in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", changes, re.MULTILINE)[0] == tinyzip.__version__
 
 
 @pytest.mark.parametrize(

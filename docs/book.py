@@ -1,0 +1,192 @@
+"""What the book adds to Sphinx: a reader of Python files, lists of pages, words of the glossary, widgets."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import facts
+import pages
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from facts import ROOT
+from sources import PACKAGE
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.parsers import Parser
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from theorems import BEGIN
+
+Nodes = list[nodes.Node]
+
+
+def raw(html: str) -> nodes.raw:
+    return nodes.raw("", html, format="html")
+
+
+class Source(Parser):
+    """A Python file as a page, see `pages`; its names can be searched for."""
+
+    supported = ("python",)
+
+    def parse(self, inputstring: str, document: nodes.document) -> None:
+        env = document.settings.env
+        path = ROOT / f"{env.docname}.py"
+        (_, title, html), *others = pages.sections(path)
+        top = nodes.section("", nodes.title("", title), raw(html), ids=["top"], names=["top"])
+        for name, heading, inner in others:
+            top += nodes.section("", nodes.title("", heading), raw(inner), ids=[name], names=[name])
+        if path.is_relative_to(PACKAGE) and path.name != "__init__.py":
+            module = env.docname.replace("/", ".")
+            for name, node in dict(facts.names(path)).items():
+                kind = "class" if "class" in type(node).__name__.lower() else "function"
+                where = pages.anchor_of((path, name))
+                env.domains["py"].note_object(f"{module}.{name}", kind, where)
+        elif path.name == "__init__.py" and (deep := facts.depth(path)):
+            top.insert(2, listing(env.docname, deep))
+        document += top
+
+
+def listing(document: str, paths: list[Path]) -> Nodes:
+    """Pages that are read after this one, in this order, each with the first line of its lecture."""
+    tree, names = addnodes.toctree(), [facts.document(path) for path in paths]
+    entries = {"entries": [(None, name) for name in names], "includefiles": names, "rawentries": []}
+    settings = {"parent": document, "maxdepth": 1, "hidden": True, "titlesonly": True, "caption": None}
+    for name, value in (entries | settings | {"glob": False, "includehidden": False, "numbered": 0}).items():
+        tree[name] = value
+    return [tree, raw(pages.contents(document, paths))]
+
+
+class Files(Directive):
+    """The pages of one kind: `facts.chapters` has the kinds."""
+
+    required_arguments = 1
+
+    def run(self) -> Nodes:
+        paths = facts.chapters()[self.arguments[0]]
+        return listing(self.state.document.settings.env.docname, paths)
+
+
+class Equations(Directive):
+    """All equations, where they are derived, and the tests that prove them."""
+
+    def run(self) -> Nodes:
+        return [raw(pages.equations(self.state.document.settings.env.docname))]
+
+
+class Widget(Directive):
+    """Something to touch, see docs/widgets/README.md; the content is what stands there without scripts."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> Nodes:
+        (name,) = self.arguments
+        if not (ROOT / "docs" / "widgets" / f"{name}.js").is_file():
+            raise self.error(f"found no docs/widgets/{name}.js, needed the script of a widget")
+        box = nodes.Element()
+        self.state.nested_parse(self.content, self.content_offset, box)
+        return [raw(f'<div class="widget" data-widget="{name}">'), *box.children, raw("</div>")]
+
+
+class Printed(Directive):
+    """What a command of this repository prints, run whenever the book is made."""
+
+    required_arguments, final_argument_whitespace = 1, True
+
+    def run(self) -> Nodes:
+        (command,) = self.arguments
+        words = [sys.executable, "-m", *shlex.split(command)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+        return [block(".venv/bin/" + command), block(done.stdout.rstrip())]
+
+
+class Quoted(Directive):
+    """What another page says that a command printed: FILE WORDS, the first text after these words."""
+
+    required_arguments, final_argument_whitespace = 1, True
+
+    def run(self) -> Nodes:
+        file, words = self.arguments[0].split(" ", 1)
+        _, found, after = (ROOT / file).read_text(encoding="utf-8").rpartition(f"\n## {words}\n")
+        if not found:
+            _, found, after = after.partition(words)
+        text = re.search(r"```text\n(.*?)```", after, re.DOTALL)
+        if not found or not text:
+            raise self.error(f"found no text after {words!r} in {file}, needed what a command printed")
+        return [block(text[1].rstrip())]
+
+
+def block(text: str) -> nodes.Node:
+    return nodes.literal_block(text, text, language="text")
+
+
+class Marked(SphinxPostTransform):
+    """On pages that are written as Markdown: labels of equations and words of the glossary as links."""
+
+    default_priority = 900
+    leave = nodes.literal, nodes.reference, nodes.title, nodes.raw, nodes.FixedTextElement
+
+    def run(self, **options: Any) -> None:
+        name = self.env.docname
+        if name in facts.documents():
+            return
+        page = pages.Page(name)
+        for text in list(self.document.findall(nodes.Text)):
+            parent: Any = text.parent
+            while parent is not None and not isinstance(parent, self.leave):
+                parent = parent.parent
+            if parent is None and (html := page.prose(text.replace("`", "\0"))) != text:
+                text.parent.replace(text, raw(html.replace("\0", "`")))
+
+
+def finish(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """What scrolls can be reached by keyboard; only the open part of the contents stands beside a page."""
+    del template, doctree
+    if body := context.get("body"):
+        body = body.replace("<pre>", '<pre tabindex="0">')
+        context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+        if widgets := sorted(set(re.findall(r'data-widget="(\w+)"', body))):
+            for script in [*(Path(path).name for path in facts.engine()), *(f"{w}.js" for w in widgets)]:
+                app.add_js_file(script, loading_method="defer")
+    if toctree := context.get("toctree"):
+        depth = {"maxdepth": 1} if name.startswith("tests/") else {}
+        context["toctree"] = lambda **options: shorter(toctree(**options | {"collapse": True} | depth))
+
+
+def tables_anew(app: Sphinx, name: str, source: list[str]) -> None:
+    """The tables of tests/README.md are made here, where they can link to the functions themselves."""
+    if name == "tests/README":
+        source[0] = source[0].partition(BEGIN)[0] + "```{equations}\n```\n\n```{files} tests\n```\n"
+
+
+def shorter(contents: str) -> str:
+    """The contents, which stand on every page, without names of classes that nothing looks for."""
+    return re.sub(r' class="(reference internal|toctree-l\d)"', "", contents)
+
+
+def leave_the_book(app: Sphinx, error: Exception | None) -> None:
+    """Take away what only a next build could use, which reads all anew; and empty lines."""
+    shutil.rmtree(app.doctreedir, ignore_errors=True)
+    for page in Path(app.outdir).rglob("*.html"):
+        parts = re.split(r"(<pre.*?</pre>)", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        parts[::2] = (re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2])
+        page.write_text("".join(parts), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_source_parser(Source)
+    app.add_directive("files", Files)
+    app.add_directive("equations", Equations)
+    app.connect("source-read", tables_anew)
+    app.add_directive("widget", Widget)
+    app.add_directive("printed", Printed)
+    app.add_directive("quoted", Quoted)
+    app.add_post_transform(Marked)
+    app.connect("html-page-context", finish, priority=100)
+    app.connect("build-finished", leave_the_book)
+    app.connect("env-get-outdated", lambda app, env, *changes: env.found_docs)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
