@@ -155,6 +155,8 @@ def deciding(tree: ast.AST) -> Iterator[ast.AST]:
                 yield from (part for line in node.body for part in deciding(ast.Module([line], [])))
                 defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
                 yield from (part for default in defaults for part in deciding(ast.Expression(default)))
+            case ast.ClassDef():  # and not what decorates it
+                yield from deciding(ast.Module(node.body, []))
             case ast.keyword("strict"):
                 continue  # of what fits it changes nothing
             case ast.AnnAssign():

@@ -1,0 +1,172 @@
+"""Mistakes planted in the package by the hundreds: does a test that tests/README.md names notice each?
+
+    python tests/mutants.py                          a hundred, drawn with seed 0
+    python tests/mutants.py --seed 3 --count 1000    as many as you like; some hours
+    python tests/mutants.py --only quant/lower.py    of some files or rooms alone
+
+A file is drawn by its lines, then one of the mistakes of `planted` in it. The tests that the tables name for
+the file run until one fails; those of the function in question first. A test that does not end has noticed.
+
+What is found goes to a file as soon as it is known, and the same command goes on where it was stopped.
+Survivors are printed, and at the end the share that was noticed; the exit status is 0 at 98 % or more.
+`HARMLESS` lists those that change no result, with the reason: they do not count.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from planted import Planted, planted
+from sources import FILES, TESTS, label, tree
+from theorems import PAGE
+
+ROOT = TESTS.parent
+LINK = re.compile(r"\]\(([^)]*\.py)\)")
+ENOUGH = 0.98
+SECONDS = 240  # for the tests of one mistake
+OPTIONS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not long")
+HARMLESS: dict[tuple[str, str, str], str] = {}
+"""(file, the line's text, what became what) to the reason."""
+
+
+class Mutant(NamedTuple):
+    """A file of the package with one mistake."""
+
+    file: Path
+    mistake: Planted
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """As in `HARMLESS`: without a number of a line, which moves."""
+        line = self.file.read_text(encoding="utf-8").splitlines()[self.mistake.line - 1].strip()
+        return label(self.file), line, f"{self.mistake.before} → {self.mistake.after}"
+
+    def __str__(self) -> str:
+        return f"{label(self.file)} {self.mistake}"
+
+
+@cache
+def mistakes(file: Path) -> list[Planted]:
+    return planted(file.read_text(encoding="utf-8"))
+
+
+def drawn(seed: int, count: int, only: list[str]) -> Iterator[Mutant]:
+    """So many mutants, no two alike; in a file as many as its share of lines."""
+    files = [file for file in FILES if "learn" not in file.parts]
+    files = [file for file in files if not only or any(label(file).startswith(part) for part in only)]
+    weights = [len(file.read_text(encoding="utf-8").splitlines()) for file in files]
+    rng, seen, tries = random.Random(seed), set(), 0
+    while len(seen) < count and tries < 20 * count:
+        (file,) = rng.choices(files, weights)
+        tries += 1
+        if mistakes(file):
+            mutant = Mutant(file, rng.choice(mistakes(file)))
+            if mutant.key not in seen:
+                seen.add(mutant.key)
+                yield mutant
+
+
+def function_at(file: Path, line: int) -> str:
+    """The function or class of a file that a line belongs to, "" for none."""
+    for node in tree(file).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.lineno <= line <= (node.end_lineno or 0):
+            return node.name
+    return ""
+
+
+@cache
+def tests_of(name: str, function: str) -> tuple[str, ...]:
+    """The test files that the tables of tests/README.md link for a file, those of the function first."""
+    first: list[str] = []
+    rest: list[str] = []
+    for row in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = row.split(" | ")
+        if row.startswith(f"| {name} | "):
+            for part in row.split("<br>"):
+                (first if f"`{function}`" in part else rest).extend(LINK.findall(part))
+        elif len(cells) == 4 and cells[2] == name:
+            rest += LINK.findall(cells[3])
+    return tuple(f"tests/{path}" for path in dict.fromkeys(first + rest))
+
+
+def survives(mutant: Mutant, copy: Path) -> bool:
+    """Whether no test of the tables notices, run in a copy of the sources."""
+    tests = tests_of(label(mutant.file), function_at(mutant.file, mutant.mistake.line))
+    if not tests:
+        return True
+    place = copy / mutant.file.relative_to(ROOT)
+    whole = place.read_text(encoding="utf-8")
+    place.write_text(mutant.mistake.text, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(copy), "OPENBLAS_NUM_THREADS": "1"}
+    words = [sys.executable, *OPTIONS, *tests]
+    try:
+        done = subprocess.run(
+            words, cwd=copy, env=environment, capture_output=True, timeout=SECONDS, check=False
+        )
+        return done.returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        place.write_text(whole, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--only", nargs="+", default=[], metavar="FILE|ROOM")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutants.json")
+    args = parser.parse_args()
+    mutants = list(drawn(args.seed, args.count, args.only))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    found = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
+    copies: SimpleQueue[Path] = SimpleQueue()
+
+    def look(mutant: Mutant) -> None:
+        name = " | ".join(mutant.key)
+        if name not in found and mutant.key not in HARMLESS:
+            copy = copies.get()
+            alive = survives(mutant, copy)
+            copies.put(copy)
+            found[name] = alive
+            args.out.write_text(json.dumps(found, indent=0, ensure_ascii=False), encoding="utf-8")
+            if alive:
+                print(f"alive: {mutant}", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        for job in range(args.jobs):
+            copy = Path(folder, str(job))
+            for part in ("tinyzip", "tests", "examples"):
+                shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+            for part in ("pyproject.toml", "README.md"):
+                shutil.copy(ROOT / part, copy)
+            copies.put(copy)
+        with ThreadPoolExecutor(args.jobs) as pool:
+            list(pool.map(look, mutants))
+    counted = [mutant for mutant in mutants if mutant.key not in HARMLESS]
+    alive = [mutant for mutant in counted if found[" | ".join(mutant.key)]]
+    share = 1 - len(alive) / max(len(counted), 1)
+    left_out = len(mutants) - len(counted)
+    print(*(f"alive: {mutant}" for mutant in alive), sep="\n")
+    print(f"{len(counted) - len(alive)} of {len(counted)} noticed, {share:.1%}; {left_out} change no result")
+    return int(share < ENOUGH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
