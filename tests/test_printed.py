@@ -37,7 +37,7 @@ BESIDE = {  # not of a run: what these do for others, and where they are tested
     "quant/fake.py: FakeQuantized.of_structure": "files, test_quant_saved",
     "quant/fake.py: FakeQuantized.input_range": "checks of images, test_train_pixels",
     "quant/fake.py: FakeQuantized.input_mean": "checks of images, test_train_pixels",
-    "quant/fake.py: FakeQuantized.tables": "agreement, test_quant_tables",
+    "quant/fake.py: FakeQuantized.tables": "how far codes can differ, test_quant_tables",
     "quant/fake.py: FakeQuantized.activations": "a look inside, test_quant_rounding",
     "quant/through.py: Through.input_range": "checks of images, test_train_pixels",
     "quant/through.py: Through.input_mean": "checks of images, test_train_pixels",

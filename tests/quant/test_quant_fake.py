@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from code_bound import code_bound
 from error_bound import second_rounding
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,6 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from code_bound import code_bound
 from error_bound import logits_and_bound
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,6 @@ from tinyzip import archive, integer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.agreement import code_bound
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.blocks import Sum, blocks_of
 from tinyzip.quant.calibrate import calibrate

@@ -34,7 +34,6 @@ After training again, with the layer's output in view, which that simulation giv
 The door: the only way from the float world to the integer world.
 
     lower.py                     a network and its grids as an integer program
-    agreement.py                 how far simulation and engine can differ
     twin.py                      the way back: the network that a program stands for
     classify.py                  a program, asked with images
 

@@ -19,8 +19,28 @@ What the engine will do is simulated:
     biases       rounded to whole multiples of s_x·s_w, the accumulator's unit; straight through
     activations  rounded by layers between the source's own: see `insertion`
 
-The engine's convolutions round twice by default, as LiteRT's do; the simulation rounds once. How far the two
-can differ, `agreement` derives.
+How far can simulation and engine differ? Let D be the largest difference of codes at a block's input, Σ|w|
+the largest channel sum of |code| of its weights, K the number of products, M = s_x·s_w/s_y. Both round the
+same v, but for: float32 sums, off by at most ε = (K + 8)·2⁻²⁴·M·max (Σ |w·x| + |b|); the engine's multiplier,
+off by a factor within 1 ± 2⁻³¹, which is less than ε again; rounding, by up to ½ in the simulation and by up
+to ½ + η in the engine, where η is what a second rounding adds, 2⁻ᵉ⁻¹ with e = max(n − 31, 0), as LiteRT's
+convolutions do by default (F7 of `integer.fixedpoint`); and D itself, which moves v by at most M·Σ|w|·D.
+Results are whole numbers, so together
+
+    D_next ≤ ⌊1 + η + 2ε + M·Σ|w|·D⌋                                                            (QA1)
+
+Clamping and max pooling do not widen a difference; an average adds at most 1 by its rounding. A table t of
+codes maps codes that differ by D to such as differ by (1 is for a float32 that may miss a half)
+
+    D_next ≤ 1 + max { |t[i] − t[j]| : |i − j| ≤ D }                                           (QA2)
+
+and a sum of codes that differ by D_x and D_o, of scales s_x and s_o, writes such as differ by
+
+    D_next ≤ ⌊1 + η + δ + ε + (s_x·D_x + s_o·D_o)/s_y⌋                                         (QA3)
+
+with δ what (QD8) has beside the last rounding, and ε = 2⁻²²·255·(s_x + s_o)/s_y. So where equal codes come in
+codes differ by at most one, and only where v is within η + 2ε of a half: on a trained network a few in a
+million with one rounding, one in 2ᵉ⁺¹ with two. Over many layers QA1 adds up the worst of everything.
 """
 
 from collections.abc import Mapping

@@ -1,34 +1,4 @@
-"""Depth: how far can the simulation and the engine differ?
-
-Let D be the largest difference of codes at a block's input, Σ|w| the largest channel sum of |code| of its
-weights, K the number of products, M = s_x·s_w/s_y. Simulation and engine round the same v, but for:
-
-- float32 sums, off by at most ε = (K + 8)·2⁻²⁴·M·max (Σ |w·x| + |b|)
-- the engine's multiplier, off by a factor within 1 ± 2⁻³¹, which is less than ε again
-- rounding: by up to ½ in the simulation, by up to ½ + η in the engine. η is what a second rounding adds:
-  2⁻ᵉ⁻¹ with e = max(n − 31, 0) where the operator rounds by "double", else 0 (F7 of `integer.fixedpoint`)
-- D itself, which moves v by at most M·Σ|w|·D
-
-Results are whole numbers, so together
-
-    D_next ≤ ⌊1 + η + 2ε + M·Σ|w|·D⌋                                                            (QA1)
-
-Clamping and max pooling do not widen a difference; an average adds at most 1 by its rounding. A table t of
-codes maps codes that differ by D to such as differ by
-
-    D_next ≤ 1 + max { |t[i] − t[j]| : |i − j| ≤ D }                                           (QA2)
-
-where 1 is for the simulation, whose float32 may miss a half. A sum of codes that differ by D_x and D_o, of
-scales s_x and s_o, writes such as differ by
-
-    D_next ≤ ⌊1 + η + δ + ε + (s_x·D_x + s_o·D_o)/s_y⌋                                         (QA3)
-
-with δ what (QD8) has beside the last rounding, and ε = 2⁻²²·255·(s_x + s_o)/s_y for the float32 of the
-simulation, which rounds both products and their sum. So where equal
-codes come in (D = 0), codes differ by at most one, and only where v is within η + 2ε of a half: on a trained
-network a few in a million with one rounding. With two it is one in 2ᵉ⁺¹, and e falls with every bit that is
-left out, for the simulation rounds once. Followed over many layers, QA1 adds up the worst of everything.
-"""
+"""(QA1) to (QA3), computed along a network: by how many codes simulation and engine can differ."""
 
 from collections.abc import Mapping
 
