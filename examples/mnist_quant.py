@@ -25,6 +25,7 @@ one in a printed one, so without --quick the two see other images.)
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
-from parts.sets import Moved, add_set, enough, kind_of, read, sized
+from parts.sets import Moved, add_set, kind_of, read, repeats, sized
 
 from tinyzip import archive, integer
 from tinyzip.base.files import write_atomically
@@ -74,7 +75,7 @@ class Setting(NamedTuple):
     """How the networks are trained on a set.
 
     epochs  of all images, and of few
-    least   steps, however many epochs these are: as many as those of few images, where the set is large
+    least   steps, which are those of few images where the set is large: an epoch shows fewer more often
     rates   the highest learning rates of teacher and students
     others  the teacher's images are distorted by the first, the students' by the second, which is weaker, as
             half the channels have less room; few images by the third: they need it. (Labels alone do with
@@ -178,26 +179,26 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         distortion: Distortion,
         teacher: Sequential | None = None,
     ) -> None:
-        epochs, steps = enough(told.epochs[images is few], told.least, len(images), told.batch)
+        epochs = told.epochs[images is few]
+        times = repeats(told.least, epochs, len(images), told.batch)
         augment: Augmentation | None = sized(distortion, shape)
         if args.quick:
-            epochs, augment = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS, None
+            epochs, times, augment = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS, 1, None
         how: Callable[..., Any] = fit
         if teacher is not None:
-            known = images is train and epochs > told.epochs[0]
+            known = images is train and times > 1
             how = partial(distillation.train, teacher=teacher, **({} if known else VOICE))
+        shown = f"{len(images):,} images" + (f", {times} times" if times > 1 else "")
+        steps = math.ceil(times * len(images) / told.batch)
         print(f"{name}: {model.parameter_count:,} parameters")
-        each = f"{steps:,} step{'s' * (steps > 1)}"
-        print(
-            f"  {len(images):,} images, {epochs:,} epochs of {each}, {augment or 'undistorted'}", flush=True
-        )
+        print(f"  {epochs} epochs of {shown}, {steps:,} steps; {augment or 'undistorted'}", flush=True)
         saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
         if not args.resume:
             saved.unlink(missing_ok=True)
         models[name], histories[name] = how(
             model,
-            images=images.images,
-            labels=images.labels,
+            images=np.concatenate([images.images] * times),
+            labels=np.concatenate([images.labels] * times),
             rng=np.random.default_rng([args.seed, 1]),
             epochs=epochs,
             batch=told.batch,

@@ -2,8 +2,8 @@
 
 Two rules let a recipe made for these suit others:
 
-steps        A training takes so many steps at least, however many epochs they are: of few images an epoch is
-             over before anything is learned.
+steps        A training takes so many steps at least, however few the images: an epoch shows each of them as
+             often as that needs. Once each, it would be over before anything is learned.
 distortions  What is written down for images of SIDES grows and shrinks with the shorter side of an image.
 """
 
@@ -55,10 +55,10 @@ def sized(distortion: Augment | Moved, shape: tuple[int, ...]) -> Augment | Move
     return distortion.scaled((W if H == 1 else min(H, W)) / SIDES[kind_of(shape)])
 
 
-def enough(epochs: int, least: int, images: int, batch: int) -> tuple[int, int]:
-    """So many epochs, or as many as the least steps are; and the steps of each."""
-    steps = math.ceil(images / batch)
-    return max(epochs, math.ceil(least / steps)), steps
+def repeats(least: int, epochs: int, images: int, batch: int) -> int:
+    """How often an epoch has to show each image for the epochs to take the least steps together."""
+    steps = math.ceil(least / epochs)  # of an epoch, and k·images / batch, rounded up, are as many
+    return (steps - 1) * batch // images + 1
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +71,12 @@ def read(on: str, data: Path, seed: int) -> tuple[Dataset, Dataset]:
     """The training set and the test set; the digits of one row are others for each seed."""
     if on == ROWS:
         return digits1d(seed)
-    training, test = mnist(data)
-    return bordered(training), bordered(test)
+    given, test = mnist(data)
+    training = bordered(given)
+    if training is not given:
+        before, after = ("×".join(map(str, x.images.shape[-2:])) for x in (given, training))
+        print(f"images of {before}: zeros around make them {after}, as the networks need", flush=True)
+    return training, bordered(test)
 
 
 def bordered(dataset: Dataset) -> Dataset:
@@ -81,7 +85,6 @@ def bordered(dataset: Dataset) -> Dataset:
     short = [max(0, SMALLEST - side) if side > 1 else 0 for side in (H, W)]
     if not any(short):
         return dataset
-    print(f"images of {H}×{W}: zeros around make them {H + short[0]}×{W + short[1]}, as the networks need")
     border = [(0, 0)] * len(others) + [(count // 2, count - count // 2) for count in short]
     return Dataset(np.pad(dataset.images, border), dataset.labels)
 

@@ -171,16 +171,19 @@ def sets(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "images, batch", [(1, 128), (46, 128), (128, 128), (1_284, 128), (60_000, 128), (7, 2)]
+    "images, batch", [(1, 128), (46, 128), (128, 128), (1_284, 128), (55_000, 128), (7, 2)]
 )
 @pytest.mark.parametrize("epochs", [1, 20, 200])
-def test_a_training_takes_its_epochs_or_as_many_as_the_least_steps_are_and_no_more(
+def test_an_epoch_shows_few_images_as_often_as_the_least_steps_need_and_no_more(
     epochs, images, batch, sets
 ) -> None:
-    found, steps = sets.enough(epochs, 3_000, images, batch)
-    assert steps == len(range(0, images, batch))
-    assert found >= epochs and found * steps >= 3_000
-    assert found == epochs or (found - 1) * steps < 3_000
+    times = sets.repeats(3_000, epochs, images, batch)
+
+    def steps(times):
+        return epochs * len(range(0, times * images, batch))
+
+    assert times >= 1 and steps(times) >= 3_000
+    assert times == 1 or steps(times - 1) < 3_000
 
 
 def test_mnists_own_trainings_have_the_epochs_and_distortions_that_stand_in_the_script(sets) -> None:
@@ -193,7 +196,7 @@ def test_mnists_own_trainings_have_the_epochs_and_distortions_that_stand_in_the_
         told = job.SETTINGS[sets.kind_of(shape)]
         assert told is job.SETTINGS[name]
         for epochs, images in zip(told.epochs, sizes, strict=True):
-            assert sets.enough(epochs, told.least, images, told.batch)[0] == epochs
+            assert sets.repeats(told.least, epochs, images, told.batch) == 1
         for distortion in told.others:
             assert repr(sets.sized(distortion, shape)) == repr(distortion)
 
@@ -216,9 +219,13 @@ def test_of_a_small_set_the_job_takes_the_least_steps_sized_distortions_and_says
     said = [line for line in capsys.readouterr().out.splitlines() if "epochs" in line]
     asked = job.SETTINGS["mnist"].others
     for options, line, k in zip(found, said, (0, 1, 1, 2, 2), strict=True):
-        assert options["epochs"] == job.SETTINGS["mnist"].least == 3_000
+        epochs, times = (200, 163) if k == 2 else (20, 1_734)  # 14·128/11 and 149·128/11, and one more
+        assert options["epochs"] == epochs and len(options["images"]) == len(options["labels"]) == 11 * times
+        assert (options["images"] == np.tile(options["images"][:11], (times, 1, 1))).all()
+        assert (options["labels"] == np.tile(options["labels"][:11], times)).all()
         assert options["augment"] == sets.sized(asked[k], (1, 16, 18)) != asked[k]
-        assert line == f"  11 images, 3,000 epochs of 1 step, {options['augment']}"
+        steps = 15 if k == 2 else 150
+        assert line == f"  {epochs} epochs of 11 images, {times} times, {steps} steps; {options['augment']}"
     assert ["teacher" in options for options in found] == [False, False, True, False, True]
     assert "soft" not in found[2]
     assert {key: found[4][key] for key in job.VOICE} == job.VOICE
