@@ -62,8 +62,8 @@ from tinyzip.train.optim import one_cycle
 
 QUICK_EPOCHS, QUICK_FEW_EPOCHS = 2, 10
 SOFT, TEMPERATURE = 0.9, 3.0
-# Where a set gets no more than the least steps and the teacher has seen no more images than its student, the
-# teacher's part is the one that `distill.student` has for trainings of few steps.
+# But where the steps are hardly more than STEPS and the teacher has seen no more images than its student, the
+# teacher's part is that of `distill.student`, which is meant for few steps.
 VOICE: dict[str, Any] = {"soft": SOFT, "temperature": TEMPERATURE, "loss": "kl"}
 SHARE, FEWEST = 30, 20  # few images: one of so many, but so many of each class
 
@@ -74,8 +74,7 @@ Distortion = Augment | Moved
 class Setting(NamedTuple):
     """How the networks are trained on a set.
 
-    epochs  of all images, and of few
-    least   steps, which are those of few images where the set is large: an epoch shows fewer more often
+    epochs  of all images, and of few; each takes its share of STEPS steps at least, see `parts.sets`
     rates   the highest learning rates of teacher and students
     others  the teacher's images are distorted by the first, the students' by the second, which is weaker, as
             half the channels have less room; few images by the third: they need it. (Labels alone do with
@@ -83,7 +82,6 @@ class Setting(NamedTuple):
     """
 
     epochs: tuple[int, int]
-    least: int
     rates: tuple[float, float]
     batch: int
     others: tuple[Distortion, Distortion, Distortion]
@@ -92,7 +90,6 @@ class Setting(NamedTuple):
 SETTINGS = {
     "mnist": Setting(
         (20, 200),
-        3_000,
         (0.010, 0.015),
         128,
         (
@@ -101,7 +98,7 @@ SETTINGS = {
             Augment(shift=2.5, rotation=20, scale=0.2, elastic=(34, 4)),
         ),
     ),
-    "digits1d": Setting((30, 200), 1_400, (0.020, 0.030), 32, (Moved(2), Moved(2), Moved(5))),
+    "digits1d": Setting((30, 200), (0.020, 0.030), 32, (Moved(2), Moved(2), Moved(5))),
 }
 THREADS = 2
 PROGRAM, C_SOURCE, PAGE = "student-int8.tz", "digits.c", "digits.html"
@@ -180,7 +177,7 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         teacher: Sequential | None = None,
     ) -> None:
         epochs = told.epochs[images is few]
-        times = repeats(told.least, epochs, len(images), told.batch)
+        times = repeats(epochs, len(images), told.batch)
         augment: Augmentation | None = sized(distortion, shape)
         if args.quick:
             epochs, times, augment = QUICK_EPOCHS if images is train else QUICK_FEW_EPOCHS, 1, None
@@ -191,7 +188,7 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         shown = f"{len(images):,} images" + (f", {times} times" if times > 1 else "")
         steps = math.ceil(times * len(images) / told.batch)
         print(f"{name}: {model.parameter_count:,} parameters")
-        print(f"  {epochs} epochs of {shown}, {steps:,} steps; {augment or 'undistorted'}", flush=True)
+        print(f"  {epochs} epochs of {steps:,} steps: {shown}; {augment or 'undistorted'}", flush=True)
         saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
         if not args.resume:
             saved.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 Two rules let a recipe made for these suit others:
 
-steps        A training takes so many steps at least, however few the images: an epoch shows each of them as
+steps        A training takes STEPS steps at least, however few the images: an epoch shows each of them as
              often as that needs. Once each, it would be over before anything is learned.
 distortions  What is written down for images of SIDES grows and shrinks with the shorter side of an image.
 """
@@ -25,6 +25,7 @@ from tinyzip.train.digits1d import digits1d
 DATA = Path(__file__).parents[1] / "data" / "mnist"
 MNIST, ROWS = "mnist", "digits1d"
 SIDES = {MNIST: 28, ROWS: 40}  # what distortions are written down for
+STEPS = 3_000  # which MNIST's few images take
 SMALLEST = 16  # pixels that two windows of five with pooling need
 
 
@@ -55,9 +56,9 @@ def sized(distortion: Augment | Moved, shape: tuple[int, ...]) -> Augment | Move
     return distortion.scaled((W if H == 1 else min(H, W)) / SIDES[kind_of(shape)])
 
 
-def repeats(least: int, epochs: int, images: int, batch: int) -> int:
-    """How often an epoch has to show each image for the epochs to take the least steps together."""
-    steps = math.ceil(least / epochs)  # of an epoch, and k·images / batch, rounded up, are as many
+def repeats(epochs: int, images: int, batch: int) -> int:
+    """How often an epoch has to show each image for all epochs together to take STEPS steps."""
+    steps = math.ceil(STEPS / epochs)  # of an epoch, and k·images / batch, rounded up, are as many
     return (steps - 1) * batch // images + 1
 
 
