@@ -41,7 +41,7 @@ class Source(Parser):
             top += nodes.section("", nodes.title("", heading), raw(inner), ids=[name], names=[name])
         if path.is_relative_to(PACKAGE) and path.name != "__init__.py":
             module = env.docname.replace("/", ".")
-            for name, node in dict(facts.names(path)).items():
+            for name, node in facts.names(path).items():
                 kind = "class" if "class" in type(node).__name__.lower() else "function"
                 where = pages.anchor_of((path, name))
                 env.domains["py"].note_object(f"{module}.{name}", kind, where)
@@ -53,75 +53,60 @@ class Source(Parser):
 def listing(document: str, paths: list[Path]) -> Nodes:
     """Pages that are read after this one, in this order, each with the first line of its lecture."""
     tree, names = addnodes.toctree(), [facts.document(path) for path in paths]
-    entries = {"entries": [(None, name) for name in names], "includefiles": names, "rawentries": []}
-    settings = {"parent": document, "maxdepth": 1, "hidden": True, "titlesonly": True, "caption": None}
-    for name, value in (entries | settings | {"glob": False, "includehidden": False, "numbered": 0}).items():
-        tree[name] = value
+    tree.attributes |= {
+        "parent": document,
+        "entries": [(None, name) for name in names],
+        "includefiles": names,
+    }
+    tree.attributes |= {"rawentries": [], "maxdepth": 1, "hidden": True, "titlesonly": True, "caption": None}
+    tree.attributes |= {"glob": False, "includehidden": False, "numbered": 0}
     return [tree, raw(pages.contents(document, paths))]
 
 
-class Files(Directive):
-    """The pages of one kind: `facts.chapters` has the kinds."""
-
-    required_arguments = 1
-
-    def run(self) -> Nodes:
-        paths = facts.chapters()[self.arguments[0]]
-        return listing(self.state.document.settings.env.docname, paths)
+def block(text: str) -> nodes.Node:
+    return nodes.literal_block(text, text, language="text")
 
 
-class Equations(Directive):
-    """All equations, where they are derived, and the tests that prove them."""
+class Made(Directive):
+    """What the book adds to a page by a word: ```{files} week```, and so on, each a method."""
+
+    optional_arguments, final_argument_whitespace, has_content = 1, True, True
 
     def run(self) -> Nodes:
-        return [raw(pages.equations(self.state.document.settings.env.docname))]
+        document = self.state.document.settings.env.docname
+        made: Nodes = getattr(self, self.name)(document, *self.arguments)
+        return made
 
+    def files(self, document: str, kind: str) -> Nodes:
+        """The pages of one kind: `facts.chapters` has the kinds."""
+        return listing(document, facts.chapters()[kind])
 
-class Widget(Directive):
-    """Something to touch, see docs/widgets/README.md; the content is what stands there without scripts."""
+    def equations(self, document: str) -> Nodes:
+        """All equations, where they are derived, and the tests that prove them."""
+        return [raw(pages.equations(document))]
 
-    required_arguments = 1
-    has_content = True
-
-    def run(self) -> Nodes:
-        (name,) = self.arguments
+    def widget(self, document: str, name: str) -> Nodes:
+        """Something to touch, see docs/widgets/README.md; the content stands there without scripts."""
         if not (ROOT / "docs" / "widgets" / f"{name}.js").is_file():
             raise self.error(f"found no docs/widgets/{name}.js, needed the script of a widget")
         box = nodes.Element()
         self.state.nested_parse(self.content, self.content_offset, box)
         return [raw(f'<div class="widget" data-widget="{name}">'), *box.children, raw("</div>")]
 
-
-class Printed(Directive):
-    """What a command of this repository prints, run whenever the book is made."""
-
-    required_arguments, final_argument_whitespace = 1, True
-
-    def run(self) -> Nodes:
-        (command,) = self.arguments
+    def printed(self, document: str, command: str) -> Nodes:
+        """What a command of this repository prints, run whenever the book is made."""
         words = [sys.executable, "-m", *shlex.split(command)]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
         return [block(".venv/bin/" + command), block(done.stdout.rstrip())]
 
-
-class Quoted(Directive):
-    """What another page says that a command printed: FILE WORDS, the first text after these words."""
-
-    required_arguments, final_argument_whitespace = 1, True
-
-    def run(self) -> Nodes:
-        file, words = self.arguments[0].split(" ", 1)
-        _, found, after = (ROOT / file).read_text(encoding="utf-8").rpartition(f"\n## {words}\n")
-        if not found:
-            _, found, after = after.partition(words)
-        text = re.search(r"```text\n(.*?)```", after, re.DOTALL)
-        if not found or not text:
+    def quoted(self, document: str, place: str) -> Nodes:
+        """FILE WORDS: the first text after these words, or after this heading, on another page."""
+        file, words = place.split(" ", 1)
+        text = facts.read(ROOT / file)
+        after = text.partition(f"## {words}\n")[2] or text.partition(words)[2]
+        if not (found := re.search(r"```text\n(.*?)```", after, re.DOTALL)):
             raise self.error(f"found no text after {words!r} in {file}, needed what a command printed")
-        return [block(text[1].rstrip())]
-
-
-def block(text: str) -> nodes.Node:
-    return nodes.literal_block(text, text, language="text")
+        return [block(found[1].rstrip())]
 
 
 class Marked(SphinxPostTransform):
@@ -145,12 +130,11 @@ class Marked(SphinxPostTransform):
 
 def finish(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """What scrolls can be reached by keyboard; only the open part of the contents stands beside a page."""
-    del template, doctree
     if body := context.get("body"):
         body = body.replace("<pre>", '<pre tabindex="0">')
         context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
         if widgets := sorted(set(re.findall(r'data-widget="(\w+)"', body))):
-            for script in [*(Path(path).name for path in facts.engine()), *(f"{w}.js" for w in widgets)]:
+            for script in (*(Path(path).name for path in facts.ENGINE), *(f"{each}.js" for each in widgets)):
                 app.add_js_file(script, loading_method="defer")
     if toctree := context.get("toctree"):
         depth = {"maxdepth": 1} if name.startswith("tests/") else {}
@@ -179,12 +163,9 @@ def leave_the_book(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_source_parser(Source)
-    app.add_directive("files", Files)
-    app.add_directive("equations", Equations)
+    for name in ("files", "equations", "widget", "printed", "quoted"):
+        app.add_directive(name, Made)
     app.connect("source-read", tables_anew)
-    app.add_directive("widget", Widget)
-    app.add_directive("printed", Printed)
-    app.add_directive("quoted", Quoted)
     app.add_post_transform(Marked)
     app.connect("html-page-context", finish, priority=100)
     app.connect("build-finished", leave_the_book)

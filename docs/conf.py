@@ -23,8 +23,9 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_title = f"tinyzip {release}"
 templates_path = ["templates"]
-html_static_path = ["static", "widgets", *(f"../{script}" for script in facts.engine())]
+html_static_path = ["static", "widgets", *(f"../{script}" for script in facts.ENGINE)]
 html_extra_path = ["extra"]
 html_css_files = ["book.css"]
 html_copy_source = html_show_sourcelink = html_use_index = html_domain_indices = html_permalinks = False
+html_show_search_summary = False  # it would fetch pages, which browsers refuse from a disk
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"

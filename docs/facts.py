@@ -16,10 +16,13 @@ from reading import EVENING, WEEK, order
 from sources import FILES, PACKAGE, TESTS, file_of, label, tree
 from theorems import definitions, proofs
 
+from tinyzip.exchange.page import html
+
 ROOT = PACKAGE.parent
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 Place = tuple[Path, str]  # a file, and a name in it; "" for the file
 LONGEST = 12  # lines of an example
+ENGINE = [f"tinyzip/exchange/page/{name}.js" for name in html.SCRIPTS if name != "app"]
 SOLUTIONS = "learn/exercises/", "learn/checks/"  # which would give away what the course asks
 
 
@@ -27,18 +30,22 @@ class Piece(NamedTuple):
     """Some lines of a file: a public definition, or what stands between two of them, whose name is ""."""
 
     name: str
-    node: Definition | None
+    node: ast.stmt | None
     first: int
     last: int
 
 
 class Example(NamedTuple):
-    """Lines that use a name, and where they stand: a file, or a heading of the recipes."""
+    """Lines that use a name, and where they stand: a function of a file, or a heading of the recipes."""
 
     source: str
     target: Place
     code: str
-    first: int
+
+
+@cache
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 @cache
@@ -56,198 +63,29 @@ def chapters() -> dict[str, list[Path]]:
     return {"evening": evening, "week": week, "rooms": doors, "tests": tests}
 
 
-@cache
-def depth(door: Path) -> list[Path]:
-    """The other files of a room, in the order that it gives."""
-    read = {*chapters()["evening"], *chapters()["week"], door, PACKAGE / "__main__.py"}
-    return [path for path in ordered(door) if path not in read]
-
-
 def ordered(door: Path) -> list[Path]:
     """The files of a room in the order in which its door lists them."""
-    text = ast.get_docstring(tree(door)) or ""
-    return sorted(set(door.parent.glob("*.py")) - {door}, key=lambda path: text.find(path.name))
+    files = set(door.parent.glob("*.py")) - {door, PACKAGE / "__main__.py"}
+    return sorted(files, key=lambda path: (ast.get_docstring(tree(door)) or "").find(path.name))
+
+
+@cache
+def depth(door: Path) -> list[Path]:
+    """The files of a room that are not on the path."""
+    return [path for path in ordered(door) if path not in (*chapters()["evening"], *chapters()["week"])]
 
 
 @cache
 def documents() -> frozenset[str]:
     """The pages that are read from Python files."""
-    files = [*chapters().values(), *(depth(door) for door in chapters()["rooms"])]
+    files = [*chapters().values(), *map(depth, chapters()["rooms"])]
     return frozenset(document(path) for paths in files for path in paths)
-
-
-def engine() -> list[str]:
-    """The scripts with which a page computes, in order, as paths from the folder of the sources."""
-    text = (PACKAGE / "exchange" / "page" / "html.py").read_text(encoding="utf-8")
-    scripts: tuple[str, ...] = ast.literal_eval(re.findall(r"^SCRIPTS = (.*)$", text, re.MULTILINE)[0])
-    return [f"tinyzip/exchange/page/{name}.js" for name in scripts if name != "app"]
 
 
 @cache
 def equations() -> dict[str, Path]:
     """The file in which each equation is derived."""
     return {name: places[0][0] for name, places in definitions().items()}
-
-
-@cache
-def glossary() -> dict[str, str]:
-    """What each word means: the table of words in README, each with its own part of the explanation."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found: dict[str, str] = {}
-    for row in text.partition("| word | means |\n")[2].partition("\n\n")[0].splitlines()[1:]:
-        names, means = (cell.strip() for cell in row.strip("|").split("|"))
-        words, parts = names.split(", "), means.split("; ")
-        if len(parts) != len(words):
-            parts = means.split(", ") if means.count(", ") == len(words) - 1 else [means] * len(words)
-        found |= dict(zip(words, parts, strict=True))
-    return found
-
-
-@cache
-def imported(path: Path) -> dict[str, Place]:
-    """What each name that a file imports from the package is: a file, and the name that it has there."""
-    found: dict[str, Place] = {}
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tinyzip":
-            for alias in node.names:
-                found[alias.asname or alias.name] = resolved(node.module or "", alias.name)
-    return found
-
-
-def resolved(module: str, name: str) -> Place:
-    """Where a name that is imported from a module is defined, through the doors of rooms."""
-    if inner := file_of(f"{module}.{name}"):
-        return (inner / "__init__.py" if inner.is_dir() else inner), ""
-    holder = file_of(module)
-    assert holder, f"{module} does not exist"
-    path = holder / "__init__.py" if holder.is_dir() else holder
-    return imported(path).get(name) or (path, name)
-
-
-def names(path: Path) -> Iterator[tuple[str, ast.stmt]]:
-    """The public names that a file defines, with their statements."""
-    for node in tree(path).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        inner = [name for target in targets for name in (getattr(target, "elts", None) or [target])]
-        for name in [getattr(node, "name", None), *(getattr(part, "id", None) for part in inner)]:
-            if isinstance(name, str) and not name.startswith("_"):
-                yield name, node
-
-
-@cache
-def pieces(path: Path) -> list[Piece]:
-    """A file cut at its public definitions, and at methods whose docstrings have more than one line."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    found: list[Piece] = []
-    cuts = [*cut(tree(path).body[1:], "", lines), (len(lines) + 1, "", None)]
-    for (first, name, node), (after, _, _) in pairwise(cuts):
-        last = after - 1
-        while last > first and not lines[last - 1].strip():
-            last -= 1
-        if found and found[-1].name == name:  # private ones in a row, or the forms of an overload
-            first = found.pop().first
-        found.append(Piece(name, node, first, last))
-    return found
-
-
-def cut(body: list[ast.stmt], of: str, lines: list[str]) -> Iterator[tuple[int, str, Definition | None]]:
-    for node in body:
-        first = min([node.lineno, *(part.lineno for part in getattr(node, "decorator_list", []))])
-        while lines[first - 2].lstrip().startswith("#"):
-            first -= 1
-        if isinstance(node, Definition) and not node.name.startswith("_"):
-            if not of or "\n" in (ast.get_docstring(node) or ""):
-                yield first, of + node.name, node
-            if isinstance(node, ast.ClassDef):
-                yield from cut(node.body, f"{node.name}.", lines)
-        elif not of:
-            yield first, "", None
-
-
-def signature(name: str, node: ast.stmt) -> str:
-    """How something is called, or of a class without a constructor of its own its fields."""
-    if isinstance(node, ast.ClassDef):
-        inits = [part for part in node.body if getattr(part, "name", "") == "__init__"]
-        if inits and isinstance(inits[0], ast.FunctionDef):
-            return f"{name}({ast.unparse(inits[0].args).removeprefix('self').removeprefix(', ')})"
-        parts = [part for part in node.body if isinstance(part, ast.AnnAssign) and part.simple]
-        return (
-            f"{name}({', '.join(ast.unparse(part) for part in parts if 'ClassVar' not in ast.unparse(part))})"
-        )
-    if isinstance(node, ast.FunctionDef):
-        returns = f" → {ast.unparse(node.returns)}" if node.returns else ""
-        return f"{name}({ast.unparse(node.args)}){returns}"
-    return name
-
-
-def used(node: ast.AST, known: dict[str, Place]) -> set[Place]:
-    """The names of the package that some code uses: by themselves, or as attributes of a module."""
-    found = {known[part.id] for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in known}
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in known:
-            path, name = known[part.value.id]
-            door = imported(path).get(part.attr) if not name and path.name == "__init__.py" else None
-            found.add(door or (path, part.attr if not name else f"{name}.{part.attr}"))
-    return found
-
-
-@cache
-def examples() -> dict[Place, Example]:
-    """For each public name lines that use it: of the recipes, else the shortest test, else of the package."""
-    found: dict[Place, Example] = {}
-    for example, places in (*recipes(), *tests(), *callers()):
-        for place in places:
-            found.setdefault(place, example)
-    return found
-
-
-def recipes() -> Iterator[tuple[Example, set[Place]]]:
-    page = ROOT / "examples" / "RECIPES.md"
-    text = page.read_text(encoding="utf-8")
-    for section in re.split(r"^##+ ", text, flags=re.MULTILINE)[1:]:
-        title = section.partition("\n")[0].strip()
-        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-        for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
-            known = {
-                alias.asname or alias.name: resolved(node.module or "", alias.name)
-                for node in ast.walk(ast.parse(code))
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinyzip")
-                for alias in node.names
-            }
-            for node in ast.parse(code).body:
-                lines = code.splitlines()[node.lineno - 1 : node.end_lineno]
-                if len(lines) <= LONGEST:
-                    yield Example(f"recipe: {title}", (page, slug), "\n".join(lines), 0), used(node, known)
-
-
-def tests() -> Iterator[tuple[Example, set[Place]]]:
-    return shortest(sorted(TESTS.rglob("test_*.py")), "test_")
-
-
-def callers() -> Iterator[tuple[Example, set[Place]]]:
-    return shortest(FILES, "")
-
-
-def shortest(paths: list[Path], prefix: str) -> Iterator[tuple[Example, set[Place]]]:
-    """The functions of files that can be an example, the shortest first."""
-    found = []
-    for path in paths:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for node in tree(path).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith(prefix):
-                first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
-                code = "\n".join(lines[first - 1 : node.end_lineno])
-                if code.count("\n") < LONGEST:
-                    source = path.relative_to(ROOT).as_posix()
-                    places = used(node, imported(path) | own(path)) - {(path, node.name)}
-                    found.append((Example(source, (path, node.name), code, first), places))
-    return iter(sorted(found, key=lambda pair: (pair[0].code.count("\n"), pair[0].source, pair[0].first)))
-
-
-@cache
-def own(path: Path) -> dict[str, Place]:
-    """The public names of a file itself."""
-    return {name: (path, name) for name, _ in names(path)} if path.is_relative_to(PACKAGE) else {}
 
 
 @cache
@@ -265,3 +103,156 @@ def proved() -> dict[Place, list[str]]:
         for place in places:
             found[place].append(name)
     return found
+
+
+@cache
+def glossary() -> dict[str, str]:
+    """What each word means: the table of words in README, each with its own part of the explanation."""
+    found: dict[str, str] = {}
+    table = read(ROOT / "README.md").partition("| word | means |\n")[2].partition("\n\n")[0]
+    for row in table.splitlines()[1:]:
+        names, means = (cell.strip() for cell in row.strip("|").split("|"))
+        words, parts = names.split(", "), means.split("; ")
+        if len(parts) != len(words):
+            parts = means.split(", ") if means.count(", ") == len(words) - 1 else [means] * len(words)
+        found |= dict(zip(words, parts, strict=True))
+    return found
+
+
+@cache
+def known(path: Path) -> dict[str, Place]:
+    """The names of the package that a file imports or defines, each with the file that defines it."""
+    if path.suffix != ".py":
+        return {}
+    own = {name: (path, name) for name in names(path)} if path.is_relative_to(PACKAGE) else {}
+    return imports(tree(path)) | own
+
+
+@cache
+def imports(code: ast.Module) -> dict[str, Place]:
+    return {
+        alias.asname or alias.name: resolved(node.module or "", alias.name)
+        for node in ast.walk(code)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tinyzip"
+        for alias in node.names
+    }
+
+
+def resolved(module: str, name: str) -> Place:
+    """Where a name that is imported from a module is defined, through the doors of rooms."""
+    inner, holder = file_of(f"{module}.{name}"), file_of(module)
+    path = inner or holder
+    assert path, f"{module} does not exist"
+    path = path / "__init__.py" if path.is_dir() else path
+    return (path, "") if inner else imports(tree(path)).get(name) or (path, name)
+
+
+@cache
+def names(path: Path) -> dict[str, ast.stmt]:
+    """The public names that a file defines, with their statements."""
+    found = {}
+    for node in tree(path).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets += [node.target] if isinstance(node, ast.AnnAssign) else []
+        inner = [name for target in targets for name in getattr(target, "elts", [target])]
+        for name in [getattr(node, "name", None), *(getattr(part, "id", None) for part in inner)]:
+            if name and not name.startswith("_"):
+                found[name] = node
+    return found
+
+
+@cache
+def pieces(path: Path) -> list[Piece]:
+    """A file cut at its public definitions, and at methods whose docstrings have more than one line."""
+    lines = read(path).splitlines()
+    found: list[Piece] = []
+    for (first, name, node), (end, _, _) in pairwise([*cut(path), (len(lines) + 1, "", None)]):
+        if found and found[-1].name == name:  # private ones in a row, or the forms of an overload
+            first = found.pop().first
+        last = max(number for number in range(first, end) if lines[number - 1].strip())
+        found.append(Piece(name, node, first, last))
+    return found
+
+
+def cut(path: Path, of: ast.ClassDef | None = None) -> Iterator[tuple[int, str, ast.stmt | None]]:
+    lines = read(path).splitlines()
+    for node in of.body if of else tree(path).body[1:]:
+        name = getattr(node, "name", "_")
+        first = beginning(node)
+        while lines[first - 2].lstrip().startswith("#"):
+            first -= 1
+        if isinstance(node, DEFINITIONS) and not name.startswith("_"):
+            if not of or "\n" in (ast.get_docstring(node) or ""):
+                yield first, f"{of.name}.{name}" if of else name, node
+            if isinstance(node, ast.ClassDef):
+                yield from cut(path, node)
+        elif not of:
+            yield first, "", None
+
+
+def beginning(node: ast.stmt) -> int:
+    """The first line of a statement, decorators and all."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min(part.lineno for part in (node, *decorators))
+
+
+def signature(name: str, node: ast.stmt) -> str:
+    """How something is called, or of a class without a constructor of its own its fields."""
+    if isinstance(node, ast.ClassDef):
+        init = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+        fields = [ast.unparse(part) for part in node.body if isinstance(part, ast.AnnAssign)]
+        shown = ", ".join(part for part in fields if "ClassVar" not in part)
+        return f"{name}({ast.unparse(init[0].args).partition(', ')[2] if init else shown})"
+    if isinstance(node, ast.FunctionDef):
+        return f"{name}({ast.unparse(node.args)}) → {ast.unparse(node.returns or node)}"
+    return name
+
+
+def used(node: ast.AST, known: dict[str, Place]) -> Iterator[Place]:
+    """The names of the package that some code uses: by themselves, or as attributes of a module or class."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and part.id in known:
+            yield known[part.id]
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id in known:
+            path, name = known[part.value.id]
+            door = imports(tree(path)).get(part.attr) if path.name == "__init__.py" else None
+            yield door or (path, f"{name}.{part.attr}" if name else part.attr)
+
+
+@cache
+def examples() -> dict[Place, Example]:
+    """For each public name lines that use it: of the recipes, else the shortest test, else of the package."""
+    found: dict[Place, Example] = {}
+    tests = shortest(sorted(TESTS.rglob("test_*.py")), "test_")
+    for example, places in (*recipes(), *tests, *shortest(FILES, "")):
+        for place in places - {example.target}:
+            found.setdefault(place, example)
+    return found
+
+
+def recipes() -> Iterator[tuple[Example, set[Place]]]:
+    page = ROOT / "examples" / "RECIPES.md"
+    for section in re.split(r"^##+ ", read(page), flags=re.MULTILINE)[1:]:
+        title = section.partition("\n")[0].strip()
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+            body = ast.parse(code)
+            for node in body.body:
+                lines = code.splitlines()[node.lineno - 1 : node.end_lineno]
+                if len(lines) <= LONGEST:
+                    example = Example(f"recipe: {title}", (page, slug), "\n".join(lines))
+                    yield example, set(used(node, imports(body)))
+
+
+def shortest(paths: list[Path], prefix: str) -> list[tuple[Example, set[Place]]]:
+    """The functions of files that can be an example, the shortest first."""
+    found = []
+    for path in paths:
+        lines = read(path).splitlines()
+        for node in tree(path).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith(prefix):
+                code = lines[beginning(node) - 1 : node.end_lineno]
+                if len(code) <= LONGEST:
+                    example = Example(path.relative_to(ROOT).as_posix(), (path, node.name), "\n".join(code))
+                    found.append((example, set(used(node, known(path)))))
+    return sorted(found, key=lambda pair: (pair[0].code.count("\n"), pair[0].target))
