@@ -193,7 +193,7 @@ def cut(path: Path, of: ast.ClassDef | None = None) -> Iterator[tuple[int, str, 
 def beginning(node: ast.stmt) -> int:
     """The first line of a statement, decorators and all."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min(part.lineno for part in (node, *decorators))
+    return min([node.lineno, *(part.lineno for part in decorators)])
 
 
 def signature(name: str, node: ast.stmt) -> str:
