@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from c_compiled import DRAWN, SANITIZED, check_drawn, few_or_many
+from c_compiled import DRAWN, EMULATORS, SANITIZED, check_drawn, few_or_many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import programs
@@ -40,6 +40,19 @@ def test_no_library_is_called_and_no_memory_asked_for(drawn: list[Program]) -> N
 @few_or_many(2, 3)
 def test_another_compiler_gives_the_same(count: int) -> None:
     check_drawn(count, programs(6), "clang", "-O2", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+
+@pytest.mark.parametrize(
+    ("compiler", "emulator"),
+    [
+        pytest.param(compiler, emulator, marks=pytest.mark.needs(compiler, emulator))
+        for compiler, (emulator,) in EMULATORS.items()
+    ],
+)
+def test_a_machine_with_its_bytes_the_other_way_round_and_other_processors_give_the_same(
+    compiler: str, emulator: str
+) -> None:
+    check_drawn(2, programs(6), compiler, "-O2", "-static")
 
 
 @pytest.mark.needs("gcc -m32")

@@ -21,15 +21,17 @@ from tinyzip.integer.fixedpoint import Rounding
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror"]
 DRAWN = {"phases": (Phase.explicit, Phase.generate)}  # to shrink eight programs takes minutes
 SANITIZED = ["-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
+EMULATORS = {
+    "s390x-linux-gnu-gcc": ("qemu-s390x",),
+    "arm-linux-gnueabihf-gcc": ("qemu-arm",),
+    "riscv64-linux-gnu-gcc": ("qemu-riscv64",),
+}
 MAIN = """\
 static void run{number}(void)
 {{
     static {prefix}_input_t x[{P}_INPUT_SIZE];
     static {prefix}_output_t y[{P}_OUTPUT_SIZE];
-    long count = 0;
-    if (fread(&count, 4, 1, stdin) != 1)
-        exit(1);
-    while (count-- > 0) {{
+    for (long count = get(); count > 0; count--) {{
         if (fread(x, sizeof *x, {P}_INPUT_SIZE, stdin) != {P}_INPUT_SIZE)
             exit(1);
         {prefix}_run(x, y);
@@ -44,9 +46,19 @@ HEAD = """\
 #include <stdio.h>
 #include <stdlib.h>
 {includes}
+/* The least byte first, whatever the machine does. */
+static long get(void)
+{{
+    unsigned char b[4];
+    if (fread(b, 1, 4, stdin) != 4)
+        exit(1);
+    return b[0] | (long)b[1] << 8 | (long)b[2] << 16 | (long)b[3] << 24;
+}}
+
 static void put(int32_t value)
 {{
-    fwrite(&value, 4, 1, stdout);
+    for (int i = 0; i < 4; i++)
+        putchar((int)((uint32_t)value >> (8 * i) & 255));
 }}
 """
 
@@ -76,13 +88,16 @@ def compiled(programs: Sequence[Program], folder: Path, *command: str) -> Path:
 
 
 def answers(
-    executable: Path, programs: Sequence[Program], batches: Sequence[NDArray[Any]]
+    executable: Path, programs: Sequence[Program], batches: Sequence[NDArray[Any]], *emulator: str
 ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """For each program the codes (…, N) that PREFIX_run gives for its batch, and the classes (N,)."""
+    """For each program the codes (…, N) that PREFIX_run gives for its batch, and the classes (N,).
+
+    emulator  what runs an executable of another machine
+    """
     sent = b""
     for batch in batches:
         sent += np.int32(batch.shape[-1]).tobytes() + np.moveaxis(batch, -1, 0).tobytes()
-    done = subprocess.run([executable], input=sent, capture_output=True, check=False)
+    done = subprocess.run([*emulator, executable], input=sent, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     values, found = np.frombuffer(done.stdout, np.int32), []
     for program, batch in zip(programs, batches, strict=True):
@@ -95,10 +110,11 @@ def answers(
 
 def check_equal(programs: list[Program], batches: list[NDArray[Any]], *command: str) -> None:
     """Codes and classes of the compiled programs are the engine's."""
+    emulator = EMULATORS.get(command[0], ())
     with tempfile.TemporaryDirectory() as folder:
         executable = compiled(programs, Path(folder), *command)
         for program, x, (codes, classes) in zip(
-            programs, batches, answers(executable, programs, batches), strict=True
+            programs, batches, answers(executable, programs, batches, *emulator), strict=True
         ):
             expected = run(program, x)
             np.testing.assert_array_equal(codes, expected, str(program))
