@@ -9,7 +9,7 @@ which were recorded once on the images as they are. Nothing else holds it back, 
 The answers say more than what class is right. So the small network also learns from a transfer set without
 any 3s, and learns to tell 3s; only that it takes them for something very rare, which is mended by a bias. The
 paper found that bias by the test errors; here it follows from how often classes occur, and from what the
-student says of all training images, whose labels it is not told (`distill.prior`). The last transfer set has
+student says of all training images, whose labels it is not told (`parts.prior`). The last transfer set has
 7s and 8s only.
 
 Rows: {"experiment", "seed", "errors", "missing_right"}: errors of the test images, and the share of right
@@ -34,13 +34,13 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
+from parts.prior import settled_bias
 from parts.sets import MNIST, ROWS, Moved, read
 from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.distill import student as distillation
-from tinyzip.distill.prior import settled_bias
 from tinyzip.nn.layers import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.augment import Augment

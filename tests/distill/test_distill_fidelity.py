@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parts.prior import prior_bias, settled_bias
 from shapes import SEEDS
 
 from tinyzip.distill.fidelity import BINS, compare, fidelity, judge
-from tinyzip.distill.prior import prior_bias, settled_bias
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
@@ -108,7 +108,7 @@ def test_networks_are_asked_and_the_table_says_what_they_answered():
 
 @given(st.integers(2, 6), st.integers(1, 8), SEEDS)
 def test_a_bias_turns_the_posteriors_of_one_prior_into_those_of_another(K, X, seed):
-    """(K14): In training, image x of X was counted so often in class k; a network knows P(k | x) exactly."""
+    """In training, image x of X was counted so often in class k; a network knows P(k | x) exactly."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, 9, (K, X))
     z = np.log(counts / counts.sum(axis=0))
@@ -122,7 +122,7 @@ def test_a_bias_turns_the_posteriors_of_one_prior_into_those_of_another(K, X, se
 
 @given(st.integers(2, 5), st.integers(2, 6), SEEDS)
 def test_a_settled_bias_mends_the_posteriors_on_images_of_the_new_prior(K, X, seed):
-    """(K20): A network knows P(k | x) as it was in training; now class k comes a_k times as often."""
+    """A network knows P(k | x) as it was in training; now class k comes a_k times as often."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, 9, (K, X))
     often = rng.integers(1, 6, K)
@@ -137,7 +137,7 @@ def test_a_settled_bias_mends_the_posteriors_on_images_of_the_new_prior(K, X, se
 
 @given(sizes, SEEDS)
 def test_each_step_of_a_settling_bias_lowers_its_objective_by_at_least_a_divergence(size, seed):
-    """(K20): f(b) is the mean of ln Σ exp(z + b) less π'·b, and falls by KL(π' ‖ believed) or more."""
+    """f(b) is the mean of ln Σ exp(z + b) less π'·b, and falls by KL(π' ‖ believed) or more."""
     z, *_ = draw(size, seed)
     prior = np.random.default_rng(seed).dirichlet(np.full(len(z), 3.0))
     believed = softmax(z).mean(axis=1)
@@ -148,7 +148,7 @@ def test_each_step_of_a_settling_bias_lowers_its_objective_by_at_least_a_diverge
 
 @given(sizes, SEEDS)
 def test_a_settled_bias_makes_the_mean_belief_the_shares(size, seed):
-    """(K20)"""
+    """The equation that it settles."""
     rng = np.random.default_rng(seed)
     z, prior = rng.normal(0, 2, size), rng.dirichlet(np.full(size[0], 3.0))
     b = settled_bias(z.astype(np.float32), prior)

@@ -11,7 +11,6 @@ guides.py       layers of the student that follow layers of the teacher
 student.py      training with all of it
 transplant.py   a student that starts from a part of its teacher
 fidelity.py     is the student like its teacher, or only about as good?
-prior.py        mending what a student believes of how often each class occurs
 """
 
 from tinyzip.base.names import module_says

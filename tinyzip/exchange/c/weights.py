@@ -11,6 +11,7 @@ The C reads q and r from k without a product that could leave int32: k is 8·e +
 
 import numpy as np
 
+from tinyzip.exchange.c.text import text_of
 from tinyzip.integer.codes import Array
 from tinyzip.integer.operators import Weighted
 
@@ -27,29 +28,17 @@ def packed(operator: Weighted) -> Array:
 
 def reader(bits: int) -> str:
     """The C function `weightB` that gives weight k of packed weights by (CW1) and (CW2)."""
-    mask, sign = 2**bits - 1, 2 ** (bits - 1)
-    if 8 % bits == 0:
-        count = 8 // bits
-        field = f"FLASH_8(w + k / {count}) >> (k % {count}{f' * {bits}' if bits > 1 else ''}) & {mask}"
-        body = f"    const int field = {field};\n"
-    else:
-        body = f"""\
-    const int first = k % 8 * {bits}, shift = first % 8;
-    const uint8_t *q = w + k / 8 * {bits} + first / 8;
-    int field = FLASH_8(q) >> shift;
-    if (shift + {bits} > 8)
-        field |= FLASH_8(q + 1) << (8 - shift);
-    field &= {mask};
-"""
-    value = "field" if bits == 1 else f"(field ^ {sign}) - {sign}"
-    said = "The bit" if bits == 1 else "Weight k, in two's complement,"
-    return f"""\
-/* {said} of an array with {bits} bit{"s" * (bits > 1)} a weight, the lowest bits of a byte first. */
-static int weight{bits}(const uint8_t *w, int k)
-{{
-{body}    return {value};
-}}
-"""
+    words: dict[str, object] = {
+        "BITS": bits,
+        "MASK": 2**bits - 1,
+        "SIGN": 2 ** (bits - 1),
+        "COUNT": 8 // bits,
+    }
+    whole, across = text_of("weights.c", **words).split("\n\n")
+    if bits == 1:
+        whole = whole.replace("Weight k, in two's complement,", "The bit").replace("1 bits", "1 bit")
+        whole = whole.replace(" * 1)", ")").replace("(field ^ 1) - 1", "field")
+    return f"{(across if 8 % bits else whole).strip()}\n"
 
 
 def weight(operator: Weighted, name: str, k: str) -> str:
