@@ -134,7 +134,8 @@ def finish(app: Sphinx, name: str, template: str, context: dict[str, Any], doctr
         body = body.replace("<pre>", '<pre tabindex="0">')
         context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
         if widgets := sorted(set(re.findall(r'data-widget="(\w+)"', body))):
-            for script in (*(Path(path).name for path in facts.ENGINE), *(f"{each}.js" for each in widgets)):
+            scripts = "parts", *widgets
+            for script in (*(Path(path).name for path in facts.ENGINE), *(f"{each}.js" for each in scripts)):
                 app.add_js_file(script, loading_method="defer")
     if toctree := context.get("toctree"):
         depth = {"maxdepth": 1} if name.startswith("tests/") else {}
@@ -156,7 +157,8 @@ def leave_the_book(app: Sphinx, error: Exception | None) -> None:
     """Take away what only a next build could use, which reads all anew; and empty lines."""
     shutil.rmtree(app.doctreedir, ignore_errors=True)
     for page in Path(app.outdir).rglob("*.html"):
-        parts = re.split(r"(<pre.*?</pre>)", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r'\?v=\w{8}(?=")| type="text/css"', "", page.read_text(encoding="utf-8"))
+        parts = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)
         parts[::2] = (re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2])
         page.write_text("".join(parts), encoding="utf-8")
 

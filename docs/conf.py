@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "docs")]
 facts, tinyzip = import_module("facts"), import_module("tinyzip")
 
 project, release, author = "tinyzip", tinyzip.__version__, "the tinyzip authors"
-extensions = ["myst_parser", "book"]
+extensions = ["myst_parser", "book", "packed"]
 root_doc = "docs/index"
 source_suffix = {".md": "markdown", ".py": "python"}
 include_patterns = ["README.md", "CHANGELOG.md", "tests/README.md", "docs/*.md", "docs/questions/*.md"]
