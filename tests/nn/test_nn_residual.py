@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import distinct, normal
 
+from tinyzip.nn.activations import Sigmoid
+from tinyzip.nn.described import describe_layers, layers_of
 from tinyzip.nn.fast.added import FastResidual
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -52,12 +55,19 @@ def blocks(draw, C=2, deep=True):
     inner = draw(blocks(F, deep=False)) if deep else None
     if inner and inner.output_shape((F, 6, 6)) == (F, 6, 6):
         body["inner"] = inner
+    kind = draw(st.sampled_from([Residual, Residual, Product, Concatenation]))
+    if kind is Product:  # one of whose ways is a gate
+        body["gate"] = Sigmoid()
     if (F, stride) == (C, 1) and draw(st.booleans()):
-        return Residual(body)
+        return kind(body)
     shortcut = branch(draw, C, F, stride)
     if stride == 2 and draw(st.booleans()):
         shortcut = {"pool": draw(st.sampled_from([AvgPool2d(2), MaxPool2d(2)])), "conv": Conv2d(C, F, 1)}
-    return Residual(body, shortcut)
+    if kind is Product and draw(st.booleans()):
+        (body if draw(st.booleans()) else shortcut)["squeeze"] = GlobalAvgPool()
+    if kind is Concatenation:
+        return Concatenation(body, shortcut, draw(st.booleans()))
+    return kind(body, shortcut)
 
 
 @st.composite
@@ -153,14 +163,74 @@ def test_backward_is_the_gradient_of_a_network_with_blocks(kind, train):
     assert_gradients(lambda: forward()[0], {key: net.params[key] for key in grads}, grads, dz)
 
 
-def test_the_printed_block_gives_the_gradient_of_its_input():
-    block = Residual({"conv": Conv2d(2, 2, 3, padding=1)}, {"conv": Conv2d(2, 2, 1)})
+SE = {"squeeze": GlobalAvgPool(), "conv": Conv2d(2, 2, 1), "gate": Sigmoid()}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Residual({"conv": Conv2d(2, 2, 3, padding=1)}, {"conv": Conv2d(2, 2, 1)}),
+        Product({"conv": Conv2d(2, 2, 3, padding=1)}, {"conv": Conv2d(2, 2, 1)}),
+        Product({"conv": Conv2d(2, 2, 1)}),
+        Product(SE),
+        Product({"conv": Conv2d(2, 2, 1)}, SE),
+        Concatenation({"conv": Conv2d(2, 3, 3, padding=1)}),
+        Concatenation({"conv": Conv2d(2, 3, 1)}, {"conv": Conv2d(2, 2, 1)}, swapped=True),
+    ],
+)
+def test_the_printed_block_gives_the_gradient_of_its_input(block):
+    """(JN1), (JN2)"""
     p = {key: normal(k, *shape) for k, (key, shape) in enumerate(block.parameter_shapes().items())}
     x = normal(9, 2, 3, 3, 2)
     y, cache = block.forward(p, x)
     dy = normal(10, *y.shape)
     dx, _ = block.backward(p, dy, cache)
     assert_gradients(lambda: block.forward(p, x)[0], {"x": x}, {"x": dx}, dy)
+
+
+def test_joins_by_hand():
+    """(JN1), (JN2)"""
+    x = np.arange(1, 9.0).reshape(2, 2, 2, 1)
+    p = {"body.conv.w": np.array([[10.0, 0], [0, 100]]).reshape(2, 2, 1, 1), "body.conv.b": np.zeros(2)}
+    y, _ = Product({"conv": Conv2d(2, 2, 1)}).forward(p, x)
+    np.testing.assert_array_equal(y, x * x * np.array([10, 100]).reshape(2, 1, 1, 1))
+    y, _ = Product({"mean": GlobalAvgPool()}).forward({}, x)
+    np.testing.assert_array_equal(y, x * np.array([2.5, 6.5]).reshape(2, 1, 1, 1))
+    y, _ = Concatenation({"relu": Conv2d(2, 1, 1, bias=False)}).forward(
+        {"body.relu.w": np.ones((1, 2, 1, 1))}, x
+    )
+    np.testing.assert_array_equal(y, np.concatenate([x[:1] + x[1:], x]))
+    block = Concatenation({"relu": ReLU()}, swapped=True)
+    np.testing.assert_array_equal(block.forward({}, -x)[0], np.concatenate([-x, 0 * x]))
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (
+            Product({"conv": Conv2d(2, 3, 1)}),
+            r"Product: shortcut: found one that gives the shape \(2, 6, 6\)",
+        ),
+        (
+            Product({"pool": MaxPool2d(2)}),
+            r"needed the body's, \(2, 3, 3\), or one pixel of as many channels",
+        ),
+        (Product({"flat": Flatten()}), "Product: shortcut"),
+        (
+            Concatenation({"pool": MaxPool2d(2)}),
+            r"differs from the body's, \(2, 3, 3\), in its channels alone",
+        ),
+        (Concatenation({"flat": Flatten()}), "Concatenation: shortcut"),
+    ],
+)
+def test_shapes_that_do_not_join_are_refused(block, message):
+    with pytest.raises(ValueError, match=message):
+        block.output_shape(SHAPE)
+
+
+def test_joins_come_back_from_a_description():
+    layers = {"a": Product({"conv": Conv2d(2, 2, 1)}), "b": Concatenation({"relu": ReLU()}, swapped=True)}
+    assert layers_of(describe_layers(layers)) == layers
 
 
 @given(networks(np.float32))
@@ -175,7 +245,8 @@ def test_every_layer_can_be_seen_by_the_way_to_it(net):
     block = net.layers["block1"]
     before = seen.get("relu", x)
     end = before if not block.shortcut else seen[f"block1.shortcut.{list(block.shortcut)[-1]}"]
-    np.testing.assert_array_equal(seen["block1"], seen[f"block1.body.{list(block.body)[-1]}"] + end)
+    joined = block.join(seen[f"block1.body.{list(block.body)[-1]}"], end, {})
+    np.testing.assert_array_equal(seen["block1"], joined)
 
 
 @pytest.mark.parametrize("kind", [Sequential, Inspected])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinyzip import integer
+from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.nn.residual import Residual
@@ -46,18 +47,20 @@ def _follow(
                 _follow(fake, branch, f"{name}.{part}.", rounding, bound, source, D)
                 for part, branch in (("body", layer.body), ("shortcut", layer.shortcut))
             )
-            D = sum_bound(grids[body], grids[shortcut], grids[name], rounding, D_x, D_o)
+            if isinstance(layer, Concatenation):
+                D = max(
+                    table_bound(None, grids[x], grids[name], d) for x, d in ((body, D_x), (shortcut, D_o))
+                )
+            else:
+                D = sum_bound(grids[body], grids[shortcut], grids[name], rounding, D_x, D_o)
             bound[name], source = D, name
         elif isinstance(layer, AvgPool2d | GlobalAvgPool):
             grid = grids[source]
             D = min(D + 1, grid.hi - grid.lo)
             bound[name] = D
         elif name in fake.tables:
-            x, y = grids[source], grids[name]
             assert isinstance(layer, Activation)
-            codes = table_of(layer, x, y)[np.arange(x.lo, x.hi + 1) % 256].astype(int)
-            spread = max((int(np.abs(codes[d:] - codes[:-d]).max()) for d in range(1, D + 1)), default=0)
-            D = min(1 + spread, y.hi - y.lo)
+            D = table_bound(layer, grids[source], grids[name], D)
             bound[name], source = D, name
         elif isinstance(layer, Conv2d | Linear):
             x, w, y = grids[source], grids[f"{name}.w"], grids[name]
@@ -76,6 +79,13 @@ def _follow(
             D = int(min(np.floor(1 + (eta + 2 * epsilon + M * total * D).max()), y.hi - y.lo))
             bound[name], source = D, name
     return source, D
+
+
+def table_bound(layer: Activation | None, x: Grid, y: Grid, D: int) -> int:
+    """(QA2) for a table from grid x to y; None is the change of grids before a concatenation."""
+    codes = table_of(layer, x, y)[np.arange(x.lo, x.hi + 1) % 256].astype(int)
+    spread = max((int(np.abs(codes[d:] - codes[:-d]).max()) for d in range(1, D + 1)), default=0)
+    return int(min(1 + spread, y.hi - y.lo))
 
 
 def sum_bound(x: Grid, o: Grid, y: Grid, rounding: integer.Rounding | None, D_x: int, D_o: int) -> int:

@@ -8,7 +8,7 @@ network that runs and trains as it is printed:
     chain.py                 layers one after the other: forward, and backward by the chain rule
     network.py               a network: layers and one flat dict of arrays
     losses.py                what is minimised
-    residual.py              a layer that holds two such chains
+    residual.py, joins.py    layers that hold two such chains
     probe.py, inspected.py   a look at what passes between two layers; a network that can be looked into
     calls.py                 what to write instead of what other libraries want, or of what is no network
 

@@ -15,13 +15,28 @@ from tinyzip.base.refuse import refuse
 from tinyzip.nn import layers as nn
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.probe import Probe
 from tinyzip.nn.residual import Residual
 
 KINDS: tuple[type[Layer], ...] = (
     *(nn.Conv2d, nn.Linear, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.GlobalAvgPool, nn.BatchNorm),
-    *(nn.Dropout, Residual, nn.ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
+    *(
+        nn.Dropout,
+        Residual,
+        Product,
+        Concatenation,
+        nn.ReLU,
+        LeakyReLU,
+        Clip,
+        Sigmoid,
+        Tanh,
+        SiLU,
+        HardSwish,
+        GELU,
+        ByPoints,
+    ),
 )
 KNOWN = {kind.__name__: kind for kind in KINDS}
 

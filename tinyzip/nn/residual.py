@@ -69,10 +69,20 @@ class Residual(Layer):
         return initial(self.inner(), rng, dtype)
 
     def output_shape(self, shape: Shape) -> Shape:
-        body, shortcut = (shapes_along(branch, shape)[-1] for branch in self.branches())
+        return self.joined(*(shapes_along(branch, shape)[-1] for branch in self.branches()))
+
+    def joined(self, body: Shape, shortcut: Shape) -> Shape:
+        """The shape of what `join` makes of these two; `joins` has other ways to join."""
         if body != shortcut:
             refuse("Residual: shortcut", f"one that gives the shape {shortcut}", f"the body's, {body}")
         return body
+
+    def join(self, body: Array, shortcut: Array, caches: Arrays) -> Array:
+        return body + shortcut
+
+    def part(self, dy: Array, caches: Arrays) -> tuple[Array, Array]:
+        """The gradients by both parts of a join."""
+        return dy, dy
 
     def multiplications(self, shape: Shape) -> int:
         return sum(
@@ -84,11 +94,12 @@ class Residual(Layer):
     def forward(self, p: Arrays, x: Array, *, train: bool = False, rng: Draws = None) -> tuple[Array, Any]:
         parts, how = parts_of(self.inner(), p), {"train": train, "rng": rng}
         (y, caches), (same, others) = (chain.forward(branch, parts, x, **how) for branch in self.branches())
-        return y + same, caches | others
+        caches |= others
+        return self.join(y, same, caches), caches
 
     def backward(self, p: Arrays, dy: Array, cache: Any) -> tuple[Array, Arrays]:
-        parts = parts_of(self.inner(), p)
-        (dx, grads), (same, others) = (chain.backward(branch, parts, dy, cache) for branch in self.branches())
+        parts, each = parts_of(self.inner(), p), zip(self.branches(), self.part(dy, cache), strict=True)
+        (dx, grads), (same, others) = (chain.backward(branch, parts, by, cache) for branch, by in each)
         return dx + same, grads | others
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:

@@ -13,7 +13,7 @@ Every other function of one number, and a clip after an average, with which it d
 *table*: an operator of its own that maps each code of the grid before it to a code of a grid after it.
 
 A residual block becomes the blocks of its two chains, which read the same codes, and a *sum*: an operator
-that adds codes of two grids and writes those of a third. It is clamped as a block is.
+that adds codes of two grids and writes those of a third. It is clamped as a block is. So are other joins.
 
 Pools and flatten have no grid of their own: they give codes on the grid that they were given. So the grids of
 a network are one for its input, one for each table's output and each sum's, and two for each block: for its
@@ -89,9 +89,11 @@ class Block(Part):
 class Sum(Part):
     """A residual block: what its two chains give is added, and a clip after it fused into that.
 
+    layer           the block, or one that joins its chains otherwise
     body, shortcut  the blocks of its chains, which may be none, where there are only pools, or nothing
     """
 
+    layer: Residual
     body: "Blocks"
     shortcut: "Blocks"
 
@@ -206,7 +208,7 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
             case Residual():
                 body = _blocks(layer.body, f"{name}.body.")
                 shortcut = _blocks(layer.shortcut, f"{name}.shortcut.")
-                parts.append(Sum(name, body, shortcut, output=name))
+                parts.append(Sum(name, layer, body, shortcut, output=name))
             case Dropout():
                 pass
             case MaxPool2d() | AvgPool2d() | GlobalAvgPool() | Flatten() | Activation():

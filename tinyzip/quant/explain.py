@@ -230,7 +230,7 @@ class _Rest:
                     self.along(inner, f"{way}{name}.{branch}.", x, known)
                     for branch, inner in (("body", layer.body), ("shortcut", layer.shortcut))
                 )
-                x = body + shortcut
+                x = layer.join(body, shortcut, {})
             else:
                 p = {part: self.network.params[f"{way}{name}.{part}"] for part in layer.parameter_shapes()}
                 stage = self.stages[way + name]

@@ -40,7 +40,7 @@ A test computes all of this layer by layer.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import inf
@@ -59,9 +59,10 @@ from tinyzip.integer.fixedpoint import Rounding, multiplier
 from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import ADD_SHIFT, Add, Recall
+from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Recall
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
@@ -153,6 +154,8 @@ class _Draft:
     def sum(self, part: Sum, at: At, target: Grid) -> At:
         """Append both chains of a residual block, and the addition of what they give."""
         x, other = (self.chain(way, at) for way in (part.body, part.shortcut))
+        if isinstance(part.layer, Concatenation):
+            return self.side_by_side(part, part.layer.ordered(x, other), target)
         if other.place == len(self.operators) - 1:  # then that is what the chain goes on from
             x, other = other, x
         y = codes_of(target, part.clamp)
@@ -162,6 +165,20 @@ class _Draft:
         except ValueError as error:
             raise ValueError(f"layer {part.name!r}: {error}") from None
         return self.add(operator, x, target, y)
+
+    def side_by_side(self, part: Sum, ends: tuple[At, At], target: Grid) -> At:
+        """Append a concatenation, and a table in front for each end that is not on its grid."""
+        y = codes_of(target, part.clamp)
+        sources = []
+        for k, end in enumerate(ends):
+            inside = y.lo <= end.codes.lo and end.codes.hi <= y.hi
+            if not inside or (end.codes.zero, end.codes.scale) != (y.zero, y.scale):
+                codes = np.clip(table_of(None, end.grid, target), y.lo, y.hi)
+                end = self.add(Table(codes, y, name=f"{part.name}.to{k}"), end, target, y)
+            sources.append(end)
+        self.operators.append(Concat(tuple(end.place for end in sources), name=part.name))
+        lo, hi = min(end.codes.lo for end in sources), max(end.codes.hi for end in sources)
+        return At(target, replace(y, lo=lo, hi=hi), len(self.operators) - 1)
 
     def between(self, between: Between, at: At) -> At:
         """Append the operators of what lies between two blocks."""
@@ -259,12 +276,15 @@ def _affine(
     return records.Linear(**common).checked("Linear")
 
 
-def table_of(layer: Activation, source: Grid, target: Grid) -> NDArray[np.int16]:
-    """(QD5): for each code of `source` the code of `target`, (256,) by the code's byte; elsewhere zero's."""
+def table_of(layer: Activation | None, source: Grid, target: Grid) -> NDArray[np.int16]:
+    """(QD5): for each code of `source` the code of `target`, (256,) by the code's byte; elsewhere zero's.
+
+    layer  None for the same number on another grid
+    """
     codes = np.arange(source.lo, source.hi + 1)
     x = float(source.scale) * (codes - int(source.zero))
     table = np.full(256, int(target.zero), np.int16)
-    table[codes % 256] = target.quantize(layer.of(x[:, None])[:, 0])
+    table[codes % 256] = target.quantize(x if layer is None else layer.of(x[:, None])[:, 0])
     return table
 
 

@@ -122,7 +122,7 @@ def clamped_twin(program: Program) -> tuple[Sequential, Grids]:
         for name, layer in chain.items():
             if isinstance(layer, Residual):
                 body = clamped(layer.body, f"{way}{name}.body.")
-                layer = Residual(body, clamped(layer.shortcut, f"{way}{name}.shortcut."))
+                layer = replace(layer, body=body, shortcut=clamped(layer.shortcut, f"{way}{name}.shortcut."))
             elif isinstance(layer, ReLU):
                 layer = Clip(0.0, float(grids[way + name.removesuffix(".relu")].high))
             layers[name] = layer

@@ -27,6 +27,7 @@ from tinyzip.integer.program import check_program
 from tinyzip.integer.proof.chain import without_needless_operators
 from tinyzip.integer.proof.intervals import intervals
 from tinyzip.nn.activations import ByPoints
+from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Array
@@ -171,14 +172,17 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
         operator, x = program.operators[i], program.inputs(i, program.codes)[0]
         name, own = operator.name, operator.name.removeprefix(way)
         if isinstance(link, Fork):
+            ways = _branches(program, link, names)
             body, shortcut = (
                 _layers(program, inner, params, f"{name}.{branch}.")
-                for branch, inner in zip(BRANCHES, _branches(program, link, names), strict=True)
+                for branch, inner in zip(BRANCHES, ways, strict=True)
             )
-            if not isinstance(operator, integer.Add) or not body:
-                refuse(f"float_twin: operator {name!r}", operator.kind, "a sum of two branches")
+            if not body:
+                refuse(f"float_twin: operator {name!r}", operator.kind, "two branches")
             layers[own] = Residual(body, shortcut)
-            if operator.y.lo == operator.y.zero:
+            if isinstance(operator, integer.Concat):
+                layers[own] = Concatenation(body, shortcut, swapped=ways[0] is link.ways[1])
+            elif isinstance(operator, integer.Add) and operator.y.lo == operator.y.zero:
                 layers[f"{own}.relu"] = ReLU()
             continue
         match operator:

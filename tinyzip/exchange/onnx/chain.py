@@ -1,8 +1,9 @@
 """Depth: a graph of tensors as a network, which is a chain.
 
 Of a graph's nodes only those count that read an activation; the others make constants. They are put into a
-chain, in which branches that part and meet again at a sum are residual blocks (see `base.branches`). Then
-they are read in the order of that chain, each with what is known of the activation that comes in.
+chain, in which branches that part and meet again are blocks (see `base.branches`): residual where they meet
+at a sum, and as `nn.joins` has them at a product or a concatenation; one that joins several is taken as some
+that join two. Then they are read in the order of that chain, each with what is known of what comes in.
 
 Activations that are products, x·σ(x), are the one other place where branches meet: they are found first, and
 become one node (see `gates`). A softmax or an argmax at the end is left out: a network here gives logits.
@@ -10,21 +11,25 @@ become one node (see `gates`). A softmax or an argmax at the end is left out: a 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 from tinyzip.base.branches import Chain, Fork, Tangled, chain_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.file import Graph, Node
 from tinyzip.exchange.onnx.gates import joined
 from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
-from tinyzip.exchange.onnx.step import Item, Step
+from tinyzip.exchange.onnx.step import MOST_VALUES, Item, Step
 from tinyzip.exchange.onnx.values import NO_BORDER, Value, Values
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
-BINARY = ("Add", "Sub", "Mul", "Div", "Sum")
+BINARY = ("Add", "Sub", "Mul", "Div", "Sum", "Concat")
+JOINS: dict[str, type[Residual]] = {"Add": Residual, "Sum": Residual, "Mul": Product, "Concat": Concatenation}
+MOST_JOINED = 64  # by one node
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 NAMES = {
     AvgPool2d: "pool",
@@ -77,12 +82,29 @@ class Translation:
     def needed(self) -> list[Node]:
         """The nodes that the output depends on, in their order."""
         wanted, nodes = {self.end}, []
-        for node in reversed(self.graph.nodes):
+        for node in reversed([*self.in_pairs()]):
             if node.outputs[0] in wanted and not self.values.is_constant(node.outputs[0]):
                 node = joined(node, self.values)
                 wanted.update(self.activations(node))
                 nodes.append(node)
         return nodes[::-1]
+
+    def in_pairs(self) -> Iterator[Node]:
+        """All nodes, those that join more than two as several; what one joins already is not joined again."""
+        made: dict[tuple[object, ...], str] = {}
+        for node in self.graph.nodes:
+            if node.kind not in ("Sum", "Concat") or not 2 < len(node.inputs) <= MOST_JOINED:
+                yield node
+                continue
+            first, *rest = node.inputs
+            for k, name in enumerate(rest, 1):
+                key = node.kind, node.attributes.get("axis"), first, name
+                if k < len(rest) and key in made:
+                    first = made[key]
+                    continue
+                made[key] = node.outputs[0] if k == len(rest) else f"{node.outputs[0]}\0{k}"
+                yield replace(node, inputs=(first, name), outputs=(made[key],))
+                first = made[key]
 
     def entry_value(self, shape: tuple[int | None, ...]) -> Value:
         """The input; its channels are last if the first thing that is done to its layout says so."""
@@ -141,21 +163,39 @@ class Translation:
         return items, value
 
     def block(self, node: Node, block: Fork, value: Value) -> tuple[Item, Value]:
-        """The residual block of two branches that meet at `node`, and what comes out of it."""
-        if node.kind not in ("Add", "Sum"):
-            self.graph.refuse(node, "two activations", "constants for one of them, or a sum")
+        """The block of two branches that meet at `node`, and what comes out of it."""
+        if node.kind not in JOINS:
+            self.graph.refuse(node, "two activations", "constants for one of them, or a sum or product")
         ways = [self.follow(way, value) for way in block.ways]
-        (body, a), (shortcut, b) = ways if len(ways[0][0]) >= len(ways[1][0]) else ways[::-1]
-        if replace(a, positive=False) != replace(b, positive=False) or a.border != NO_BORDER:
-            found = f"a sum of {self.values.file_shape(a)} and {self.values.file_shape(b)}"
-            self.graph.refuse(node, found, "two of one shape and layout, without a border")
+        longer = len(ways[0][0]) >= len(ways[1][0])
+        (body, a), (shortcut, b) = ways if longer else ways[::-1]
         if not body:
-            self.graph.refuse(node, "an activation added to itself", "two branches")
+            self.graph.refuse(node, "an activation joined to itself", "two branches")
+        shapes = f"{self.values.file_shape(a)} and {self.values.file_shape(b)}"
+        if (
+            replace(a, shape=(), positive=False) != replace(b, shape=(), positive=False)
+            or a.border != NO_BORDER
+        ):
+            self.graph.refuse(node, f"{shapes} of two layouts", "one layout, without a border")
+        if node.kind == "Concat":
+            axis, rank = node.attributes.get("axis"), len(a.shape) + 1
+            if a.turned or axis not in ((rank - 1, -1) if a.last or rank == 2 else (1, 1 - rank)):
+                self.graph.refuse(node, f"the axis {axis} of {shapes}", "the channels")
         layers, arrays = named(body)
         others, more = named(shortcut)
         arrays = {f"body.{key}": array for key, array in arrays.items()}
         arrays |= {f"shortcut.{key}": array for key, array in more.items()}
-        return Item(Residual(layers, others), arrays), replace(a, positive=a.positive and b.positive)
+        kind = JOINS[node.kind]
+        layer = (
+            kind(layers, others) if kind is not Concatenation else Concatenation(layers, others, not longer)
+        )
+        try:
+            shape = layer.joined(a.shape, b.shape)
+        except ValueError as error:
+            self.graph.refuse(node, f"{shapes} ({error})", "shapes that fit")
+        if prod(shape) >= MOST_VALUES:
+            self.graph.refuse(node, f"an output of shape {shape}", f"fewer than {MOST_VALUES} values")
+        return Item(layer, arrays), replace(a, shape=shape, positive=a.positive and b.positive)
 
 
 def check_order(graph: Graph) -> None:

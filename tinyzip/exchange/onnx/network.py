@@ -20,10 +20,12 @@ from tinyzip.exchange.onnx.graph import Array, Draft, window
 from tinyzip.nn import layers as nn
 from tinyzip.nn.described import KNOWN
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.residual import Residual
 
 Arrays = dict[str, Array]
+JOINS: dict[type[Layer], str] = {Residual: "Add", Product: "Mul", Concatenation: "Concat"}
 
 
 def network_graph(network: Inspected, target: PathLike) -> tuple[Draft, Any]:
@@ -44,10 +46,12 @@ def add_layers(graph: Draft, layers: Mapping[str, Layer], params: Arrays, within
     for name, layer in layers.items():
         path = graph.scope = f"{within}{name}"
         arrays = {part: params[f"{path}.{part}"] for part in layer.parameter_shapes()}
-        if type(layer) is Residual:
+        if type(layer) in JOINS and isinstance(layer, Residual):
             ends = [add_layers(graph, chain, params, f"{path}.", x) for chain in layer.branches()]
             graph.scope = path
-            x = graph.add("Add", *ends)
+            more = {"axis": 1} if isinstance(layer, Concatenation) else {}
+            ends = [*layer.ordered(*ends)] if isinstance(layer, Concatenation) else ends
+            x = graph.add(JOINS[type(layer)], *ends, **more)
         else:
             x = add_layer(graph, path, layer, arrays, x)
     return x

@@ -1,8 +1,8 @@
-"""Depth: a residual block of fast chains.
+"""Depth: a residual block of fast chains, or another join of two.
 
-Its law is that of a sum, RS1, and all that is fast about it is inside: both chains run as a network's own
-layers would, and in the network's workspace (X2). Where nothing before the block can learn, each chain goes
-back no further than it has to.
+Its law is that of a sum, RS1, or of its join, and all that is fast about it is inside: both chains run as a
+network's own layers would, and in the network's workspace (X2). Where nothing before the block can learn,
+each chain goes back no further than it has to.
 """
 
 from dataclasses import dataclass
@@ -36,14 +36,17 @@ class FastResidual(Single[Residual]):
             chain.forward(stages, parts, x, train=train, rng=rng, workspace=workspace)
             for stages in (self.body, self.shortcut)
         )
-        y = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype))
-        return y, caches | others
+        caches |= others
+        if type(self.layer) is not Residual:
+            return self.layer.join(body, shortcut, caches), caches
+        return np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype)), caches
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         parts = chain.parts_of(self.inner, p)
+        both = (self.body, self.shortcut) if need_dx else self.learning
         (body, grads), (shortcut, others) = (
-            chain.backward(stages, parts, dy, cache, workspace=workspace, need_dx=True)
-            for stages in ((self.body, self.shortcut) if need_dx else self.learning)
+            chain.backward(stages, parts, by, cache, workspace=workspace, need_dx=True)
+            for stages, by in zip(both, self.layer.part(dy, cache), strict=True)
         )
         dx = np.add(body, shortcut, out=workspace.empty(body.shape, body.dtype)) if need_dx else None
         return dx, grads | others

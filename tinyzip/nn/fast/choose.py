@@ -51,6 +51,7 @@ from tinyzip.nn.fast.norm import FastBatchNorm
 from tinyzip.nn.fast.pool_first import ConvReLUPool
 from tinyzip.nn.fast.pools import FastAvgPool2d, FastGlobalAvgPool, FastMaxPool2d
 from tinyzip.nn.fast.stage import AsPrinted, Stage
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Shape
@@ -157,5 +158,5 @@ STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
     Linear: FastLinear,
     MaxPool2d: FastMaxPool2d,
     ReLU: FastReLU,
-    Residual: residual,
+    **dict.fromkeys((Residual, Product, Concatenation), residual),
 }
