@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinyzip.integer import Program
+from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layers import AvgPool2d, GlobalAvgPool
 from tinyzip.quant.blocks import Sum, blocks_of
 from tinyzip.quant.grid import by_channel
@@ -47,12 +48,17 @@ def along(model, grids, operators, blocks, x, error, step):
             (y, error, one), (other, second, two) = (
                 along(model, grids, operators, way, x, error, step) for way in (part.body, part.shortcut)
             )
-            y, error = y + other, error + second
-            if operator.rounding == "double":
+            if isinstance(part.layer, Concatenation):
+                y, error = (
+                    np.concatenate(part.layer.ordered(*ways)) for ways in ((y, other), (error, second))
+                )
+                own = 0.5
+            elif operator.rounding == "double":
                 left = max(int(operator.n[2]) - 31, 0)
                 own = 0.5 + 2.0 ** (-1 - left) + 2.0**-22
-                error = error + max(one, two) * 2.0**-17
+                y, error = y + other, error + second + max(one, two) * 2.0**-17
             else:
+                y, error = y + other, error + second
                 own = 0.5 + 255 * 2.0 ** -int(operator.n[0])
         else:
             y, error = affine_and_bound(model, grids, operator, part, x, error, step)

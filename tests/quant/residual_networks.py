@@ -1,10 +1,13 @@
 """Networks of residual blocks that can be lowered, and images for them."""
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 from quant_networks import randomized
 
 from tinyzip.nn.activations import Clip, LeakyReLU
+from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -43,6 +46,9 @@ def small(dtype=np.float32):
     return randomized(SMALL, (1, 8, 8), np.random.default_rng(3), dtype)
 
 
+KINDS = [Residual, Concatenation, partial(Concatenation, swapped=True)]
+
+
 @st.composite
 def ways(draw, C, F, stride, depth):
     """The layers of one branch from C channels to F."""
@@ -62,6 +68,9 @@ def ways(draw, C, F, stride, depth):
         layers["mid"] = draw(st.sampled_from([ReLU(), Clip(0, 1.5), Dropout(0.5), LeakyReLU(0.2)]))
     if depth and draw(st.booleans()):
         layers["inner"] = draw(blocks(F, F, 1, depth - 1))
+        inner = layers["inner"].output_shape((F, 9, 9))[0]
+        if inner != F:
+            layers["back"] = Conv2d(inner, F, 1)
     if draw(st.booleans()):
         layers["conv2"] = Conv2d(F, F, 3, 1, 1, groups=draw(st.sampled_from([1, F])))
     return layers
@@ -69,16 +78,17 @@ def ways(draw, C, F, stride, depth):
 
 @st.composite
 def blocks(draw, C, F, stride, depth=1):
-    """A residual block from C channels to F, whose shortcut is none, pools, or layers."""
+    """A block from C channels to F, whose shortcut is none, pools, or layers; or to more, side by side."""
     body = draw(ways(C, F, stride, depth))
+    kind = draw(st.sampled_from(KINDS))
     plain = (C, stride) == (F, 1)
     match draw(st.sampled_from(["none", "pools", "layers"] if plain else ["layers"])):
         case "none":
-            return Residual(body)
+            return kind(body)
         case "pools":
             pool = draw(st.sampled_from([MaxPool2d(3, 1, 1), AvgPool2d(3, 1, 1)]))
-            return Residual(*draw(st.sampled_from([(body, {"pool": pool}), ({"pool": pool}, body)])))
-    return Residual(body, draw(ways(C, F, stride, 0)))
+            return kind(*draw(st.sampled_from([(body, {"pool": pool}), ({"pool": pool}, body)])))
+    return kind(body, draw(ways(C, F, stride, 0)))
 
 
 @st.composite
@@ -97,11 +107,12 @@ def residual_networks(draw, dtype=np.float32):
         layers[f"block{i}"] = draw(blocks(C, F, stride))
         H = -(-H // stride)
         halves = [MaxPool2d(2), AvgPool2d(2)] if H > 1 else []
-        after = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), BatchNorm(F), *halves]))
+        norm = BatchNorm(layers[f"block{i}"].output_shape((C, 9, 9))[0])
+        after = draw(st.sampled_from([None, ReLU(), Clip(-1, 2), LeakyReLU(0.1), norm, *halves]))
         if after is not None:
             layers[f"after{i}"] = after
         H //= 2 if after in halves else 1
-        C = F
+        C = layers[f"block{i}"].output_shape((C, 9, 9))[0]
     layers |= {"global": GlobalAvgPool(), "flat": Flatten()}
     if draw(st.booleans()):
         layers["out"] = Linear(C, 3)

@@ -235,6 +235,40 @@ def residual(draw, model, x, shape):
     return model.node("Relu", y) if draw(st.booleans()) else y, (F, *shape[1:])
 
 
+def excited(draw, model, x, shape):
+    """Squeeze-and-excitation: each channel times a number between 0 and 1 that comes of all of them."""
+    C = shape[0]
+    y = conv(model, x, C, C) if draw(st.booleans()) else x
+    kept = model.node("GlobalAveragePool", y)
+    gate = model.node("Sigmoid", conv(model, model.node("Relu", conv(model, kept, C, 2, 1)), 2, C, 1))
+    return model.node("Mul", *draw(st.permutations([y, gate]))), shape
+
+
+def side_by_side(draw, model, x, shape):
+    """Several branches' channels one after the other, the input's among them or not."""
+    C = shape[0]
+    parts, sizes = [], []
+    for k in range(draw(st.integers(2, 4))):
+        F = draw(st.integers(1, 2))
+        parts.append(model.node("Relu", conv(model, x, C, F, draw(st.sampled_from([1, 3])))) if k else x)
+        sizes.append(F if k else C)
+    order = draw(st.permutations(range(len(parts))))
+    if draw(st.booleans()):
+        order = [k for k in order if k] if len(order) > 2 else order
+    y = model.node("Concat", *(parts[k] for k in order), axis=draw(st.sampled_from([1, -3])))
+    C = sum(sizes[k] for k in order)
+    if draw(st.booleans()):  # each layer of a dense block reads all before it
+        more = model.node("Relu", conv(model, y, C, 2))
+        y, C = model.node("Concat", *(parts[k] for k in order), more, axis=1), C + 2
+    return y, (C, *shape[1:])
+
+
+def gated(draw, model, x, shape):
+    """A product of two branches of one shape."""
+    y, z = conv(model, x, shape[0], 2), conv(model, x, shape[0], 2, 1)
+    return model.node("Mul", y, model.node("Tanh", z)), (2, *shape[1:])
+
+
 def nothing(draw, model, x, shape):
     return model.node("Dropout", model.node("Identity", x)), shape
 
@@ -249,6 +283,9 @@ STEPS = [
     constants,
     residual,
     residual,
+    excited,
+    side_by_side,
+    gated,
     nothing,
 ]
 

@@ -13,7 +13,18 @@ from shapes import SEEDS, convolutions, normal, windows
 from tinyzip.exchange import onnx
 from tinyzip.nn import models
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
-from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.joins import Concatenation, Product
+from tinyzip.nn.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
@@ -103,6 +114,9 @@ def test_residual_blocks_are_ours_however_they_are_nested(tmp_path) -> None:
         "first": Residual({"conv": Conv2d(2, 4, 1), "relu": ReLU(), "more": inner}, {"way": Conv2d(2, 4, 1)}),
         "relu": ReLU(),
         "second": Residual({"drop": Dropout(0.5)}),
+        "product": Product({"conv": Conv2d(4, 4, 1)}, {"mean": GlobalAvgPool(), "gate": Sigmoid()}),
+        "side": Concatenation({"conv": Conv2d(4, 2, 1)}, swapped=True),
+        "more": Concatenation({"conv": Conv2d(6, 1, 1)}, {"conv": Conv2d(6, 3, 1)}),
         "flat": Flatten(),
         "out": Linear(4 * 36, 3),
     }

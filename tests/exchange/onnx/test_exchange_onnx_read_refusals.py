@@ -34,7 +34,6 @@ def image(C=2):
 
 
 KINDS = {
-    "Concat": {"axis": 1},
     "Resize": {},
     "ConvTranspose": {},
     "Softmax": {"axis": 1},
@@ -134,8 +133,14 @@ WRONG = {
     "features (N, C)": made("Gemm", normal(3, 2)),
     "in training": made("BatchNormalization", *[normal(2)] * 4, training_mode=1),
     "input 3 of shape (3,)": made("BatchNormalization", normal(2), normal(2), normal(3), normal(2)),
-    "an activation added to itself": lambda: doubled(),
-    "two activations": lambda: doubled("Mul"),
+    "an activation joined to itself": lambda: doubled(),
+    "an activation joined": lambda: doubled("Mul"),
+    "needed two branches": lambda: doubled("Concat", axis=1),
+    "two activations": lambda: doubled("Sub"),
+    "the axis 2 of (1, 3, 6, 6) and": lambda: side_by_side(axis=2),
+    "(1, 6, 6, 2) of two layouts": lambda: side_by_side(axis=1, turn=True),
+    "in its channels alone": lambda: side_by_side(axis=1, stride=2),
+    "constants beside": made("Concat", normal(1, 2, 6, 6), axis=1),
     "an output of shape": made("Conv", normal(3, 2, 3, 3), pads=[2**15] * 4),
 }
 
@@ -159,9 +164,16 @@ def bordered(kind, **attributes):
     return ended(model, model.node(kind, x, **attributes))
 
 
-def doubled(kind="Add"):
+def doubled(kind="Add", **attributes):
     model = image()
-    return ended(model, model.node(kind, *["x", "x"]))
+    return ended(model, model.node(kind, *["x", "x"], **attributes))
+
+
+def side_by_side(axis, turn=False, stride=1):
+    model = image()
+    x = conv(model, "x", 2, 3, stride=stride)
+    other = model.node("Transpose", "x", perm=(0, 2, 3, 1)) if turn else "x"
+    return ended(model, model.node("Concat", x, other, axis=axis))
 
 
 @pytest.mark.parametrize("words", WRONG)
@@ -173,7 +185,7 @@ def test_what_a_layer_could_not_be_is_refused_by_its_node(words, tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"root": 1.414}, {"half": 0.49}, {"one": 0.99}])
 def test_what_is_almost_an_activation_is_none(wrong, tmp_path):
-    refused(tmp_path, almost_gelu(**wrong), "(Mul 'node 3'): found two activations")
+    refused(tmp_path, almost_gelu(**wrong), "(Erf 'node 1'): found this kind")
 
 
 def test_a_dropout_of_the_first_versions_was_for_training_unless_it_said_otherwise(tmp_path):
@@ -205,12 +217,30 @@ def test_graphs_that_are_no_chain_of_blocks(tmp_path):
     refused(tmp_path, ended(model, crossed), "node 2 (Add", "branches that do not part at one place")
     model = image()
     refused(
-        tmp_path, ended(model, model.node("Add", conv(model, "x", 2, 3), "x")), "a sum of (1, 3, 6, 6) and"
+        tmp_path,
+        ended(model, model.node("Add", conv(model, "x", 2, 3), "x")),
+        "found (1, 3, 6, 6) and (1, 2, 6, 6)",
     )
     model = image()
     x = conv(model, "x", 2, 2)
     broken = model.build(model.node("Add", x, "nobody"))
     refused(tmp_path, broken, "node 1 (Add 'node 1'): found the input 'nobody'")
+
+
+def test_joins_of_many_are_refused(tmp_path):
+    model = image()
+    branches = [model.node("Relu", "x") for _ in range(70)]
+    whole = ended(model, model.node("Concat", *branches, axis=1))
+    refused(tmp_path, whole, "node 70 (Concat 'node 70'): found 70 inputs")
+    model = image()
+    x = model.node("Relu", "x")
+    for _ in range(1000):
+        x = model.node("Add", x, model.node("Relu", "x"))
+    refused(tmp_path, ended(model, x), "more than 64 blocks within blocks")
+    model, x = image(), "x"
+    for _ in range(100):
+        x = model.node("Concat", x, model.node("Relu", x), axis=1)
+    refused(tmp_path, ended(model, x), "an output of shape (67108864, 6, 6)")
 
 
 def test_orders_in_which_no_graph_runs(tmp_path):

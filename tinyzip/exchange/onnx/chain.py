@@ -29,7 +29,7 @@ from tinyzip.nn.sequential import Sequential
 
 BINARY = ("Add", "Sub", "Mul", "Div", "Sum", "Concat")
 JOINS: dict[str, type[Residual]] = {"Add": Residual, "Sum": Residual, "Mul": Product, "Concat": Concatenation}
-MOST_JOINED = 64  # by one node
+MOST_JOINED = 64  # by one node; and blocks within blocks
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
 NAMES = {
     AvgPool2d: "pool",
@@ -93,7 +93,7 @@ class Translation:
         """All nodes, those that join more than two as several; what one joins already is not joined again."""
         made: dict[tuple[object, ...], str] = {}
         for node in self.graph.nodes:
-            if node.kind not in ("Sum", "Concat") or not 2 < len(node.inputs) <= MOST_JOINED:
+            if node.kind not in ("Sum", "Concat") or not 2 <= len(node.inputs) <= MOST_JOINED:
                 yield node
                 continue
             first, *rest = node.inputs
@@ -114,12 +114,16 @@ class Translation:
             needed = "(N, C, H, W) or (N, C), of which N alone may be left open"
             refuse(where, f"the shape {tuple(length or '?' for length in shape)}", needed)
         name, last = self.start, False
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for source in set(self.activations(node)):
+                readers.setdefault(source, []).append(node)
         while len(lengths) == 3:
-            readers = [node for node in self.nodes if name in self.activations(node)]
-            last = len(readers) == 1 and readers[0].attributes.get("perm") == NCHW
-            if len(readers) != 1 or readers[0].kind not in EVERYWHERE:
+            read = readers.get(name, [])
+            last = len(read) == 1 and read[0].attributes.get("perm") == NCHW
+            if len(read) != 1 or read[0].kind not in EVERYWHERE:
                 break
-            name = readers[0].outputs[0]
+            name = read[0].outputs[0]
         return Value((lengths[2], *lengths[:2]) if last else lengths, last=last)
 
     def network(self) -> Sequential:
@@ -143,13 +147,13 @@ class Translation:
         layers, params = named(chain)
         return Sequential(layers, params, self.entry.shape)
 
-    def follow(self, chain: Chain, value: Value) -> tuple[list[Item], Value]:
-        """The layers of a chain, and what comes out of them."""
+    def follow(self, chain: Chain, value: Value, depth: int = 0) -> tuple[list[Item], Value]:
+        """The layers of a chain, and what comes out of them; depth: in how many blocks it is."""
         items: list[Item] = []
         for link in chain:
             node = self.nodes[link.sum if isinstance(link, Fork) else link]
             if isinstance(link, Fork):
-                item, value = self.block(node, link, value)
+                item, value = self.block(node, link, value, depth)
                 items.append(item)
             elif node.kind in ENDS and node.outputs[0] in self.ends:
                 default = 0 if node.kind == "ArgMax" else -1 if self.graph.opset >= 13 else 1
@@ -162,11 +166,13 @@ class Translation:
             self.values.known[node.outputs[0]] = value
         return items, value
 
-    def block(self, node: Node, block: Fork, value: Value) -> tuple[Item, Value]:
+    def block(self, node: Node, block: Fork, value: Value, depth: int) -> tuple[Item, Value]:
         """The block of two branches that meet at `node`, and what comes out of it."""
         if node.kind not in JOINS:
             self.graph.refuse(node, "two activations", "constants for one of them, or a sum or product")
-        ways = [self.follow(way, value) for way in block.ways]
+        if depth == MOST_JOINED:
+            self.graph.refuse(node, f"more than {depth} blocks within blocks", "fewer")
+        ways = [self.follow(way, value, depth + 1) for way in block.ways]
         longer = len(ways[0][0]) >= len(ways[1][0])
         (body, a), (shortcut, b) = ways if longer else ways[::-1]
         if not body:

@@ -171,6 +171,13 @@ def cast(step: Step) -> Value:
     return step.x
 
 
+def concat(step: Step) -> Value:
+    """A concatenation of one; those of several are blocks."""
+    if len(step.node.inputs) != 1:
+        step.refuse("constants beside an activation", "activations alone")
+    return step.x
+
+
 def dropout(step: Step) -> Value:
     """x, unless the file says that this is training: an input since version 12, an attribute before 7."""
     values, old = step.values, step.values.graph.opset < 7
@@ -188,6 +195,7 @@ READERS: dict[str, Read] = {
     "BatchNormalization": batch_norm,
     "Cast": cast,
     "Clip": clip,
+    "Concat": concat,
     "Conv": conv,
     "Div": scaled,
     "Dropout": dropout,
