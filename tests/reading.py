@@ -45,7 +45,7 @@ WEEK: list[Part] = [
     ("base/ calls names table", "calls and names that are not as they are declared; aligned columns"),
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
     ("nn/ calls", "what to write instead of what other libraries want"),
-    ("train/ data pixels history", "images and labels; their range of numbers; an epoch in a line"),
+    ("train/ data pixels", "images and labels; their range of numbers"),
     ("distill/ losses features", "other words of a teacher: scale, layers"),
     ("quant/ blocks fold equalize", "what shares a grid; the same network, easier to quantize"),
     ("quant/ histogram ranges calibrate", "where a grid should begin and end, from data"),

@@ -31,6 +31,7 @@ from tinyzip.integer import (
     Multiply,
     Operator,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -415,6 +416,20 @@ def apply(operator: Operator, inputs: list[Any], read: list[Codes], shape: tuple
             return x
         case Add():
             return mapped(lambda a, b: added(operator, read, a, b), x, inputs[1])
+        case Product():
+            zero, y, m0, n = read[1].zero, operator.y, operator.m0, operator.n
+
+            def factored(a: int, b: int) -> int:
+                return clamp(y.zero + rescale((a - codes.zero) * (b - zero), m0, n, operator.rounding), y)
+
+            if len(shape) == 1:
+                return mapped(factored, x, inputs[1])
+            many = len(inputs[1][0]) > 1 or len(inputs[1][0][0]) > 1
+            return grid(
+                shape[0],
+                shape,
+                lambda c, h, w: factored(x[c][h][w], inputs[1][c][h if many else 0][w if many else 0]),
+            )
         case Concat():
             return [channel for part in inputs for channel in part]
         case Pad():

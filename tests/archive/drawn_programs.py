@@ -20,6 +20,7 @@ from tinyzip.integer import (
     Multiply,
     Operator,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -99,7 +100,8 @@ def global_average(draw: Draw) -> GlobalAvgPool:
 
 def others(draw: Draw, rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Operator:
     """An operator without weights for an image of this shape, written by operator number `last`."""
-    kind = draw(st.sampled_from([Recall, Add, Concat, Pad, Table, Multiply, Softmax, Reshape, Transpose]))
+    joins, maps = [Recall, Add, Product, Concat], [Table, Multiply, Softmax]
+    kind = draw(st.sampled_from([*joins, *maps, Pad, Reshape, Transpose]))
     y, name, order = draw(grids()), draw(NAMES), draw(st.sampled_from(["CHW", "HWC"]))
     m0, n = int(rng.integers(2**30, 2**31)), draw(st.integers(31, 127))
     match kind.__name__:
@@ -111,6 +113,9 @@ def others(draw: Draw, rng: np.random.Generator, shape: tuple[int, ...], last: i
             )
         case "Add":
             return Add(last, rng.integers(2**30, 2**31, 3), rng.integers(31, 127, 3), y, name=name)
+        case "Product":
+            rounding = draw(st.sampled_from(["double", "single"]))
+            return Product(last, m0, n, y, name=name, rounding=rounding)
         case "Concat":
             return Concat((last,) * draw(st.integers(1, 9)), name=name)
         case "Pad":

@@ -24,6 +24,7 @@ from tinyzip.integer import (
     MaxPool2d,
     Multiply,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -141,6 +142,19 @@ def every_kind() -> Program:
     )
 
 
+def products() -> Program:
+    """The kind that came after those of `every_kind`."""
+    y = Codes(-100, 90, 5, (5, 7))
+    operators = (
+        GlobalAvgPool(),
+        Recall(-1),
+        Product(0, 2**30 + 9, 40, y, name="gate"),
+        Product(1, 2**31 - 1, 39, Codes(0, 255, 3), rounding="single"),
+        Product(3, 2**30, 36, y, rounding="shift"),
+    )
+    return Program(operators, (3, 4, 5), Codes(0, 255, 7, (0x808081, 31)))
+
+
 def every_coding() -> Program:
     """Weights of every form and in every coding."""
     y = Codes(0, 15, 0, (0x101011, 28))
@@ -167,6 +181,7 @@ def every_coding() -> Program:
 KNOWN = {
     "version2-kinds.tz": every_kind,
     "version2-codings.tz": every_coding,
+    "version2-products.tz": products,
 }
 
 

@@ -408,7 +408,7 @@ def changed(field: str) -> Write:
 @pytest.mark.parametrize(
     ("writes", "what"),
     [
-        ([number(16, "kind")], "an operator of kind 16, needed 15 at most, or a later version"),
+        ([number(17, "kind")], "an operator of kind 17, needed 16 at most, or a later version"),
         (
             [kind(Concat), number(0, "changed"), number(2**40, "sources", "count")],
             f"{2**40} steps to come, needed .* or fewer in a file of this length",

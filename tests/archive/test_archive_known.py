@@ -24,7 +24,7 @@ def test_every_kind_and_every_field_that_can_change_is_in_these_files() -> None:
                 if value is not None and value != field.default:
                     seen.add(field.name)
     assert seen == set(DEFAULTED)
-    assert {type(operator) for operator in every_kind().operators} == set(KINDS)
+    assert {type(o) for make in KNOWN.values() for o in make().operators} == set(KINDS)
 
 
 def test_every_form_and_every_coding_is_in_these_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from tinyzip.integer import (
     Multiply,
     Operator,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -170,6 +171,12 @@ def addition(draw: Draw, other: int, x: Codes, o: Codes) -> Operator:
     return Add(other, integers(draw, 2**30, 2**31 - 1, (3,)), n, y)
 
 
+def multiplied(draw: Draw, other: int, x: Codes, o: Codes) -> Operator:
+    rounding = draw(st.sampled_from(ROUNDINGS))
+    m0, n = scales(draw, np.array([x.reach * o.reach]), rounding)
+    return Product(other, int(np.max(m0)), int(np.max(n)), draw(codes()), rounding=rounding)
+
+
 def table(draw: Draw, shape: tuple[int, ...]) -> Operator:
     """Any function, or one for each channel."""
     y = draw(codes())
@@ -206,7 +213,7 @@ def joined(draw: Draw, shapes: Shapes, read: Grids) -> Operator:
 
 
 IMAGE_KINDS = [*["conv"] * 4, "max", "avg", "mean", "flatten", "pad", "transpose"]
-KINDS = ["table", "product", "softmax", "reshape", "recall", "add", "add", "concat"]
+KINDS = ["table", "product", "softmax", "reshape", "recall", "add", "add", "multiplied", "concat"]
 
 
 def operator(draw: Draw, kind: str, shapes: Shapes, read: Grids) -> Operator:
@@ -241,7 +248,10 @@ def operator(draw: Draw, kind: str, shapes: Shapes, read: Grids) -> Operator:
             return joined(draw, shapes, read)
         case "recall":
             return Recall(draw(st.integers(-1, len(shapes) - 2)))
-    other = draw(st.sampled_from([k for k, other in enumerate(shapes) if other == shape]))
+    pixel = (shape[0], 1, 1)[: len(shape)] if kind == "multiplied" and len(shape) == 3 else shape
+    other = draw(st.sampled_from([k for k, other in enumerate(shapes) if other in (shape, pixel)]))
+    if kind == "multiplied":
+        return multiplied(draw, other - 1, x, read[other])
     return addition(draw, other - 1, x, read[other])
 
 

@@ -1,11 +1,12 @@
-"""(QA1) to (QA3), computed along a network: by how many codes simulation and engine can differ."""
+"""(QA1) to (QA4), computed along a network: by how many codes simulation and engine can differ."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import numpy as np
 
 from tinyzip import integer
-from tinyzip.nn.joins import Concatenation
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.nn.residual import Residual
@@ -51,6 +52,8 @@ def _follow(
                 D = max(
                     table_bound(None, grids[x], grids[name], d) for x, d in ((body, D_x), (shortcut, D_o))
                 )
+            elif isinstance(layer, Product):
+                D = product_bound(grids[body], grids[shortcut], grids[name], rounding, D_x, D_o)
             else:
                 D = sum_bound(grids[body], grids[shortcut], grids[name], rounding, D_x, D_o)
             bound[name], source = D, name
@@ -99,3 +102,13 @@ def sum_bound(x: Grid, o: Grid, y: Grid, rounding: integer.Rounding | None, D_x:
     epsilon = 2.0**-22 * 255 * sum(ratios)
     moved = ratios[0] * D_x + ratios[1] * D_o
     return int(min(np.floor(1 + eta + before + epsilon + moved), y.hi - y.lo))
+
+
+def product_bound(x: Grid, o: Grid, y: Grid, rounding: integer.Rounding | None, D_x: int, D_o: int) -> int:
+    """(QA4) for a product of codes on the grids x and o."""
+    M = Fraction(float(x.scale)) * Fraction(float(o.scale)) / Fraction(float(y.scale))
+    left = max(integer.multiplier(M)[1] - 31, 0)
+    eta = 2.0 ** (-1 - left) if rounding in (None, "double") else 0.0
+    R_x, R_o = (max(grid.hi - int(grid.zero), int(grid.zero) - grid.lo) for grid in (x, o))
+    moved = 2.0**-22 * R_x * R_o + R_x * D_o + R_o * D_x + D_x * D_o
+    return int(min(np.floor(1 + eta + moved * float(M)), y.hi - y.lo))

@@ -50,6 +50,7 @@ without a default, in this order:
     5  GlobalAvgPool                                       13  Softmax    m0, n
     6  AvgPool2d      kernel                               14  Reshape    shape
     7  Add            other, m0, n, y                      15  Transpose  axes
+                                                           16  Product    other, m0, n, y
 
 Fields with a default are 1 rounding (single in Linear, else double), 2 padding (0), 3 stride (1; of pools
 none, which means the kernel), 4 groups (1), 5 name (empty), 6 dilation (1), 7 order (CHW), and, of pools

@@ -31,7 +31,7 @@ from tinyzip.integer.operators import (
     Pool,
 )
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 
 MOST_OPERATORS = 4096
 PARTS = ("container", "structure", "names", "weights", "biases", "multipliers")  # of a file
@@ -62,6 +62,7 @@ KINDS: dict[type[Operator], dict[str, Leaf]] = {
     Softmax: {"m0": natural, "n": natural},
     Reshape: {"shape": leaf.sizes},
     Transpose: {"axes": leaf.axes},
+    Product: {"other": leaf.source, "m0": natural, "n": natural, "y": leaf.grid},
 }
 DEFAULTED: dict[str, Leaf] = {
     "rounding": leaf.word("double", "single", "shift", "float32"),

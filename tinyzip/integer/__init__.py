@@ -26,7 +26,7 @@ from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Argmax, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Operator
 from tinyzip.integer.program import Program
 from tinyzip.integer.proof.simplify import simplify
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 
 __all__ = [
     "Add",
@@ -43,6 +43,7 @@ __all__ = [
     "Operator",
     "Pad",
     "Planned",
+    "Product",
     "Program",
     "Recall",
     "Reshape",

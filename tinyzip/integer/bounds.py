@@ -20,7 +20,7 @@ ends of the codes:
 
     bound = max(|tₓ(x.lo)|, |tₓ(x.hi)|) + max(|tₒ(o.lo)|, |tₒ(o.hi)|)              (B3)  t as in (AD1), (AD2)
 
-with 2ⁿ⁻¹ more in (AD2), where that is added to the sum to round it.
+with 2ⁿ⁻¹ more in (AD2), where that is added to the sum to round it. A product reaches R of x times R of o.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import rescale
 from tinyzip.integer.maps import Multiply, Softmax
 from tinyzip.integer.operators import AvgPool2d, GlobalAvgPool, Operator, Weighted
-from tinyzip.integer.residuals import ADD_SHIFT, Add
+from tinyzip.integer.residuals import ADD_SHIFT, Add, Product
 
 INT16_MOST, INT32_MOST = 2**15 - 1, 2**31 - 1
 FLOAT_EXACT = 2**24  # float32 holds every whole number up to here
@@ -88,13 +88,17 @@ def bound_of(operator: Operator, codes: Sequence[Codes], shape: tuple[int, ...])
             half = 0 if operator.rounding == "double" else 1 << (int(operator.n[0]) - 1)
             ends = (term(operator, k, np.array([c.lo, c.hi]) - c.zero) for k, c in enumerate(codes))
             return sum(int(np.abs(end).max()) for end in ends) + half
+        case Product():
+            return x.reach * codes[1].reach
         case Softmax():
             return shape[0] << SOFTMAX_ONE
     return 0
 
 
-def term(operator: Add, k: int, centred: Array) -> NDArray[np.int64]:
-    """What addend k gives to the sum of (AD1) or (AD2), from its codes minus their zero point."""
+def term(operator: Add | Product, k: int, centred: Array) -> NDArray[np.int64]:
+    """What addend k gives to the sum of (AD1) or (AD2), from its codes minus their zero; or factor k."""
+    if isinstance(operator, Product):
+        return centred.astype(np.int64)
     m0, n = operator.m0[k], operator.n[k]
     if operator.rounding == "single":
         terms: NDArray[np.int64] = centred.astype(np.int64) * m0

@@ -49,7 +49,7 @@ from tinyzip.integer.operators import (
     Pool,
     Weighted,
 )
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 from tinyzip.integer.softmax import exponentials, softmax
 
 Array = NDArray[Any]
@@ -88,6 +88,9 @@ def apply(operator: Operator, inputs: Sequence[Array], read: Sequence[Codes], y:
             one, other = (term(operator, k, centred(inputs[k], read[k].zero)) for k in range(2))
             m0, n, rounding = operator.of_sum
             return requantize(one + other, m0, n, y, rounding)
+        case Product():
+            acc = centred(x, zero) * centred(inputs[1], read[1].zero)
+            return requantize(acc, operator.m0, operator.n, y, operator.rounding)
         case Multiply():
             acc = column(operator.w, x) * centred(x, zero)
             return requantize(acc, operator.m0, operator.n, y, operator.rounding)

@@ -32,13 +32,13 @@ from tinyzip.integer.operators import (
     Pool,
     Weighted,
 )
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 from tinyzip.integer.shapes import Shape, codes_after, multiplications_of, padded, shape_after
 from tinyzip.integer.table import table
 
 OPERATORS = (
     *(Conv2d, Linear, MaxPool2d, AvgPool2d, GlobalAvgPool, Flatten, Argmax),
-    *(Recall, Add, Concat, Pad, Table, Multiply, Softmax, Reshape, Transpose),
+    *(Recall, Add, Product, Concat, Pad, Table, Multiply, Softmax, Reshape, Transpose),
 )
 
 
@@ -177,7 +177,7 @@ def check_sums(operator: Operator, codes: Sequence[Codes], bound: int, where: st
     match operator:
         case Weighted():
             each = zip(channel_bounds(operator, x).tolist(), operator.n.tolist(), strict=True)
-        case GlobalAvgPool(n=int(n)) | Multiply(n=n):
+        case GlobalAvgPool(n=int(n)) | Multiply(n=n) | Product(n=n):
             each = zip([bound], [n], strict=True)
         case Pool(y=Codes() as y):
             if (y.zero, y.scale) != (x.zero, x.scale) or y.lo < x.lo or y.hi > x.hi:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Codes, whole
 from tinyzip.integer.fixedpoint import INT32, M0_LEAST, M0_MOST, N_MOST, Rounding
-from tinyzip.integer.operators import Operator, check_codes, check_rounding, frozen
+from tinyzip.integer.operators import Operator, check_codes, check_multiplier, check_rounding, frozen
 
 MOST_OPERATORS = 2**31  # no program has as many
 ADD_SHIFT = 20  # bits that both addends are lifted by before they are rounded
@@ -49,10 +49,19 @@ class Recall(Operator):
 
 
 @dataclass(frozen=True, eq=False)
-class Add(Operator):
-    """The chain's value x plus the output o of operator `other`, of equal shapes.
+class Binary(Operator):
+    """Of the chain's value x and the output o of operator `other`, −1 for the program's input."""
 
-    other     the operator whose output is added; −1 for the program's input
+    other: int
+
+    def reads(self, i: int) -> tuple[int, ...]:
+        return i - 1, self.other
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Binary):
+    """x plus o, of equal shapes.
+
     m0, n     int64, in the order x, o, and their sum:
     rounding  "double", three multipliers: each addend is scaled to a common unit and rounded, then the sum,
               with R the `double` of `fixedpoint`:
@@ -72,14 +81,10 @@ class Add(Operator):
     y         the codes written
     """
 
-    other: int
     m0: NDArray[np.int64]
     n: NDArray[np.int64]
     y: Codes
     rounding: Rounding = field(default="double", kw_only=True)
-
-    def reads(self, i: int) -> tuple[int, ...]:
-        return i - 1, self.other
 
     @property
     def of_sum(self) -> tuple[Any, Any, Rounding]:
@@ -106,6 +111,33 @@ class Add(Operator):
         if self.rounding == "single" and np.unique(n).size > 1:
             refuse(f"{where}: n", n.tolist(), "one number for both addends of a sum that is rounded once")
         n = frozen(np.broadcast_to(n, count), where, np.int64, 1, N_MOST)
+        return replace(self, other=other, m0=m0, n=n)
+
+
+@dataclass(frozen=True, eq=False)
+class Product(Binary):
+    """x times o, of equal shapes, or o of a single pixel, (C, 1, 1) beside (C, H, W).
+
+        y = clamp(y.zero + round((x − x.zero)·(o − o.zero)·m0·2⁻ⁿ))  (PD1)  [LiteRT, reference kernel of MUL]
+
+    m0, n  s_x·s_o/s_y; ranges and rounding as in `fixedpoint`
+    """
+
+    m0: int
+    n: int
+    y: Codes
+    rounding: Rounding = field(default="double", kw_only=True)
+
+    @property
+    def of_sum(self) -> tuple[int, int, Rounding]:
+        """m0, n and rounding, as of an Add."""
+        return self.m0, self.n, self.rounding
+
+    def checked(self, where: str) -> Self:
+        super().checked(where)
+        other = whole(self.other, f"{where}: other", -1, MOST_OPERATORS)
+        m0, n = check_multiplier(self.m0, self.n, self.rounding, where)
+        check_codes(self.y, where)
         return replace(self, other=other, m0=m0, n=n)
 
 

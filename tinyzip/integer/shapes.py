@@ -13,7 +13,7 @@ from tinyzip.integer.codes import Codes
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Table
 from tinyzip.integer.operators import Argmax, Conv2d, GlobalAvgPool, Linear, Operator, Pool, Weighted
-from tinyzip.integer.residuals import Add, Concat
+from tinyzip.integer.residuals import Add, Concat, Product
 
 Shape = tuple[int, ...]
 FLAT = (Linear, Argmax)  # operators that read (C,)
@@ -56,6 +56,11 @@ def shape_after(operator: Operator, shapes: Sequence[Shape], where: str) -> Shap
         case Add():
             if shapes[1] != shape:
                 refuse(where, f"shapes {shape} and {shapes[1]}", "two of one shape")
+        case Product():
+            if shapes[1] != shape and (len(shape) == 1 or shapes[1] != (shape[0], 1, 1)):
+                refuse(
+                    where, f"shapes {shape} and {shapes[1]}", "two of one shape, or (C, 1, 1) for the second"
+                )
         case Concat():
             if any(other[1:] != shape[1:] for other in shapes):
                 refuse(where, f"shapes {', '.join(map(str, shapes))}", "shapes that differ in C alone")
@@ -94,6 +99,6 @@ def multiplications_of(operator: Operator, shape: Shape) -> int:
     match operator:
         case Weighted():
             return int(operator.w[0].size) * prod(shape)
-        case Multiply():
+        case Multiply() | Product():
             return prod(shape)
     return 0

@@ -8,7 +8,7 @@ from tinyzip.integer.codes import Codes
 from tinyzip.integer.layout import Flatten, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Operator, Pool, Weighted
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Binary, Concat, Product, Recall
 
 HEAD = ("", "operator", "name", "output", "w bits", "y bits", "bytes", "bound", "width", "rounding")
 MULTIPLIER_BYTES = 4 + 1  # m0, n
@@ -29,7 +29,7 @@ def stored_bytes(operator: Operator) -> int:
             return table.size
         case Add(m0=m0):
             return m0.size * MULTIPLIER_BYTES
-        case Softmax():
+        case Softmax() | Product():
             return MULTIPLIER_BYTES
     return 0
 
@@ -43,7 +43,7 @@ def describe(operator: Operator) -> str:
             return f"{operator.kind} {size(operator.kernel)}{by(stride, '/')}{apart}{within}"
         case Pool(kernel=kernel):
             return f"{operator.kind} {size(kernel)}{by(operator.steps, '/')}"
-        case Recall(source=source) | Add(other=source):
+        case Recall(source=source) | Binary(other=source):
             return f"{operator.kind} of {named(source)}"
         case Concat(sources=sources):
             return f"{operator.kind} of {', '.join(map(named, sources))}"

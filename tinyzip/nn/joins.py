@@ -30,6 +30,8 @@ KEPT = ""  # what a join keeps, among the caches of its layers
 class Product(Residual):
     """y = body(x)·shortcut(x) (JN1): both of one shape, or one of them (C, 1, 1) beside (C, H, W)."""
 
+    how = "product"
+
     def joined(self, body: Shape, shortcut: Shape) -> Shape:
         if body == shortcut or shortcut == (body[0], 1, 1)[: len(body)]:
             return body
@@ -58,6 +60,7 @@ class Concatenation(Residual):
     swapped  the channels of the shortcut come first
     """
 
+    how = "concatenation"
     swapped: bool = False
 
     def joined(self, body: Shape, shortcut: Shape) -> Shape:
@@ -74,6 +77,5 @@ class Concatenation(Residual):
     def part(self, dy: Array, caches: Any) -> tuple[Array, Array]:
         return self.ordered(dy[: caches[KEPT]], dy[caches[KEPT] :])
 
-    def ordered(self, one: Any, other: Any) -> tuple[Any, Any]:
-        """Body and shortcut in the order of their channels, or back."""
-        return (other, one) if self.swapped else (one, other)
+    def ordered(self, body: Any, shortcut: Any) -> tuple[Any, Any]:
+        return (shortcut, body) if self.swapped else (body, shortcut)

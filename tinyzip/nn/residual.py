@@ -19,7 +19,7 @@ are named by the way to it, "block1.body.conv1.w". A block may hold further bloc
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,10 @@ class Residual(Layer):
     body      layers by name, in their order; one or more
     shortcut  likewise, or none: then it is x itself
     Both must give the same shape.
+    how       they are joined: "sum"; `joins` has others
     """
 
+    how: ClassVar[str] = "sum"
     body: Chain
     shortcut: Chain = field(default_factory=dict)
 
@@ -72,13 +74,17 @@ class Residual(Layer):
         return self.joined(*(shapes_along(branch, shape)[-1] for branch in self.branches()))
 
     def joined(self, body: Shape, shortcut: Shape) -> Shape:
-        """The shape of what `join` makes of these two; `joins` has other ways to join."""
+        """The shape of what `join` makes of these two."""
         if body != shortcut:
             refuse("Residual: shortcut", f"one that gives the shape {shortcut}", f"the body's, {body}")
         return body
 
     def join(self, body: Array, shortcut: Array, caches: Arrays) -> Array:
         return body + shortcut
+
+    def ordered(self, body: Any, shortcut: Any) -> tuple[Any, Any]:
+        """Both in the order in which they are joined."""
+        return body, shortcut
 
     def part(self, dy: Array, caches: Arrays) -> tuple[Array, Array]:
         """The gradients by both parts of a join."""

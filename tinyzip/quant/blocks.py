@@ -32,7 +32,6 @@ import numpy as np
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.inspected import Inspected
-from tinyzip.nn.joins import Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import (
     Activation,
@@ -206,7 +205,7 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
         match layer:
             case Conv2d() | Linear():
                 parts.append(Block(name, layer, output=name))
-            case Residual() if not isinstance(layer, Product):
+            case Residual():
                 body = _blocks(layer.body, f"{name}.body.")
                 shortcut = _blocks(layer.shortcut, f"{name}.shortcut.")
                 parts.append(Sum(name, layer, body, shortcut, output=name))

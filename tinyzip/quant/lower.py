@@ -17,10 +17,11 @@ and for the sum of x and o, with s the greater of their scales, three multiplier
 s_x/2s, s_o/2s, 2s/(2²⁰·s_y)         as LiteRT's ADD, see (AD1) of `integer.residuals`     (QD6)
 s_x/s_y, s_o/s_y                     as XNNPACK's, see (AD2)                               (QD7)
 
-A float is a whole number times a power of two. Scales are taken as exactly that, M is computed as a
-fraction, and the only rounding is that to 31 bits. Max pooling selects codes and commutes with all of this,
-so it stays an operator of its own after the layer and the engine may run it before QD2. In QD5 f is computed
-in float64 for each code that there is, and rounded once: the engine only looks it up.
+and for their product s_x·s_o/s_y. A float is a whole number times a power of two. Scales are taken as exactly
+that, M is computed as a fraction, and the only rounding is that to 31 bits. Max pooling selects codes and
+commutes with all of this, so it stays an operator of its own after the layer and the engine may run it before
+QD2. In QD5 f is computed in float64 for each code that there is, and rounded once: the engine only looks it
+up.
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
 
@@ -59,10 +60,10 @@ from tinyzip.integer.fixedpoint import Rounding, multiplier
 from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Recall
+from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Product, Recall
 from tinyzip.nn.calls import check_network
+from tinyzip.nn.chain import shapes_along
 from tinyzip.nn.inspected import Inspected
-from tinyzip.nn.joins import Concatenation
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
@@ -152,16 +153,25 @@ class _Draft:
         return self.add(operator, at, target, operator.y)
 
     def sum(self, part: Sum, at: At, target: Grid) -> At:
-        """Append both chains of a residual block, and the addition of what they give."""
+        """Append both chains of a residual block, and the addition of what they give, or another join."""
         x, other = (self.chain(way, at) for way in (part.body, part.shortcut))
-        if isinstance(part.layer, Concatenation):
+        if part.layer.how == "concatenation":
             return self.side_by_side(part, part.layer.ordered(x, other), target)
-        if other.place == len(self.operators) - 1:  # then that is what the chain goes on from
-            x, other = other, x
+        given = self.model.every_layer[part.name].given
+        sizes = [math.prod(shapes_along(way, given)[-1]) for way in part.layer.branches()]
+        if sizes[0] < sizes[1] or (sizes[0] == sizes[1] and other.place == len(self.operators) - 1):
+            x, other = other, x  # what the chain goes on from, and never a single pixel beside many
         y = codes_of(target, part.clamp)
         try:
-            numbers = sum_multipliers(x.grid, other.grid, target, self.rounding)
-            operator = Add(other.place, y=y, name=part.name, **numbers).checked("Add")
+            operator: Operator
+            if part.layer.how == "product":
+                s_x, s_o, s_y = (Fraction(float(grid.scale)) for grid in (x.grid, other.grid, target))
+                m0, n = multiplier(s_x * s_o / s_y)
+                operator = Product(other.place, m0, n, y, name=part.name, rounding=self.rounding or "double")
+            else:
+                numbers = sum_multipliers(x.grid, other.grid, target, self.rounding)
+                operator = Add(other.place, y=y, name=part.name, **numbers)
+            operator = operator.checked(operator.kind)
         except ValueError as error:
             raise ValueError(f"layer {part.name!r}: {error}") from None
         return self.add(operator, x, target, y)

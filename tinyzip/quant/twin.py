@@ -27,7 +27,7 @@ from tinyzip.integer.program import check_program
 from tinyzip.integer.proof.chain import without_needless_operators
 from tinyzip.integer.proof.intervals import intervals
 from tinyzip.nn.activations import ByPoints
-from tinyzip.nn.joins import Concatenation
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.ops.checks import Array
@@ -122,7 +122,7 @@ def renumbered(operators: tuple[Operator, ...], by: int) -> tuple[Operator, ...]
         match operator:
             case integer.Recall(source=source):
                 operator = replace(operator, source=source + by)
-            case integer.Add(other=other):
+            case integer.Add(other=other) | integer.Product(other=other):
                 operator = replace(operator, other=other + by)
             case integer.Concat(sources=sources):
                 operator = replace(operator, sources=tuple(source + by for source in sources))
@@ -179,10 +179,12 @@ def _layers(program: Program, chain: Chain, params: dict[str, Array], way: str) 
             )
             if not body:
                 refuse(f"float_twin: operator {name!r}", operator.kind, "two branches")
-            layers[own] = Residual(body, shortcut)
             if isinstance(operator, integer.Concat):
                 layers[own] = Concatenation(body, shortcut, swapped=ways[0] is link.ways[1])
-            elif isinstance(operator, integer.Add) and operator.y.lo == operator.y.zero:
+                continue
+            assert isinstance(operator, integer.Add | integer.Product)
+            layers[own] = (Residual if isinstance(operator, integer.Add) else Product)(body, shortcut)
+            if operator.y.lo == operator.y.zero:
                 layers[f"{own}.relu"] = ReLU()
             continue
         match operator:

@@ -1,4 +1,4 @@
-"""What a training run leaves besides the parameters: a line for each epoch, and a bar meanwhile."""
+"""Depth: what a training run leaves besides the parameters: a line for each epoch, and a bar meanwhile."""
 
 import sys
 import warnings

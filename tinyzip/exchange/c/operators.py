@@ -14,7 +14,7 @@ from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Argmax, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Operator
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Recall
+from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Product, Recall
 from tinyzip.integer.softmax import exponentials
 
 
@@ -64,6 +64,15 @@ def add(draft: Draft, step: Step) -> Lines:
         terms = [f"{m0[j]} * (int32_t){v}" for j, v in enumerate(x)]
         total = f"(int32_t)floor_shift({terms[0]} + {terms[1]} + {2 ** (n[0] - 1)}, {n[0]})"
     return at_each_place(draft, step, lambda f: clamped(total, operator.y))
+
+
+def product(draft: Draft, step: Step) -> Lines:
+    """(PD1)"""
+    operator = draft.operator(step.i, Product)
+    draft.lines += title(draft, step.i, step.reads[0])
+    scales = scales_of(draft, step.i, operator, operator.y)
+    x, o = (draft.centred(k, draft.place(k, "f", "oh", "ow")) for k in step.reads)
+    return at_each_place(draft, step, lambda f: scales.code(f"(int32_t){x} * {o}"), scales.declared())
 
 
 def softmax(draft: Draft, step: Step) -> Lines:
@@ -162,6 +171,7 @@ WRITERS: dict[type[Operator], Callable[[Draft, Step], Lines]] = {
     AvgPool2d: pool,
     GlobalAvgPool: global_avg_pool,
     Add: add,
+    Product: product,
     Concat: concat,
     Table: table,
     Multiply: multiply,

@@ -29,9 +29,9 @@ from tinyzip.integer.layout import Flatten, Pad, Reshape
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 
-ROW_BY_ROW = (Conv2d, Pool, Pad, Table, Multiply, Softmax, Add, Concat)
+ROW_BY_ROW = (Conv2d, Pool, Pad, Table, Multiply, Softmax, Add, Product, Concat)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Plan:
                 return pool_alone.kernel[0]
             case Pad():
                 return None if self.is_view(i) else 1
-            case Table() | Multiply() | Softmax() | Add() | Concat() | GlobalAvgPool():
+            case Table() | Multiply() | Softmax() | Add() | Product() | Concat() | GlobalAvgPool():
                 return 1
             case Flatten():
                 return None if self.linear_of(i) is None else 1

@@ -11,7 +11,7 @@ import numpy as np
 from tinyzip.exchange.onnx import integers as whole
 from tinyzip.exchange.onnx.codes import W_ZERO, Job, base_of, clamped, unsigned, zero_of
 from tinyzip.exchange.onnx.graph import window
-from tinyzip.integer import Add, AvgPool2d, Conv2d, GlobalAvgPool, Linear, Softmax
+from tinyzip.integer import Add, AvgPool2d, Conv2d, GlobalAvgPool, Linear, Product, Softmax
 from tinyzip.integer.bounds import SOFTMAX_ONE, bound_of, channel_bounds
 from tinyzip.integer.fast.elementwise import scaling_of, terms_of
 from tinyzip.integer.fast.scaling import Scaling
@@ -32,6 +32,8 @@ def compute(job: Job) -> str | None:
             return mean(job)
         case Add():
             return added(job)
+        case Product():
+            return multiplied(job)
         case Softmax():
             return softmax(job)
     return None
@@ -116,6 +118,17 @@ def added(job: Job) -> str:
         terms.append(graph.add("Gather", values, graph.cast(x, np.int32)))
     bound = bound_of(job.operator, job.read, job.shapes[0])
     return whole.requantized(graph, graph.add("Add", *terms), 0, scaling_of(job.operator, bound), bound, rank)
+
+
+def multiplied(job: Job) -> str:
+    """(PD1)"""
+    graph, factors = job.graph, []
+    for x, codes in zip(job.inputs, job.read, strict=True):
+        zero = graph.constant(zero_of(codes), np.int32, "zero")
+        factors.append(graph.add("Sub", graph.cast(x, np.int32), zero))
+    bound = bound_of(job.operator, job.read, job.shapes[0])
+    scaling = scaling_of(job.operator, bound)
+    return whole.requantized(graph, graph.add("Mul", *factors), 0, scaling, bound, len(job.shape))
 
 
 def softmax(job: Job) -> str:

@@ -50,8 +50,7 @@ def add_layers(graph: Draft, layers: Mapping[str, Layer], params: Arrays, within
             ends = [add_layers(graph, chain, params, f"{path}.", x) for chain in layer.branches()]
             graph.scope = path
             more = {"axis": 1} if isinstance(layer, Concatenation) else {}
-            ends = [*layer.ordered(*ends)] if isinstance(layer, Concatenation) else ends
-            x = graph.add(JOINS[type(layer)], *ends, **more)
+            x = graph.add(JOINS[type(layer)], *layer.ordered(*ends), **more)
         else:
             x = add_layer(graph, path, layer, arrays, x)
     return x

@@ -16,7 +16,8 @@ Table y table:
 Multiply w m0 n y: rounding
 Softmax m0 n:
 Reshape shape: order
-Transpose axes:`.split("\n");
+Transpose axes:
+Product other m0 n y: rounding`.split("\n");
 const CHANGED = " rounding padding stride groups name dilation order y m0 n".split(" ");
 const DEFAULTS = { rounding: "double", padding: [0, 0, 0, 0], groups: 1, dilation: ONE, order: "CHW" };
 
@@ -46,7 +47,7 @@ function unpack(bytes) {
 }
 
 function readOperator(from) {
-	const names = KINDS[from.natural("kind", 15)].split(":");
+	const names = KINDS[from.natural("kind", 16)].split(":");
 	const [[kind, ...needed], own] = names.map((words) => words.match(/\w+/g) ?? []);
 	const defaults = { name: "" };
 	for (const name of own) defaults[name] = DEFAULTS[name] ?? null;

@@ -102,6 +102,10 @@ const RUN = {
 			return once ? requantize({ ...o, m0: 1 }, acc, 0) : requantize(o, acc, 2);
 		});
 	},
+	Product(o, [x, other], y) {
+		const size = y.length / other.values.length;
+		each(y, (i) => requantize(o, (x.values[i] - x.codes.zero) * (other.values[floor(i / size)] - other.codes.zero)));
+	},
 	Recall: rearrange,
 	Concat: (o, read, y) => read.reduce((at, { values }) => (y.set(values, at), at + values.length), 0),
 	Pad: (o, read, y) => pool(o, read, y, ([code = o.codes.zero]) => code),

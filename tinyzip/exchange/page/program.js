@@ -26,6 +26,7 @@ const SHAPES = {
 	Reshape: (o, x) => same(product(o.shape), product(x)) && o.shape,
 	Transpose: (o, x) => same([...o.axes].sort(), [0, 1, 2]) && o.axes.map((axis) => x[axis]),
 	Add: (o, x, other) => same(other, x) && x,
+	Product: (o, x, other) => same(other, x[2] && product(other.slice(1)) === 1 ? [x[0], 1, 1] : x) && x,
 	Concat: (o, ...read) => read.reduce(([C, ...rest], [D, ...other]) => same(other, rest) && [C + D, ...rest]),
 	Table: (o, x) => same(o.rows || x[0], x[0]) && x,
 	Multiply: (o, x) => same(o.w.length === 1 ? x[0] : o.w.length, x[0]) && x,

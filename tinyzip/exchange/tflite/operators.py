@@ -23,7 +23,7 @@ from tinyzip.integer.fixedpoint import M0_LEAST, rescale
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import NO_PADDING, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d
-from tinyzip.integer.residuals import Add, Concat
+from tinyzip.integer.residuals import Add, Concat, Product
 
 Reader = Callable[[Chain, Node, Tensor], None]
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -152,8 +152,20 @@ def per_channel(chain: Chain, node: Node, k: int) -> tuple[NDArray[np.int64], Gr
 
 
 def mul(chain: Chain, node: Node, y: Tensor) -> None:
-    """The product with a constant."""
-    k = 0 if chain.tensor(node, 0).data is not None else 1
+    """The product of two outputs, or of one and a constant."""
+    inputs = [chain.tensor(node, 0), chain.tensor(node, 1)]
+    if all(tensor.data is None for tensor in inputs):
+        k = 0 if np.prod(inputs[0].shape) >= np.prod(inputs[1].shape) else 1
+        other = chain.place(node, 1 - k)
+        x, o, y_grid = (
+            chain.grid(node, chain.go(node, k)),
+            chain.grid(node, inputs[1 - k]),
+            chain.grid(node, y),
+        )
+        codes = y_grid.clamped(node.options["FusedActivationFunction"])
+        chain.append(node, Product(other, y=codes, **chain.kernels.product(x, o, y_grid)))
+        return
+    k = 0 if inputs[0].data is not None else 1
     values, o = per_channel(chain, node, k)
     x, y_grid = chain.grid(node, chain.go(node, 1 - k)), chain.grid(node, y)
     codes = y_grid.clamped(node.options["FusedActivationFunction"])

@@ -5,7 +5,7 @@ programs that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64).
 
     what                   law       worth  applies to                      pays
     few passes             M1–M5     5.99×  every requantization            always
-    terms looked up        TB3       4.86×  Add; Multiply is one look-up    always
+    terms looked up        TB3       4.86×  Add, Product; Multiply is one   always
     rows, then columns     SW1       4.44×  max and average pools           always
     pool, then requantize  PQ1       1.09×  Conv2d, MaxPool2d               nothing else reads the sums
     int16 sums             B2        2.06×  integer products                bound < 2¹⁵
@@ -35,12 +35,13 @@ from math import prod
 import numpy as np
 
 from tinyzip.base.windows import Pair
+from tinyzip.integer import residuals
 from tinyzip.integer.bounds import accumulator_of, channel_bounds, product_bounds
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fast.convolution import Convolution, conv2d, is_depthwise
 from tinyzip.integer.fast.copies import argmax, concat, pad, reshape_channels_last, transpose
 from tinyzip.integer.fast.depthwise import band_matrices
-from tinyzip.integer.fast.elementwise import add, look_up, products_of, scaling_of, softmax, terms_of
+from tinyzip.integer.fast.elementwise import combine, look_up, products_of, scaling_of, softmax, terms_of
 from tinyzip.integer.fast.gemm import Product, is_cheap, product_dtype
 from tinyzip.integer.fast.kernels import Prepared, linear
 from tinyzip.integer.fast.lanes import base_of, largest_sum, pays
@@ -87,7 +88,11 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
         case GlobalAvgPool():
             return partial(by_channels, partial(global_avg_pool, operator, x, bound))
         case Add():
-            return partial(by_channels, partial(add, terms_of(operator, codes), scaling_of(operator, bound)))
+            given = terms_of(operator, codes), scaling_of(operator, bound)
+            return partial(by_channels, partial(combine, np.add, *given))
+        case residuals.Product():
+            given = terms_of(operator, codes), scaling_of(operator, bound)
+            return partial(by_channels, partial(combine, np.multiply, *given))
         case Table():
             return partial(look_up, operator.table.astype(y.dtype))
         case Multiply():

@@ -7,7 +7,7 @@ adds two terms, each a function of one code:
     acc = t₀[x mod 256] + t₁[o mod 256]                                                            (TB3)
 
 So they are worked out for all 256 codes when a program is prepared, and what is left of an addition is two
-look-ups, a sum, and a `Scaling`.
+look-ups, a sum, and a `Scaling`. A product of two outputs (PD1) is the same with factors for terms.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from tinyzip.integer.fast.memory import VALUE, blocks, take
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.maps import Multiply
 from tinyzip.integer.ops import apply
-from tinyzip.integer.residuals import Add
+from tinyzip.integer.residuals import Add, Product
 from tinyzip.integer.softmax import reciprocals, shifted
 from tinyzip.machine.workspace import Workspace
 
@@ -48,8 +48,8 @@ def products_of(operator: Multiply, x: Codes, dtype: Any) -> Array:
     return table[0] if len(table) == 1 else table
 
 
-def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
-    """What each code of either addend gives to the sum, by its byte: two arrays (256,)."""
+def terms_of(operator: Add | Product, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
+    """What each code of either addend gives to the sum, or each factor, by its byte: two arrays (256,)."""
     tables = [np.zeros(256, np.int32) for _ in codes]
     for k, (table, c) in enumerate(zip(tables, codes, strict=True)):
         every = np.arange(c.lo, c.hi + 1)
@@ -57,13 +57,14 @@ def terms_of(operator: Add, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
     return tables
 
 
-def scaling_of(operator: Add, bound: int) -> Scaling:
-    """How an addition's sum becomes a code."""
+def scaling_of(operator: Add | Product, bound: int) -> Scaling:
+    """How an addition's sum becomes a code, or a product."""
     m0, n, rounding = operator.of_sum
     return Scaling.of(0, m0, n, operator.y, rounding, bound)
 
 
-def add(
+def combine(
+    function: np.ufunc,
     terms: Sequence[NDArray[np.int32]],
     scaling: Scaling,
     x: Array,
@@ -71,11 +72,14 @@ def add(
     y: Array,
     workspace: Workspace,
 ) -> None:
-    """y = x + other by (TB3), all of one shape (C, …, N)."""
-    sums, second = (take(x, x.shape, np.int32, workspace) for _ in range(2))
+    """y = x + other by (TB3), all of one shape (C, …, N); or x·other, which may be (C, 1, 1, N).
+
+    function  np.add or np.multiply
+    """
+    sums, second = (take(x, array.shape, np.int32, workspace) for array in (x, other))
     look_up(terms[0], x, sums, workspace)
     look_up(terms[1], other, second, workspace)
-    np.add(sums, second, out=sums)
+    function(sums, second, out=sums)
     scaling.apply(sums.reshape(1, -1), y.reshape(1, -1), workspace)
 
 

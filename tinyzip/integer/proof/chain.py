@@ -23,7 +23,7 @@ from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import NO_PADDING, Conv2d, GlobalAvgPool, MaxPool2d, Operator, Pool
 from tinyzip.integer.program import Program
 from tinyzip.integer.proof.intervals import Interval, answers
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Binary, Concat, Recall
 from tinyzip.integer.shapes import Shape
 
 Node = tuple[Operator, tuple[int, ...]]  # an operator, and the outputs that it reads
@@ -115,7 +115,7 @@ def chained(program: Program, nodes: dict[int, Node], end: int) -> Program:
         else:
             if reads[0] != len(operators) - 1:
                 operators.append(Recall(reads[0]))
-            operators.append(replace(operator, other=reads[1]) if isinstance(operator, Add) else operator)
+            operators.append(replace(operator, other=reads[1]) if isinstance(operator, Binary) else operator)
         places[i] = len(operators) - 1
     if places[end] != len(operators) - 1 or not operators:
         operators.append(Recall(places[end]))

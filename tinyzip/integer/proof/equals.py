@@ -21,7 +21,7 @@ from tinyzip.integer.maps import Multiply, Table
 from tinyzip.integer.operators import Argmax, Operator, Weighted
 from tinyzip.integer.program import Program
 from tinyzip.integer.proof.intervals import Interval, by_groups, spread
-from tinyzip.integer.residuals import Add, Concat
+from tinyzip.integer.residuals import Binary, Concat
 from tinyzip.integer.shapes import Shape
 
 Firsts = NDArray[np.int64]
@@ -61,7 +61,7 @@ def keys_of(
         case Weighted():
             rows = zip(operator.bias.tolist(), operator.m0.tolist(), operator.n.tolist(), strict=True)
             return [(key, row) for key, row in zip(sums_of(by_groups(operator), x), rows, strict=True)]
-        case Add():
+        case Binary():
             return list(zip(x.tolist(), read[1].tolist(), strict=True))
         case Concat():
             return [(k, c) for k, part in zip(sources, read, strict=True) for c in part.tolist()]

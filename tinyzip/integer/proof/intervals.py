@@ -28,6 +28,7 @@ codes gives each new channel all that its values can be.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ from tinyzip.integer.maps import Multiply, Table
 from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Operator, Pool, Weighted
 from tinyzip.integer.ops import apply, global_mean
 from tinyzip.integer.program import Program
-from tinyzip.integer.residuals import Add, Concat, Recall
+from tinyzip.integer.residuals import Add, Concat, Product, Recall
 from tinyzip.integer.shapes import Shape
 
 Ends = NDArray[np.int64]
@@ -95,6 +96,13 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
             return x.through(lambda end: global_mean(operator, count * end, count, zero)).within(y)
         case Add():
             return added(operator, read, codes)
+        case Product(m0=m0, n=n, rounding=rounding):
+            centred = (
+                [end - c.zero for end in (part.lo, part.hi)] for part, c in zip(read, codes, strict=True)
+            )
+            ends = np.array([a * b for a, b in product(*centred)])
+            acc = Interval(ends.min(0), ends.max(0))
+            return acc.through(lambda end: requantize(end, m0, n, y, rounding))
         case Table(table=rows):
             return looked_up(rows, x)
         case Multiply():
