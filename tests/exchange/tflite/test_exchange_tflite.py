@@ -4,7 +4,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from drawn_models import drawn_model
+from drawn_models import Dice, drawn_model
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tflite_builder import Model
@@ -16,7 +16,7 @@ from tinyzip.exchange.tflite import KERNELS
 from tinyzip.exchange.tflite.file import Graph, graph_of
 from tinyzip.exchange.tflite.operators import translate
 from tinyzip.exchange.tflite.reference import Grid, Reference
-from tinyzip.integer import Codes, run
+from tinyzip.integer import Codes, Product, run
 
 RECORDED = recorded()
 
@@ -82,6 +82,46 @@ def test_no_code_of_a_drawn_model_differs_from_litert(seed: int, kernels: str) -
     wanted = written if kernels == "reference" else graph.outputs
     for t, y in tensors(model, x, wanted, kernels).items():
         np.testing.assert_array_equal(outputs[chain.places[t]], batch_last(y))
+
+
+def product_model(shape, one_pixel: bool, swapped: bool, dice: Dice) -> bytes:
+    """A product of an image's codes on another grid and of a second such change, or of its means."""
+    model = Model()
+    x = model.tensor((1, *shape), dice.scale(-7, -2), dice.zero())
+    a, b = (model.tensor((1, *shape), dice.scale(-7, -2), dice.zero()) for _ in range(2))
+    for y in (a, b):
+        model.node("QUANTIZE", [x], y)
+    if one_pixel:
+        b = model.tensor((1, 1, 1, shape[2]), dice.scale(-9, -4), dice.zero())
+        model.node("MEAN", [x, model.constant(np.int32([1, 2]))], b, KeepDims=True)
+    s_a, s_b = (model.tensors[t]["scales"][0] for t in (a, b))
+    y = model.tensor((1, *shape), s_a * s_b * np.float32(dice.uniform(2, 200)), dice.zero())
+    fused = dice.choice([0, 0, 1]) if model.tensors[y]["zeros"][0] != 127 else 0
+    model.node("MUL", [b, a] if swapped else [a, b], y, FusedActivationFunction=fused)
+    model.inputs, model.outputs = [x], [y]
+    return model.build()
+
+
+@pytest.mark.needs("ai_edge_litert")
+@settings(max_examples=40)
+@given(
+    st.sampled_from([(1, 1, 3), (3, 4, 5), (16, 16, 1)]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 2**32),
+    st.sampled_from(sorted(KERNELS)),
+)
+def test_no_code_of_a_product_of_two_outputs_differs_from_litert(shape, one_pixel, swapped, seed, kernels):
+    """(PD1), (TL2), (XN1)"""
+    from litert import tensors
+
+    model = product_model(shape, one_pixel, swapped, Dice(f"product {seed}"))
+    graph = graph_of(model, "drawn")
+    program = translate(graph, KERNELS[kernels]()).program()
+    assert isinstance(program.operators[-1], Product)
+    x = np.random.default_rng(seed).integers(-128, 128, (4, *shape)).astype(np.int8)
+    (y,) = tensors(model, x, graph.outputs, kernels).values()
+    np.testing.assert_array_equal(run(program, batch_last(x)), batch_last(y))
 
 
 def change_of_type(shape: tuple[int, ...], to_bytes: bool, scales: tuple[float, float]) -> bytes:

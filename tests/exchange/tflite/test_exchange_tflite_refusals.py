@@ -134,7 +134,7 @@ def test_axes_and_borders_that_a_program_has_not_are_refused(kind: str, constant
 def test_a_product_of_two_shapes_is_refused() -> None:
     model = Model()
     x, o, y = image(model, 4, 4, 2), image(model, 2, 2, 2), image(model, 4, 4, 2)
-    model.node("MAX_POOL_2D", [x], o, Padding="VALID", StrideH=2, StrideW=2, FilterHeight=2, FilterWidth=2)
+    model.node("MAX_POOL_2D", [x], o, Padding=VALID, StrideH=2, StrideW=2, FilterHeight=2, FilterWidth=2)
     model.node("MUL", [x, o], y)
     refused(model, x, y, "operator 1 (MUL)", "shapes (2, 4, 4) and (2, 2, 2)")
 
