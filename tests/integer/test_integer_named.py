@@ -17,6 +17,7 @@ from tinyzip.integer import (
     Multiply,
     Operator,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -38,6 +39,10 @@ def double(other: Any = -1, m0: Any = HALVES, n: Any = 40, y: Any = BYTE) -> Add
     return Add(other, m0, n, y)
 
 
+def times(other: Any = -1, m0: Any = 2**30, n: Any = 40, y: Any = BYTE, rounding: Any = "double") -> Product:
+    return Product(other, m0, n, y, rounding=rounding)
+
+
 @pytest.mark.parametrize(
     "operators, words",
     [
@@ -57,6 +62,18 @@ def double(other: Any = -1, m0: Any = HALVES, n: Any = 40, y: Any = BYTE) -> Add
         ([double(n=30)], r"operator 0 \(Add\): n: .*from 31 to 127"),
         ([double(m0=[2**29] * 3)], r"operator 0 \(Add\): m0: .*from 1073741824"),
         ([double(y=3)], r"operator 0 \(Add\): y: found int, needed Codes"),
+        ([times(3)], r"operator 0 \(Product\): found operator 3 to read from"),
+        ([MaxPool2d(2), times()], r"operator 1 \(Product\): found shapes \(2, 2, 2\) and \(2, 4, 4\)"),
+        (
+            [GlobalAvgPool(), times()],
+            r"operator 1 \(Product\): .*needed two of one shape, or \(C, 1, 1\) for",
+        ),
+        ([Flatten(), Recall(-1), GlobalAvgPool(), Flatten(), times(0)], r"found shapes \(2,\) and \(32,\)"),
+        ([times(m0=3)], r"operator 0 \(Product\): m0: found 3, needed"),
+        ([times(n=128)], r"operator 0 \(Product\): n: found 128"),
+        ([times(n=1)], r"operator 0 \(Product\): found a multiplier that scales the accumulator to"),
+        ([times(rounding="even")], r"operator 0 \(Product\): rounding: found 'even'"),
+        ([times(y=3)], r"operator 0 \(Product\): y: found int, needed Codes"),
         ([Concat(())], r"operator 0 \(Concat\): sources: found \(\)"),
         ([Concat(3)], r"operator 0 \(Concat\): sources: found 3"),
         ([Concat((-1, 0))], r"operator 0 \(Concat\): found operator 0 to read from"),

@@ -1,10 +1,13 @@
-"""(QD4) and (QD8), computed layer by layer: how far from the float logits those of a program may be."""
+"""(QD4) and (QD8), computed layer by layer: how far from the float logits those of a program may be.
+
+Of a product, x·o − x̂·ô = x·(o − ô) + o·(x − x̂) − (x − x̂)·(o − ô).
+"""
 
 import numpy as np
 
 from tinyzip.integer import Program
-from tinyzip.nn.joins import Concatenation
-from tinyzip.nn.layers import AvgPool2d, GlobalAvgPool
+from tinyzip.nn.joins import Concatenation, Product
+from tinyzip.nn.layers import Activation, AvgPool2d, GlobalAvgPool
 from tinyzip.quant.blocks import Sum, blocks_of
 from tinyzip.quant.grid import by_channel
 from tinyzip.train.data import to_input
@@ -40,8 +43,8 @@ def logits_and_bound(model, grids, images, program: Program):
 
 def along(model, grids, operators, blocks, x, error, step):
     """What a chain of blocks gives for x, its error, and the step of its last grid."""
-    for _, layer in blocks.head:
-        x, error = through(layer, x, error, step)
+    for name, layer in blocks.head:
+        x, error, step = through(layer, x, error, step, grids.get(name))
     for part in blocks.parts:
         operator, target = operators[part.name], grids[part.name]
         if isinstance(part, Sum):
@@ -53,6 +56,11 @@ def along(model, grids, operators, blocks, x, error, step):
                     np.concatenate(part.layer.ordered(*ways)) for ways in ((y, other), (error, second))
                 )
                 own = 0.5
+            elif isinstance(part.layer, Product):
+                error = abs(y) * second + abs(other) * error + error * second
+                y = y * other
+                own = 0.5 + (2.0 ** (-1 - max(operator.n - 31, 0)) if operator.rounding == "double" else 0)
+                own = own + 2.0**-22
             elif operator.rounding == "double":
                 left = max(int(operator.n[2]) - 31, 0)
                 own = 0.5 + 2.0 ** (-1 - left) + 2.0**-22
@@ -67,8 +75,8 @@ def along(model, grids, operators, blocks, x, error, step):
         error = error + step * own + 2.0**-40 * np.abs(y).max()
         x = part.clamped(y)
         error = error + np.maximum(0, np.maximum(x - target.high, target.low - x) - step / 2)
-        for _, layer in part.after:
-            x, error = through(layer, x, error, step)
+        for name, layer in part.after:
+            x, error, step = through(layer, x, error, step, grids.get(name))
     return x, error, step
 
 
@@ -85,10 +93,16 @@ def affine_and_bound(model, grids, operator, block, x, error, step):
     return y, error
 
 
-def through(layer, x, error, step):
-    """A pool or flatten, which selects errors, or averages them and rounds."""
+def through(layer, x, error, step, grid):
+    """A pool or flatten, which selects errors, or averages them and rounds; a table that is nowhere steeper
+    than 1, of this grid.
+    """
+    if isinstance(layer, Activation):
+        y, step = layer.of(x), float(grid.scale)
+        beyond = np.maximum(0, np.maximum(y - grid.high, grid.low - y) - step / 2)
+        return y, error + step / 2 + beyond, step
     rounding = step / 2 if isinstance(layer, AvgPool2d | GlobalAvgPool) else 0
-    return layer.forward({}, x)[0], layer.forward({}, error)[0] + rounding
+    return layer.forward({}, x)[0], layer.forward({}, error)[0] + rounding, step
 
 
 def assert_within_bound(model, grids, images, program, codes):

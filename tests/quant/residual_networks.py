@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from quant_networks import randomized
 
-from tinyzip.nn.activations import Clip, LeakyReLU
-from tinyzip.nn.joins import Concatenation
+from tinyzip.nn.activations import Clip, LeakyReLU, Sigmoid
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -46,7 +46,7 @@ def small(dtype=np.float32):
     return randomized(SMALL, (1, 8, 8), np.random.default_rng(3), dtype)
 
 
-KINDS = [Residual, Concatenation, partial(Concatenation, swapped=True)]
+KINDS = [Residual, Concatenation, partial(Concatenation, swapped=True), Product, Product]
 
 
 @st.composite
@@ -81,6 +81,9 @@ def blocks(draw, C, F, stride, depth=1):
     """A block from C channels to F, whose shortcut is none, pools, or layers; or to more, side by side."""
     body = draw(ways(C, F, stride, depth))
     kind = draw(st.sampled_from(KINDS))
+    if kind is Product and draw(st.booleans()):
+        gate = {"squeeze": GlobalAvgPool(), "conv": Conv2d(C, F, 1), "gate": Sigmoid()}
+        return Product(*draw(st.sampled_from([(body, gate), (gate, body)])))
     plain = (C, stride) == (F, 1)
     match draw(st.sampled_from(["none", "pools", "layers"] if plain else ["layers"])):
         case "none":

@@ -73,7 +73,7 @@ def test_the_codes_of_every_operator_are_the_oracles(case):
 @settings(max_examples=25)
 @given(quantized())
 def test_simulation_and_engine_differ_by_no_more_codes_than_the_bound(case):
-    """(QA1), and (QA3) for the sums"""
+    """(QA1), and (QA3) for the sums, (QA4) for the products"""
     model, images, grids, rounding = case
     fake = FakeQuantized.create(model, grids)
     program = lower(fake.model(), fake.grids(), rounding)

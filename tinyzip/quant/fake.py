@@ -38,7 +38,12 @@ and a sum of codes that differ by D_x and D_o, of scales s_x and s_o, writes suc
 
     D_next ≤ ⌊1 + η + δ + ε + (s_x·D_x + s_o·D_o)/s_y⌋                                         (QA3)
 
-with δ what (QD8) has beside the last rounding, and ε = 2⁻²²·255·(s_x + s_o)/s_y. So where equal codes come in
+with δ what (QD8) has beside the last rounding, and ε = 2⁻²²·255·(s_x + s_o)/s_y. A product of numbers of up
+to R_x and R_o steps writes such as differ by, with ε = 2⁻²²·R_x·R_o·s_x·s_o/s_y,
+
+    D_next ≤ ⌊1 + η + ε + (R_x·D_o + R_o·D_x + D_x·D_o)·s_x·s_o/s_y⌋                           (QA4)
+
+and a concatenation such as the worse of two tables does. So where equal codes come in
 codes differ by at most one, and only where v is within η + 2ε of a half: on a trained network a few in a
 million with one rounding, one in 2ᵉ⁺¹ with two. Over many layers QA1 adds up the worst of everything.
 """

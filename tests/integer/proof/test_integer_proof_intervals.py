@@ -1,6 +1,7 @@
 """No code leaves its interval, and after the input each end is reached."""
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tinyzip.integer import (
     MaxPool2d,
     Multiply,
     Pad,
+    Product,
     Program,
     Recall,
     Reshape,
@@ -192,6 +194,9 @@ def test_each_kind_of_operator_takes_both_ends_through_its_own_arithmetic() -> N
     assert after(Pad(0)) == after() and after(Pad(1)) == [(-6, 3), (-3, 15)]
     assert after(Recall(-1), Pad(1)) == [(0, 9)]
     assert after(Recall(0), Add(0, [1, 1], 1, SIGNED, rounding="single")) == [(-3, 6), (0, 18)]
+    square = Product(0, 2**30, 30, SIGNED)  # of −3 … 6 and 0 … 18, as if the factors were two
+    assert after(Recall(0), square) == [(-18, 36), (0, 127)]
+    assert after(GlobalAvgPool(), Recall(0), replace(square, other=1)) == [(-18, 36), (0, 127)]
     assert after(Concat((0, 0))) == after() * 2
     assert after(Flatten()) == [(-6, 3)] * 4 + [(-3, 15)] * 4
     assert after(Flatten("HWC")) == [(-6, 3), (-3, 15)] * 4

@@ -29,7 +29,9 @@ def read(path: PathLike) -> Sequential:
 
     returns  a network for images (C, H, W), whether the file has channels first, (N, C, H, W), or last and
              turns them; or for features (C,). Its answers are the file's, but for the order of sums. A
-             softmax at the end is left out: a network gives logits. Dropout does nothing here either
+             softmax at the end is left out, and so is an argmax: a network gives logits, and the class is
+             that of the greatest. Dropout does nothing here either. Branches that meet at a sum, a product
+             or a concatenation are blocks: `nn.residual`, `nn.joins`
 
     Raises ValueError, naming the file, the node's number in it, its kind, its name and why, for all that
     cannot be read; OSError where the file, or the one of large constants beside it, cannot be.
