@@ -91,14 +91,14 @@ class Translation:
 
     def in_pairs(self) -> Iterator[Node]:
         """All nodes, those that join more than two as several; what one joins already is not joined again."""
-        made: dict[tuple[object, ...], str] = {}
+        made: dict[tuple[str, str, str], str] = {}
         for node in self.graph.nodes:
             if node.kind not in ("Sum", "Concat") or not 2 <= len(node.inputs) <= MOST_JOINED:
                 yield node
                 continue
             first, *rest = node.inputs
             for k, name in enumerate(rest, 1):
-                key = node.kind, node.attributes.get("axis"), first, name
+                key = node.kind, first, name  # whatever the axis: all but the channels are refused
                 if k < len(rest) and key in made:
                     first = made[key]
                     continue
