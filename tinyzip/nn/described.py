@@ -22,21 +22,8 @@ from tinyzip.nn.residual import Residual
 
 KINDS: tuple[type[Layer], ...] = (
     *(nn.Conv2d, nn.Linear, nn.Flatten, nn.MaxPool2d, nn.AvgPool2d, nn.GlobalAvgPool, nn.BatchNorm),
-    *(
-        nn.Dropout,
-        Residual,
-        Product,
-        Concatenation,
-        nn.ReLU,
-        LeakyReLU,
-        Clip,
-        Sigmoid,
-        Tanh,
-        SiLU,
-        HardSwish,
-        GELU,
-        ByPoints,
-    ),
+    *(nn.Dropout, nn.ReLU, LeakyReLU, Clip, Sigmoid, Tanh, SiLU, HardSwish, GELU, ByPoints),
+    *(Residual, Product, Concatenation),
 )
 KNOWN = {kind.__name__: kind for kind in KINDS}
 

@@ -14,12 +14,12 @@ All else is as in a residual block: either may hold further layers of two chains
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.layer import Arrays
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Residual
 
@@ -33,24 +33,23 @@ class Product(Residual):
     how = "product"
 
     def joined(self, body: Shape, shortcut: Shape) -> Shape:
-        if body == shortcut or shortcut == (body[0], 1, 1)[: len(body)]:
-            return body
-        if len(body) != len(shortcut) or body != (shortcut[0], 1, 1):
+        small, large = sorted((body, shortcut), key=prod)
+        if small not in (large, (large[0], 1, 1)[: len(large)]):
             needed = f"the body's, {body}, or one pixel of as many channels for either"
             refuse("Product: shortcut", f"one that gives the shape {shortcut}", needed)
-        return shortcut
+        return large
 
     def join(self, body: Array, shortcut: Array, caches: Any) -> Array:
         caches[KEPT] = body, shortcut
         return body * shortcut
 
-    def part(self, dy: Array, caches: Arrays) -> tuple[Array, Array]:
+    def part(self, dy: Array, caches: Any) -> tuple[Array, Array]:
         body, shortcut = caches[KEPT]
-        one, other = (
-            dx if dx.shape == x.shape else dx.sum((1, 2), keepdims=True)
-            for dx, x in ((dy * shortcut, body), (dy * body, shortcut))
-        )
-        return one, other
+        return summed(dy * shortcut, body), summed(dy * body, shortcut)
+
+
+def summed(dx: Array, x: Array) -> Array:
+    return dx if dx.shape == x.shape else dx.sum((1, 2), keepdims=True)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ and for the sum of x and o, with s the greater of their scales, three multiplier
 s_x/2s, s_o/2s, 2s/(2²⁰·s_y)         as LiteRT's ADD, see (AD1) of `integer.residuals`     (QD6)
 s_x/s_y, s_o/s_y                     as XNNPACK's, see (AD2)                               (QD7)
 
-and for their product s_x·s_o/s_y. A float is a whole number times a power of two. Scales are taken as exactly
-that, M is computed as a fraction, and the only rounding is that to 31 bits. Max pooling selects codes and
-commutes with all of this, so it stays an operator of its own after the layer and the engine may run it before
-QD2. In QD5 f is computed in float64 for each code that there is, and rounded once: the engine only looks it
-up.
+and for their product s_x·s_o/s_y. Scales are exact, M is a fraction, and the only rounding is that
+to 31 bits. Max pooling selects codes and commutes with all of this, so it stays an operator of its own after
+the layer and the engine may run it before QD2. In QD5 f is computed in float64 for each code that there is,
+and rounded once: the engine only looks it up.
 
 How far the codes are from what the float network gives: with |x − x̂| ≤ e_x on its input,
 
@@ -41,7 +40,7 @@ A test computes all of this layer by layer.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import inf
@@ -181,14 +180,12 @@ class _Draft:
         y = codes_of(target, part.clamp)
         sources = []
         for k, end in enumerate(ends):
-            inside = y.lo <= end.codes.lo and end.codes.hi <= y.hi
-            if not inside or (end.codes.zero, end.codes.scale) != (y.zero, y.scale):
+            if end.codes != y:
                 codes = np.clip(table_of(None, end.grid, target), y.lo, y.hi)
                 end = self.add(Table(codes, y, name=f"{part.name}.to{k}"), end, target, y)
-            sources.append(end)
-        self.operators.append(Concat(tuple(end.place for end in sources), name=part.name))
-        lo, hi = min(end.codes.lo for end in sources), max(end.codes.hi for end in sources)
-        return At(target, replace(y, lo=lo, hi=hi), len(self.operators) - 1)
+            sources.append(end.place)
+        self.operators.append(Concat(tuple(sources), name=part.name))
+        return At(target, y, len(self.operators) - 1)
 
     def between(self, between: Between, at: At) -> At:
         """Append the operators of what lies between two blocks."""

@@ -54,6 +54,20 @@ def test_kinds_that_no_layer_stands_for(kind, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "instead"),
+    [
+        ("PRelu", "LeakyRelu, of one slope, in its place"),
+        ("LayerNormalization", "BatchNormalization in its place"),
+        ("Max", "Relu or Clip in its place"),
+        ("QuantizeLinear", "the float model, which `tinyzip quantize` quantizes, in its place"),
+    ],
+)
+def test_what_comes_nearest_is_said(kind, instead, tmp_path):
+    model = image()
+    refused(tmp_path, ended(model, model.node(kind, "x")), f"needed {instead}, or one of Add, ")
+
+
 def test_an_operator_of_another_domain_is_named_with_it(tmp_path):
     model = image()
     x = model.node("FusedConv", "x", domain="com.microsoft")

@@ -12,6 +12,7 @@ become one node (see `gates`). A softmax or an argmax at the end is left out: a 
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 from tinyzip.base.branches import Chain, Fork, Tangled, chain_of
 from tinyzip.base.refuse import refuse
@@ -98,12 +99,10 @@ class Translation:
                 continue
             first, *rest = node.inputs
             for k, name in enumerate(rest, 1):
-                key = node.kind, first, name  # whatever the axis: all but the channels are refused
-                if k < len(rest) and key in made:
-                    first = made[key]
-                    continue
-                made[key] = node.outputs[0] if k == len(rest) else f"{node.outputs[0]}\0{k}"
-                yield replace(node, inputs=(first, name), outputs=(made[key],))
+                key, last = (node.kind, first, name), k == len(rest)  # axes but that of channels are refused
+                if last or key not in made:
+                    made[key] = node.outputs[0] if last else f"{node.outputs[0]}\0{k}"
+                    yield replace(node, inputs=(first, name), outputs=(made[key],))
                 first = made[key]
 
     def entry_value(self, shape: tuple[int | None, ...]) -> Value:
@@ -178,10 +177,7 @@ class Translation:
         if not body:
             self.graph.refuse(node, "an activation joined to itself", "two branches")
         shapes = f"{self.values.file_shape(a)} and {self.values.file_shape(b)}"
-        if (
-            replace(a, shape=(), positive=False) != replace(b, shape=(), positive=False)
-            or a.border != NO_BORDER
-        ):
+        if (a.last, a.turned, a.border) != (b.last, b.turned, b.border) or a.border != NO_BORDER:
             self.graph.refuse(node, f"{shapes} of two layouts", "one layout, without a border")
         if node.kind == "Concat":
             axis, rank = node.attributes.get("axis"), len(a.shape) + 1
@@ -191,10 +187,8 @@ class Translation:
         others, more = named(shortcut)
         arrays = {f"body.{key}": array for key, array in arrays.items()}
         arrays |= {f"shortcut.{key}": array for key, array in more.items()}
-        kind = JOINS[node.kind]
-        layer = (
-            kind(layers, others) if kind is not Concatenation else Concatenation(layers, others, not longer)
-        )
+        order: dict[str, Any] = {"swapped": not longer} if node.kind == "Concat" else {}
+        layer = JOINS[node.kind](layers, others, **order)
         try:
             shape = layer.joined(a.shape, b.shape)
         except ValueError as error:

@@ -30,10 +30,8 @@ def compute(job: Job) -> str | None:
             return average(job)
         case GlobalAvgPool():
             return mean(job)
-        case Add():
+        case Add() | Product():
             return added(job)
-        case Product():
-            return multiplied(job)
         case Softmax():
             return softmax(job)
     return None
@@ -110,25 +108,15 @@ def float32_mean(job: Job, total: str, count: int) -> str:
 
 
 def added(job: Job) -> str:
-    """The two terms of (AD1) or (AD2) looked up, and their sum requantized."""
+    """The two terms of (AD1) or (AD2), or factors of (PD1), looked up; their sum or product requantized."""
     graph, rank = job.graph, len(job.shape)
     terms = []
     for table, x, codes in zip(terms_of(job.operator, job.read), job.inputs, job.read, strict=True):
         values = graph.constant(np.roll(table, -base_of(codes)), np.int32, "terms")
         terms.append(graph.add("Gather", values, graph.cast(x, np.int32)))
     bound = bound_of(job.operator, job.read, job.shapes[0])
-    return whole.requantized(graph, graph.add("Add", *terms), 0, scaling_of(job.operator, bound), bound, rank)
-
-
-def multiplied(job: Job) -> str:
-    """(PD1)"""
-    graph, factors = job.graph, []
-    for x, codes in zip(job.inputs, job.read, strict=True):
-        zero = graph.constant(zero_of(codes), np.int32, "zero")
-        factors.append(graph.add("Sub", graph.cast(x, np.int32), zero))
-    bound = bound_of(job.operator, job.read, job.shapes[0])
-    scaling = scaling_of(job.operator, bound)
-    return whole.requantized(graph, graph.add("Mul", *factors), 0, scaling, bound, len(job.shape))
+    total = graph.add("Add" if isinstance(job.operator, Add) else "Mul", *terms)
+    return whole.requantized(graph, total, 0, scaling_of(job.operator, bound), bound, rank)
 
 
 def softmax(job: Job) -> str:

@@ -35,7 +35,10 @@ def read(step: Step) -> Value:
     """
     kind = step.node.kind
     if kind not in READERS:
-        step.refuse("this kind", f"one of {', '.join(sorted(READERS))}")
+        instead = next(
+            (f"{other} in its place, or " for kinds, other in INSTEAD.items() if kind in kinds), ""
+        )
+        step.refuse("this kind", f"{instead}one of {', '.join(sorted(READERS))}")
     if step.x.border != NO_BORDER and kind not in BORDERED:
         step.refuse("a border of zeros before it", "a window that it can be part of")
     with np.errstate(all="ignore"):  # what is not finite is refused when it is added
@@ -223,6 +226,14 @@ READERS: dict[str, Read] = {
     "Tanh": lambda step: activation(step, Tanh()),
     "Transpose": transpose,
 }
+INSTEAD = {
+    ("PRelu",): "LeakyRelu, of one slope,",
+    ("Celu", "Elu", "Mish", "Selu", "Softplus"): "HardSwish, Gelu or x·Sigmoid(x)",
+    ("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN"): "BatchNormalization",
+    ("Max", "Min"): "Relu or Clip",
+    ("QuantizeLinear", "DequantizeLinear"): "the float model, which `tinyzip quantize` quantizes,",
+}
+"""What comes nearest to kinds that are not read."""
 BORDERED = ("Conv", "MaxPool", "Pad", "Identity", "Dropout")
 EVERYWHERE = ("Add", "Cast", "Clip", "Div", "Dropout", "Identity", "Mul", "Relu", "Sub")
 """What works on an image with channels first or last alike."""

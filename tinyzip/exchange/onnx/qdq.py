@@ -69,7 +69,7 @@ def compute(job: Job) -> str | None:
         case Add():
             return added(job)
         case Product():
-            return multiplied(job)
+            return exact.added(job)
         case Softmax(m0=m0, n=n):
             x = real(job, 0, multiplier(m0, n + 26))
             return quantized(job, job.graph.add("Softmax", x, axis=1), job.y)
@@ -192,13 +192,3 @@ def added(job: Job) -> str:
         return exact.added(job)
     terms = (real(job, k, scale) for k, scale in enumerate(scales * step(job.y)))
     return written(job, job.graph.add("Add", *terms))
-
-
-def multiplied(job: Job) -> str:
-    """Mul of two reals, the second from a step that makes up the multiplier."""
-    operator: Product = job.operator
-    M, s_x = float(multiplier(operator.m0, operator.n)), step(job.read[0])
-    if not LEAST_RATIO <= M <= MOST_RATIO:
-        return exact.multiplied(job)
-    reals = real(job, 0, s_x), real(job, 1, M * step(job.y) / s_x)
-    return written(job, job.graph.add("Mul", *reals))

@@ -112,17 +112,22 @@ def pool(kind: type[MaxPool2d] | type[AvgPool2d]) -> Reader:
 
 def add(chain: Chain, node: Node, y: Tensor) -> None:
     """Two outputs of one shape, or one and a constant. Which of two is called x makes no difference."""
-    inputs = [chain.tensor(node, 0), chain.tensor(node, 1)]
-    k = next((k for k, tensor in enumerate(inputs) if tensor.data is not None), None)
+    k = next((k for k in range(2) if chain.tensor(node, k).data is not None), None)
     if k is not None:
         add_constant(chain, node, y, k)
         return
-    places, last = [chain.place(node, 0), chain.place(node, 1)], len(chain.operators) - 1
-    k = 1 if places[1] == last else 0
-    x, o = chain.grid(node, chain.go(node, k)), chain.grid(node, inputs[1 - k])
-    y_grid = chain.grid(node, y)
+    of_two(chain, node, y, 1 if chain.place(node, 1) == len(chain.operators) - 1 else 0)
+
+
+def of_two(chain: Chain, node: Node, y: Tensor, k: int) -> None:
+    """The sum or product of two outputs, the k-th input and the other."""
+    other, o = chain.place(node, 1 - k), chain.grid(node, chain.tensor(node, 1 - k))
+    x, y_grid = chain.grid(node, chain.go(node, k)), chain.grid(node, y)
     codes = y_grid.clamped(node.options["FusedActivationFunction"])
-    chain.append(node, Add(places[1 - k], y=codes, **chain.kernels.addition(x, o, y_grid)))
+    if node.kind == "ADD":
+        chain.append(node, Add(other, y=codes, **chain.kernels.addition(x, o, y_grid)))
+    else:
+        chain.append(node, Product(other, y=codes, **chain.kernels.product(x, o, y_grid)))
 
 
 def add_constant(chain: Chain, node: Node, y: Tensor, k: int) -> None:
@@ -153,19 +158,11 @@ def per_channel(chain: Chain, node: Node, k: int) -> tuple[NDArray[np.int64], Gr
 
 def mul(chain: Chain, node: Node, y: Tensor) -> None:
     """The product of two outputs, or of one and a constant."""
-    inputs = [chain.tensor(node, 0), chain.tensor(node, 1)]
-    if all(tensor.data is None for tensor in inputs):
-        k = 0 if np.prod(inputs[0].shape) >= np.prod(inputs[1].shape) else 1
-        other = chain.place(node, 1 - k)
-        x, o, y_grid = (
-            chain.grid(node, chain.go(node, k)),
-            chain.grid(node, inputs[1 - k]),
-            chain.grid(node, y),
-        )
-        codes = y_grid.clamped(node.options["FusedActivationFunction"])
-        chain.append(node, Product(other, y=codes, **chain.kernels.product(x, o, y_grid)))
+    one, other = (chain.tensor(node, k) for k in range(2))
+    if one.data is None and other.data is None:
+        of_two(chain, node, y, 0 if np.prod(one.shape) >= np.prod(other.shape) else 1)
         return
-    k = 0 if inputs[0].data is not None else 1
+    k = 0 if one.data is not None else 1
     values, o = per_channel(chain, node, k)
     x, y_grid = chain.grid(node, chain.go(node, 1 - k)), chain.grid(node, y)
     codes = y_grid.clamped(node.options["FusedActivationFunction"])

@@ -87,12 +87,10 @@ def kernel_of(program: Program, i: int, product: Product, pool: MaxPool2d | None
             return partial(by_channels, partial(avg_pool2d, operator, x, count))
         case GlobalAvgPool():
             return partial(by_channels, partial(global_avg_pool, operator, x, bound))
-        case Add():
+        case Add() | residuals.Product():
+            function = np.add if isinstance(operator, Add) else np.multiply
             given = terms_of(operator, codes), scaling_of(operator, bound)
-            return partial(by_channels, partial(combine, np.add, *given))
-        case residuals.Product():
-            given = terms_of(operator, codes), scaling_of(operator, bound)
-            return partial(by_channels, partial(combine, np.multiply, *given))
+            return partial(by_channels, partial(combine, function, *given))
         case Table():
             return partial(look_up, operator.table.astype(y.dtype))
         case Multiply():

@@ -28,7 +28,6 @@ codes gives each new channel all that its values can be.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,13 +95,12 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
             return x.through(lambda end: global_mean(operator, count * end, count, zero)).within(y)
         case Add():
             return added(operator, read, codes)
-        case Product(m0=m0, n=n, rounding=rounding):
-            centred = (
-                [end - c.zero for end in (part.lo, part.hi)] for part, c in zip(read, codes, strict=True)
-            )
-            ends = np.array([a * b for a, b in product(*centred)])
-            acc = Interval(ends.min(0), ends.max(0))
-            return acc.through(lambda end: requantize(end, m0, n, y, rounding))
+        case Product():
+            factors = [(part.lo, part.hi) for part in read]
+            ends = [
+                apply(operator, [a[:, None], b[:, None]], codes, y) for a in factors[0] for b in factors[1]
+            ]
+            return Interval(*(end(ends, 0)[:, 0].astype(np.int64) for end in (np.min, np.max)))
         case Table(table=rows):
             return looked_up(rows, x)
         case Multiply():
