@@ -58,9 +58,7 @@ def shape_after(operator: Operator, shapes: Sequence[Shape], where: str) -> Shap
                 refuse(where, f"shapes {shape} and {shapes[1]}", "two of one shape")
         case Product():
             if shapes[1] != shape and (len(shape) == 1 or shapes[1] != (shape[0], 1, 1)):
-                refuse(
-                    where, f"shapes {shape} and {shapes[1]}", "two of one shape, or (C, 1, 1) for the second"
-                )
+                refuse(where, f"shapes {shape} and {shapes[1]}", "one shape, or (C, 1, 1) for the second")
         case Concat():
             if any(other[1:] != shape[1:] for other in shapes):
                 refuse(where, f"shapes {', '.join(map(str, shapes))}", "shapes that differ in C alone")

@@ -10,7 +10,7 @@ summed over the pixels for the one that has a single. The channels of two output
 
 y = [body(x), shortcut(x)]        dy = [dbody, dshortcut]                                        (JN2)
 
-All else is as in a residual block: either may hold further layers of two chains.
+All else is as in a residual block. What a join keeps is among the caches of its layers, as "kept".
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,6 @@ import numpy as np
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Residual
-
-KEPT = ""  # what a join keeps, among the caches of its layers
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ class Product(Residual):
         return large
 
     def join(self, body: Array, shortcut: Array, caches: Any) -> Array:
-        caches[KEPT] = body, shortcut
+        caches["kept"] = body, shortcut
         return body * shortcut
 
     def part(self, dy: Array, caches: Any) -> tuple[Array, Array]:
-        body, shortcut = caches[KEPT]
+        body, shortcut = caches["kept"]
         return summed(dy * shortcut, body), summed(dy * body, shortcut)
 
 
@@ -70,11 +68,11 @@ class Concatenation(Residual):
 
     def join(self, body: Array, shortcut: Array, caches: Any) -> Array:
         ways = self.ordered(body, shortcut)
-        caches[KEPT] = len(ways[0])
+        caches["kept"] = len(ways[0])
         return np.concatenate(ways)
 
     def part(self, dy: Array, caches: Any) -> tuple[Array, Array]:
-        return self.ordered(dy[: caches[KEPT]], dy[caches[KEPT] :])
+        return self.ordered(dy[: caches["kept"]], dy[caches["kept"] :])
 
     def ordered(self, body: Any, shortcut: Any) -> tuple[Any, Any]:
         return (shortcut, body) if self.swapped else (body, shortcut)

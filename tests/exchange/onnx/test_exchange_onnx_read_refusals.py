@@ -60,7 +60,7 @@ def test_kinds_that_no_layer_stands_for(kind, tmp_path):
         ("PRelu", "LeakyRelu, of one slope, in its place"),
         ("LayerNormalization", "BatchNormalization in its place"),
         ("Max", "Relu or Clip in its place"),
-        ("QuantizeLinear", "the float model, which `tinyzip quantize` quantizes, in its place"),
+        ("QuantizeLinear", "the float model, for `tinyzip quantize`, in its place"),
     ],
 )
 def test_what_comes_nearest_is_said(kind, instead, tmp_path):

@@ -35,9 +35,7 @@ def read(step: Step) -> Value:
     """
     kind = step.node.kind
     if kind not in READERS:
-        instead = next(
-            (f"{other} in its place, or " for kinds, other in INSTEAD.items() if kind in kinds), ""
-        )
+        instead = f"{INSTEAD[kind]} in its place, or " if kind in INSTEAD else ""
         step.refuse("this kind", f"{instead}one of {', '.join(sorted(READERS))}")
     if step.x.border != NO_BORDER and kind not in BORDERED:
         step.refuse("a border of zeros before it", "a window that it can be part of")
@@ -227,11 +225,13 @@ READERS: dict[str, Read] = {
     "Transpose": transpose,
 }
 INSTEAD = {
-    ("PRelu",): "LeakyRelu, of one slope,",
-    ("Celu", "Elu", "Mish", "Selu", "Softplus"): "HardSwish, Gelu or x·Sigmoid(x)",
-    ("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN"): "BatchNormalization",
-    ("Max", "Min"): "Relu or Clip",
-    ("QuantizeLinear", "DequantizeLinear"): "the float model, which `tinyzip quantize` quantizes,",
+    "PRelu": "LeakyRelu, of one slope,",
+    **dict.fromkeys(("Celu", "Elu", "Mish", "Selu", "Softplus"), "HardSwish, Gelu or x·Sigmoid(x)"),
+    **dict.fromkeys(
+        ("GroupNormalization", "InstanceNormalization", "LayerNormalization"), "BatchNormalization"
+    ),
+    **dict.fromkeys(("Max", "Min"), "Relu or Clip"),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), "the float model, for `tinyzip quantize`,"),
 }
 """What comes nearest to kinds that are not read."""
 BORDERED = ("Conv", "MaxPool", "Pad", "Identity", "Dropout")

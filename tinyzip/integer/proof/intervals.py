@@ -96,10 +96,8 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
         case Add():
             return added(operator, read, codes)
         case Product():
-            factors = [(part.lo, part.hi) for part in read]
-            ends = [
-                apply(operator, [a[:, None], b[:, None]], codes, y) for a in factors[0] for b in factors[1]
-            ]
+            one, other = ((part.lo[:, None], part.hi[:, None]) for part in read)
+            ends = [apply(operator, [a, b], codes, y) for a in one for b in other]
             return Interval(*(end(ends, 0)[:, 0].astype(np.int64) for end in (np.min, np.max)))
         case Table(table=rows):
             return looked_up(rows, x)
