@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
 from shapes import SEEDS
 
-from tinyzip.integer import Add, AvgPool2d, Codes, Conv2d, GlobalAvgPool, Linear, Program, multiplier, run
+from tinyzip.integer import (
+    Add,
+    AvgPool2d,
+    Codes,
+    Conv2d,
+    GlobalAvgPool,
+    Linear,
+    Product,
+    Program,
+    multiplier,
+    run,
+)
 from tinyzip.integer.bounds import FLOAT_EXACT, bound_of
 from tinyzip.integer.fast.depthwise import band_matrices
 from tinyzip.integer.fast.gemm import multiply, product_dtype
@@ -69,6 +80,14 @@ def test_the_terms_of_an_addition_are_largest_at_the_ends_of_their_codes(
     )
     operator = Add(-1, m0, shift, WIDE, rounding=rounding).checked("drawn")
     assert bound_of(operator, (x, other), (1,)) == sum(largest) + (0 if double else 2 ** (n - 1))
+
+
+@given(codes(), codes())
+def test_a_product_is_largest_at_the_ends_of_both_codes(x: Codes, other: Codes) -> None:
+    """(PD1), over all pairs of codes."""
+    factors = (np.arange(c.lo, c.hi + 1) - c.zero for c in (x, other))
+    largest = int(np.abs(np.multiply.outer(*factors)).max())
+    assert bound_of(Product(-1, 2**30, 40, WIDE).checked("drawn"), (x, other), (1,)) == largest
 
 
 def test_relu_codes_reach_half_as_far() -> None:
