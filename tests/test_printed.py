@@ -33,6 +33,7 @@ BESIDE = {  # not of a run: what these do for others, and where they are tested
     "base/windows.py: same_padding": "exchange, test_windows",
     "base/windows.py: wider": "exchange, test_windows",
     "nn/chain.py: Named.__missing__": "a name that is not there, test_names",
+    "nn/residual.py: Residual.ordered": "quant and exchange, test_quant_residual",
     "quant/fake.py: FakeQuantized.structure": "files, test_quant_saved",
     "quant/fake.py: FakeQuantized.of_structure": "files, test_quant_saved",
     "quant/fake.py: FakeQuantized.input_range": "checks of images, test_train_pixels",
