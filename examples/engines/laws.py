@@ -53,6 +53,7 @@ from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 
 N = 64
@@ -255,7 +256,7 @@ def laws() -> Iterator[Law]:
 def program_of(weights: int, activations: int, name: str = "seed_net") -> Program:
     """A network in so many bits; images are bytes."""
     net = getattr(models, name)()
-    bits = {"input": 8} | {block.name: activations for block in blocks_of(net)}
+    bits = {"input": 8} | {block.name: activations for block in blocks_of(fold_batch_norm(net))}
     images = RNG.integers(0, 256, (256, *net.shape), np.uint8)
     return lower(net, calibrate(net, images, weights=weights, activations=bits))
 

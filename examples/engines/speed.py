@@ -44,6 +44,7 @@ from tinyzip.nn import models
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
 
 Record = dict[str, Any]
@@ -81,7 +82,7 @@ def draw(N: int, shape: tuple[int, ...] = models.MNIST) -> Batch:
 
 def program_of(model: Sequential, weights: int, activations: int) -> Program:
     """With so many bits; images stay bytes. Sums are rounded once, as the others do."""
-    bits = {"input": 8} | {block.name: activations for block in blocks_of(model)}
+    bits = {"input": 8} | {block.name: activations for block in blocks_of(fold_batch_norm(model))}
     grids = calibrate(model, draw(512).images, weights=weights, activations=bits)
     return lower(model, grids, rounding="single")
 
