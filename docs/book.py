@@ -157,7 +157,8 @@ def leave_the_book(app: Sphinx, error: Exception | None) -> None:
     """Take away what only a next build could use, which reads all anew; and empty lines."""
     shutil.rmtree(app.doctreedir, ignore_errors=True)
     for page in Path(app.outdir).rglob("*.html"):
-        text = re.sub(r'\?v=\w{8}(?=")| type="text/css"', "", page.read_text(encoding="utf-8"))
+        unused = r'\?v=\w{8}(?=")| type="text/css"|<!-- Gen.*?-->|<meta name="viewport" [^>]*, [^>]*>'
+        text = re.sub(unused, "", page.read_text(encoding="utf-8"))
         parts = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)
         parts[::2] = (re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2])
         page.write_text("".join(parts), encoding="utf-8")
