@@ -13,7 +13,6 @@ import pages
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from facts import ROOT
-from sources import PACKAGE
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.parsers import Parser
@@ -28,7 +27,7 @@ def raw(html: str) -> nodes.raw:
 
 
 class Source(Parser):
-    """A Python file as a page, see `pages`; its names can be searched for."""
+    """A Python file as a page, see `pages`; the search knows its definitions by their headings."""
 
     supported = ("python",)
 
@@ -39,13 +38,7 @@ class Source(Parser):
         top = nodes.section("", nodes.title("", title), raw(html), ids=["top"], names=["top"])
         for name, heading, inner in others:
             top += nodes.section("", nodes.title("", heading), raw(inner), ids=[name], names=[name])
-        if path.is_relative_to(PACKAGE) and path.name != "__init__.py":
-            module = env.docname.replace("/", ".")
-            for name, node in facts.names(path).items():
-                kind = "class" if "class" in type(node).__name__.lower() else "function"
-                where = pages.anchor_of((path, name))
-                env.domains["py"].note_object(f"{module}.{name}", kind, where)
-        elif path.name == "__init__.py" and (deep := facts.depth(path)):
+        if path.name == "__init__.py" and (deep := facts.depth(path)):
             top.insert(2, listing(env.docname, deep))
         document += top
 
@@ -53,13 +46,9 @@ class Source(Parser):
 def listing(document: str, paths: list[Path]) -> Nodes:
     """Pages that are read after this one, in this order, each with the first line of its lecture."""
     tree, names = addnodes.toctree(), [facts.document(path) for path in paths]
-    tree.attributes |= {
-        "parent": document,
-        "entries": [(None, name) for name in names],
-        "includefiles": names,
-    }
-    tree.attributes |= {"rawentries": [], "maxdepth": 1, "hidden": True, "titlesonly": True, "caption": None}
-    tree.attributes |= {"glob": False, "includehidden": False, "numbered": 0}
+    places = {"parent": document, "entries": [(None, name) for name in names], "includefiles": names}
+    kind = dict.fromkeys(("glob", "includehidden", "numbered", "caption")) | {"rawentries": [], "maxdepth": 1}
+    tree.attributes |= places | kind | {"hidden": True, "titlesonly": True}
     return [tree, raw(pages.contents(document, paths))]
 
 
@@ -83,7 +72,7 @@ class Made(Directive):
 
     def equations(self, document: str) -> Nodes:
         """All equations, where they are derived, and the tests that prove them."""
-        return [raw(pages.equations(document))]
+        return [raw(pages.equations(pages.Page(document)))]
 
     def widget(self, document: str, name: str) -> Nodes:
         """Something to touch, see docs/widgets/README.md; the content stands there without scripts."""
@@ -138,19 +127,18 @@ def finish(app: Sphinx, name: str, template: str, context: dict[str, Any], doctr
             for script in (*(Path(path).name for path in facts.ENGINE), *(f"{each}.js" for each in scripts)):
                 app.add_js_file(script, loading_method="defer")
     if toctree := context.get("toctree"):
-        depth = {"maxdepth": 1} if name.startswith("tests/") else {}
-        context["toctree"] = lambda **options: shorter(toctree(**options | {"collapse": True} | depth))
+        needed = {"collapse": True} | ({"maxdepth": 1} if name.startswith("tests/") else {})
+        unused = r' class="(reference internal|toctree-l\d)"'  # on every page, for nothing
+        context["toctree"] = lambda **options: re.sub(unused, "", toctree(**options | needed))
 
 
 def tables_anew(app: Sphinx, name: str, source: list[str]) -> None:
-    """The tables of tests/README.md are made here, where they can link to the functions themselves."""
+    """The tables of tests/README.md: the first is made here, where it can link to the functions."""
     if name == "tests/README":
-        source[0] = source[0].partition(BEGIN)[0] + "```{equations}\n```\n\n```{files} tests\n```\n"
-
-
-def shorter(contents: str) -> str:
-    """The contents, which stand on every page, without names of classes that nothing looks for."""
-    return re.sub(r' class="(reference internal|toctree-l\d)"', "", contents)
+        by_hand, _, tables = source[0].partition(BEGIN)
+        functions = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", tables[tables.index("## Files") :])
+        lists = "## Equations\n\n```{equations}\n```\n\n## Files of tests\n\n```{files} tests\n```\n\n"
+        source[0] = by_hand + lists + functions
 
 
 def leave_the_book(app: Sphinx, error: Exception | None) -> None:

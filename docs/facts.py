@@ -12,13 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import theorems
 from reading import EVENING, WEEK, order
 from sources import FILES, PACKAGE, TESTS, file_of, label, tree
-from theorems import definitions, proofs
 
 from tinyzip.exchange.page import html
 
 ROOT = PACKAGE.parent
+definitions, proofs = cache(theorems.definitions), cache(theorems.proofs)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 Place = tuple[Path, str]  # a file, and a name in it; "" for the file
 LONGEST = 12  # lines of an example
@@ -59,7 +60,7 @@ def chapters() -> dict[str, list[Path]]:
     """The files by how they are read: an evening, a week, the doors of rooms, tests that prove equations."""
     evening, week = ([PACKAGE / name for name in order(parts)] for parts in (EVENING, WEEK))
     doors = [path for path in FILES if path.name == "__init__.py" and not label(path).startswith(SOLUTIONS)]
-    tests = sorted({path for places in proving().values() for path, _ in places})
+    tests = sorted({path for places in proofs().values() for path, _ in places})
     return {"evening": evening, "week": week, "rooms": doors, "tests": tests}
 
 
@@ -89,17 +90,10 @@ def equations() -> dict[str, Path]:
 
 
 @cache
-def proving() -> dict[str, list[Place]]:
-    """The tests that prove each equation."""
-    found = proofs()
-    return {name: found[name] for name in equations()}
-
-
-@cache
 def proved() -> dict[Place, list[str]]:
     """Which equations each test proves."""
     found: dict[Place, list[str]] = defaultdict(list)
-    for name, places in proving().items():
+    for name, places in proofs().items():
         for place in places:
             found[place].append(name)
     return found

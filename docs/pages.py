@@ -17,14 +17,13 @@ from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, String
 from reading import imported
 from sources import PACKAGE, TESTS, label, tree
-from theorems import DEFINED, definitions
+from theorems import DEFINED
 
 Section = tuple[str, str, str]  # an id, a title, HTML
 TAGS = {Keyword: "b", String: "samp", Comment: "em", Name.Function: "dfn", Name.Class: "dfn"}  # short: many
 LABELS = re.compile(r"\(([A-Z]+\d+)\)(?!</a>)")
 INLINE = re.compile(r"`([^`]+)`|(?<![\w*])\*(\w[^*]*)\*(?![\w*])|(\(?)\b([A-Z]+\d+)\b|([\w-]+)")
 ROW = re.compile(r"([\w*]+(?:, [\w*]+)*)  +(\S.*)")
-TABLE = '<table class="arguments">{}</table>'
 
 
 class Page:
@@ -52,12 +51,9 @@ class Page:
         """Text that is HTML, its labels of equations as links to where they are derived."""
 
         def linked(match: re.Match[str]) -> str:
-            path = facts.equations().get(match[1])
-            return (
-                f'<a class="eq" href="{self.to(facts.document(path), match[1])}">{match[0]}</a>'
-                if path
-                else match[0]
-            )
+            if not (path := facts.equations().get(match[1])):
+                return match[0]
+            return f'<a class="eq" href="{self.to(facts.document(path), match[1])}">{match[0]}</a>'
 
         return re.sub(inside or LABELS, linked, text)
 
@@ -83,9 +79,9 @@ class Page:
 
     def word(self, word: str) -> str:
         """A word of the glossary, once a page: what it means shows under the pointer and on focus."""
-        means = facts.glossary()
-        name = next((form for form in (word, word.removesuffix("s"), word.lower()) if form in means), "")
-        if not name or name in self.met:
+        means, forms = facts.glossary(), (word, re.sub(r"(?<=ate|ize)d$|s$", "", word), word.lower())
+        name = next((form for form in forms if form in means and word != "zeros"), "")
+        if not name or name in self.met or not self.document.startswith(("tinyzip/", "examples/")):
             return ""
         self.met.add(name)
         where, meaning = self.to("README", "what-a-grid-is"), escape(f"{name}: {means[name]}")
@@ -106,16 +102,13 @@ class Page:
     def block(self, kind: str, text: str) -> str:
         """Lines of one kind."""
         if kind == "item":
-            items = "".join(f"<li>{self.prose(item)}</li>" for item in re.split(r"^- ", text, flags=re.M)[1:])
-            return f"<ul>{items}</ul>"
+            items = re.split(r"^- ", text, flags=re.MULTILINE)
+            return f"<ul>{'</li>'.join(f'<li>{self.prose(item)}' for item in items[1:])}</ul>"
         if kind == "prose":
             return f"<p>{self.prose(text)}</p>"
         if kind == "row" and not DEFINED.search(text):
-            rows = [ROW.fullmatch(row) for row in re.sub(r"\n +", "\0", text).split("\n")]
-            cells = [(row[1], self.prose(row[2].replace("\0", "\n"), False)) for row in rows if row]
-            return TABLE.format(
-                "".join(f'<tr><th scope="row">{name}</th><td>{what}</td></tr>' for name, what in cells)
-            )
+            rows = ROW.findall(re.sub(r"\n +", " ", text))
+            return tabled((name, f"<td>{self.prose(what, False)}</td>") for name, what in rows)
         html = escape(text, False)
         for name in DEFINED.findall(text):
             if facts.equations().get(name) == self.path and name not in self.met:
@@ -132,11 +125,8 @@ class Page:
             name = f' id="line-{number}"' if re.match(r"[^\W\d]|<|    <b>", line) else ""
             out.append(f"<i{name}{jump}>{line}</i>" if number else line)
             last = number
-        return (
-            '<div class="highlight code"><pre tabindex="0">{}</pre></div>'.format("\n".join(out))
-            if out
-            else ""
-        )
+        text = "\n".join(out)
+        return f'<div class="highlight code"><pre tabindex="0">{text}</pre></div>' if out else ""
 
     def coloured(self, code: str, known: dict[str, Place]) -> list[str]:
         """Lines of code as HTML; names from elsewhere link once a definition, and labels always."""
@@ -170,11 +160,7 @@ def kind_of(line: str, last: str) -> str:
 def anchor_of(place: Place) -> str:
     """Where on its page a name stands: a section of its own, or its line."""
     path, name = place
-    if (
-        path.suffix != ".py"
-        or path.is_relative_to(TESTS)
-        or name in {piece.name for piece in facts.pieces(path)}
-    ):
+    if not path.is_relative_to(PACKAGE) or name in {piece.name for piece in facts.pieces(path)}:
         return name
     first, _, inner = name.partition(".")
     node = facts.names(path).get(first)
@@ -182,24 +168,24 @@ def anchor_of(place: Place) -> str:
     return f"line-{methods.get(inner, node).lineno}" if node else ""
 
 
-def titled(path: Path) -> tuple[str, str]:
-    """A page's title, and its docstring."""
+def titled(path: Path) -> tuple[str, str, str]:
+    """A page's title, its docstring, and the first line of that."""
     title = path.relative_to(TESTS if path.is_relative_to(TESTS) else PACKAGE).with_suffix("").as_posix()
-    text = ast.get_docstring(tree(path)) or ""
-    return title.removesuffix("__init__").rstrip("/") or "tinyzip", text.removeprefix("Depth: ")
+    text = (ast.get_docstring(tree(path)) or "").removeprefix("Depth: ")
+    return title.removesuffix("__init__").rstrip("/") or "tinyzip", text, text.partition("\n")[0]
 
 
 def sections(path: Path) -> Iterator[Section]:
     """A page's sections, the first its own: of a chapter, of a room's door, or of a file of tests."""
-    page, (title, text) = Page(facts.document(path), path), titled(path)
+    page, (title, text, _) = Page(facts.document(path), path), titled(path)
     if path.is_relative_to(TESTS) or path.name == "__init__.py":
         yield "", title, page.doc(text)
         yield from statements(page) if path.is_relative_to(TESTS) else listed(page)
     else:
         yield "", title, drawing(page) + page.doc(text)
         yield from code_of(page)
-        if rows := [proof(page, name) for name, place in facts.equations().items() if place == path]:
-            yield "proofs", "Proofs", TABLE.format("".join(rows))
+        if proofs := equations(page, path):
+            yield "proofs", "proofs", proofs
 
 
 def code_of(page: Page) -> Iterator[Section]:
@@ -210,7 +196,7 @@ def code_of(page: Page) -> Iterator[Section]:
         skipped = range(0)
         if piece.name and "." not in piece.name:
             if html:
-                yield name, name.capitalize() if name == "code" else name, html
+                yield name, name, html
             name, html = piece.name, ""
         if isinstance(piece.node, facts.DEFINITIONS) and (text := ast.get_docstring(piece.node)):
             skipped = range(piece.node.body[0].lineno, (piece.node.body[0].end_lineno or 0) + 1)
@@ -221,28 +207,28 @@ def code_of(page: Page) -> Iterator[Section]:
         example = facts.examples().get((path, piece.name))
         if piece.name and example and example.code not in page.met:
             page.met.add(example.code)
-            code = page.code(
-                (0, line) for line in page.coloured(example.code, facts.known(example.target[0]))
-            )
+            code = page.coloured(example.code, facts.known(example.target[0]))
             source = page.link(example.target, f"<code>{escape(example.source)}</code>")
-            html += f"<details><summary>Example</summary><p>From {source}:</p>{code}</details>"
+            html += f"<details><summary>Example</summary><p>From {source}:</p>"
+            html += page.code((0, line) for line in code) + "</details>"
     yield name, name, html
 
 
-def proof(page: Page, name: str, cell: str = "") -> str:
-    """A row of a table: an equation, and the tests that prove it."""
-    by = ", ".join(page.link(place, said(place[1])) for place in facts.proving()[name])
-    return f'<tr id="proofs-{name}"><th scope="row">{page.cited(f"({name})")}</th>{cell}<td>{by}</td></tr>'
+def equations(page: Page, file: Path | None = None) -> str:
+    """The equations of a file, or of all, as a table: each with the tests that prove it."""
+    rows = []
+    for name, ((path, line), *_) in facts.definitions().items():
+        if file in (None, path):
+            by = ", ".join(page.link(place, said(place[1])) for place in facts.proofs()[name])
+            cell = "" if file else f"<td><code>{page.cited(escape(' '.join(line.split())))}</code></td>"
+            rows.append((page.cited(f"({name})"), f"{cell}<td>{by}</td>", f' id="proofs-{name}"'))
+    return tabled(rows) if rows else ""
 
 
-def equations(document: str) -> str:
-    """All equations as a table, in the order of the files."""
-    page = Page(document)
-    lines = {
-        name: page.cited(escape(" ".join(line.split()))) for name, ((_, line), *_) in definitions().items()
-    }
-    rows = (proof(page, name, f"<td><code>{line}</code></td>") for name, line in lines.items())
-    return TABLE.format("".join(rows))
+def tabled(rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of rows: a head, cells, and perhaps attributes."""
+    html = (f'<tr{"".join(more)}><th scope="row">{head}</th>{cells}</tr>' for head, cells, *more in rows)
+    return f'<table class="arguments">{"".join(html)}</table>'
 
 
 def said(test: str) -> str:
@@ -272,9 +258,7 @@ def listed(page: Page) -> Iterator[Section]:
             example = facts.examples().get((path, name))
             more = page.link(example.target, f" used in {escape(example.source)}") if example else ""
             rows.append(f"<dt>{call}</dt><dd>{line}{more}</dd>")
-        head = (
-            f"<p>{page.prose(titled(path)[1].partition(chr(10))[0])} {page.link((path, ''), 'Source')}.</p>"
-        )
+        head = f"<p>{page.prose(titled(path)[2])} {page.link((path, ''), 'Source')}.</p>"
         yield path.stem, path.stem, f'{head}<dl class="names">{"".join(rows)}</dl>'
 
 
@@ -294,8 +278,6 @@ def contents(document: str, paths: list[Path]) -> str:
     """Pages as a list, each with the first line of its lecture."""
     page, rows = Page(document), []
     for path in paths:
-        title, text = titled(path)
-        rows.append(
-            f"<li>{page.link((path, ''), title)} {page.prose(text.partition(chr(10))[0], False)}</li>"
-        )
+        title, _, first = titled(path)
+        rows.append(f"<li>{page.link((path, ''), title)} {page.prose(first, False)}</li>")
     return f'<ol class="pages">{"".join(rows)}</ol>'
