@@ -30,6 +30,15 @@ pytestmark = pytest.mark.needs("sphinx", "furo", "myst_parser")
 needs_browser = pytest.mark.needs("playwright", CHROMIUM)
 
 
+BEYOND = """() => {
+  const width = document.documentElement.clientWidth, none = new Set(["visible", "clip"]);
+  const free = (box) => box.tagName === "ARTICLE"
+    || (none.has(getComputedStyle(box).overflowX) && free(box.parentElement));
+  const beyond = (box) => box.getBoundingClientRect().right > width + 1 && free(box.parentElement);
+  return [...document.querySelectorAll("article *")].filter(beyond).map((box) => box.outerHTML.slice(0, 80));
+}"""  # what stands out of the window to the right, and not in a part that scrolls by itself
+
+
 class Read(HTMLParser):
     """What tests ask of a page: the names of its places, what it links to and loads, and its words."""
 
@@ -215,6 +224,7 @@ def test_each_page_opens_without_an_error_or_a_request_outside_and_fits_any_widt
             page.set_viewport_size({"width": width, "height": 800})
             if width == 360:
                 page.goto((book / f"{name}.html").as_uri())
+            wrong += [f"{name}, {width} pixels: {box}" for box in page.evaluate(BEYOND)]
             broad = page.evaluate("() => document.documentElement.scrollWidth")
             wrong += [f"{name}: {broad} pixels of {width}"] * (broad > width)
     context.close()
