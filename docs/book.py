@@ -120,7 +120,9 @@ class Marked(SphinxPostTransform):
 def finish(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """What scrolls can be reached by keyboard; only the open part of the contents stands beside a page."""
     if body := context.get("body"):
-        body = body.replace("<pre>", '<pre tabindex="0">')
+        body = body.replace("<pre>", '<pre tabindex="0">').replace(
+            '<th class="head"><p></p></th>', "<td></td>"
+        )
         context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
         if widgets := sorted(set(re.findall(r'data-widget="(\w+)"', body))):
             scripts = "parts", *widgets
