@@ -22,7 +22,7 @@ ROOT = PACKAGE.parent
 definitions, proofs = cache(theorems.definitions), cache(theorems.proofs)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 Place = tuple[Path, str]  # a file, and a name in it; "" for the file
-LONGEST = 12  # lines of an example
+LONGEST = 10  # lines of an example
 ENGINE = [f"tinyzip/exchange/page/{name}.js" for name in html.SCRIPTS if name != "app"]
 SOLUTIONS = "learn/exercises/", "learn/checks/"  # which would give away what the course asks
 

@@ -53,7 +53,7 @@ class Page:
         def linked(match: re.Match[str]) -> str:
             if not (path := facts.equations().get(match[1])):
                 return match[0]
-            return f'<a class="eq" href="{self.to(facts.document(path), match[1])}">{match[0]}</a>'
+            return f'<a href="{self.to(facts.document(path), match[1])}">{match[0]}</a>'
 
         return re.sub(inside or LABELS, linked, text)
 
