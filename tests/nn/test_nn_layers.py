@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
 from shapes import distinct, normal
 
 from tinyzip.nn import ops
@@ -198,3 +200,20 @@ def test_examples_that_do_not_fit_are_refused(layer, shape):
 def test_first_values_need_a_generator():
     with pytest.raises(TypeError, match=r"initialize: rng: found int, needed a numpy.random.Generator"):
         Linear(2, 3).initialize(0)
+
+
+@given(st.floats(0.01, 0.99), st.integers(0, 2**32))
+def test_running_statistics_go_a_part_of_the_way_to_those_of_the_batch(momentum, seed):
+    rng = np.random.default_rng(seed)
+    layer = BatchNorm(3, momentum=momentum)
+    p = {name: rng.uniform(0.5, 2, 3) for name in ("gamma", "beta", "mean", "var")}
+    x = rng.normal(1, 2, (3, 4, 5, 6))
+    _, cache = layer.forward(p, x, train=True)
+    found = layer.statistics(p, cache)
+    for name, batch in (("mean", x.mean((1, 2, 3))), ("var", x.var((1, 2, 3), ddof=1))):
+        np.testing.assert_allclose(found[name], (1 - momentum) * p[name] + momentum * batch)
+
+
+def test_the_ends_of_a_clip_are_floats_whatever_they_were_given_as():
+    clip = Clip(0, 6)
+    assert type(clip.low) is type(clip.high) is float and Clip(None, np.float32(2)).high == 2

@@ -9,7 +9,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.quant.quadratic import Rows, best_codes
-from tinyzip.quant.rounding import adaround, correct_bias, moments, patches
+from tinyzip.quant.rounding import adaround, correct_bias, moments, patches, surgeon
 from tinyzip.train.data import to_input
 
 
@@ -128,3 +128,9 @@ def test_what_cannot_be_rounded_is_refused():
     assert adaround(model, grids, images[:3], 1).shape == model.shape
     with pytest.raises(ValueError, match="pairs"):
         moments(Linear(5, 2), iter([]))
+
+
+def test_what_is_no_network_is_refused_before_anything_is_rounded():
+    for rounding in (correct_bias, adaround, surgeon):
+        with pytest.raises(TypeError, match=r"^model: found a dict, needed a Sequential"):
+            rounding({}, {}, np.zeros((2, 6, 6)))
