@@ -58,7 +58,7 @@ def answer(python: str, environment: Mapping[str, str]) -> dict[str, Any] | None
     """What one process says; None where it cannot run, as with a kernel that this processor lacks."""
     full = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     done = subprocess.run(
-        [python, "-c", CHILD], cwd=ROOT, env=full, capture_output=True, text=True, check=False
+        [python, "-c", CHILD], cwd=ROOT, env=full, capture_output=True, text=True, encoding="utf-8", check=False
     )
     if done.returncode < 0:  # an instruction that this processor does not have
         return None

@@ -186,13 +186,13 @@ def test_a_header_beside_the_source_of_another_program_is_refused_by_the_compile
     """Where the power goes between two files of a command, one of them says that the other is not its own."""
     mixed = 0
     for _ in each_call(tmp_path / "folder", before, COMMANDS["c"], "power"):
-        header, body = ((tmp_path / "folder" / f"a.{end}").read_text() for end in "hc")
+        header, body = ((tmp_path / "folder" / f"a.{end}").read_text(encoding="ascii") for end in "hc")
         own = re.search(r"CHECKSUM (0x[0-9a-f]+)", header)
         wanted = re.search(r"CHECKSUM != (0x[0-9a-f]+)", body)
-        which = [(one / "a.h").read_text() == header for one in (before, after["c"])]
+        which = [(one / "a.h").read_text(encoding="ascii") == header for one in (before, after["c"])]
         assert own and wanted and any(which)
         same = (before if which[0] else after["c"]) / "a.c"
-        assert (own[1] == wanted[1]) == (same.read_text() == body)
+        assert (own[1] == wanted[1]) == (same.read_text(encoding="ascii") == body)
         mixed += own[1] != wanted[1]
     assert mixed
 
