@@ -57,9 +57,8 @@ print(json.dumps({"codes": digest.hexdigest(), "weights": weights.tolist(), "los
 def answer(python: str, environment: Mapping[str, str]) -> dict[str, Any] | None:
     """What one process says; None where it cannot run, as with a kernel that this processor lacks."""
     full = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    done = subprocess.run(
-        [python, "-c", CHILD], cwd=ROOT, env=full, capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    options: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "check": False}
+    done = subprocess.run([python, "-c", CHILD], cwd=ROOT, env=full, **options)
     if done.returncode < 0:  # an instruction that this processor does not have
         return None
     assert done.returncode == 0, done.stderr

@@ -76,8 +76,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book, just made; a warning would be an error."""
     folder = tmp_path_factory.mktemp("book")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    words = [*COMMAND, str(folder)]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False)
+    options: dict[str, Any] = {"capture_output": True, "encoding": "utf-8", "check": False}
+    done = subprocess.run([*COMMAND, str(folder)], cwd=ROOT, env=environment, **options)
     assert done.returncode == 0, done.stderr
     return folder
 
