@@ -189,13 +189,14 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
         steps = math.ceil(times * len(images) / told.batch)
         print(f"{name}: {model.parameter_count:,} parameters")
         print(f"  {epochs} epochs of {steps:,} steps: {shown}; {augment or 'undistorted'}", flush=True)
+        seen = images if times == 1 else images[np.tile(np.arange(len(images)), times)]
         saved = args.out / f"{name.replace(', ', '-')}.checkpoint"
         if not args.resume:
             saved.unlink(missing_ok=True)
         models[name], histories[name] = how(
             model,
-            images=np.concatenate([images.images] * times),
-            labels=np.concatenate([images.labels] * times),
+            images=seen.images,
+            labels=seen.labels,
             rng=np.random.default_rng([args.seed, 1]),
             epochs=epochs,
             batch=told.batch,
@@ -206,11 +207,11 @@ def train_all(args: argparse.Namespace, dataset: Dataset) -> tuple[dict[str, Seq
             resume=saved if saved.exists() else None,
             printed=args.printed,
         )
-        seen = images[: len(validation)]
+        some = images[: len(validation)]
         network = as_it_runs(args, models[name])
-        new, own = (int((predict(network, x.images) != x.labels).sum()) for x in (validation, seen))
+        new, own = (int((predict(network, x.images) != x.labels).sum()) for x in (validation, some))
         print(f"  {new} errors of {len(validation):,} validation images, ", end="")
-        print(f"{own} of {len(seen):,} images that it was trained on", flush=True)
+        print(f"{own} of {len(some):,} images that it was trained on", flush=True)
 
     def first_weights() -> np.random.Generator:
         return np.random.default_rng([args.seed, 2])

@@ -36,18 +36,17 @@ def digits() -> Sets:
     except ImportError:
         refuse("digits", "no module 'sklearn'", "scikit-learn: pip install scikit-learn", ImportError)
     found = load_digits()
-    images, labels = np.rint(found.images * (255 / 16)).astype(np.uint8), found.target
-    return Dataset(images[:1400], labels[:1400]), Dataset(images[1400:], labels[1400:])
+    whole = Dataset(np.rint(found.images * (255 / 16)).astype(np.uint8), found.target)
+    return whole[:1400], whole[1400:]
 
 
 def halved() -> Sets:
     """1,000 and 10,000 images of 14×14: means of four pixels."""
     training, test = mnist(DATA)
     drawn = np.random.default_rng(0).permutation(len(training))[:1000]
-    parts = (training.images[drawn], training.labels[drawn]), (test.images, test.labels)
     small = [
-        Dataset(np.rint(images.reshape(-1, 14, 2, 14, 2).mean((2, 4))).astype(np.uint8), labels)
-        for images, labels in parts
+        Dataset(np.rint(part.images.reshape(-1, 14, 2, 14, 2).mean((2, 4))).astype(np.uint8), part.labels)
+        for part in (training[drawn], test)
     ]
     return small[0], small[1]
 
@@ -65,8 +64,8 @@ def shapes() -> Sets:
     shown = np.choose(labels[:, None, None], inside)[:, None]
     colours = rng.uniform(0, 255, (2, N, 3, 1, 1))
     images = np.where(shown, *colours) + rng.normal(0, 25, (N, 3, H, W))
-    images = np.rint(images.clip(0, 255)).astype(np.uint8)
-    return Dataset(images[:400], labels[:400]), Dataset(images[400:], labels[400:])
+    whole = Dataset(np.rint(images.clip(0, 255)).astype(np.uint8), labels)
+    return whole[:400], whole[400:]
 
 
 SETS = {"digits": digits, "halved": halved, "shapes": shapes}
@@ -83,9 +82,7 @@ def main(words: list[str] | None = None) -> None:
     training, test = SETS[args.set]()
     if args.validation:
         cut = len(training) * 3 // 4
-        training, test = (
-            Dataset(training.images[part], training.labels[part]) for part in (slice(cut), slice(cut, None))
-        )
+        training, test = training[:cut], training[cut:]
     write(out / "data", training, test)
     print(f"{name}: {training.brief()}, and {len(test):,} to be judged by", flush=True)
     seeds.main(["--seeds", "16", "--resume", "--data", str(out / "data"), "--out", str(out), *others])

@@ -66,8 +66,8 @@ def digits1d(seed: int = 0, train: int = 4000, test: int = 1000) -> tuple[Datase
     parts = [np.arange(count) % CLASSES for count in (train, test)]
     labels = np.concatenate([rng.permutation(part) for part in parts])
     rows = drawn(templates()[labels], rng)
-    images = ((rows - rows.mean()) / rows.std()).astype(np.float32)[:, None]
-    return Dataset(images[:train], labels[:train]), Dataset(images[train:], labels[train:])
+    whole = Dataset(((rows - rows.mean()) / rows.std()).astype(np.float32)[:, None], labels)
+    return whole[:train], whole[train:]
 
 
 def templates() -> Array:
