@@ -40,15 +40,21 @@ def found() -> str:
 
 
 @contextmanager
-def opened(file: Path, **options: Any) -> Iterator[Any]:
-    """The page in this file, in a browser of its own; options are those of a browser's context."""
+def launched() -> Iterator[Any]:
+    """A browser that runs."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found(), args=["--no-sandbox"])
-        with visited(browser, file, **options) as page:
-            yield page
+        yield browser
         browser.close()
+
+
+@contextmanager
+def opened(file: Path, **options: Any) -> Iterator[Any]:
+    """The page in this file, in a browser of its own; options are those of a browser's context."""
+    with launched() as browser, visited(browser, file, **options) as page:
+        yield page
 
 
 @contextmanager

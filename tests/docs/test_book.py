@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from parts.browsers import CHROMIUM, found
+from parts.browsers import CHROMIUM, launched
 from reading import EVENING, WEEK, order
 from sources import FILES, PACKAGE, TESTS, label, tree
 from theorems import definitions, proofs
@@ -202,12 +202,8 @@ def test_words_of_the_glossary_are_explained(book: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found(), args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @needs_browser

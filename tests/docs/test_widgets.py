@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from parts.browsers import CHROMIUM, found
+from parts.browsers import CHROMIUM, launched
 from sources import TESTS
 
 from tinyzip.archive.coder import COST_BITS, Reader, Writer
@@ -68,12 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found(), args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
