@@ -3,13 +3,14 @@
     python tests/mutants.py                          a hundred, drawn with seed 0
     python tests/mutants.py --seed 3 --count 1000    as many as you like; some hours
     python tests/mutants.py --only quant/lower.py    of some files or rooms alone
+    python tests/mutants.py --again                  those that lived once more, when tests have been added
 
 A file is drawn by its lines, then one of the mistakes of `planted` in it. The tests that the tables name for
 the file run until one fails; those of the function in question first. A test that does not end has noticed.
 
 What is found goes to a file as soon as it is known, and the same command goes on where it was stopped.
 Survivors are printed, and at the end the share that was noticed; the exit status is 0 at 98 % or more.
-`HARMLESS` lists those that change no result, with the reason: they do not count.
+`harmless.py` lists those that change no result, with the reason: they do not count.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from harmless import HARMLESS
 from planted import Planted, planted
 from sources import FILES, TESTS, label, tree
 from theorems import PAGE
@@ -40,8 +42,6 @@ LINK = re.compile(r"\]\(([^)]*\.py)\)")
 ENOUGH = 0.98
 SECONDS = 240  # for the tests of one mistake
 OPTIONS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not long")
-HARMLESS: dict[tuple[str, str, str], str] = {}
-"""(file, the line's text, what became what) to the reason."""
 
 
 class Mutant(NamedTuple):
@@ -55,6 +55,10 @@ class Mutant(NamedTuple):
         """As in `HARMLESS`: without a number of a line, which moves."""
         line = self.file.read_text(encoding="utf-8").splitlines()[self.mistake.line - 1].strip()
         return label(self.file), line, f"{self.mistake.before} → {self.mistake.after}"
+
+    @property
+    def is_harmless(self) -> bool:
+        return self.key in HARMLESS.get(self.key[0].split("/")[0], {})
 
     def __str__(self) -> str:
         return f"{label(self.file)} {self.mistake}"
@@ -131,6 +135,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--only", nargs="+", default=[], metavar="FILE|ROOM")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--again", action="store_true", help="those that lived once more")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutants.json")
     args = parser.parse_args()
     mutants = list(drawn(args.seed, args.count, args.only))
@@ -140,7 +145,7 @@ def main() -> int:
 
     def look(mutant: Mutant) -> None:
         name = " | ".join(mutant.key)
-        if name not in found and mutant.key not in HARMLESS:
+        if not mutant.is_harmless and found.get(name, True) and (args.again or name not in found):
             copy = copies.get()
             alive = survives(mutant, copy)
             copies.put(copy)
@@ -159,7 +164,7 @@ def main() -> int:
             copies.put(copy)
         with ThreadPoolExecutor(args.jobs) as pool:
             list(pool.map(look, mutants))
-    counted = [mutant for mutant in mutants if mutant.key not in HARMLESS]
+    counted = [mutant for mutant in mutants if not mutant.is_harmless]
     alive = [mutant for mutant in counted if found[" | ".join(mutant.key)]]
     share = 1 - len(alive) / max(len(counted), 1)
     left_out = len(mutants) - len(counted)
