@@ -41,6 +41,7 @@ NAMES = {
 }
 NAMES |= {after: before for before, after in NAMES.items() if not before[-1].isdigit()}
 SPEAK = {"refuse", "said", "print", "Wrong", "warn"}  # calls whose arguments are words
+TYPES = {"Callable", "Literal", "Mapping", "NDArray", "tuple", "dict", "list"}  # whose brackets annotate
 
 
 class Planted(NamedTuple):
@@ -150,6 +151,8 @@ def deciding(tree: ast.AST) -> Iterator[ast.AST]:
             case ast.Call(ast.Name(name)) | ast.Expr(ast.Call(ast.Name(name))) if name in SPEAK:
                 continue
             case ast.If(ast.Compare(ast.Name("__name__"))):
+                continue
+            case ast.Assign(value=ast.Subscript(ast.Name(name))) if name in TYPES:  # a name for a type
                 continue
             case ast.FunctionDef():
                 yield from (part for line in node.body for part in deciding(ast.Module([line], [])))

@@ -22,9 +22,10 @@ from tinyzip.integer import (
     multiplier,
     run,
 )
-from tinyzip.integer.bounds import FLOAT_EXACT, bound_of
+from tinyzip.integer.bounds import FLOAT_EXACT, bound_of, product_ends
 from tinyzip.integer.fast.depthwise import band_matrices
-from tinyzip.integer.fast.gemm import multiply, product_dtype
+from tinyzip.integer.fast.gemm import as_integers, is_cheap, least_of, multiply, product_dtype
+from tinyzip.machine.workspace import FRESH
 
 WIDE = Codes(-128, 127, 0)
 
@@ -88,6 +89,18 @@ def test_a_product_is_largest_at_the_ends_of_both_codes(x: Codes, other: Codes) 
     factors = (np.arange(c.lo, c.hi + 1) - c.zero for c in (x, other))
     largest = int(np.abs(np.multiply.outer(*factors)).max())
     assert bound_of(Product(-1, 2**30, 40, WIDE).checked("drawn"), (x, other), (1,)) == largest
+
+
+@given(codes(), st.integers(1, 3), st.integers(1, 5), SEEDS)
+def test_the_ends_of_a_sum_of_products_are_attained(x: Codes, F: int, C: int, seed: int) -> None:
+    """Over all inputs at the ends of their codes, which is where a linear map is least and greatest."""
+    w = np.random.default_rng(seed).integers(-128, 128, (F, C, 1, 2))
+    operator = Conv2d(w, [7] * F, 2**30, 50, WIDE).checked("drawn")
+    ends = np.array(np.meshgrid(*[[x.lo - x.zero, x.hi - x.zero]] * (2 * C))).reshape(2 * C, -1)
+    every = w.reshape(F, -1) @ ends
+    least, greatest = product_ends(operator, x)
+    assert least.dtype == greatest.dtype == np.int64
+    assert (least.tolist(), greatest.tolist()) == (every.min(1).tolist(), every.max(1).tolist())
 
 
 def test_relu_codes_reach_half_as_far() -> None:
@@ -166,16 +179,26 @@ def test_blas_is_used_below_2_to_the_24_and_equal_at_the_edge(bound: int) -> Non
 @settings(max_examples=40)
 @given(st.data())
 def test_both_products_are_exact_below_the_bound(data: Any) -> None:
-    """(XP1): whole matrices against int64, where float32 is all but full."""
+    """(XP1): whole matrices, one or one for each group, against int64, where float32 is all but full."""
     F, K, P = (data.draw(st.integers(1, most)) for most in (8, 600, 40))
-    w = integers(data.draw, -128, 127, (F, K))
-    reach = min(255, (FLOAT_EXACT - 1) // max(1, int(np.abs(w).sum(1).max())))
-    patches = integers(data.draw, -reach, reach, (K, P))
+    groups = data.draw(st.sampled_from([(), (1,), (3,)]))
+    w = integers(data.draw, -128, 127, (*groups, F, K))
+    reach = min(255, (FLOAT_EXACT - 1) // max(1, int(np.abs(w).sum(-1).max())))
+    patches = integers(data.draw, -reach, reach, (*groups, K, P))
     wanted = w @ patches
     for dtype in (np.float32, np.int32):
-        out = np.empty((F, P), dtype)
+        out = np.full((*groups, F, P), 99, dtype)
         multiply(w.astype(dtype), patches.astype(dtype), out)
         np.testing.assert_array_equal(out, wanted)
+        sums = as_integers(out, FRESH)
+        assert sums.dtype == np.int32 and (sums is out) == (dtype == np.int32)
+        np.testing.assert_array_equal(sums, wanted)
+
+
+@pytest.mark.parametrize("dtype, least", [("float32", -(2**24)), ("int16", -(2**15)), ("int32", -(2**31))])
+def test_a_border_of_sums_lies_below_all_of_them(dtype: str, least: int) -> None:
+    assert least_of(np.dtype(dtype)) == least and np.array(least, dtype) == least
+    assert is_cheap(np.dtype(dtype)) == (dtype == "float32")
 
 
 def test_each_product_goes_to_the_loops_that_are_fast_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Operators that name earlier outputs, map codes or move them: what they refuse, and how they print."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -8,6 +9,7 @@ from integer_programs import BYTE, conv
 
 from tinyzip.integer import (
     Add,
+    AvgPool2d,
     Codes,
     Concat,
     Flatten,
@@ -26,6 +28,7 @@ from tinyzip.integer import (
     Transpose,
     run,
 )
+from tinyzip.integer.table import describe, stored_bytes
 
 SIGNED = Codes(-128, 127, 0)
 HALVES = [2**30] * 3
@@ -115,6 +118,99 @@ def times(other: Any = -1, m0: Any = 2**30, n: Any = 40, y: Any = BYTE, rounding
 def test_what_could_not_be_right_is_refused_by_index_and_kind(operators: list[Operator], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
         Program(tuple(operators), (2, 4, 4), BYTE)
+
+
+W = np.zeros((2, 1, 1, 1), int)
+LIMITS: list[tuple[Operator, str, int, int]] = [
+    (conv(), "weight_bits", 1, 8),
+    (conv(), "bias", -(2**31), 2**31 - 1),
+    (conv(), "m0", 2**30, 2**31 - 1),
+    (conv(), "n", 1, 127),
+    *[(conv(w=W, weight_bits=b), "w", -(2 ** (b - 1)), max(2 ** (b - 1) - 1, 1)) for b in range(1, 9)],
+    (GlobalAvgPool(2**30, 40, BYTE), "m0", 2**29, 2**31 - 1),
+    (GlobalAvgPool(2**30, 40, BYTE), "n", 1, 127),
+    (GlobalAvgPool(2**30, 40, BYTE, "float32"), "n", 7, 60),
+    (Recall(0), "source", -1, 2**31),
+    *[(operator, "other", -1, 2**31) for operator in (add(), double(), times())],
+    (add(), "m0", 1, 2**31 - 1),
+    (add(), "n", 1, 31),
+    (double(), "m0", 2**30, 2**31 - 1),
+    (double(), "n", 31, 127),
+    (times(), "m0", 2**30, 2**31 - 1),
+    (times(), "n", 1, 127),
+    (Concat((0,)), "sources", -1, 2**31),
+    (Table(np.zeros(256, int), Codes(-7, 9, 0)), "table", -7, 9),
+    (Multiply([1], 2**30, 40, BYTE), "w", -255, 255),
+    (Multiply([1], 2**30, 40, BYTE), "m0", 2**30, 2**31 - 1),
+    (Multiply([1], 2**30, 40, BYTE), "n", 1, 127),
+    (Softmax(2**30, 9), "m0", 2**30, 2**31 - 1),
+    (Softmax(2**30, 9), "n", 0, 31),
+    (Reshape((1,)), "shape", 1, 2**31),
+]
+
+
+@pytest.mark.parametrize(
+    "operator, field, least, most", LIMITS, ids=lambda value: getattr(value, "kind", value)
+)
+def test_a_field_holds_the_numbers_from_its_least_to_its_greatest_and_no_others(
+    operator: Operator, field: str, least: int, most: int
+) -> None:
+    given: Any = getattr(operator, field)
+    shape = (
+        {"bias": (2,), "m0": (2,), "sources": (1,), "shape": (1,)}.get(field)
+        if given is None
+        else np.shape(given)
+    )
+
+    def told(value: int) -> Operator:
+        filled: Any = np.full(shape, value) if shape else value
+        return replace(operator, **{field: tuple(filled.tolist()) if isinstance(given, tuple) else filled})
+
+    for value in (least, most):
+        assert np.all(np.asarray(getattr(told(value).checked("it"), field)) == value)
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=rf"^it: {field}.*found .*{value}"):
+            told(value).checked("it")
+
+
+DESCRIBED: list[tuple[Operator, str, int]] = [
+    (conv(), "Conv2d 3×3", 18 + 2 * 9),
+    (conv(w=np.ones((3, 1, 1, 3), int), stride=2, weight_bits=3), "Conv2d 1×3/2", 4 + 3 * 9),
+    (conv(stride=(2, 1), dilation=(1, 2)), "Conv2d 3×3/2×1 dilated 1×2", 18 + 2 * 9),
+    (conv(groups=2, dilation=3), "Conv2d 3×3 dilated 3 in 2 groups", 18 + 2 * 9),
+    (Linear(np.ones((3, 5), int), None, 2**30, 40, BYTE, weight_bits=2), "Linear", 4 + 3 * 9),
+    (MaxPool2d(2), "MaxPool2d 2×2/2", 0),
+    (AvgPool2d((2, 3), 1), "AvgPool2d 2×3", 0),
+    (GlobalAvgPool(), "GlobalAvgPool", 0),
+    (Recall(-1), "Recall of input", 0),
+    (Recall(0), "Recall of 0", 0),
+    (add(3), "Add of 3", 2 * 5),
+    (double(0), "Add of 0", 3 * 5),
+    (times(), "Product of input", 5),
+    (Concat((-1, 0, 2)), "Concat of input, 0, 2", 0),
+    (Transpose((2, 0, 1)), "Transpose WCH", 0),
+    (Flatten(), "Flatten", 0),
+    (Flatten("HWC"), "Flatten HWC", 0),
+    (Reshape((1, 2, 3)), "Reshape", 0),
+    (Reshape((6,), "HWC"), "Reshape HWC", 0),
+    (Table(np.zeros((3, 256), int), BYTE), "Table", 3 * 256),
+    (Multiply([1, 2, 3], 2**30, 40, BYTE), "Multiply", 3 * 2 + 5),
+    (Softmax(2**30, 9), "Softmax", 5),
+    (Pad(1), "Pad", 0),
+]
+
+
+@pytest.mark.parametrize("operator, words, stored", DESCRIBED, ids=[words for _, words, _ in DESCRIBED])
+def test_an_operator_is_described_and_weighed(operator: Operator, words: str, stored: int) -> None:
+    full = operator.checked("it")
+    assert (describe(full), stored_bytes(full)) == (words, stored)
+
+
+@pytest.mark.parametrize("operator", [operator for operator, *_ in DESCRIBED], ids=lambda o: o.kind)
+def test_every_operator_may_have_a_name_and_that_is_a_string(operator: Operator) -> None:
+    assert replace(operator, name="a").checked("it").name == "a"
+    with pytest.raises(TypeError, match=r"^it: name: found 3, needed a string"):
+        replace(operator, name=cast(Any, 3)).checked("it")
 
 
 def test_a_softmax_of_4096_classes_could_leave_int32() -> None:

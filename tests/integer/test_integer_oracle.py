@@ -1,6 +1,7 @@
 """Loops = printed = fast: both engines against Python integers and loops, on programs of every kind."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import integer_programs
@@ -11,22 +12,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, programs, weighted
 
-from tinyzip.base.windows import reach_of
+from tinyzip.base.windows import reach_of, windows
 from tinyzip.integer import (
+    Add,
     Argmax,
+    AvgPool2d,
     Codes,
+    Concat,
     Conv2d,
+    Flatten,
     GlobalAvgPool,
+    Linear,
     MaxPool2d,
+    Multiply,
     Operator,
+    Pad,
+    Product,
     Program,
+    Recall,
+    Reshape,
+    Softmax,
+    Table,
+    Transpose,
     resume,
     run,
 )
-from tinyzip.integer.fast import memory
+from tinyzip.integer.fast import copies, elementwise, memory, pools
+from tinyzip.integer.fast.choose import kernel_of
+from tinyzip.integer.fast.convolution import conv2d
+from tinyzip.integer.fast.depthwise import band_matrices, banded, summed
+from tinyzip.integer.fast.kernels import linear
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fixedpoint import ROUNDINGS
 from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
 
 RESIDUAL = ["conv", "max", "recall", "add", "concat", "flatten", "linear"]
 PLACES = 49
@@ -34,7 +53,11 @@ WITHOUT_A_SHAPE = ["add", "concat", "recall", "table", "softmax"]  # of images a
 
 
 def check_drawn(data: Any, program: Program) -> None:
-    check_three_ways(program, batch(data.draw, program.input, (*program.shape, data.draw(st.integers(1, 3)))))
+    """In one block, and in blocks of a few rows and channels, of one at least."""
+    x = batch(data.draw, program.input, (*program.shape, data.draw(st.integers(1, 3))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "BLOCK", data.draw(st.sampled_from([memory.BLOCK, 2000, 1])))
+        check_three_ways(program, x)
 
 
 def check_three_ways(program: Program, x: Any) -> None:
@@ -81,6 +104,62 @@ def test_loops_printed_and_fast_agree_on_each_operator_in_each_rounding(
 def test_loops_printed_and_fast_agree_on_each_other_operator(kind: str, data: Any) -> None:
     """(TB3), (SW1): a program of vectors ends in an Argmax half of the time."""
     check_drawn(data, data.draw(programs(3, [kind, "flatten"] if kind in WITHOUT_A_SHAPE else [kind])))
+
+
+KERNELS: dict[type[Operator], Any] = {
+    **{Conv2d: conv2d, Linear: linear, Argmax: copies.argmax, Concat: copies.concat},
+    **{MaxPool2d: pools.max_pool2d_codes, AvgPool2d: pools.avg_pool2d, GlobalAvgPool: pools.global_avg_pool},
+    **{Add: elementwise.combine, Product: elementwise.combine, Softmax: elementwise.softmax},
+    **{Table: elementwise.look_up, Multiply: elementwise.look_up},
+    **{Pad: copies.pad, Transpose: copies.transpose, Flatten: copies.reshape_channels_last},
+    **{Reshape: copies.reshape_channels_last, Recall: None},
+}
+
+
+@settings(max_examples=40)
+@given(programs(6))
+def test_each_operator_goes_to_its_kernel_and_what_only_reads_otherwise_to_none(program: Program) -> None:
+    for i, operator in enumerate(program.operators):
+        kernel: Any = kernel_of(program, i, "integer")
+        while isinstance(kernel, partial):
+            kernel = kernel.args[0] if kernel.func is memory.by_channels else kernel.func
+        reads_only = operator in (Flatten(), Pad(((0, 0), (0, 0)))) or (
+            isinstance(operator, Reshape) and operator.order == "CHW"
+        )
+        assert kernel is (None if reads_only else KERNELS[type(operator)])
+
+
+@given(st.integers(0, 40), st.integers(1, 3 * 2**22))
+def test_blocks_are_as_long_as_their_memory_allows_and_cover_all_in_order(count: int, size: int) -> None:
+    most, workspace = max(1, memory.BLOCK // size), Workspace()
+    stops = [*range(most, count, most), *[count] * (count > 0)]
+    for block, stop in zip(memory.blocks(count, size, workspace), stops, strict=True):
+        assert block == slice((stop - 1) // most * most, stop)
+        workspace.empty((2**10,), np.uint8)
+    assert workspace.peak <= 2**11
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_band_matrices_and_plain_sums_are_the_products_with_all_windows(data: Any) -> None:
+    """(DW1)"""
+    C, M, kh, kw, N, extra = (data.draw(st.integers(1, most)) for most in (3, 3, 3, 4, 3, 4))
+    stride, dilation = data.draw(st.tuples(*[st.integers(1, 3)] * 2)), (1, data.draw(st.integers(1, 3)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    size = kh + extra, (kw - 1) * dilation[1] + 1 + data.draw(st.integers(0, 4))
+    x = rng.integers(-99, 100, (C, *size, N)).astype(np.float32)
+    w = rng.integers(-9, 10, (C, M, kh, kw)).astype(np.float32)
+    seen = windows(x, (kh, kw), stride, dilation)
+    wanted = np.einsum("cmij,cijhwn->cmhwn", w, seen).reshape(C * M, *seen.shape[3:])
+    T = band_matrices(w, size[1], stride, dilation)
+    assert T is not None
+    for kind in (np.float32, np.int32):
+        found = np.empty(wanted.shape, kind)
+        summed(x.astype(kind), w.astype(kind), stride, dilation, found, Workspace())
+        np.testing.assert_array_equal(found, wanted)
+    found = np.empty(wanted.shape, np.float32)
+    banded(x, T, kh, stride[0], found, Workspace())
+    np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)

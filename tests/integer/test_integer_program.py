@@ -2,6 +2,7 @@
 
 from dataclasses import FrozenInstanceError, replace
 from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ from tinyzip.integer import (
     Program,
     run,
 )
+from tinyzip.integer import table as module
+from tinyzip.integer.codes import whole
+from tinyzip.integer.table import HEAD, size, table
+
+FIELDS = "operators", "shapes", "codes", "bounds"  # of a program, as its table asks for them
 
 
 def alone(operator: Operator, shape: tuple[int, ...] = (1, 8, 8)) -> Program:
@@ -58,6 +64,40 @@ def test_it_prints_as_a_table() -> None:
     assert "single" in lines[5] and "class" in lines[6]
     bytes_of_conv, bytes_of_linear = -(-27 * 4 // 8) + 3 * 9, 240 + 5 * 9
     assert f"{bytes_of_conv + bytes_of_linear}" in lines[-1]
+
+
+def test_the_table_has_a_line_for_the_input_one_for_each_operator_and_the_sum_of_bytes() -> None:
+    w, y = np.ones((3, 1, 3, 3), int), Codes(0, 99, 0)
+    mean = GlobalAvgPool(2**30, 40, BYTE, "single", name="mean")
+    operators = conv(w=w, y=y, name="first"), GlobalAvgPool(), mean, Flatten(), Argmax()
+    with patch.object(module, "aligned", lambda rows, words: (rows, words)):
+        rows, words = cast(
+            Any, table(*(getattr(Program(operators, (1, 8, 8), BYTE), name) for name in FIELDS))
+        )
+    assert rows == [
+        HEAD,
+        ("", "input", "", size((1, 8, 8)), "", "8", "", "", "", ""),
+        ("0", "Conv2d 3×3", "first", "3×6×6", "8", "7", "54", "2,295", "int16", "double"),
+        ("1", "GlobalAvgPool", "", "3×1×1", "", "7", "", "3,582", "int16", ""),
+        ("2", "GlobalAvgPool", "mean", "3×1×1", "", "8", "", "99", "int16", "single"),
+        ("3", "Flatten", "", "3", "", "8", "", "", "", ""),
+        ("4", "Argmax", "", "class", "", "8", "", "", "", ""),
+        ("", "total", "", "", "", "", "54", "", "", ""),
+    ]
+    assert [HEAD[k] for k in words] == ["operator", "name", "output", "rounding"]
+
+
+@pytest.mark.parametrize("value", [3, 7, np.int8(3), np.uint64(7)])
+def test_a_whole_number_is_pythons_or_numpys_within_its_limits(value: Any) -> None:
+    assert whole(value, "it", 3, 7) == value and type(whole(value, "it", 3, 7)) is int
+    for least, most in ((-9, int(value) - 1), (int(value) + 1, 9)):
+        with pytest.raises(
+            ValueError, match=f"^it: found .*{value}.*needed a whole number from {least} to {most}"
+        ):
+            whole(value, "it", least, most)
+    for other in (True, 3.0, "3", None, np.float64(3), np.True_):
+        with pytest.raises(ValueError, match=r"^it: found"):
+            whole(other, "it", 0, 7)
 
 
 def test_programs_are_values() -> None:

@@ -21,8 +21,9 @@ EDGE = 2895
 WIDE = Codes(-128, 127, 0)
 KINDS = (
     *("conv", "one place", "pooled", "pooled rows", "pooled by three", "pooled apart"),
-    *("padded", "strided, pooled", "depthwise", "dilated", "grouped", "linear"),
+    *("padded", "strided, pooled", "depthwise", "dilated", "grouped", "one column", "linear"),
 )
+ALONE = "depthwise", "dilated", "pooled by three", "one column"  # no pairs of columns
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -72,7 +73,9 @@ def layer(kind: str, total: int) -> tuple[tuple[Operator, ...], tuple[int, ...]]
         case "dilated":
             return (conv(rows(1, 3, 3), groups=2, dilation=2),), (2, 7, 6)
         case "grouped":
-            return (conv(rows(2, 3, 3), groups=2),), (4, 4, 3)
+            return (conv(rows(2, 3, 3), groups=2),), (4, 4, 5)
+        case "one column":
+            return (conv(rows(2, 3, 3)),), (2, 4, 3)
     return (Linear(rows(24), [3, -5], 2**30, 36, WIDE),), (24,)
 
 
@@ -91,6 +94,9 @@ def test_sums_at_both_ends_of_the_last_bound_come_apart(
     assert isinstance(first, Weighted)
     assert largest_sum(first, x) == reach * total
     assert bool(base_of(largest_sum(first, x))) == (reach * total <= EDGE)
+    kernel: Any = plan_of(program, "blas", False).tasks[0].kernel
+    assert kernel.func is (kernels.linear if kind == "linear" else convolution.conv2d)
+    assert bool(kernel.args[0].base) == (reach * total <= EDGE and kind not in ALONE)
     rng = np.random.default_rng(N)
     ends = np.where(rng.random((3, *shape, N)) < 0.5, x.lo, x.hi)
     same = np.broadcast_to(np.where(np.arange(N) % 4 < 2, x.hi, x.lo), (*shape, N))
