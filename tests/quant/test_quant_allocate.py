@@ -13,6 +13,7 @@ from tinyzip.quant.auto import post_train
 from tinyzip.quant.calibrate import activation_grids, calibrate
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
+from tinyzip.train.evaluate import logits
 
 tables = st.dictionaries(
     st.sampled_from("abcd"),
@@ -43,6 +44,10 @@ def test_knapsack_equals_brute_force(table, budget):
 
 
 def test_layers_and_bits_that_do_not_match_are_refused_by_name():
+    with pytest.raises(ValueError, match="at least one"):
+        knapsack({}, {}, 10)
+    with pytest.raises(ValueError, match="knapsack: conv1"):
+        knapsack({"conv1": {}}, {"conv1": {}}, 10)
     with pytest.raises(ValueError, match="layers"):
         knapsack({"conv1": {8: 0.0}}, {"conv2": {8: 1}}, 10)
     with pytest.raises(ValueError, match="conv1"):
@@ -174,3 +179,55 @@ def test_a_budget_that_the_best_choice_meets_exactly_is_kept_at_once():
     assert fit_budget(costs, bytes_of, 18, weigh) == {"a": 8} and asked == [2, 8]
     asked.clear()
     assert fit_budget(costs, bytes_of, 17, weigh) == {"a": 2}
+
+
+def test_of_equal_costs_the_smaller_file_is_taken_and_uniform_bits_only_where_they_are_cheaper():
+    costs = {"a": {2: 1.0, 8: 0.0}, "b": {2: 0.0, 8: 0.0}}
+    bytes_of = {"a": {2: 1, 8: 2}, "b": {2: 1, 8: 2}}
+    assert fit_budget(costs, bytes_of, 99, weighed(bytes_of)) == {"a": 8, "b": 2}
+    asked = []
+
+    def weigh(bits):  # a file in which the estimated choice is too large, and uniform bits just fit
+        asked.append(dict(bits))
+        return 5 if bits == {"a": 8, "b": 2} else sum(bytes_of[name][b] for name, b in bits.items())
+
+    assert fit_budget(costs, bytes_of, 4, weigh) == {"a": 8, "b": 8} and asked[-1] == {"a": 8, "b": 8}
+
+
+@pytest.mark.parametrize("bits", [1, 3])
+def test_sensitivity_is_the_divergence_of_the_network_with_one_layer_rounded(bits):
+    model, images = random_student(), pictures(9, 28)
+
+    def log_p(params):
+        z = logits(model.with_params(params), images).astype(np.float64)
+        return z - np.log(np.exp(z).sum(axis=0))
+
+    costs, exact = sensitivity(model, images, (bits,)), log_p(model.params)
+    for name, grid in best_weight_grids(model, bits).items():
+        found = log_p(model.params | {name: grid.round_trip(model.params[name])})
+        wanted = (np.exp(exact) * (exact - found)).sum(axis=0).mean()
+        assert costs[name.removesuffix(".w")][bits] == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"model": {}}, TypeError, "model: found a dict"),
+        *[({"budget": bytes_}, ValueError, "budget: found") for bytes_ in (0, -5, np.inf, np.nan, "9", None)],
+        *[
+            ({"choices": some}, ValueError, "choices: found")
+            for some in ((), "24", 8, (2, 9), (0, 2), (2, 2.5))
+        ],
+        ({"weigh": 3}, TypeError, "weigh: found 3"),
+    ],
+)
+def test_what_cannot_be_allocated_is_refused_by_name(change, error, said):
+    given = {
+        "model": random_student(),
+        "images": pictures(2, 28),
+        "budget": 9,
+        "choices": (2, 3),
+        "weigh": len,
+    }
+    with pytest.raises(error, match=rf"^allocate: {said}"):
+        allocate(**given | change)

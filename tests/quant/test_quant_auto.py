@@ -117,3 +117,28 @@ def test_what_cannot_be_quantized_is_refused():
             quantize(model, images, 9, method=method)
     with pytest.raises(ValueError, match="activations"):
         quantize(model, images, activations=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"model": {}}, TypeError, "model: found a dict"),
+        ({"images": np.full((3, 8, 8), np.nan)}, ValueError, "images: found 192 NaN"),
+        ({"images": np.zeros((3, 8, 9), np.uint8)}, ValueError, "images: found examples of shape"),
+        ({"images": np.full((3, 8, 8), 255.0)}, ValueError, "images: found float64"),
+        ({"method": "best"}, ValueError, "method: found 'best'"),
+        ({"weights": 1, "prune": 0.5}, ValueError, "prune: found weights of 1 bit"),
+        ({"weights": {"conv1": 8, "fc1": 1, "fc2": 2}, "prune": 0.5}, ValueError, "prune: found weights"),
+    ],
+)
+def test_what_is_refused_is_named(change, error, said):
+    model, images = trained()
+    with pytest.raises(error, match=rf"^quantize: {said}"):
+        quantize(**{"model": model, "images": images} | change)
+
+
+def test_the_network_that_was_lowered_remembers_the_range_and_the_mean_of_its_images():
+    model, images = trained()
+    lowered = quantize(model, images, method="minmax").model
+    assert lowered.input_range == model.input_range
+    assert lowered.input_mean == pytest.approx(images.mean() / 255, rel=1e-5)

@@ -11,7 +11,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import activation_grids, calibrate, fit_biases, weight_grids
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
-from tinyzip.quant.ranges import METHODS
+from tinyzip.quant.ranges import METHODS, MovingAverage
 from tinyzip.train.data import to_input
 
 
@@ -208,3 +208,42 @@ def test_fitting_biases_leaves_the_given_grids_alone():
 def test_images_of_bytes_get_as_few_codes_as_asked_for(bits):
     grid = calibrate(small_network(), pictures(), activations={"input": bits, "conv": 8, "out": 8})["input"]
     assert (grid.lo, grid.hi) == (0, 2**bits - 1)
+
+
+def test_a_moving_average_takes_64_images_at_a_time():
+    images, watching = pictures(150).astype(np.float32) / 255, MovingAverage()
+    for start in (0, 64, 128):
+        watching.observe(images[start : start + 64])
+    wanted = Grid.affine(*watching.range(), 8)
+    assert activation_grids(small_network(), images, method="average")["input"].scale == wanted.scale
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "said"),
+    [
+        (lambda model: calibrate({}, pictures()), TypeError, "calibrate: model: found a dict"),
+        (
+            lambda model: calibrate(model, pictures(3, 9)),
+            ValueError,
+            "calibrate: images: found examples of shape",
+        ),
+        (
+            lambda model: calibrate(model, np.full((3, 8, 8), 255.0)),
+            ValueError,
+            "calibrate: images: found fl",
+        ),
+        (
+            lambda model: activation_grids(model, pictures(3, 9)),
+            ValueError,
+            "images: found examples of shape",
+        ),
+        (
+            lambda model: activation_grids(model, np.full((1, 8, 8), np.nan)),
+            ValueError,
+            "images: found 64 NaN",
+        ),
+    ],
+)
+def test_what_is_refused_is_named(ask, error, said):
+    with pytest.raises(error, match=f"^{said}"):
+        ask(small_network().with_input_range((0.0, 1.0), 0.5))

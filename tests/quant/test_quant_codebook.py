@@ -43,6 +43,17 @@ def test_k_means_ends_where_each_weight_has_the_nearest_value_and_each_value_the
     assert lost(w, values, index) <= lost(w, first, nearest) + 1e-12
 
 
+@pytest.mark.parametrize("first", [[-99, 0, 99], [0, 10, 99], [-99, -98, 0]])
+def test_k_means_learns_from_a_start_at_which_all_weights_take_one_value(first):
+    """(CB1): a value that no weight takes stays."""
+    w = np.array([0.5, 1.0, 3.0])
+    values, index = k_means(w, np.array(first))
+    taken = int(np.abs(np.array(first)).argmin())
+    wanted = np.array(first, float)
+    wanted[taken] = 1.5
+    assert values.tolist() == wanted.tolist() and index.tolist() == [taken] * 3
+
+
 @given(seeds, st.integers(2, 4))
 def test_of_no_more_different_weights_than_values_nothing_is_lost_by_an_even_start(seed, K):
     w = np.random.default_rng(seed).choice(np.linspace(-1, 1, K), 40)

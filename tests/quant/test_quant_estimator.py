@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tinyzip.nn.losses import Batch, cross_entropy
 from tinyzip.nn.models import seed_net, student_net
+from tinyzip.quant import estimator
 from tinyzip.quant.classify import classify
 from tinyzip.quant.estimator import ByClass, Classifier
 from tinyzip.train.evaluate import predict
@@ -177,3 +179,37 @@ def test_what_does_not_fit_is_one_line(options, line) -> None:
 def test_a_parameter_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="Classifier: epochs: found 3, needed one of network, shape"):
         Classifier().set_params(epochs=3)
+
+
+@needs_sklearn
+@pytest.mark.parametrize(("count", "every"), [(9, 1), (1999, 1), (2000, 2), (3000, 3)])
+def test_a_network_is_quantized_with_some_thousand_examples_from_first_to_last(count, every, monkeypatch):
+    X, seen = np.random.default_rng(0).random((count, 4)), []
+
+    def quantize(net, images, weights):
+        seen.append((images, weights))
+        return SimpleNamespace(program=None)
+
+    monkeypatch.setattr(estimator, "quantize", quantize)
+    fitted = Classifier(steps=1, batch=500, bits=3).fit(X, np.arange(count) % 2)
+    ((images, weights),) = seen
+    wanted = (X / X.max()).astype(np.float32).reshape(count, 1, 1, 4)
+    np.testing.assert_array_equal(images, wanted[::every])
+    assert weights == 3 and fitted.scale_ == X.max()
+
+
+@needs_sklearn
+@pytest.mark.filterwarnings("ignore:fit. images. found nothing but 0:UserWarning")
+def test_steps_are_rounded_up_to_whole_epochs_and_vectors_get_64_hidden_units() -> None:
+    X, y = np.zeros((45, 2, 3)), np.arange(45) % 3
+    for steps, batch, epochs in ((1, 20, 1), (3, 20, 1), (4, 20, 2), (6, 20, 2), (7, 15, 3)):
+        fitted = Classifier(steps=steps, batch=batch, shape=(6, 1, 1)).fit(X, y)
+        assert len(fitted.history_.loss) == epochs and fitted.scale_ == 1
+    assert [p.shape for n, p in fitted.network_.params.items() if n.endswith(".w")] == [(64, 6), (3, 64)]
+
+
+def test_what_is_not_said_is_a_thousand_steps_of_32_examples() -> None:
+    assert Classifier().get_params() == {
+        **dict.fromkeys(("network", "shape", "bits", "class_weight", "random_state")),
+        **{"steps": 1000, "batch": 32, "learning_rate": 0.01},
+    }

@@ -3,20 +3,23 @@
 import sys
 from dataclasses import replace
 from functools import cache
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quant_networks import networks, pictures, random_student
+from quant_networks import networks, pictures, random_student, randomized
 
 from tinyzip import integer
 from tinyzip.integer import Argmax, Program
+from tinyzip.nn.layers import Conv2d, Flatten, Linear
 from tinyzip.nn.models import separable_net
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.drawn import draw
-from tinyzip.quant.explain import explain
+from tinyzip.quant.explain import Explanation, LayerReport, explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
@@ -86,6 +89,26 @@ def test_every_column_is_what_its_text_says(model_and_images, bits, activations)
             y = integer.run(Program((rest,), y.shape[:-1], program.codes[place + 1]), y)
             place += 1
         assert layer.recovered == (found != exact).sum() - (y.argmax(axis=0) != exact).sum()
+
+
+def test_of_a_block_that_comes_first_the_branch_that_has_not_run_yet_is_float():
+    """It starts from what the codes of the images mean."""
+    branches = Residual({"conv": Conv2d(1, 1, 3, padding=1)}, {"side": Conv2d(1, 1, 1)})
+    layers = {"block": branches, "flat": Flatten(), "out": Linear(64, 4)}
+    model, x = randomized(layers, (1, 8, 8), np.random.default_rng(0)), pictures(60)
+    grids = calibrate(model, x, 2, 3)
+    program = lower(model, grids)
+    codes = grids["input"].quantize(to_input(x))
+    seen, p = grids["input"].dequantize(codes), model.params
+    trace = integer.run(program, codes, trace=True)
+    place = [operator.name for operator in program.operators].index("block.body.conv")
+    body = grids["block.body.conv"].dequantize(trace[place])
+    whole = body + p["block.shortcut.side.w"][0] * seen + p["block.shortcut.side.b"][0]
+    z = p["out.w"] @ whole.reshape(64, -1) + p["out.b"][:, None]
+    exact = predict(model, x)
+    wanted = (z.argmax(axis=0) != exact) & (trace[-1].argmax(axis=0) != exact)
+    layer = explain(model, program, x).layers[0]
+    assert layer.name == "block.body.conv" and layer.first_changes == wanted.sum() > 0
 
 
 def in_decibels(signal, noise):
@@ -213,3 +236,66 @@ def test_what_cannot_be_explained_is_refused():
         explain(model, program, x, np.zeros(3, np.int64))
     with pytest.raises(ValueError, match="blocks"):
         explain(separable_net(), program, x)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"program": "small.tz"}, TypeError, "program: found 'small.tz'"),
+        ({"model": {}}, TypeError, "model: found a dict"),
+        ({"images": images(3)[:, 1:]}, ValueError, "images: found examples of shape"),
+        ({"images": images(3) * 1.0}, ValueError, "images: found float64 from 0"),
+        ({"labels": np.zeros(4, int)}, ValueError, "labels: found"),
+        ({"labels": np.array([0, -1, 9])}, ValueError, "labels: found -1 … 9, needed 0 … 9"),
+        ({"labels": np.array([0, 1, 10])}, ValueError, "labels: found 0 … 10, needed 0 … 9"),
+    ],
+)
+def test_what_is_refused_is_named(change, error, said):
+    program = lower(random_student(), calibrated(8, 8))
+    given = {
+        "model": random_student(),
+        "program": program,
+        "images": images(3),
+        "labels": np.array([0, 9, 9]),
+    }
+    explain(**given)
+    with pytest.raises(error, match=rf"^explain: {said}"):
+        explain(**given | change)
+
+
+def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_first_layer_on_top(
+    tmp_path, monkeypatch
+):
+    layers = LayerReport("one", 20.5, np.inf, 0.25, 0, 3, 0), LayerReport("two", 81.0, -4.0, 0.0, 0, 1, 0)
+    pyplot = MagicMock()
+    figure, axes = MagicMock(), [MagicMock() for _ in range(3)]
+    pyplot.subplots.return_value = figure, axes
+    figure.savefig.side_effect = lambda file, dpi, format: file.write(
+        b"\x89PNG" + f"{format} of {dpi}".encode()
+    )
+    monkeypatch.setitem(sys.modules, "matplotlib", MagicMock(pyplot=pyplot))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
+    draw(Explanation(layers, 9, 4), tmp_path / "layers.png")
+    assert (tmp_path / "layers.png").read_bytes() == b"\x89PNGpng of 120"
+    (rows, columns), size = pyplot.subplots.call_args
+    assert (rows, columns, size) == (1, 3, {"figsize": (11, 3.0), "sharey": True})
+    bars = [
+        [([np.ravel(part).tolist() for part in one.args], one.kwargs) for one in axis.barh.call_args_list]
+        for axis in axes
+    ]
+    assert bars == [
+        [
+            ([[0.0, 1.0], [20.5, 80.0], [0.38]], {"label": "output"}),
+            ([[0.4, 1.4], [80.0, -4.0], [0.38]], {"label": "weights"}),
+        ],
+        [([["one", "two"], [25.0, 0.0], [0.38]], {})],
+        [([["one", "two"], [3, 1], [0.38]], {})],
+    ]
+    told = [axis.set.call_args.kwargs for axis in axes]
+    assert ["dB" in told[0]["title"], "%" in told[1]["title"], "changes" in told[2]["title"]] == [True] * 3
+    assert (told[0]["yticks"].tolist(), told[0]["yticklabels"]) == ([0.2, 1.2], ["one", "two"])
+    for once in (axes[0].legend, axes[0].invert_yaxis, figure.tight_layout):
+        once.assert_called_once_with()
+    pyplot.close.assert_called_once_with(figure)
+    with pytest.raises(TypeError, match="draw: path"):
+        draw(Explanation(layers, 9, 4), 3)

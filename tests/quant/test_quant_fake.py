@@ -382,6 +382,8 @@ def test_what_cannot_be_simulated_is_refused_by_name():
         FakeQuantized.create(model, grids | {"fc1": grids["fc1.w"]})
     with pytest.raises(ValueError, match="zeros that differ"):
         FakeQuantized.create(model, grids | {"fc2.w": Grid([1.0, 1, 1], [0, 1, 0], -7, 7)})
+    with pytest.raises(TypeError, match=r"^FakeQuantized: model: found a dict"):
+        FakeQuantized.create({}, grids)
     separable = separable_net()
     with pytest.raises(ValueError, match="batch norm"):
         FakeQuantized.create(separable, {})

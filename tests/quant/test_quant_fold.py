@@ -1,6 +1,7 @@
 """Folding batch norms: the same function without them."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from quant_networks import assert_same, networks, randomized
 
@@ -63,3 +64,8 @@ def test_a_channel_that_hardly_varies_takes_no_bits_from_the_others():
     assert np.diag(w).max() > 50 * np.abs(np.diag(w)[2:]).max()
     np.testing.assert_allclose(grid.round_trip(w), w, rtol=1e-6)
     np.testing.assert_array_equal(folded.params["out.w"], model.params["out.w"])
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(TypeError, match=r"^fold_batch_norm: model: found a dict"):
+        fold_batch_norm({})

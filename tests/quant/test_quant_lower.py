@@ -206,3 +206,22 @@ def test_by_default_convolutions_round_twice_and_linear_layers_once_as_in_litert
     for rounding in ("double", "single"):
         first, *_, last = lower(model, grids, rounding).operators
         assert first.rounding == last.rounding == rounding
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_sums_up_to_the_largest_of_int32_are_lowered_and_beyond_it_refused_by_the_layers_name(more):
+    """(B2): Σ |w|·R is 127·255, the bias the rest."""
+    layers = {"flat": Flatten(), "out": Linear(1, 1)}
+    bias = np.array([2.0**31 - 1 - 127 * 255 + more])
+    model = randomized(layers, (1, 1, 1), np.random.default_rng(0), np.float64)
+    model = model.with_params({"out.w": np.array([[127.0]]), "out.b": bias})
+    grids = {"input": Grid(1, 0, 0, 255), "out": Grid(2.0**23, 0, -128, 127), "out.w": Grid(1, 0, -127, 127)}
+    if more:
+        with pytest.raises(
+            ValueError, match="layer 'out': found sums up to 2147483648, needed sums that int32"
+        ):
+            lower(model, grids)
+    else:
+        assert lower(model, grids).bounds[-1] == 2**31 - 1
+    with pytest.raises(TypeError, match=r"^lower: model: found a dict"):
+        lower({}, grids)

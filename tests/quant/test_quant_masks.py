@@ -332,3 +332,25 @@ def test_only_the_arrays_that_are_named_lose_weights():
 def test_what_cannot_be_pruned_is_refused(options, said):
     with pytest.raises(ValueError, match=said):
         Pruned.create(small_network(), **{"share": 0.5, **options})
+
+
+def test_what_is_not_said_is_at_once_every_twenty_steps_by_size():
+    net = small_network()
+    told = {"first": 0.0, "begin": 0, "end": 0, "every": 20, "movement": False}
+    told |= {"pattern": "any", "rule": "fixed", "names": ["conv.w", "out.w"], "curvature": None}
+    one, other = Pruned.create(net, 0.5), Pruned.create(net, 0.5, **told)
+    for name in (
+        "first",
+        "share",
+        "begin",
+        "end",
+        "every",
+        "pattern",
+        "rule",
+        "curvature",
+        "scores",
+        "steps",
+    ):
+        assert getattr(one, name) == getattr(other, name)
+    assert one.scores == {} and all((mask == 1).all() for mask in one.masks.values())
+    assert list(one.masks) == list(other.masks) == ["conv.w", "out.w"]

@@ -126,8 +126,11 @@ def test_shares_that_are_none_are_refused(share, said):
 
 def test_images_that_do_not_fit_are_refused():
     model, images = grouped_network(np.float64)
-    with pytest.raises(ValueError, match="prune: images"):
-        prune(model, images[:, :5], 0.5)
+    for other in (images[:, :5], images * 1.0):
+        with pytest.raises(ValueError, match=r"^prune: images: found"):
+            prune(model.with_input_range((0.0, 1.0), 0.5), other, 0.5)
+    with pytest.raises(TypeError, match=r"^prune: model: found a dict"):
+        prune({}, images, 0.5)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4])

@@ -10,6 +10,7 @@ from tinyzip.distill import student
 from tinyzip.nn.activations import SiLU
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant import qat as module
 from tinyzip.quant.auto import grids_for, quantize
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
@@ -167,3 +168,34 @@ def test_the_way_by_hand_names_the_functions_that_were_forgotten():
     for call in (FakeQuantized.create, lower):
         with pytest.raises(ValueError, match=r"\['input'\]: found \w+, needed .*calibrate\(model, images\)"):
             call(model, {})
+
+
+def test_what_is_not_said_is_four_bits_of_weights_eight_of_activations_and_half_of_the_teacher():
+    told = {"weights": 4, "activations": 8, "soft": 0.5}
+    one, other = (
+        qat(
+            trained(),
+            IMAGES[:40],
+            LABELS[:40],
+            rng=np.random.default_rng(0),
+            epochs=1,
+            progress=False,
+            **some,
+        )
+        for some in ({}, told)
+    )
+    assert one.program == other.program and one.history.loss == other.history.loss
+
+
+@pytest.mark.parametrize(("count", "every"), [(999, 1), (1000, 1), (1001, 2), (1200, 2)])
+def test_at_most_a_thousand_images_calibrate_spread_evenly_over_all(count, every, monkeypatch):
+    seen = []
+
+    def stop(model, images, *bits):
+        seen.append(images)
+        raise StopIteration
+
+    monkeypatch.setattr(module, "grids_for", stop)
+    with pytest.raises(StopIteration):
+        qat(trained(), IMAGES[:count], LABELS[:count], rng=np.random.default_rng(0), epochs=1)
+    np.testing.assert_array_equal(*seen, IMAGES[:count:every])

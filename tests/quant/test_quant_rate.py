@@ -182,3 +182,8 @@ def test_bad_prices_and_codes_are_refused():
         rate(np.zeros((0, 3)), np.array(1.0), -1, 1)
     with pytest.raises(ValueError, match="rate: lo, hi"):
         rate(np.zeros((1, 3)), np.array(1.0), 1, 1)
+
+
+def test_no_bits_are_free_where_none_are_said():
+    model = small_network()
+    assert Price.create(FakeQuantized.create(model, calibrate(model, pictures())), 1e-4).free == 0

@@ -5,6 +5,7 @@ import pytest
 from quant_networks import grouped_network
 
 from tinyzip.nn.layers import Conv2d, Linear
+from tinyzip.quant import rounding as module
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lowbit import lowest_grid
@@ -121,8 +122,9 @@ def test_one_bit_keeps_its_signs():
 def test_what_cannot_be_rounded_is_refused():
     model, images = grouped_network()
     grids = calibrate(model, images)
-    with pytest.raises(ValueError, match="images"):
-        correct_bias(model, grids, images[:0])
+    for other in (images[:0], images[:, 1:], images * 1.0):
+        with pytest.raises(ValueError, match=r"^images: found"):
+            correct_bias(model.with_input_range((0.0, 1.0), 0.5), grids, other)
     with pytest.raises(ValueError, match="iterations"):
         adaround(model, grids, images, 0)
     assert adaround(model, grids, images[:3], 1).shape == model.shape
@@ -134,3 +136,16 @@ def test_what_is_no_network_is_refused_before_anything_is_rounded():
     for rounding in (correct_bias, adaround, surgeon):
         with pytest.raises(TypeError, match=r"^model: found a dict, needed a Sequential"):
             rounding({}, {}, np.zeros((2, 6, 6)))
+
+
+def test_adaround_takes_a_thousand_iterations_where_none_are_said(monkeypatch):
+    model, images = grouped_network()
+    grids, told = calibrate(model, images, 3, 8), []
+
+    def choose(rows, iterations):
+        told.append(iterations)
+        return rows.nearest().astype(np.int64)
+
+    monkeypatch.setattr(module, "best_codes", choose)
+    adaround(model, grids, images[:3])
+    assert told == [1000] * 4

@@ -1,6 +1,7 @@
 """A program in fewer bits: within its bytes, on its own grids, and nearly as before."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from quant_networks import pictures, small_network
@@ -10,7 +11,8 @@ from tinyzip import archive
 from tinyzip.integer import Argmax, Conv2d, Linear, Program, Recall, Softmax, Transpose, simplify
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.residual import Residual
-from tinyzip.quant.auto import quantize
+from tinyzip.quant import shrink as module
+from tinyzip.quant.auto import post_train, quantize
 from tinyzip.quant.classify import classify
 from tinyzip.quant.shrink import clamped_twin, shrink
 from tinyzip.quant.twin import named, parted
@@ -98,3 +100,28 @@ def test_operators_that_only_move_codes_in_front_stay() -> None:
     shrunk, wanted = shrink(turned, images[..., None], size), shrink(straight, images, size)
     assert shrunk.program == Program((turn, *wanted.program.operators), (H, W, C), straight.input)
     assert (shrunk.changed, shrunk.bits) == (wanted.changed, wanted.bits)
+
+
+def test_a_hundred_and_twenty_eight_images_say_how_many_bits_each_layer_needs_and_four_are_the_budget(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def allocate(model: Any, images: Any, budget: int, choices: Any, weigh: Any) -> dict[str, int]:
+        told.append((len(images), budget, choices))
+        return dict.fromkeys(("conv", "out"), 5)
+
+    monkeypatch.setattr(module, "allocate", allocate)
+    monkeypatch.setattr(
+        module,
+        "post_train",
+        lambda model, seen, bits, grids, method: (
+            told.append(bits) or (post_train(model, seen[:9], bits, grids, "mse"))
+        ),
+    )
+    for count, seen, held_back in ((180, 128, 45), (20, 15, 5), (2, 1, 1)):
+        told.clear()
+        shrunk = shrink(program, pictures(count, seed=9), size)
+        assert told[0] == {"conv": 4, "out": 4}
+        assert told[1][0] == seen and told[1][2] == (2, 3, 4, 5, 6, 7, 8) and told[2] == {"conv": 5, "out": 5}
+        assert shrunk.images == held_back and shrunk.bits == {"conv": 5, "out": 5}

@@ -252,3 +252,14 @@ def test_of_settled_weights_none_is_settled_again(goal):
     assert np.isinf(rise(w, inverse, np.zeros(6))[[q for q, _ in first]]).all()
     _, _, rest = settle(w, inverse, np.rint, 4)
     assert sorted(q for q, _ in first + rest) == list(range(6))
+
+
+@pytest.mark.parametrize("damping", [None, 0.01, 0.0, 0.3])
+def test_the_dampening_is_on_both_diagonals_in_parts_of_the_mean_variance(damping):
+    """(SG1), (SG4): a hundredth, where nothing else is said."""
+    rows = problem(3, shifted=True)
+    some = 0.01 if damping is None else damping
+    extra = some * np.diag(rows.covariance).mean() * np.eye(6)
+    best, H = damped(rows.w, rows.covariance, rows.cross, *() if damping is None else (damping,))
+    np.testing.assert_allclose(H, rows.covariance + extra, rtol=1e-12)
+    np.testing.assert_allclose(best @ H, rows.w @ (rows.cross + extra), rtol=1e-9)

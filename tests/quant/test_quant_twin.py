@@ -75,6 +75,8 @@ def test_against_its_own_twin_only_the_rounding_of_activations_shows():
 
 
 def test_operators_without_a_layer_are_refused():
+    with pytest.raises(TypeError, match=r"^float_twin: program: found a dict"):
+        float_twin({})
     model, images = small_network(), pictures()
     program = lower(model, calibrate(model, images))
     dilated = replace(program.operators[0], dilation=(2, 2))

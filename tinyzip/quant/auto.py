@@ -135,7 +135,7 @@ def quantize(
 def _try_methods(
     model: Inspected, images: Array, weights: Bits, activations: Bits, method: str, prune: Share
 ) -> Quantized:
-    cut = max(1, len(images) * 3 // 4)
+    cut = len(images) * 3 // 4
     seen, held_out = images[:cut], images[cut:]
     start = prune_network(model, seen, prune) if prune else model
     tried: list[tuple[Trial, Inspected, Grids]] = []

@@ -165,7 +165,7 @@ def descend(rows: Rows, q: Real) -> Real:
     return q
 
 
-def best_codes(rows: Rows, iterations: int = 1000) -> NDArray[np.int64]:
+def best_codes(rows: Rows, iterations: int) -> NDArray[np.int64]:
     """Codes (F, K) by AdaRound and `descend`; each row at least as good under (QQ1) as rounding to nearest.
 
     iterations  of Adam, 1 or more

@@ -84,7 +84,7 @@ def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bit
     pixels = check_pixels(program, images, "shrink")
     if len(pixels) < 2:
         refuse("shrink: images", "one image", "one to look at and one to judge by, or more")
-    cut = max(1, len(pixels) * 3 // 4)
+    cut = len(pixels) * 3 // 4
     seen, held_back = pixels[:cut], pixels[cut:]
     simple = named(simplify(program))
     front, after = split(simple)

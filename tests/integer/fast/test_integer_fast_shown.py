@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from integer_programs import BYTE, conv, small
 
-from tinyzip.integer import Add, Codes, Linear, MaxPool2d, Operator, Program
+from tinyzip.integer import Add, Codes, Flatten, Linear, MaxPool2d, Operator, Program
 from tinyzip.integer.fast import choose
 from tinyzip.integer.fast import shown as module
 from tinyzip.integer.fast.shown import shown
@@ -63,7 +63,7 @@ def test_it_says_which_pool_is_done_before_requantizing_and_how_many_columns_lie
     narrow, over = MaxPool2d((1, 4)), MaxPool2d(3, 1)
     same = conv(w=99 * ones(1, 1, 3, 3), padding=1, y=NIBBLE)
     for pool, apart in ((narrow, "4"), (over, "1")):
-        program = Program((same, pool), (1, 8, 8), NIBBLE)
+        program = Program((same, pool, Flatten()), (1, 8, 8), NIBBLE)
         assert choose.pool_after(program, 0, trace=False) == program.operators[1]
         assert choose.pool_after(program, 0, trace=True) is choose.pool_after(program, 1, trace=False) is None
         (line,) = lines(same, pool, shape=(1, 8, 8))

@@ -187,6 +187,9 @@ def test_each_kind_of_operator_takes_both_ends_through_its_own_arithmetic() -> N
         (0, 36),
     ]  # twice, less the zero point, halved
     assert after(GlobalAvgPool(2**30, 31, SIGNED, "float32")) == [(-6, 12), (0, 36)]
+    for mean in (GlobalAvgPool(2**30, 31, SIGNED), GlobalAvgPool(2**30, 31, SIGNED, "float32")):
+        for size in ((1, 1, 4), (1, 4, 1)):
+            assert ends(Program((*start, mean), size, Codes(0, 9, 0))) == [(-6, 12), (0, 36)]
     assert after(Multiply([-2], 2**30, 30, SIGNED)) == [(-12, 6), (-36, 0)]
     assert after(Multiply([-2, 1], 2**30, 30, SIGNED)) == [(-12, 6), (0, 18)]
     hill = 100 - np.abs(np.arange(256) - np.where(np.arange(256) > 127, 256, 0))
