@@ -13,7 +13,7 @@ from drawn_programs import grids, programs
 from hostile import attack, few_weights, sealed, stated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_programs import every_kind
+from known_programs import DATA, KNOWN, every_kind
 
 from tinyzip.archive import account, pack, read, records, shorten, unpack, write
 from tinyzip.archive.coder import Reader, Writer
@@ -84,6 +84,12 @@ def test_every_leaf_of_every_program_comes_back(program: Program) -> None:
             else:
                 assert a == b
     assert pack(again) == data
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_field_stands_in_a_file_where_it_stood_when_the_file_was_written(name: str) -> None:
+    assert pack(KNOWN[name]()) == (DATA / name).read_bytes()
+    assert unpack((DATA / name).read_bytes()) == KNOWN[name]()
 
 
 @pytest.mark.parametrize("values", [(-128, 1), (-2,), (2,), (-1, 1), (0, -1), (-1, 0, 1), (127, 1), (-4, 3)])

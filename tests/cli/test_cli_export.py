@@ -1,13 +1,19 @@
 """The command `export`."""
 
+import io
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tinyzip import archive
 from tinyzip.cli.main import main
-from tinyzip.exchange import c, onnx, page
+from tinyzip.exchange import c, onnx, page, tflite
 from tinyzip.nn.models import student_net
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.saved import save
 
 
@@ -27,6 +33,11 @@ def test_export_writes_test_vectors(net: Path, tmp_path: Path, capsys: pytest.Ca
     assert main(words) == 0
     assert f"{tmp_path / 'digits_vectors.c'}: " in capsys.readouterr().out
     assert "#define COUNT 3" in (tmp_path / "digits_vectors.c").read_text(encoding="ascii")
+    assert main([*words[:-2]]) == 0
+    assert (tmp_path / "digits.c").read_text(encoding="ascii") == c.source(archive.read(net), "tz", "digits")[
+        1
+    ]
+    assert "digits_vectors.c" not in capsys.readouterr().out
 
 
 def test_export_writes_a_page_of_several_programs(
@@ -36,6 +47,41 @@ def test_export_writes_a_page_of_several_programs(
     assert main(["export", str(net), str(net), "--to", "html", "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8") == page.source([net, net])
     assert capsys.readouterr().out == f"{out}: {out.stat().st_size:,} bytes\n"
+
+
+@pytest.mark.needs("onnx", "tflite")
+def test_a_program_may_come_in_on_the_standard_input_or_in_a_tflite_file(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page holds a .tz file as it is, and of any other file its program."""
+    model, out = Path(__file__).parents[1] / "data" / "tflite" / "hello_world_int8.tflite", tmp_path / "out"
+    for target, ending in (("c", ".c"), ("onnx", ""), ("html", "")):
+        found = []
+        for given in (str(net), "-", str(model)):
+            monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(net.read_bytes())))
+            assert main(["export", given, "--to", target, "--out", str(out)]) == 0
+            found.append(Path(f"{out}{ending}").read_bytes())
+        named, piped, _ = found
+        assert found[2] != piped and (target == "html" or named == piped)
+        if target == "html":
+            sources = [page.source(models) for models in (net, archive.read(net), tflite.read(model))]
+            assert [data.decode() for data in found] == sources
+        Path(f"{out}{ending}").unlink()
+
+
+@pytest.mark.needs("onnx")
+def test_a_network_that_has_grids_is_no_network_of_floats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = student_net()
+    images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
+    save(FakeQuantized.create(network, calibrate(network, images)), tmp_path / "fake.net")
+    words = ["export", str(tmp_path / "fake.net"), "--to", "onnx", "--out", str(tmp_path / "a.onnx")]
+    assert main(words) == 2
+    assert "fake.net: found a network with grids, needed its program" in capsys.readouterr().err
+    save(network, tmp_path / "digits.net")
+    assert main([*words[:1], str(tmp_path / "digits.net"), *words[1:]]) == 2
+    assert "FILE: found 2 files, needed one for --to onnx" in capsys.readouterr().err
 
 
 @pytest.mark.needs("onnx")
@@ -70,6 +116,7 @@ def test_export_writes_a_network_of_floats_as_it_is(
         (["--to", "html", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
         (["--to", "onnx", "--prefix", "a"], "--prefix: found 'a', needed it for --to c only"),
         (["--to", "html", "--vectors", "3"], "--vectors: found 3, needed it for --to c only"),
+        (["--to", "html", "--qdq"], "--qdq: found --to html, needed it for --to onnx only"),
         (["--to", "c", "--vectors", "-3"], "c: vectors: found -3, needed a whole number from 0"),
         (["--to", "c", "--qdq"], "--qdq: found --to c, needed it for --to onnx only"),
         (["again", "--to", "onnx"], "FILE: found 2 files, needed one for --to onnx"),

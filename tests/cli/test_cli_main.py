@@ -6,13 +6,14 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinyzip
-from tinyzip.cli.main import COMMANDS, main, parser
+from tinyzip.cli.main import COMMANDS, inputs_of, main, parser
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.saved import save
@@ -66,6 +67,65 @@ def test_a_bad_file_is_one_line_and_exit_code_2(
     assert captured.out == ""
     assert captured.err.startswith(f"tinyzip: {path}: ") and what in captured.err
     assert captured.err.count("\n") == 1
+
+
+def stop(command: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command end in an error."""
+
+    def run(options: Namespace) -> None:
+        raise error
+
+    monkeypatch.setattr(COMMANDS[command], "run", run)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("a: found b,\n needed c"), "a: found b, needed c"),
+        (TypeError("a"), "a"),
+        (ImportError("a"), "a"),
+        (FloatingPointError("a"), "a"),
+        (MemoryError("a"), "not enough memory (a)"),
+        (KeyboardInterrupt(), "interrupted"),
+        (OSError(13, "Permission denied", "a.tz"), "a.tz: Permission denied"),
+        (OSError("a"), "a"),
+    ],
+)
+def test_whatever_stops_a_command_is_one_line(
+    error: BaseException,
+    line: str,
+    net: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the standard output, where it is not the cause, goes on."""
+    stop("show", error, monkeypatch)
+    monkeypatch.setattr("tinyzip.cli.main.forget_output", lambda: pytest.fail("the output is not the cause"))
+    assert main(["show", str(net)]) == 2
+    assert capsys.readouterr().err == f"tinyzip: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BrokenPipeError(), 0), (OSError(28, "No space left on device"), 2)]
+)
+def test_an_output_that_ends_is_let_go(
+    error: OSError, code: int, net: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = []
+    stop("show", error, monkeypatch)
+    monkeypatch.setattr("tinyzip.cli.main.forget_output", lambda: forgotten.append(1))
+    assert (main(["show", str(net)]), forgotten) == (code, [1])
+
+
+def test_what_a_command_reads_is_every_word_but_what_it_writes() -> None:
+    words = Namespace(file="-", images=["a.npy", 3], out="b", plot=Path("c"), csv="d", bits=4, data=Path("e"))
+    assert list(inputs_of(words)) == [0, "a.npy", Path("e")]
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"{tinyzip.__version__}\n"
 
 
 def test_the_module_runs_as_a_program(net: Path) -> None:

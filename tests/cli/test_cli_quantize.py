@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idx_folders import write_folder
 
 from tinyzip import archive
+from tinyzip.cli import quantize as command
 from tinyzip.cli.main import main
 from tinyzip.exchange import onnx
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
@@ -15,6 +17,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
 from tinyzip.quant.saved import save
+from tinyzip.train.data import Dataset
 from tinyzip.train.fit import fit
 
 
@@ -93,8 +96,39 @@ def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, 
     assert "bytes; 456 in float" in capsys.readouterr().out
     assert run(tmp_path, str(tmp_path / "fake.net"), "--bits", "4") == 2
     assert "needed no bits" in capsys.readouterr().err
+    assert run(tmp_path, str(tmp_path / "fake.net"), "--activations", "4") == 2
+    assert "needed no bits" in capsys.readouterr().err
     assert run(tmp_path, str(tmp_path / "fake.net"), "--prune", "0.5") == 2
     assert "--prune: found a network that has its grids already" in capsys.readouterr().err
+
+
+def test_the_fewest_bits_are_one_of_weights_and_two_of_activations(images, tmp_path):
+    save(network(), tmp_path / "small.net")
+    words = ["--images", str(tmp_path / "x.npy"), "--method", "minmax", "--bits", "1", "--activations", "2"]
+    assert run(tmp_path, str(tmp_path / "small.net"), *words) == 0
+    needed = quantize(network(), images, weights=1, activations=2, method="minmax").program
+    assert archive.read(tmp_path / "y.tz") == needed
+
+
+def test_the_training_images_of_a_folder_are_looked_at_and_a_thousand_at_most(images, tmp_path, monkeypatch):
+    files = write_folder(tmp_path / "data", shape=(8, 8))
+    save(network(), tmp_path / "small.net")
+    assert run(tmp_path, str(tmp_path / "small.net"), "--data", str(tmp_path / "data")) == 0
+    assert archive.read(tmp_path / "y.tz") == quantize(network(), files["train-images"]).program
+    many = np.concatenate([images] * 30)
+    few = Dataset(many, np.zeros(len(many), int))
+    monkeypatch.setattr("tinyzip.cli.pictures.mnist", lambda folder: (few, few))
+    seen = []
+    monkeypatch.setattr(command, "quantize", lambda model, x, *more: seen.append((len(x), *more)))
+    with pytest.raises(AttributeError):
+        run(tmp_path, str(tmp_path / "small.net"), "--data", str(tmp_path / "data"))
+    assert seen == [(1000, 8, 8, "auto", 0.0)]
+
+
+def test_a_network_is_read_by_its_name_in_capitals_too(tmp_path):
+    path = Path(__file__).parents[1] / "data" / "onnx" / "mobilenet-script-open.onnx"
+    (tmp_path / "A.ONNX").write_bytes(path.read_bytes())
+    assert command.read_network(str(tmp_path / "A.ONNX")).shape == (3, 32, 32)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +138,11 @@ def test_a_network_that_was_trained_with_its_grids_keeps_them(images, tmp_path, 
         (["nowhere.net"], "nowhere.net: No such file"),
         (["grids.net"], "grids.net: found grids, needed a network"),
         (["small.net", "--images", "x.npy", "--bits", "9"], "--bits: found 9"),
+        (
+            ["small.net", "--images", "x.npy", "--bits", "0"],
+            "--bits: found 0, needed a whole number from 1 to 8",
+        ),
+        (["small.net", "--images", "x.npy", "--activations", "1"], "--activations: found 1, needed a whole "),
         (["small.net", "--images", "x.npy", "--prune", "1"], "prune: share: found 1.0"),
         (["small.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
         (["small.net", "--images", "x.npy", "--out", "."], "Is a directory"),

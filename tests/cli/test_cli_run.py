@@ -1,6 +1,7 @@
 """The command `run`: images to classes, codes to codes, and what it refuses to take for either."""
 
 import pickle
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from idx_folders import write_folder
 
 from tinyzip import archive, integer
 from tinyzip.cli.main import main
+from tinyzip.cli.pictures import add_images, is_picture, labels_of, pixels_of, read_images
+from tinyzip.cli.programs import File, Layout
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import read_graph
 from tinyzip.integer import Program, ops
@@ -34,6 +37,139 @@ def error_of(capsys, *words) -> str:
     return captured.err
 
 
+def asked(*words, count=None, part="test"):
+    """What the options of images come to."""
+    parser = ArgumentParser()
+    add_images(parser, count, part)
+    return parser.parse_args([str(word) for word in words])
+
+
+def test_images_are_asked_for_by_four_options():
+    given = {"data": None, "images": None, "labels": None, "unscaled": False}
+    assert vars(asked()) == given
+    assert vars(asked(count=1000)) == given | {"images": [1000]}
+    words = ("--data", "a", "--images", "b", "c", "--labels", "d", "--unscaled")
+    assert vars(asked(*words)) == {"data": "a", "images": ["b", "c"], "labels": "d", "unscaled": True}
+    for count, some in ((None, "(all)"), (9, "(9)")):
+        parser = ArgumentParser()
+        add_images(parser, count, "training")
+        assert f"training images {some}" in " ".join(parser.format_help().split())
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<f4", ">f4", "<f8"])
+def test_an_array_of_images_is_read_with_its_channels_first(dtype, tmp_path):
+    """Channels may be last, unless the shape leaves that open, and may be left out where there is one."""
+    rng = np.random.default_rng(0)
+    for shape, given in (
+        ((3, 4, 5), (6, 3, 4, 5)),
+        ((3, 4, 5), (6, 4, 5, 3)),
+        ((2, 2, 2), (6, 2, 2, 2)),
+        ((1, 4, 5), (6, 4, 5)),
+        ((1, 4, 5), (1, 4, 5, 1)),
+        ((7,), (6, 7)),
+    ):
+        array = rng.integers(0, 256, given).astype(dtype)
+        np.save(tmp_path / "x.npy", array)
+        found = pixels_of(str(tmp_path / "x.npy"), shape)
+        moved = np.moveaxis(array, -1, 1) if given[1:] == (*shape[1:], shape[0]) != shape else array
+        assert found.dtype == np.dtype(dtype).newbyteorder("=") and found.flags.writeable
+        np.testing.assert_array_equal(found.reshape(len(array), *shape), moved.reshape(len(array), *shape))
+    for shape, given in (
+        ((3, 4, 5), (6, 4, 5)),
+        ((3, 4, 5), (6, 5, 4, 3)),
+        ((3, 4, 5), (0, 3, 4, 5)),
+        ((3, 4, 5), (6, 60)),
+        ((3, 4, 5), (6, 3, 4, 5, 1)),
+        ((7,), (6, 1, 7)),
+        ((7,), (6, 6)),
+        ((7,), (7,)),
+    ):
+        np.save(tmp_path / "x.npy", np.zeros(given, dtype))
+        with pytest.raises(ValueError, match=r"x\.npy: found shape .*, needed \('N', "):
+            pixels_of(str(tmp_path / "x.npy"), shape)
+
+
+def test_labels_are_one_row_of_whole_numbers(tmp_path):
+    for dtype in ("u1", "i2", ">i8"):
+        np.save(tmp_path / "y.npy", np.arange(5, dtype=dtype))
+        found = labels_of(str(tmp_path / "y.npy"))
+        assert found.dtype == np.int64 and found.tolist() == [0, 1, 2, 3, 4]
+    for wrong in (np.arange(5.0), np.arange(6).reshape(2, 3), np.array(3)):
+        np.save(tmp_path / "y.npy", wrong)
+        with pytest.raises(ValueError, match=r"needed whole numbers of shape \(N,\)"):
+            labels_of(str(tmp_path / "y.npy"))
+    assert labels_of(None) is None
+
+
+def test_a_number_takes_the_first_of_the_part_that_is_asked_for(tmp_path):
+    files = write_folder(tmp_path / "data", shape=(4, 5))
+    for part, name, size in (("training", "train", 12), ("test", "t10k", 7)):
+        for count, taken in ((None, size), ("1", 1), (str(size), size)):
+            words = [] if count is None else ["--images", count]
+            found = read_images(asked("--data", tmp_path / "data", *words), (1, 4, 5), part)
+            np.testing.assert_array_equal(found.pixels.reshape(-1, 4, 5), files[f"{name}-images"][:taken])
+            np.testing.assert_array_equal(found.labels, files[f"{name}-labels"][:taken])
+            assert found.names is None
+        beyond = asked("--data", tmp_path / "data", "--images", size + 1)
+        with pytest.raises(ValueError, match=f"found {size + 1}, needed {size} at most, the folder's {part}"):
+            read_images(beyond, (1, 4, 5), part)
+        by_default = asked("--data", tmp_path / "data", count=1000)
+        assert len(read_images(by_default, (1, 4, 5), part).pixels) == size
+    unscaled = read_images(asked("--data", tmp_path / "data", "--unscaled"), (1, 4, 5))
+    assert unscaled.pixels.dtype == np.float32 and len(unscaled.labels) == 7
+    np.testing.assert_array_equal(unscaled.pixels.reshape(-1, 4, 5), files["t10k-images"])
+
+
+@pytest.mark.needs("PIL")
+def test_a_picture_has_as_many_channels_as_the_program_reads(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    colours, one = rng.integers(0, 256, (3, 4, 5, 3), np.uint8), str(tmp_path / "0.png")
+    paths = [str(tmp_path / f"{k}.png") for k in range(3)]
+    for path, pixels in zip(paths, colours, strict=True):
+        Image.fromarray(pixels).save(path)
+    found = read_images(asked("--images", *paths), (3, 4, 5))
+    assert found.labels is None and list(found.names) == paths and is_picture(one)
+    np.testing.assert_array_equal(found.pixels, colours.transpose(0, 3, 1, 2))
+    grey = read_images(asked("--images", one), (1, 4, 5)).pixels
+    np.testing.assert_array_equal(grey[0, 0], np.array(Image.open(one).convert("L")))
+    Image.fromarray(np.dstack([colours[0], np.full((4, 5), 254, np.uint8)])).save(one)
+    with pytest.raises(ValueError, match="pixels that are transparent"):
+        read_images(asked("--images", one), (3, 4, 5))
+    for shape in ((2, 4, 5), (4, 4, 5), (20,)):
+        with pytest.raises(ValueError, match=r"found a picture, needed an array: the program reads examples"):
+            read_images(asked("--images", paths[1]), shape)
+    with pytest.raises(ValueError, match=r"2\.png: found 5×4 pixels, needed 4×5"):
+        read_images(asked("--images", *paths[1:][::-1]), (3, 5, 4))
+    with pytest.raises(ValueError, match=r"--labels: found y\.npy, needed no such option with pict"):
+        read_images(asked("--images", *paths[1:], "--labels", "y.npy"), (3, 4, 5))
+
+
+def test_what_begins_as_an_array_or_is_called_one_is_no_picture(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(3))
+    (tmp_path / "x").write_bytes((tmp_path / "x.npy").read_bytes())
+    (tmp_path / "text.npy").write_bytes(b"GIF8")
+    (tmp_path / "text").write_bytes(b"GIF8")
+    assert [is_picture(str(tmp_path / name)) for name in ("x.npy", "x", "text.npy", "text")] == [
+        False
+    ] * 3 + [True]
+
+
+def test_arrays_lie_at_both_ends_as_the_file_has_them(net, tmp_path):
+    archive.write(without_argmax(net), tmp_path / "codes.tz")
+    layout = File.read(str(tmp_path / "codes.tz")).layout
+    assert layout == Layout((1, 28, 28), (10,), False) and File.read(str(net)).layout.exit == ()
+    for turned, entry in ((False, (2, 3, 4)), (True, (3, 4, 2)), (True, (3, 4)), (True, (5,))):
+        layout = Layout(entry, entry, turned)
+        x = np.random.default_rng(0).integers(0, 256, (6, *entry), np.uint8)
+        codes = layout.batch_last(x)
+        assert codes.flags.c_contiguous and codes.flags.writeable
+        expected = np.moveaxis(np.moveaxis(x, -1, 1) if turned and len(entry) > 1 else x, 0, -1)
+        np.testing.assert_array_equal(codes.reshape(expected.shape), expected)
+        np.testing.assert_array_equal(layout.examples_first(codes), x)
+
+
 @pytest.mark.parametrize("lay", ["NHW", "NCHW", "NHWC", "floats", ">f8"])
 def test_the_classes_of_an_array_are_printed_one_a_line(net, digits, lay, tmp_path, capsys):
     arrays = {
@@ -48,7 +184,7 @@ def test_the_classes_of_an_array_are_printed_one_a_line(net, digits, lay, tmp_pa
     captured = capsys.readouterr()
     classes = classify(archive.read(net), digits)
     assert captured.out.split() == [str(k) for k in classes]
-    assert captured.err.startswith("7 images, ") and "images a second" in captured.err
+    assert captured.err.startswith("7 images, ") and captured.err.endswith(" images a second\n")
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), classes)
 
 
@@ -61,6 +197,12 @@ def test_where_labels_are_known_errors_are_counted_by_class(net, digits, tmp_pat
     *table, last = capsys.readouterr().out.splitlines()
     assert last.startswith("7 images, 2 errors (28.57%), ")
     rows = [[int(cell) for cell in line.split()] for line in table[1:]]
+    labels = np.load(tmp_path / "labels.npy")
+    assert table[0].split() == ["class", "images", "answers", "errors"]
+    assert rows == [
+        [k, *(int(n.sum()) for n in (labels == k, classes == k, (labels == k) & (classes != k)))]
+        for k in sorted({*classes.tolist(), *labels.tolist()})
+    ]
     assert [sum(column) for column in list(zip(*rows, strict=True))[1:]] == [7, 7, 2]
 
 
@@ -224,6 +366,7 @@ def test_codes_beyond_the_grid_are_refused(net, tmp_path, capsys):
     ("words", "said"),
     [
         (["--data", "nowhere"], "--data nowhere: found no such folder, needed a folder with the four IDX"),
+        (["--data", "x.npy"], "--data x.npy: found a file, needed a folder with the four IDX"),
         (["--images", "0"], "--images: found 0, needed 1 or more"),
         (["--images", "-3"], "--images: found -3, needed 1 or more"),
         (["--images", "nowhere.npy"], "nowhere.npy: No such file"),
@@ -239,7 +382,10 @@ def test_codes_beyond_the_grid_are_refused(net, tmp_path, capsys):
         ),
         (["--images", "x.npy", "--out", "nowhere/y.npy"], "nowhere/y.npy: found no folder"),
         (["--codes", "x.npy"], "--out: found nothing, needed the file to write the codes to"),
-        (["--codes", "x.npy", "--out", "y.npy", "--images", "x.npy"], "needed codes or images, not both"),
+        *(
+            (["--codes", "x.npy", "--out", "y.npy", *more], "needed codes or images, not both")
+            for more in (["--images", "x.npy"], ["--data", "."], ["--labels", "few.npy"], ["--unscaled"])
+        ),
     ],
 )
 def test_a_bad_option_is_one_line_that_says_what_to_do(

@@ -9,8 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from tinyzip import archive
+from tinyzip.archive.account import account
 from tinyzip.cli.main import main
+from tinyzip.cli.programs import File
+from tinyzip.integer.fast.run import memory_of
 from tinyzip.integer.fast.shown import shown
+from tinyzip.integer.table import stored_bytes
 
 
 def test_show_prints_every_operator(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +26,10 @@ def test_show_prints_every_operator(net: Path, capsys: pytest.CaptureFixture[str
 
 def test_show_prints_where_every_byte_goes(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", str(net), "--bytes"]) == 0
-    *_, total = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out
+    assert main(["show", str(net)]) == 0
+    assert out == f"{capsys.readouterr().out}\n{account(net)}\n"
+    total = out.splitlines()[-1]
     assert total.split()[0] == "total" and total.split()[-1] == f"{net.stat().st_size:,}"
 
 
@@ -49,6 +56,29 @@ def test_show_reads_the_standard_input(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"\x1c\0\0\0TFL3")))
     assert main(["show", "-"]) == 2
     assert "standard input: found a TensorFlow Lite model" in capsys.readouterr().err
+
+
+def test_a_file_is_what_it_begins_with_or_is_called(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "named.tflite").write_bytes(net.read_bytes())
+    (tmp_path / "marked").write_bytes(b"\x1c\0\0\0TFL3")
+    (tmp_path / "near").write_bytes(b"\x1c\0\0TFL3\0")
+    kinds = {name: File.read(str(tmp_path / name)).is_tflite for name in ("named.tflite", "marked", "near")}
+    assert kinds == {"named.tflite": True, "marked": True, "near": False}
+    read = File.read(str(net))
+    assert (read.data, read.source, read.is_tflite, read.graph) == (net.read_bytes(), str(net), False, None)
+    assert read.program == archive.read(net)
+    with pytest.raises(ValueError, match=r"named\.tflite: found an integer program \(\.tz\), needed b'TFL3'"):
+        _ = File.read(str(tmp_path / "named.tflite")).program
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(net.read_bytes())))
+    assert File.read("-") == File(net.read_bytes(), "standard input")
+    for mark in (b"TZMODEL\n", b"TZTRAIN\n"):
+        (tmp_path / "floats").write_bytes(mark + b"more")
+        with pytest.raises(
+            ValueError, match=r"needed an integer program \(\.tz\), which `tinyzip quantize` makes of it"
+        ):
+            File.read(str(tmp_path / "floats"))
 
 
 def test_several_files_are_shown_under_their_names_or_none_of_them(
@@ -87,8 +117,22 @@ def test_json_says_the_same_a_line_a_file(net: Path, capsys: pytest.CaptureFixtu
     assert [(o["kind"], o["name"], tuple(o["shape"])) for o in found["operators"]] == [
         (o.kind, o.name, shape) for o, shape in zip(program.operators, program.shapes[1:], strict=True)
     ]
-    m, n = found["input"]["scale"]
-    assert (m, n) == program.input.scale
+    codes = [
+        {"lo": c.lo, "hi": c.hi, "zero": c.zero, "scale": list(c.scale), "bits": c.bits}
+        for c in program.codes
+    ]
+    assert [found["input"], *(o["codes"] for o in found["operators"])] == codes
+    assert found["file"] == str(net) and tuple(found["shape"]) == program.shape
+    assert (found["code_memory"], found["peak_memory"]) == memory_of(program)
+    assert found["parts"] == {part: account(net).total(part) for part in found["parts"]}
+    for i, (told, operator) in enumerate(zip(found["operators"], program.operators, strict=True)):
+        assert told["weight_bits"] == getattr(operator, "weight_bits", None)
+        assert told["stored_bytes"] == stored_bytes(operator)
+        assert (told["multiply_accumulates"], told["bound"]) == (
+            program.multiplications[i],
+            program.bounds[i],
+        )
+        assert told["accumulator"] == (str(program.accumulators[i]) if program.bounds[i] else None)
 
 
 @pytest.mark.needs("tflite")
@@ -100,5 +144,7 @@ def test_show_reads_other_peoples_models_by_what_is_in_them(
     assert main(["show", str(tmp_path / "unnamed")]) == 0
     out = capsys.readouterr().out
     assert "Linear" in out and f"{model.stat().st_size:,} bytes on disk\n" in out
+    assert main(["show", "--bytes", str(model)]) == 0
+    assert capsys.readouterr().out == out  # of which nothing is known but the whole
     assert main(["show", "--json", str(model)]) == 0
     assert json.loads(capsys.readouterr().out)["parts"] == {}

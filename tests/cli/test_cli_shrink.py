@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idx_folders import write_folder
 
 from tinyzip import archive
+from tinyzip.cli import shrink as command
 from tinyzip.cli.main import main
 from tinyzip.exchange import tflite
 from tinyzip.integer import simplify
 from tinyzip.quant.shrink import shrink
+from tinyzip.train.data import Dataset
 
 VWW = Path(__file__).parent.parent / "data" / "tflite" / "vww_96_int8.tflite"
 
@@ -43,7 +46,31 @@ def test_with_bits_it_goes_on_and_says_what_that_costs(
     wanted = shrink(archive.read(net), images, lambda program: len(archive.pack(program)), 4)
     assert archive.read(out) == archive.shorten(wanted.program) and out.stat().st_size < net.stat().st_size
     said = capsys.readouterr().out
-    assert str(wanted) in said and "about 4 bits" in said
+    *table, _ = said[: said.index(str(wanted))].splitlines(), said
+    weights, sizes = 4 * 25 + 10 * 144, [line.split()[-1] for line in table[0][1:]]
+    assert table[0][1].split()[3:] == ["5", "14", f"{weights:,}", f"{4 * 144 * 25 + 1440:,}", sizes[0]]
+    assert sizes[0] == f"{net.stat().st_size:,}" and sizes[-1] == f"{out.stat().st_size:,}"
+    assert table[0][-1].startswith("about 4 bits") and len(table[0]) == 5
+    assert said.endswith(f"{wanted}\n{out}: {out.stat().st_size:,} bytes\n")
+
+
+def test_fewest_bits_are_two_and_of_a_folder_a_thousand_training_images_are_looked_at(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_folder(tmp_path / "data", shape=(28, 28))
+    words = ["shrink", str(net), "--out", str(tmp_path / "y.tz"), "--data", str(tmp_path / "data")]
+    assert main([*words, "--bits", "2"]) == 0
+    wanted = shrink(archive.read(net), files["train-images"], lambda program: len(archive.pack(program)), 2)
+    assert archive.read(tmp_path / "y.tz") == archive.shorten(wanted.program)
+    assert main([*words, "--bits", "1"]) == 2
+    assert "--bits: found 1, needed a whole number from 2 to 8" in capsys.readouterr().err
+    assert main(words) == 2
+    assert "--images, --data: found no --bits" in capsys.readouterr().err
+    many = Dataset(np.zeros((1200, 28, 28), np.uint8), np.zeros(1200, int))
+    monkeypatch.setattr("tinyzip.cli.pictures.mnist", lambda folder: (many, many))
+    monkeypatch.setattr(command, "shrink", lambda program, images, *_: pytest.fail(f"{len(images)} images"))
+    with pytest.raises(pytest.fail.Exception, match=r"^1000 images"):
+        main([*words, "--bits", "4"])
 
 
 def test_images_without_bits_and_a_bad_place_are_refused(

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from c_compiled import check_equal, extremes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import BYTE, M0, N, conv, programs, small
+from known_texts import PROGRAMS, c_texts, recorded
 
 from tinyzip.exchange import c
 from tinyzip.exchange.c.plan import Plan
@@ -39,6 +41,20 @@ def named(names: list[str]) -> Program:
 
 def test_the_same_program_gives_the_same_text() -> None:
     assert c.source(small()) == c.source(small())
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_known_programs_give_the_text_that_they_gave(name: str) -> None:
+    """Titles, bounds and layout, too, and which arrays share memory, which no code of an output shows."""
+    for file, text in c_texts(name).items():
+        assert text.splitlines() == recorded(file).splitlines(), file
+
+
+@pytest.mark.needs("gcc")
+def test_the_text_of_known_programs_computes_their_codes() -> None:
+    """(CP1), (CW1), (CW2)"""
+    known = [make() for make in PROGRAMS.values()]
+    check_equal(known, [extremes(program.input, program.shape) for program in known], "gcc", "-O0")
 
 
 @given(st.lists(st.text(max_size=60) | st.sampled_from(HOSTILE), min_size=1, max_size=12))

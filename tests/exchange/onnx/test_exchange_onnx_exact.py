@@ -6,6 +6,7 @@ from drawn_programs import programs as programs_of_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, drawn_multipliers, integers, programs, small
+from known_texts import PROGRAMS, onnx_text, recorded
 from onnx_sessions import batch_first, batch_last, evaluator, session, traced
 
 from tinyzip.exchange import onnx
@@ -23,6 +24,15 @@ def differing(program, x, runtime=session):
     expected = run(program, x, trace=True)
     found = traced(program, x, True, runtime)
     return [int((f != e).sum()) if f.shape == e.shape else -1 for f, e in zip(found, expected, strict=True)]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_known_programs_give_the_graph_that_they_gave(name) -> None:
+    """No node more and none less, and names that say who made a tensor, which no code of an output shows."""
+    assert onnx_text(name, exact=True).splitlines() == recorded(f"{name}-exact.txt").splitlines()
+    program = PROGRAMS[name]()
+    x = np.random.default_rng(0).integers(program.input.lo, program.input.hi + 1, (*program.shape, 9))
+    assert not any(differing(program, x.astype(program.input.dtype)))
 
 
 @settings(max_examples=150)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_texts import network, network_text, recorded
 from onnx_sessions import batch_first, batch_last, session
 from quant_networks import networks, randomized, small_network
 from shapes import SEEDS, convolutions, normal, windows
@@ -56,6 +57,13 @@ def near(network, x, folder):
     expected, _ = network.forward(x)
     assert found.dtype == np.float32 and batch_last(found).shape == expected.shape
     return np.abs(batch_last(found) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@FILES
+def test_a_known_network_gives_the_graph_that_it_gave(tmp_path) -> None:
+    """With a layer of each kind; and onnxruntime's logits are ours."""
+    assert network_text().splitlines() == recorded("network.txt").splitlines()
+    assert near(network(), normal(1, *network().shape, 5, dtype=np.float32), tmp_path)
 
 
 @FILES

@@ -8,6 +8,7 @@ from drawn_programs import programs as programs_of_files
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs
+from known_texts import PROGRAMS, onnx_text, recorded
 from onnx_sessions import session, traced
 from quant_networks import networks
 
@@ -42,6 +43,12 @@ def tiny():
     """The least multiplier and the steps that are furthest apart, of those that a graph takes as they are."""
     x, y = Codes(0, 255, 0, (2**39, 0)), Codes(0, 255, 0, (1, 39))
     return Program((Linear([[1]], None, 2**30, 127, y),), (1,), x)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_known_programs_give_the_graph_that_they_gave(name) -> None:
+    """Steps and biases to the last bit, which a code of an output need not show."""
+    assert onnx_text(name, exact=False).splitlines() == recorded(f"{name}-qdq.txt").splitlines()
 
 
 @settings(max_examples=150)
