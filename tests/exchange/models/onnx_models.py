@@ -3,6 +3,9 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from tinyzip.exchange.onnx.file import Graph, Node
+from tinyzip.exchange.onnx.values import Value, Values
+
 
 class Model:
     """A graph under construction. shape: of its input, examples first; None where a length is left open."""
@@ -334,3 +337,36 @@ def dense(draw, model, x, C):
         case _:
             y = model.node("Add", model.node("MatMul", x, model.drawn(C, F)), model.drawn(F))
     return (model.node("Relu", y), F) if draw(st.booleans()) else (y, F)
+
+
+def varint(value):
+    """A number of the wire, as one of 64 bits."""
+    data, value = b"", value % 2**64
+    while value > 127:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def field(number, data):
+    return varint(8 * number + 2) + varint(len(data)) + data
+
+
+def fields(*numbers):
+    """A message of whole numbers, field by field."""
+    return b"".join(varint(8 * number) + varint(value) for number, value in numbers)
+
+
+IMAGE = Value((2, 5, 6))
+
+
+def values_of(kind, *inputs, known=IMAGE, **attributes):
+    """What is known of a graph with one node that reads constants, and "x", of which the shape is known."""
+    constants = {f"c{k}": np.asarray(value) for k, value in enumerate(inputs) if not isinstance(value, str)}
+    names = tuple(value if isinstance(value, str) else f"c{k}" for k, value in enumerate(inputs))
+    shape = Node(0, "Shape", "", ("x",), ("shape",), {})
+    nodes = shape, Node(1, kind, "n", names, ("y",), attributes)
+    graph = Graph("file", nodes, constants, {"x": (3, 2, 5, 6)}, ("y",), 17, 1000)
+    values = Values(graph, 3)
+    values.known["x"] = known
+    return values

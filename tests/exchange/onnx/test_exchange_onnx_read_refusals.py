@@ -1,13 +1,17 @@
 """What cannot be read from an .onnx file is refused by the node's number and why, and nothing crashes."""
 
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
-from onnx_models import Model, conv
+from onnx_models import Model, conv, field, fields, values_of, varint
 from record_onnx import FOLDER
 
 from tinyzip.exchange import onnx
+from tinyzip.exchange.onnx.file import Graph, Node, Reader, read_graph
+from tinyzip.exchange.onnx.values import Value, Values
+from tinyzip.exchange.onnx.wire import Wire
 
 pytestmark = pytest.mark.needs("onnx")
 
@@ -107,6 +111,30 @@ def normal(*shape):
     return np.ones(shape)
 
 
+def rectified(model, x):
+    return conv(model, x, 2, 2)
+
+
+def average(model, x):
+    return model.node("GlobalAveragePool", x)
+
+
+def flat(model, x):
+    return model.node("Flatten", average(model, x))
+
+
+def to_last(model, x):
+    return model.node("Transpose", x, perm=(0, 2, 3, 1))
+
+
+def turned(model, x):
+    return model.node("Relu", to_last(model, x))
+
+
+def flat_turned(model, x):
+    return model.node("Flatten", to_last(model, x))
+
+
 WRONG = {
     "weights of shape (3, 1, 3, 3) in 1 groups": made("Conv", normal(3, 1, 3, 3)),
     "(F, C/groups, kh, kw) for C = 2": made("Conv", normal(3, 2, 3)),
@@ -156,6 +184,70 @@ WRONG = {
     "in its channels alone": lambda: side_by_side(axis=1, stride=2),
     "constants beside": made("Concat", normal(1, 2, 6, 6), axis=1),
     "an output of shape": made("Conv", normal(3, 2, 3, 3), pads=[2**15] * 4),
+    "a batch norm in training": made("BatchNormalization", *[normal(2)] * 4, outputs=2),
+    "variances below 0": made("BatchNormalization", *[normal(2)] * 3, -normal(2)),
+    "needed 0 or more": made("BatchNormalization", *[normal(2)] * 3, np.array([1.0, 0.0]), epsilon=0.0),
+    "what is refused (BatchNorm": made("BatchNormalization", *[normal(2)] * 4, epsilon=-0.5),
+    "after a turned flattening": made("BatchNormalization", *[normal(72)] * 4, before=flat_turned),
+    "for each of 72 channels": made("Add", normal(72), before=flat_turned),
+    "for each of 2 channels": made("Add", normal(1, 3, 1, 1)),
+    "a constant of shape (1, 1, 2, 1, 1)": made("Mul", normal(1, 1, 2, 1, 1)),
+    "a constant of shape (2, 1)": made("Mul", normal(2, 1)),
+    "an image with its channels last, needed": made("BatchNormalization", *[normal(2)] * 4, before=to_last),
+    "found an image with its channels last": made("GlobalAveragePool", before=to_last),
+    "found features, needed an image (N, C, H, W)": made("GlobalAveragePool", before=flat),
+    "features, needed an image with rows": made("ReduceMean", axes=[1], before=flat),
+    "transA": made("Gemm", normal(2, 3), transA=1, before=flat),
+    "a bias of shape (2,)": made("Gemm", normal(2, 3), normal(2), before=flat),
+    "a bias of shape (3, 1)": made("Gemm", normal(2, 3), normal(3, 1), before=flat),
+    "weights of shape (3, 1) for (1, 2)": made("MatMul", normal(1, 3), before=flat),
+    "weights of shape (0, 2) for (1, 2)": made("MatMul", normal(2, 0), before=flat),
+    "weights of shape (3, 2, 1) for (1, 2)": made("Gemm", normal(1, 2, 3), before=flat),
+    "weights of shape (0, 2, 3, 3)": made("Conv", normal(0, 2, 3, 3)),
+    "weights of shape (3, 1, 3, 3) in 2 groups": made("Conv", normal(3, 1, 3, 3), group=2),
+    "weights of shape (3, 2, 3, 3) in -1 groups": made("Conv", normal(3, 2, 3, 3), group=-1),
+    "NaN, infinity or too large a number in 'w'": made("Conv", np.full((3, 2, 3, 3), np.nan)),
+    "NaN, infinity or too large a number in 'b'": made("Conv", normal(3, 2, 3, 3), np.array([0, np.inf, 0])),
+    "input 1 of int64, needed floating": made("Conv", np.ones((3, 2, 3, 3), np.int64)),
+    "strides = 2, needed one like (1, 1)": made("Conv", normal(3, 2, 3, 3), strides=2),
+    "auto_pad = 1, needed one like 'NOTSET'": made("Conv", normal(3, 2, 3, 3), auto_pad=1),
+    "strides (1,)": made("Conv", normal(3, 2, 3, 3), strides=[1]),
+    "a window (3,) with": made("MaxPool", kernel_shape=[3]),
+    "a window (0, 2) with strides (1, 1), needed 1 or more": made("MaxPool", kernel_shape=[0, 2]),
+    "pads (1, 1, 1)": made("MaxPool", kernel_shape=[2, 2], pads=[1, 1, 1]),
+    "a border of zeros around numbers below 0, needed": lambda: bordered("MaxPool", kernel_shape=[3, 3]),
+    "a border by 'constant'": made("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(1)),
+    "one of zeros, on all axes": made("Pad", pads=[0, 0, 1, 1, 0, 0, 1, 1], value=0.5),
+    "zeros, on all axes": made("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(0), np.array([2, 3])),
+    "pads (0, 0, 1, 1)": made("Pad", np.array([0, 0, 1, 1])),
+    "pads (1, 0, 0, 0, 0, 0, 0, 0)": made("Pad", np.array([1, 0, 0, 0, 0, 0, 0, 0])),
+    "pads (0, 1, 0, 0, 0, 0, 0, 0)": made("Pad", np.array([0, 1, 0, 0, 0, 0, 0, 0])),
+    "pads (0, 0, 0, 0, 1, 0, 0, 0)": made("Pad", np.array([0, 0, 0, 0, 1, 0, 0, 0])),
+    "pads (0, 0, 0, 0, 0, 1, 0, 0)": made("Pad", np.array([0, 0, 0, 0, 0, 1, 0, 0])),
+    "pads (0, 0, -1, 0, 0, 0, 0, 0)": made("Pad", np.array([0, 0, -1, 0, 0, 0, 0, 0])),
+    "pads (0, 0, 7, 0, 0, 0, 0, 0)": made("Pad", np.array([0, 0, 7, 0, 0, 0, 0, 0])),
+    "'' in place of numbers": made("Pad"),
+    "the axis 2, needed 1: all": made("Flatten", axis=2),
+    "the axis 0, needed 1: all": made("Flatten", axis=0),
+    "the axes (0,) of (1, 2, 6, 6)": made("Squeeze", np.array([0])),
+    "the axes (1,) of (1, 2, 6, 6)": made("Squeeze", np.array([1])),
+    "the axes (2, 4) of (1, 2, 1, 1)": made("Squeeze", np.array([2, 4]), before=average),
+    "the axes (-5,) of (1, 2, 1, 1)": made("Squeeze", np.array([-5]), before=average),
+    "the axes (1, 2), needed rows and columns, (2, 3)": made("ReduceMean", axes=[1, 2]),
+    "the axes (2, 3), needed rows and columns, (1, 2)": made("ReduceMean", axes=[2, 3], before=to_last),
+    "the axes None": made("ReduceMean"),
+    "the order () of (1, 2)": made("Transpose", before=flat),
+    "the order (0, 3, 1, 2) of (1, 2, 6, 6)": made("Transpose", perm=[0, 3, 1, 2], before=rectified),
+    "the order (0, 2, 3, 1) of (1, 6, 6, 2)": made("Transpose", perm=[0, 2, 3, 1], before=to_last),
+    "min of shape (2,)": made("Clip", normal(2)),
+    "max of shape ()": made("Clip", np.float32(0), np.float32(np.nan)),
+    "what is refused (Clip": made("Clip", np.float32(1), np.float32(1)),
+    "what is refused (LeakyReLU": made("LeakyRelu", alpha=-0.5),
+    "needed one number": made("Clip", normal(0)),
+    "a dropout in training, needed one at inference": made(
+        "Dropout", np.float32(0.5), np.array([False, True])
+    ),
+    "an average over whole windows": made("AveragePool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
 }
 
 
@@ -195,6 +287,58 @@ def test_what_a_layer_could_not_be_is_refused_by_its_node(words, tmp_path):
     build = WRONG[words]
     found = {"values from 0 to 0": "1 or more", "axes [1]": "(1,)"}.get(words, words)
     refused(tmp_path, build(), "node ", found)
+
+
+COMPUTED = {
+    "a text or nothing, needed numbers": ("Constant",),
+    "type 9, needed": ("Cast", [1.0], {"to": 9}),
+    "type None, needed": ("Cast", [1.0]),
+    "axes (0, 0) of 2, needed each once": ("Transpose", [[1], [2]], {"perm": (0, 0)}),
+    "axes (0,) of 2, needed each once": ("Transpose", [[1], [2]], {"perm": (0,)}),
+    "axes that do not fit (": ("Squeeze", [[1, 2]], [1]),
+    "needed those of its input": ("Unsqueeze", [1], [0, 0]),
+    "the shape (2, 2), needed as many numbers as (3,) has": ("Reshape", [1, 2, 3], [2, 2]),
+    "the shape (-1, -1), needed": ("Reshape", [1, 2, 3], [-1, -1]),
+    "the shape (-3, -1), needed": ("Reshape", [1, 2, 3], [-3, -1]),
+    "the shape (0, -1), needed": ("Reshape", [1, 2, 3], [0, -1], {"allowzero": 1}),
+    "9 axes, needed at most 8": ("Unsqueeze", [1], list(range(9))),
+    "what cannot be computed (": ("Gather", "shape", [4]),
+    "needed a shape": ("Add", "shape", [1, 2]),
+    "no input 1, needed one": ("Gather", "shape"),
+    "no input 0, needed one": ("Add", "", "shape"),
+    "a shape from this": ("Div", "shape", [2]),
+    "needed one made of shapes and constants": ("ConstantOfShape", [65]),
+    "a shape from this, needed": ("ConstantOfShape", [1] * 9),
+    "float64 of shape (1,), needed a few whole numbers": ("Add", "shape", [0.5]),
+    "int64 of shape (65,), needed a few": ("Concat", [1] * 65, "shape"),
+    "'x' in place of numbers, needed a constant, or one made of shapes": ("Add", "shape", "x"),
+}
+
+
+@pytest.mark.parametrize("words", COMPUTED)
+def test_what_no_shape_is_computed_from_is_refused_by_its_node(words):
+    kind, *inputs = COMPUTED[words]
+    attributes = inputs.pop() if inputs and isinstance(inputs[-1], dict) else {}
+    with pytest.raises(ValueError) as caught:
+        values = values_of(kind, *inputs, **attributes)
+        values.numbers(values.graph.nodes[1], "y")
+    message = str(caught.value)
+    assert message.startswith(f"file: node 1 ({kind} 'n'): found ") and words in message, message
+
+
+def test_shapes_in_33_steps_and_more_constants_than_four_times_the_file_are_refused():
+    nodes = [Node(0, "Shape", "", ("x",), ("t0",), {})]
+    nodes += [Node(k, "Identity", "", (f"t{k - 1}",), (f"t{k}",), {}) for k in range(1, 34)]
+    values = Values(Graph("file", tuple(nodes), {}, {"x": (3, 7)}, (), 17, 0), 3)
+    values.known["x"] = Value((7,))
+    with pytest.raises(ValueError, match=r"node 1 \(Identity\): found 't0' in place of numbers"):
+        values.numbers(nodes[-1], "t33")
+    values = values_of("Conv", "x", np.zeros(1000, np.float32), np.zeros(1, np.int8))
+    values.constant(values.graph.nodes[1], 1)
+    with pytest.raises(ValueError, match="constants that many nodes read, needed at most 4 times the file's"):
+        values.constant(values.graph.nodes[1], 2)
+    with pytest.raises(ValueError, match="input 3 that is no constant"):
+        values.constant(values.graph.nodes[1], 3)
 
 
 @pytest.mark.parametrize("wrong", [{"root": 1.414}, {"half": 0.49}, {"one": 0.99}])
@@ -277,7 +421,10 @@ def test_orders_in_which_no_graph_runs(tmp_path):
     [
         ((1, 2, None, 6), "(1, 2, '?', 6)"),
         ((1, 2, 6), "(1, 2, 6)"),
-        ((1, 2, 0, 6), "?"),
+        ((1, 2, 0, 6), "the shape (1, 2, '?', 6)"),
+        ((1, 2, -3, 6), "the shape (1, 2, -3, 6)"),
+        ((1, 2, 3, 6, 6), "of which N alone may be left open"),
+        ((1,), "the shape (1,)"),
         ((-1, 4), "(-1, 4)"),
     ],
 )
@@ -350,14 +497,6 @@ def test_a_small_file_that_would_be_much_to_read_is_refused(tmp_path):
     refused(tmp_path, model.build(x), "constants that many nodes read")
 
 
-def varint(value):
-    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
-
-
-def field(number, data):
-    return varint(8 * number + 2) + varint(len(data)) + data
-
-
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -378,11 +517,142 @@ def field(number, data):
         (field(7, field(5, (varint(8) + varint(2**31)) * 2 + varint(16) + b"\x01")), "those of the shape"),
         (field(7, field(5, (varint(8) + b"\x01") * 9 + varint(16) + b"\x01")), "at most 8 axes"),
         (field(7, field(5, varint(16) + b"\x08")), "elements of type 8"),
+        (
+            field(7, field(5, (varint(8) + b"\x01") * 8 + varint(16) + b"\x01")),
+            "those of the shape (1, 1, 1, 1,",
+        ),
+        (field(7, field(5, fields((1, -1), (2, 1)))), "shape (-1,), needed at most 8 axes, of 0 or more"),
+        (
+            field(7, field(5, fields((1, 2), (2, 1)) + field(9, bytes(9)))),
+            "9 bytes, needed 4 for each of (2,)",
+        ),
+        (
+            field(7, field(5, fields((1, 2), (2, 1)) + field(4, bytes(7)))),
+            "7 bytes of numbers, needed a multiple",
+        ),
+        (field(7, field(5, field(2, b"1"))), "a text where a number belongs"),
+        (field(7, field(15, b"")), "sparse constants"),
+        (field(7, field(11, field(1, b"x"))), "input 'x': found no shape"),
+        (
+            field(7, field(11, field(1, b"x") + field(2, field(1, fields((1, 1)))))),
+            "input 'x': found no shape",
+        ),
+        (field(7, field(1, b"") * 4097), "4097 nodes, needed at most 4096"),
+        (field(7, field(1, field(4, b"Relu")) * 4096), "0 inputs and 0 outputs"),
         (field(25, b"") + field(7, b""), "functions"),
     ],
 )
 def test_what_is_no_model_is_refused(data, words, tmp_path):
     refused(tmp_path, data, words)
+
+
+@pytest.mark.parametrize("kind", [3, 4, 6, 7])
+def test_fields_of_other_kinds_and_lengths_beyond_the_end_are_refused(kind):
+    with pytest.raises(ValueError, match=rf"file: found damage \(wire type {kind}\), needed an \.onnx file"):
+        Wire("file").message(memoryview(varint(8 * 3 + kind) + bytes(8)))
+    for size, wire in ((4, 5), (8, 1)):
+        data = varint(8 * 3 + wire) + bytes(range(size))
+        assert Wire("file").message(memoryview(data)) == {3: [bytes(range(size))]}
+        with pytest.raises(ValueError, match=f"{size} bytes where {size - 1} are left"):
+            Wire("file").message(memoryview(data[:-1]))
+    long = b"\xff" * 9
+    assert Wire("file").varint(memoryview(long + b"\x01"), 0) == (2**64 - 1, 10)
+    assert Wire("file").varint(memoryview(long + b"\x7f"), 0) == (2**64 - 1, 10)
+    with pytest.raises(ValueError, match="a number of more than ten bytes"):
+        Wire("file").varint(memoryview(long + b"\x80\x01"), 0)
+    with pytest.raises(ValueError, match="a number that is cut off"):
+        Wire("file").varint(memoryview(long), 0)
+
+
+def test_a_file_has_so_many_fields_and_no_more():
+    wire = Wire("file")
+    wire.left = 4
+    assert wire.message(memoryview(fields((1, 1), (2, 2)))) == {1: [1], 2: [2]} and wire.left == 0
+    with pytest.raises(ValueError, match=r"file: found more than 524288 fields, needed a file of fewer"):
+        wire.varint(memoryview(b"\1"), 0)
+    assert Wire("file").left == 524288
+
+
+def test_a_file_of_more_than_half_a_gigabyte_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.touch()
+    os.truncate(path, 2**29 + 1)
+    with pytest.raises(ValueError, match=r"model\.onnx: found 536870913 bytes, needed 536870912 or fewer"):
+        onnx.read(path)
+    data = ended(image(), "x")
+    path.write_bytes(data)
+    monkeypatch.setattr("tinyzip.exchange.onnx.file.LARGEST", len(data))
+    assert read_graph(path).size == len(data)
+    monkeypatch.setattr("tinyzip.exchange.onnx.file.LARGEST", len(data) - 1)
+    with pytest.raises(ValueError, match=f"found {len(data)} bytes"):
+        read_graph(path)
+
+
+def test_data_of_no_plain_name_and_beyond_the_end_are_refused(tmp_path):
+    (tmp_path / "a.data").write_bytes(bytes(8))
+    (tmp_path / ".a.data").write_bytes(bytes(8))
+    (tmp_path / "b\\a.data").write_bytes(bytes(8))
+    (tmp_path / "folder.data").mkdir()
+    reader = Reader(memoryview(b""), "file", tmp_path)
+
+    def read(**entries):
+        said = b"".join(field(13, field(1, k.encode()) + field(2, v.encode())) for k, v in entries.items())
+        return bytes(reader.outside(reader.wire.message(memoryview(said)), "constant 'c'"))
+
+    assert len(read(location="a.data")) == 8 == len(read(location="a.data", offset="0", length="8"))
+    assert read(location="a.data", offset="8") == b"" == read(location="a.data", length="0")
+    for entries in (
+        {"location": ".a.data"},
+        {"location": "b\\a.data"},
+        {"location": "folder.data"},
+        {"location": "a.data", "offset": "9"},
+        {"location": "a.data", "offset": "1", "length": "8"},
+        {"location": "a.data", "length": "-1"},
+        {"location": "a.data", "offset": "-1", "length": "4"},
+    ):
+        with pytest.raises(ValueError, match=r"file: constant 'c': found "):
+            read(**entries)
+
+
+def test_a_graph_of_two_ends_or_of_no_layer_is_refused(tmp_path):
+    model = image()
+    model.node("Relu", "x")
+    import onnx as format
+
+    whole = format.load_from_string(model.build("t0_0"))
+    whole.graph.output.append(whole.graph.output[0])
+    refused(tmp_path, whole.SerializeToString(), "found 1 inputs and 2 outputs, needed one of each")
+    del whole.graph.output[:2]
+    refused(tmp_path, whole.SerializeToString(), "found 1 inputs and 0 outputs")
+    model = image()
+    refused(tmp_path, model.build(model.node("Identity", "x")), "a graph without layers")
+    whole = format.load_from_string(model.build("t0_0"))
+    whole.graph.node.append(format.helper.make_node("Relu", ["x"], [], name="none"))
+    refused(tmp_path, whole.SerializeToString(), "node 1 (Relu 'none'): found no output")
+    whole.graph.node[1].output.append("")
+    refused(tmp_path, whole.SerializeToString(), "node 1 (Relu 'none'): found no output")
+
+
+def test_64_branches_are_joined_and_64_blocks_in_blocks_and_no_more(tmp_path):
+    path = tmp_path / "model.onnx"
+    for count, words in ((64, ""), (65, "node 65 (Concat 'node 65'): found 65 inputs")):
+        model = image()
+        whole = ended(model, model.node("Concat", *[model.node("Relu", "x") for _ in range(count)], axis=1))
+        if words:
+            refused(tmp_path, whole, words)
+        else:
+            path.write_bytes(whole)
+            assert len([k for k in onnx.read(path).every_layer if "relu" in k]) == 64
+    for count, words in ((64, ""), (65, "found more than 64 blocks within blocks")):
+        model = image()
+        x = model.node("Relu", "x")
+        for _ in range(count):
+            x = model.node("Add", x, model.node("Relu", "x"))
+        if words:
+            refused(tmp_path, ended(model, x), words)
+        else:
+            path.write_bytes(ended(model, x))
+            assert len([k for k in onnx.read(path).every_layer if k.endswith("relu1")]) == 65
 
 
 def mutated(data, rng):

@@ -27,11 +27,7 @@ def batch_norm(step: Step) -> Value:
         step.refuse("variances below 0", "0 or more")
     kept = float(step.attribute("momentum", 0.9))  # ONNX says how much is kept, and not how much is new
     momentum = 1 - kept if 0 <= kept < 1 else BatchNorm.momentum
-    try:
-        layer = BatchNorm(C, eps, momentum)
-    except ValueError as error:
-        step.refuse(f"what is refused ({error})", "a batch norm")
-    return step.add(layer, **arrays)
+    return step.add(BatchNorm(C, eps, momentum), **arrays)
 
 
 def gemm(step: Step) -> Value:

@@ -43,7 +43,7 @@ def gate_of(values: Values, x: str, y: str) -> str:
             c, source = scaled(values, node.inputs[0]) if node.inputs else (0.0, "")
             return "Erf" if source == x and isclose(c, sqrt(0.5), rel_tol=1e-6) else ""
         return ""
-    slope, offset = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
+    slope, offset = node.attributes.get("alpha"), node.attributes.get("beta", 0.5)
     sixth = isinstance(slope, float) and abs(slope - 1 / 6) < 1e-7 and offset == 0.5
     known = node.kind == "Sigmoid" or (node.kind == "HardSigmoid" and sixth)
     return node.kind if known and node.inputs[0] == x else ""

@@ -39,8 +39,13 @@ def read(step: Step) -> Value:
         step.refuse("this kind", f"{instead}one of {', '.join(sorted(READERS))}")
     if step.x.border != NO_BORDER and kind not in BORDERED:
         step.refuse("a border of zeros before it", "a window that it can be part of")
-    with np.errstate(all="ignore"):  # what is not finite is refused when it is added
-        return READERS[kind](step)
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused when it is added
+            return READERS[kind](step)
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(step.values.graph.source):
+            raise
+        step.refuse(f"what is refused ({error})", "a layer that can be built")
 
 
 def reduce(step: Step) -> Value:
@@ -132,10 +137,7 @@ def clipped(step: Step, low: float | None, high: float | None) -> Value:
         return step.x
     if (low, high) == (0, None):
         return activation(step, ReLU())
-    try:
-        return activation(step, Clip(low, high))
-    except ValueError as error:
-        step.refuse(f"what is refused ({error})", "low < high")
+    return activation(step, Clip(low, high))
 
 
 def hard_sigmoid(step: Step) -> Value:

@@ -148,7 +148,7 @@ def pad(step: Step) -> Value:
     given = step.node.attributes.get("pads", step.node.attributes.get("paddings"))
     if given is None:
         name = step.node.inputs[1] if step.values.has(step.node, 1) else ""
-        given = tuple(step.values.numbers(step.node, name))
+        given = tuple(step.values.numbers(step.node, name).reshape(-1).tolist())
     own = step.values.has(step.node, 2)
     filled = step.constant(2).reshape(-1)[:1] if own else [step.attribute("value", 0.0)]
     if mode != "constant" or any(value != 0 for value in filled) or step.values.has(step.node, 3):
