@@ -12,8 +12,46 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "distill": {},
     "exchange": {},
     "integer": {},
-    "machine": {},
-    "nn": {},
+    "machine": {
+        (
+            "machine/processes.py",
+            "while not incoming.poll(0) and perf_counter() < stop:",
+            "not incoming.poll(0) and perf_counter() < stop → (perf_counter() < stop)",
+        ): "stays awake in vain; the message is read all the same",
+    },
+    "nn": {
+        (
+            "nn/fast/bands.py",
+            "PART = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache",
+            "** → *",
+        ): "channels are cut otherwise for dw; each has a sum of its own",
+        (
+            "nn/fast/bands.py",
+            "PART = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache",
+            "19 → 20",
+        ): "channels are cut otherwise for dw; each has a sum of its own",
+        (
+            "nn/fast/bands.py",
+            "PART = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache",
+            "2 → 3",
+        ): "channels are cut otherwise for dw; each has a sum of its own",
+        (
+            "nn/chain.py",
+            "dtype = next((a.dtype for a in params.values() if isinstance(a, np.ndarray)), np.dtype(np.float32))",  # noqa: E501
+            "float32 → float16",
+        ): "where none is an array, all are refused as such, or there are none",
+    },
     "quant": {},
-    "train": {},
+    "train": {
+        (
+            "train/augment.py",
+            "step = max(1, CHUNK // (H * W))",
+            "* → +",
+        ): "so many images at a time; each keeps its own draws",
+        (
+            "train/data.py",
+            'return numbers.astype(dtype.newbyteorder("="), copy=False)',
+            "False → True",
+        ): "a copy of numbers that nobody else has",
+    },
 }

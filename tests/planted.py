@@ -2,7 +2,8 @@
 
 Each is a small change where the code decides something: an operator, a comparison, a constant, a sign, min
 for max, a term or a clamp that is dropped, an axis, a dtype, a condition turned round, a statement left out.
-What only speaks is left alone: docstrings, texts, annotations, refusals, and what runs as a script only.
+What only speaks is left alone: docstrings, texts, annotations, declarations, refusals, and what runs as a
+script only.
 """
 
 import ast
@@ -154,6 +155,8 @@ def deciding(tree: ast.AST) -> Iterator[ast.AST]:
                 continue
             case ast.Assign(value=ast.Subscript(ast.Name(name))) if name in TYPES:  # a name for a type
                 continue
+            case ast.FunctionDef(body=[*_, ast.Expr(ast.Constant(value))]) if value is ...:
+                continue  # only declared
             case ast.FunctionDef():
                 yield from (part for line in node.body for part in deciding(ast.Module([line], [])))
                 defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]

@@ -130,8 +130,8 @@ def nearest_tests(
     name: str, users: dict[str, dict[str, None]], where: dict[tuple[str, str], list[Path]]
 ) -> str:
     """Of a file that no test names: the tests that have its name, or the nearest of those who use it."""
-    folder = (TESTS / name).parent
-    if mirrored := sorted(folder.glob(f"test_*_{Path(name).stem}*.py")):
+    folder, stem = (TESTS / name).parent, Path(name).stem
+    if mirrored := sorted({*folder.glob(f"test_*_{stem}*.py"), *folder.glob(f"test_{stem}.py")}):
         return ", ".join(linked(test, test.name) for test in mirrored[:FEW])
     passed, heads = {name}, [name]
     while heads:
@@ -166,8 +166,9 @@ def function_table() -> list[str]:
             lines.append(
                 f"{', '.join(names)}: {', '.join([linked(test, test.name) for test in tests[:FEW]] + more)}"
             )
-        if not lines and (through := nearest_tests(label(file), users, where)):
-            lines.append(through)
+        runs = file.name == "__init__.py" and any(isinstance(node, ast.Expr) for node in tree(file).body[1:])
+        of = ["/".join(parts) for parts, _ in own_imports(file)] if runs else [label(file)]
+        lines += filter(None, [] if lines else [nearest_tests(name, users, where) for name in of])
         if lines:
             rows.append(f"| {label(file)} | {'<br>'.join(lines)} |")
     return rows

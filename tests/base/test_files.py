@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinyzip.base.files import CHUNK, check_writable, read_up_to, reading, write_atomically
-from tinyzip.base.kinds import ARRAY, CHECKPOINT, ENDINGS, KINDS, MODEL, PROGRAM, kind_of
+from tinyzip.base.kinds import ARRAY, CHECKPOINT, ENDINGS, KINDS, MODEL, PROGRAM, START, kind_of
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions, links and devices")
 
@@ -66,6 +66,18 @@ def test_content_that_cannot_be_made_leaves_the_file_before(path):
     with pytest.raises(ZeroDivisionError):
         write_atomically(path, parts())
     assert_untouched(path)
+
+
+def test_parts_are_written_as_they_come_once_the_first_have_told_the_kind(path):
+    def parts():
+        yield b"kept\n"
+        assert os.listdir(path.parent) == ["file"]
+        yield b"a" * (START - 5)
+        assert sorted(os.listdir(path.parent)) == [".file.partial", "file"]
+        yield b"b"
+
+    write_atomically(path, parts())
+    assert path.read_bytes() == b"kept\n" + b"a" * (START - 5) + b"b"
 
 
 def test_the_file_is_forced_to_disk_before_it_takes_the_name_and_the_folder_after(path, monkeypatch):

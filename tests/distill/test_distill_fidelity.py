@@ -102,6 +102,8 @@ def test_networks_are_asked_and_the_table_says_what_they_answered():
         fidelity(
             student, Sequential.create({"f": Flatten(), "l": Linear(9, 3)}, (1, 3, 3), rng), images, labels
         )
+    with pytest.raises(ValueError, match="fidelity: student: labels"):
+        fidelity(student, teacher, images, labels + 1)
     with pytest.raises(ValueError, match="teacher_z"):
         compare(logits(student, images), logits(teacher, images)[:2], labels)
 

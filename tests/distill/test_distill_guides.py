@@ -52,6 +52,17 @@ def bits(model):
     return {name: array.tobytes() for name, array in model.params.items()}
 
 
+def test_a_hint_brings_a_regressor_that_begins_as_a_linear_layer_does():
+    live = Live(network(3, 1), ("relu",))
+    arrays = follow(Guide("hint", "relu", "conv"), live, 3, 5).arrays
+    expected = Linear(3, 5).initialize(np.random.default_rng(0))
+    assert arrays.keys() == {"hint relu conv.w", "hint relu conv.b"}
+    for part, array in expected.items():
+        np.testing.assert_array_equal(arrays[f"hint relu conv.{part}"], array)
+        assert arrays[f"hint relu conv.{part}"].dtype == np.float32
+    assert not any(follow(Guide(loss, "relu", "conv"), live, 3, 5).arrays for loss in LOSSES)
+
+
 def whole_objective(teacher):
     live = Live(teacher, ("relu", "conv", "flatten"))
     channels = {"relu": (3, 6), "conv": (3, 6), "fc": (4, 36)}

@@ -241,6 +241,18 @@ def test_with_only_a_soft_part_the_labels_do_not_matter_and_the_teacher_is_the_m
     np.testing.assert_allclose(dz, 0, atol=1e-15)
 
 
+def test_weights_and_temperatures_that_are_not_given_are_one():
+    z, t, labels, *_ = draw((5, 8), 2)
+    for found, expected in (
+        (soft_cross_entropy(z, t), soft_cross_entropy(z, t, 1.0, 1.0)),
+        (kl_divergence(z, t, 2.0), kl_divergence(z, t, 2.0, 1.0)),
+        (logit_matching(z, t), logit_matching(z, t, 1.0)),
+        (standardized(z, t, 2.0), standardized(z, t, 2.0, 1.0)),
+        (decoupled(z, t, labels, 2.0), decoupled(z, t, labels, 2.0, 1.0, 8.0, 1.0)),
+    ):
+        assert found[0] == expected[0] and found[1].tobytes() == expected[1].tobytes()
+
+
 Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
 
 

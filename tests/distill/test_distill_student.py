@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from tinyzip.distill.guides import Guide
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train
 from tinyzip.distill.temperature import kl_divergence
@@ -206,6 +207,32 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
         record(broken, images[:0])
     with pytest.raises(ValueError, match="Recorded: logits"):
         Recorded(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("guide", "error", "line"),
+    [
+        ("hint", TypeError, r"train: guides: found 'hint', needed a list of Guide"),
+        (
+            Guide("hint", "pool", "relu"),
+            ValueError,
+            "train: guides: student: found 'pool', needed a layer among conv",
+        ),
+        (
+            Guide("hint", "relu", "pool"),
+            ValueError,
+            "train: guides: teacher: found 'pool', needed a layer among conv",
+        ),
+    ],
+)
+def test_guides_that_do_not_fit_are_refused(guide, error, line):
+    with pytest.raises(error, match=f"^{line}"):
+        distilled(guides=[guide])
+
+
+def test_what_is_not_said_is_half_and_half_at_two_degrees_by_the_order_of_the_logits():
+    assert bits(distilled()) == bits(distilled(soft=0.5, temperature=2.0, loss="standardized", printed=False))
+    assert Guide("hint", "relu", "relu").weight == 1
 
 
 def test_without_a_soft_part_a_broken_teacher_does_no_harm():

@@ -171,6 +171,22 @@ def test_a_taylor_score_is_the_squared_slope_of_the_loss_along_a_channels_output
             assert scores[name][f] == pytest.approx(np.square(slopes).sum(), rel=1e-4, abs=1e-9)
 
 
+class Own(ReLU):
+    """A layer of one's own, with arrays: nobody knows which of them are whose."""
+
+    def parameter_shapes(self):
+        return {"w": (1,)}
+
+
+def test_a_layer_of_ones_own_with_arrays_is_refused():
+    layers = {"own": Own(), "flatten": Flatten(), "fc": Linear(112, K)}
+    net = Sequential.create(layers, SHAPE, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"^transplant: own: found "):
+        transplant(net, net)
+    net = Sequential.create(layers | {"own": ReLU()}, SHAPE, np.random.default_rng(0))
+    assert transplant(net, net) == net
+
+
 def test_what_does_not_fit_is_refused_by_name():
     teacher, student = network(4, 5, 6, 1), network(2, 3, 4, 2)
     layers = dict(student.layers)
@@ -227,6 +243,42 @@ def test_residual_blocks_are_taken_over_whole():
     x = images(3)
     seen, exact = cut.activations(x), teacher.activations(x)
     np.testing.assert_array_equal(seen["conv2"], exact["conv2"][[1, 2, 4]])
+
+
+def begun_by_norms(seed):
+    """A block that begins with a batch norm in each branch, one inside it, and norms before and after."""
+    inner = Residual({"norm": BatchNorm(4), "conv": Conv2d(4, 4, 1)})
+    layers = {
+        "first": BatchNorm(2),
+        "conv": Conv2d(2, 4, 3),
+        "block": Residual(
+            {"norm": BatchNorm(4), "inner": inner, "conv": Conv2d(4, 4, 1)}, {"norm": BatchNorm(4)}
+        ),
+        "last": BatchNorm(4),
+        "average": GlobalAvgPool(),
+        "flatten": Flatten(),
+        "fc": Linear(4, K),
+    }
+    net = Sequential.create(layers, SHAPE, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed + 1)
+    return net.with_params({name: array + np.float32(rng.random()) for name, array in net.params.items()})
+
+
+@pytest.mark.parametrize(
+    ("keep", "taken"),
+    [
+        (None, "first conv block last fc"),
+        ((), ""),
+        (["conv"], "conv block.body.norm block.body.inner.body.norm block.shortcut.norm last"),
+        (["block.body.inner.body.conv", "fc"], "block.body.inner.body.conv fc"),
+    ],
+)
+def test_a_batch_norm_goes_with_the_layer_that_it_reads_and_all_with_all(keep, taken):
+    teacher, student = begun_by_norms(0), begun_by_norms(2)
+    cut = transplant(teacher, student, keep=keep)
+    for name, array in cut.params.items():
+        over = any(name.startswith(f"{one}.") for one in taken.split())
+        np.testing.assert_array_equal(array, (teacher if over else student).params[name], name)
 
 
 def test_layers_in_a_block_are_named_by_the_way_to_them():

@@ -108,6 +108,14 @@ def test_another_blas_is_held_by_threadpoolctl(monkeypatch):
         assert found() == before
 
 
+@pytest.mark.parametrize("found", [None, "openblas"])
+@pytest.mark.parametrize("known", [None, "threadpoolctl"])
+def test_either_way_to_hold_blas_is_enough(monkeypatch, found, known):
+    monkeypatch.setattr(blas, "openblas", lambda: found)
+    monkeypatch.setattr(blas, "controller", lambda: known)
+    assert blas.can_be_held() == bool(found or known)
+
+
 def test_where_blas_cannot_be_held_one_line_says_what_to_install_and_one_thread_works(monkeypatch):
     monkeypatch.setattr(blas, "openblas", lambda: None)
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.machine.processes import LONGEST, LOSSES, NEEDED, Balance, Processes, is_shared, shared
+from tinyzip.machine.processes import LOSSES, NEEDED, Balance, Processes, is_shared, shared
 from tinyzip.machine.workers import Workers
 
 
@@ -67,9 +67,28 @@ def test_work_is_shared_out_until_it_has_lost_three_times_in_a_row(wins):
         balance.note(1.0 if won else 1.1, 1.0)
         losses = 0 if won else losses + 1
         alone = 0
-        while alone <= LONGEST and not balance.share():
+        while alone <= 64 and not balance.share():
             alone += 1
-        assert alone == (min(2**losses, LONGEST) if losses >= LOSSES else 0)
+        assert alone == (min(2**losses, 64) if losses >= 3 else 0)
+
+
+def test_what_sharing_took_is_held_against_the_work_of_all_items_alone(pair, monkeypatch):
+    """The clock shows 5 s more at each look, and the core 2 s more: of 3 items, 2 fall to this process."""
+    looks, noted = {"wall": 0, "core": 0}, []
+
+    def look(clock, step):
+        looks[clock] += step
+        return looks[clock]
+
+    processes = pair(pids)
+    processes.map([0, 1])
+    monkeypatch.setattr("tinyzip.machine.processes._look_out", lambda connection: None)
+    monkeypatch.setattr("tinyzip.machine.processes.perf_counter", lambda: look("wall", 5))
+    monkeypatch.setattr("tinyzip.machine.processes.thread_time", lambda: look("core", 2))
+    monkeypatch.setattr(Balance, "note", lambda balance, together, alone: noted.append((together, alone)))
+    processes.map([0, 1, 2])
+    processes.map([0])
+    assert noted == [(5, 2 * 3 / 2)]
 
 
 def test_copies_that_come_late_three_times_are_left_out(pair):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
@@ -127,6 +129,25 @@ def test_batch_norm_hands_the_statistics_back_in_its_cache():
     np.testing.assert_allclose(cache.var, x.var(axis=(1, 2, 3), ddof=1))
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_multiplications_are_the_terms_of_the_sums(name):
+    """Ones through weights of one: each output counts its terms, those in the border left out."""
+    layer, shape = LAYERS[name]
+    if "w" not in layer.parameter_shapes():
+        assert layer.multiplications(shape) == 0
+        return
+    if isinstance(layer, Conv2d):
+        layer = replace(layer, padding=0)
+    p = {part: np.full(size, float(part == "w")) for part, size in layer.parameter_shapes().items()}
+    assert layer.multiplications(shape) == layer.forward(p, np.ones((*shape, 1)))[0].sum()
+
+
+def test_settings_that_are_not_given_are_the_usual_ones():
+    assert Conv2d(2, 3, 1) == Conv2d(2, 3, 1, 1, 0, 1, True) and Linear(2, 3) == Linear(2, 3, True)
+    assert BatchNorm(2) == BatchNorm(2, 1e-5, 0.1) and LeakyReLU() == LeakyReLU(0.01)
+    assert MaxPool2d((2, 3)) == MaxPool2d((2, 3), (2, 3), 0)
+
+
 def test_layers_that_mean_the_same_are_equal():
     assert MaxPool2d(2) == MaxPool2d((2, 2), 2, ((0, 0), (0, 0)))
     assert Conv2d(1, 2, 3, padding=1) == Conv2d(1, 2, (3, 3), 1, (1, 1))
@@ -145,6 +166,7 @@ def test_layers_that_mean_the_same_are_equal():
         ("Linear: F", lambda: Linear(1, True)),
         ("MaxPool2d: kernel", lambda: MaxPool2d("2")),
         ("AvgPool2d: stride", lambda: AvgPool2d(2, 0)),
+        ("BatchNorm: C", lambda: BatchNorm(0)),
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=0)),
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=float("inf"))),
         ("BatchNorm: momentum", lambda: BatchNorm(1, momentum=2)),

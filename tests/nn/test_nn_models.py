@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tinyzip.nn import models
+from tinyzip.nn.model import MANY
 
 NETWORKS = [
     "seed_net",
@@ -86,6 +87,16 @@ def test_without_a_generator_the_seed_is_0(name):
     for key, array in first.params.items():
         np.testing.assert_array_equal(array, same.params[key])
     assert any((array != other.params[key]).any() for key, array in first.params.items())
+
+
+def test_parameters_are_many_that_fill_two_megabytes():
+    assert 4 * MANY == 2 << 20 and parameters(models.vgg_net()) < MANY < parameters(models.wide_mlp())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_where_nothing_is_said_images_are_those_of_ten_digits(name):
+    net = getattr(models, name)()
+    assert net.shape == (1, 28, 28) and net.last_shape == (10,)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

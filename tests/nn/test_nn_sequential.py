@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -184,6 +185,38 @@ def test_summary_counts_parameters_and_multiplications():
     total = sum(array.size for array in everything().params.values())
     assert lines[-1].split()[1] == f"{total:,}"
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_network_is_what_its_structure_says_on_its_arrays():
+    plain = everything()
+    for net in (plain, plain.with_input_range((-0.5, 2.0)), plain.with_input_range((0, 1), 0.25)):
+        structure = json.loads(json.dumps(net.structure()))
+        again = Sequential.of_structure(structure, net.params)
+        assert again == net and json.loads(json.dumps(again.structure())) == structure
+        assert (again.input_range, again.input_mean) == (net.input_range, net.input_mean)
+
+
+def test_networks_are_equal_that_have_equal_layers_in_order_on_equal_arrays():
+    net = everything()
+    same = net.with_params({key: array.copy() for key, array in net.params.items()})
+    assert net == same and net == net.with_input_range((0, 1)) and net != "net"
+    for key in net.params:
+        assert net != net.with_params(net.params | {key: net.params[key] + 1})
+    two, turned = {"a": ReLU(), "b": Dropout(0.5)}, {"b": Dropout(0.5), "a": ReLU()}
+    assert Sequential(two, {}, (3,)) != Sequential(turned, {}, (3,)) != Sequential(turned, {}, (4,))
+    assert Sequential({"a": ReLU()}, {}, (3,)) != Sequential({"a": Dropout(0.5)}, {}, (3,))
+
+
+def test_a_network_says_its_size_in_one_line_and_all_of_it_in_a_table():
+    net = everything()
+    count = sum(array.size for array in net.params.values())
+    assert repr(net) == f"Sequential(12 layers, {count} parameters, (2, 14, 12) to (3,))"
+    assert net.parameter_count == count and net._repr_html_().count("\n") == len(net.layers) + 1
+
+
+def test_floats_are_float32_where_no_array_says_otherwise():
+    assert Sequential({"relu": ReLU()}, {}, (3,)).dtype == np.float32
+    assert everything(np.float64).dtype == np.float64
 
 
 NET = everything()

@@ -90,6 +90,30 @@ def test_images_in_a_workspace_are_the_same_bits(shape, dtype, seed):
     np.testing.assert_array_equal(into_workspace(images, FRESH), to_input(images))
 
 
+class Tensor:
+    shape = (1, 2, 2)
+
+    def __array__(self):
+        return np.zeros((1, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("images", "needed"),
+    [
+        (
+            Dataset(np.zeros((1, 2, 2), np.uint8), np.zeros(1, int)),
+            "an array: dataset.images, and dataset.labels fo",
+        ),
+        (Tensor(), r"an array of NumPy: np.asarray\(images\)"),
+        ([[[1.0]]], "an array$"),
+        (np.ma.masked_array(np.zeros((1, 2, 2))), r"a full one: images.filled\(0\)"),
+    ],
+)
+def test_near_misses_of_images_are_refused_with_what_makes_an_array_of_them(images, needed):
+    with pytest.raises(TypeError, match=rf"^to_input: images: found .*, needed {needed}"):
+        to_input(images)
+
+
 def test_to_input_refuses_what_are_no_images():
     for images, error in (
         (np.zeros((2, 2), np.uint8), ValueError),

@@ -11,7 +11,7 @@ from tiny import IMAGES, fake_quantized, network, noting
 
 from tinyzip.nn.models import seed_net
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import FEWEST, MOST, Inference, logits, predict, shards
+from tinyzip.train.evaluate import FEWEST, MOST, Inference, evaluate, logits, predict, shards
 
 NET = network()
 ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * MOST + 9, 6, 6), dtype=np.uint8)
@@ -131,6 +131,16 @@ def test_images_with_other_axes_are_refused_with_what_turns_them(shape, mend):
     else:
         np.testing.assert_array_equal(eval(hint, {"np": np, "images": images}), mend(images))
         assert predict(NET, mend(images)).shape == (9,)
+
+
+@pytest.mark.parametrize("function", [logits, predict, evaluate])
+def test_what_is_refused_is_said_of_the_function_that_was_called(function):
+    labels = [np.zeros(9, np.int64)] if function is evaluate else []
+    name = function.__name__
+    with pytest.raises(TypeError, match=f"^{name}: model: found the class object"):
+        function(object, IMAGES[:9], *labels)
+    with pytest.raises(ValueError, match=f"^{name}: images: found examples"):
+        function(NET, IMAGES[:9, :5], *labels)
 
 
 def test_images_that_may_lie_in_two_ways_are_told_both():

@@ -101,6 +101,14 @@ def test_callbacks_get_each_epoch_and_history_is_json():
     assert history.lr == [schedule((step - 0.5) / steps) for step in (3, 6, 9)]
 
 
+def test_a_history_says_how_long_it_is_and_where_the_loss_went():
+    assert repr(History()) == "History(0 epochs)" and str(History()) == ""
+    _, history = train(epochs=2, validation=(IMAGES, LABELS))
+    assert repr(history) == f"History(2 epochs, {history.loss[0]:.4f} to {history.loss[1]:.4f})"
+    assert str(history).splitlines() == [epoch.line(2) for epoch in history]
+    assert "model" not in repr(next(iter(history)))
+
+
 class FakeBar:
     """Stands in for tqdm's bar, which the tests do not install, and counts."""
 

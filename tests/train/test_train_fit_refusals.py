@@ -1,6 +1,7 @@
 """`fit` refuses what it cannot train on, and names it."""
 
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ NAN[7, 2, 2] = np.nan
         ({"validation": (IMAGES, LABELS[1:])}, ValueError, "fit: validation: labels"),
         ({"model": Sequential({"flatten": Flatten()}, {}, (1, 6, 6))}, ValueError, "fit: model"),
         ({"epochs": 0}, ValueError, "fit: epochs"),
+        ({"checkpoint": 3}, TypeError, "fit: checkpoint"),
+        ({"resume": ""}, ValueError, "fit: resume"),
         ({"batch": 0}, ValueError, "fit: batch"),
         ({"batch": 2.5}, ValueError, "fit: batch"),
         ({"threads": 0}, ValueError, "threads"),
@@ -79,8 +82,8 @@ DATASET = Dataset(IMAGES, LABELS.astype(np.int64))
         ({"lr": 0.1}, r"lr: found 0.1, needed schedule=1e-3"),
         ({"batch_size": 32}, r"batch_size: found 32, needed batch="),
         ({"schedule": "cosine"}, r"fit: schedule: found 'cosine', needed a number, or a function"),
-        ({"schedule": lambda t: -1.0}, r"fit: schedule: found -1.0 at progress 0.0, needed a learning rate"),
-        ({"schedule": lambda t: None}, r"fit: schedule: found None at progress 0.0"),
+        ({"schedule": lambda t: -1.0}, r"fit: schedule: found -1.0 at progress 0.5, needed a learning rate"),
+        ({"schedule": lambda t: None}, r"fit: schedule: found None at progress 0.5"),
         ({"callbacks": print}, r"fit: callbacks: found the function print, needed a list of functions"),
         ({"callbacks": [3]}, r"fit: callbacks: found 3, needed functions that take an Epoch"),
         (
@@ -120,6 +123,23 @@ def test_a_near_miss_is_refused_before_the_first_step_with_what_to_write_instead
 
 def test_a_number_is_a_learning_rate_that_stays():
     assert bytes_of(train(schedule=0.01)[0]) == bytes_of(train(schedule=constant(0.01))[0])
+
+
+@pytest.mark.parametrize("one", [0, 2])
+def test_labels_of_one_class_are_warned_of(one):
+    with pytest.warns(UserWarning, match=f"^fit: labels: found nothing but {one}, needed labels of two"):
+        train(labels=np.full_like(LABELS, one), epochs=1)
+    train(images=IMAGES[:1], labels=LABELS[:1], epochs=1)  # of one image nothing is said
+
+
+def test_what_is_not_said_to_fit_is_what_readme_and_course_go_by():
+    told = {name: one.default for name, one in signature(fit).parameters.items()}
+    assert [told[name] for name in ("batch", "progress", "checkpoint_seconds", "printed")] == [
+        128,
+        True,
+        60,
+        False,
+    ]
 
 
 def test_an_integer_program_is_told_from_a_network_by_what_runs_it():

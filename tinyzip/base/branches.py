@@ -60,11 +60,7 @@ def chain_of(reads: Sequence[Sequence[int]]) -> Chain:
     raises  Tangled for a node that reads none or more than two, a graph that ends in another branch, and one
             whose branches do not meet
     """
-    graph = Readers(reads)
-    branch = graph.follow(-1, 0)
-    if branch.sum is not None:
-        graph.stuck(branch.sum)
-    return branch.chain
+    return Readers(reads).follow(-1, 0).chain
 
 
 class Readers:

@@ -61,23 +61,24 @@ def transplant(
     for name, model in (("teacher", teacher), ("student", student)):
         check_network(model, f"transplant: {name}")
     scores = by_norm(teacher) if scores is None else scores
-    every = student.every_layer.items()
+    every, taken = student.every_layer.items(), {"input": keep is None}
     names = [name for name, placed in every if isinstance(placed.layer, Conv2d | Linear)]
     keep = names if keep is None else keep
+    for name, placed in every:
+        taken[name] = name in keep if name in names else taken[placed.reads]
     if not set(keep) <= set(names):
         refuse("transplant: keep", sorted(set(keep) - set(names)), f"names among {', '.join(names)}")
     if teacher.shape != student.shape or len(teacher.layers) != len(student.layers):
         found = f"{len(student.layers)} layers for images {student.shape}"
         refuse("transplant: student", found, f"{len(teacher.layers)} for {teacher.shape}, as the teacher has")
     params = {name: array.copy() for name, array in student.params.items()}
-    outputs, taken = np.arange(teacher.shape[0]), False
+    outputs = np.arange(teacher.shape[0])
     pairs = zip(teacher.layers.items(), student.layers.items(), strict=True)
     for (source, large), (name, small) in pairs:
         _check_pair(large, small, name)
         inputs, shape = outputs, teacher.every_layer[source].given
         match large, small:
             case (Conv2d() | Linear(), Conv2d() | Linear()):
-                taken = name in keep
                 outputs = _outputs(large, small, inputs, source, scores)
             case Flatten(), _:
                 outputs = _runs(inputs, math.prod(shape[1:]))
@@ -85,10 +86,11 @@ def transplant(
                 if len(inputs) < shape[0]:
                     found = f"{len(inputs)} channels of {shape[0]} before a residual block"
                     refuse(f"transplant: {name}", found, "all, since the block adds to each of them")
-                params |= _whole(teacher, student, source, name, keep)
-                outputs, taken = np.arange(teacher.every_layer[source].output[0]), False
+                params |= _whole(teacher, student, source, name, taken)
+                outputs = np.arange(teacher.every_layer[source].output[0])
+                continue
         grouped = isinstance(large, Conv2d) and large.groups > 1
-        for part in large.parameter_shapes() if taken else ():
+        for part in large.parameter_shapes() if taken[name] else ():
             array = teacher.params[f"{source}.{part}"][outputs]
             cut = array if grouped or array.ndim == 1 else array[:, inputs]
             params[f"{name}.{part}"] = cut.astype(student.dtype)
@@ -96,15 +98,13 @@ def transplant(
 
 
 def _whole(
-    teacher: Sequential, student: Sequential, source: str, name: str, keep: Collection[str]
+    teacher: Sequential, student: Sequential, source: str, name: str, taken: Mapping[str, bool]
 ) -> dict[str, Array]:
-    """The arrays of a residual block that is as large as the teacher's, for its layers that are kept."""
+    """The arrays of a residual block that is as large as the teacher's, for its layers that are taken."""
     arrays: dict[str, Array] = {}
-    taken = False
     for inner, placed in student.every_layer.items():
-        if inner.startswith(f"{name}.") and not isinstance(placed.layer, Residual):
-            taken = inner in keep if isinstance(placed.layer, Conv2d | Linear) else taken
-            for part in placed.layer.parameter_shapes() if taken else ():
+        if inner.startswith(f"{name}.") and not isinstance(placed.layer, Residual) and taken[inner]:
+            for part in placed.layer.parameter_shapes():
                 key = f"{inner.removeprefix(name)}.{part}"
                 arrays[name + key] = teacher.params[source + key].astype(student.dtype)
     return arrays

@@ -84,8 +84,8 @@ def check_network(model: Any, argument: str) -> None:
 
 def refuse_network(model: Any, argument: str, needed: str) -> NoReturn:
     """Say what to write for what is no network."""
-    if callable(model):
-        needed += f", which a call may give: {getattr(model, '__name__', 'it')}()"
+    if callable(model) and hasattr(model, "__name__"):
+        needed += f", which a call may give: {model.__name__}()"
     elif isinstance(model, str | os.PathLike):
         needed += ": tinyzip.quant.saved.load(path)"
     elif hasattr(model, "grids"):

@@ -62,6 +62,20 @@ def test_the_wide_kernel_is_its_equation():
     np.testing.assert_array_equal(wide, expected)
 
 
+@pytest.mark.parametrize("train", [False, True])
+def test_where_nothing_is_kept_a_block_leaves_room_for_what_its_product_makes(monkeypatch, train):
+    layer, room = Conv2d(2, 3, 3), []
+
+    def noted(x, groups, geometry, workspace, beside=0):
+        room.append(beside)
+        return blocks.patch_blocks(x, groups, geometry, workspace, beside)
+
+    monkeypatch.setattr(aligned, "patch_blocks", noted)
+    p, x, _ = arrays(integral, chain(layer), (2, 6, 6), 2, 0)
+    stage(layer, (2, 6, 6)).forward(p, x, train=train, rng=None, workspace=dirty())
+    assert room == [0 if train else 4 * layer.F]
+
+
 def test_they_pay_for_dense_kernels_from_five_rows_and_columns_on_where_blas_copies(monkeypatch):
     monkeypatch.setattr(products, "has_small_kernels", lambda: True)
     assert not aligned.pays(Conv2d(1, 2, 5))

@@ -60,6 +60,13 @@ def test_windows_are_disjoint_where_no_pixel_is_in_two(case, seed):
         assert times.max() <= 1
 
 
+@given(disjoint())
+def test_windows_are_disjoint_where_strides_are_no_smaller_than_the_kernel(case):
+    """(X14)"""
+    size, *rest = case
+    assert pools.are_disjoint(MaxPool2d(*rest).geometry((1, *size)))
+
+
 @given(WINDOWS, BATCH, SEEDS)
 def test_running_sums_are_the_averages_of_the_textbook(case, N, seed):
     """(X7): sums of whole numbers are exact, so that one division is the only rounding, the same in both."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from against import arrays, assert_equal, assert_within_rounding, conv_layers, printed, through
+from against import arrays, assert_equal, assert_within_rounding, conv_layers, dirty, printed, through
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import SEEDS, integral
@@ -51,6 +51,25 @@ def test_how_images_lie_in_memory_makes_no_difference(case, size, seed, order):
         found = through(stage(layer, shape), p, lying, dy)
     for name, array in printed([layer], p, x, dy).items():
         np.testing.assert_array_equal(found[name], array, name)
+
+
+@given(conv_layers(), st.integers(1, 4000), SEEDS)
+def test_lines_take_as_much_memory_as_a_block_may_and_no_more(case, most, seed):
+    layer, shape, N = case
+    geometry, x = layer.geometry(shape), integral(seed, *shape, N)
+    OH, sh, kh = geometry.outputs[0], geometry.stride[0], geometry.kernel[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", most)
+        parts = [rows for rows, _ in rows_of(x, layer.groups, geometry)]
+    assert [oh for part in parts for oh in range(OH)[part]] == list(range(OH))
+    if not blocks.is_pointwise(geometry):
+        line = geometry.kernel[1] * shape[0] * geometry.outputs[1] * N * 4
+        fits = [n for n in range(1, OH + 1) if ((n - 1) * sh + kh) * line <= most]
+        assert parts[0].stop == max(fits, default=1)
+
+
+def rows_of(x, groups, geometry):
+    return rows.patch_rows(x, groups, geometry, dirty())
 
 
 def test_they_pay_where_rows_of_windows_overlap():

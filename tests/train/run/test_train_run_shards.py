@@ -101,3 +101,24 @@ def test_shards_get_larger_with_the_batch_and_the_model_and_never_with_the_machi
     assert gradient_shard(20_000, 32) == gradient_shard(20_000, 128) == 64
     assert gradient_shard(20_000, 200) == gradient_shard(2_000_000, 200) == 100
     assert gradient_shard(20_000, 600) == 128 and gradient_shard(2_000_000, 600) == 300
+    assert gradient_shard(2**19 - 1, 600) == 128 and gradient_shard(2**19, 601) == 301
+    assert gradient_shard(1, 129) == 65
+
+
+def test_what_augmentation_returns_is_held_to_what_it_was_given():
+    with Workers(1) as workers:
+        for wrong in (lambda images, rng: images[1:], lambda images, rng: images * np.float32(11)):
+            shards = Shards(network(), IMAGES, LABELS, hard_labels, wrong, workers, 10)
+            with pytest.raises(ValueError, match=r"^fit: augment: found "):
+                shards(np.arange(20), (0,))
+
+
+def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):
+    """Within rounding: of a vector and of single arrays, chunks differ."""
+    loss, grads = gradient(20, np.float64)
+    for threads in (1, 2):
+        monkeypatch.setattr("tinyzip.train.run.shards.MANY", network(noisy=False).parameter_count)
+        other, others = gradient(20, np.float64, threads)
+        assert other == loss
+        for name, grad in grads.items():
+            np.testing.assert_array_equal(others[name], grad, name)

@@ -143,6 +143,28 @@ def test_what_does_not_fit_is_refused(objective, message):
         train(objective=objective)
 
 
+def test_a_watched_model_is_described_as_the_model_and_refuses_where_that_cannot():
+    model = network()
+    watched = watch(model, Looking())
+    assert watched.structure() == model.probed(["pool"]).structure() == model.structure()
+    assert watched.shape == model.shape and watched.trainable() == (*model.trainable(), "reader.w")
+
+    class Silent:
+        params = network().params
+
+    with pytest.raises(
+        TypeError, match=r"^structure: found a Silent, needed a model that can describe itself"
+    ):
+        Watched(Silent(), {}).structure()
+
+
+def test_arrays_without_gradient_cannot_be_looked_at():
+    with pytest.raises(
+        ValueError, match=r"^fit: objective: found arrays that get no gradient, \['norm.mean'\]"
+    ):
+        watch(network(), Looking(layers=("norm.mean", "conv.w")))
+
+
 def test_a_model_that_cannot_show_its_layers_is_refused():
     class Closed:
         params = network().params

@@ -68,7 +68,7 @@ def depthwise(x: Array, w: Array, geometry: Geometry, y: Array, workspace: Works
     C, F, N = x.shape[0], w.shape[0], x.shape[3]
     for columns in tiles(OW):
         first, last = columns.start * sw - left, (columns.stop - 1) * sw - left + kw
-        pixels = slice(max(0, min(first, W - 1)), max(1, min(last, W)))
+        pixels = slice(max(0, min(first, W)), max(1, min(last, W)))
         with workspace.scratch():
             band = band_matrices(w, geometry, columns, pixels, workspace)
             image = strip(x, pixels, workspace)
@@ -103,7 +103,7 @@ def input_gradient(dy: Array, w: Array, geometry: Geometry, dx: Array, workspace
     (C, H, W), F = dx.shape[:3], w.shape[0]
     for pixels in tiles(W):
         first, last = -(-(pixels.start + left - kw + 1) // sw), (pixels.stop - 1 + left) // sw
-        columns = slice(max(0, min(first, OW - 1)), max(1, min(last + 1, OW)))
+        columns = slice(max(0, first), max(1, min(last + 1, OW)))
         with workspace.scratch():
             band = band_matrices(w, geometry, columns, pixels, workspace).transpose(0, 3, 2, 1)
             gradient = strip(dy, columns, workspace)

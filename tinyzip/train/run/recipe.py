@@ -75,7 +75,7 @@ def _schedule(schedule: Any) -> Schedule:
         return constant(float(schedule))
     words = "a number, or a function of the progress in [0, 1], such as one_cycle(4e-3)"
     check_function(schedule, 1, "fit: schedule", words)
-    for progress in (0.0, 0.5, 1.0):
+    for progress in (0.5, 0.0, 1.0):  # what makes a schedule takes no peak of 0
         lr: Any = schedule(progress)
         if callable(lr):
             needed = f"what it makes: {getattr(schedule, '__name__', 'schedule')}(4e-3)"

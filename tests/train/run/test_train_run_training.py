@@ -1,12 +1,16 @@
 """A loss that is not finite stops a run, says where that began, and spoils no checkpoint."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from resumable import train
 from tiny import IMAGES, LABELS, network
 
+from tinyzip.nn.inspected import Inspected
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.run.checkpoint import read
+from tinyzip.train.run.training import as_printed, origin
 
 
 def poison(at):
@@ -19,6 +23,28 @@ def poison(at):
         return images
 
     return augment
+
+
+def test_a_model_without_a_printed_form_is_not_run_as_printed(tmp_path):
+    model = network(noisy=False)
+    assert type(as_printed(model, "it")) is Inspected and as_printed(model, "it").params is model.params
+    with pytest.raises(TypeError, match=r"^it: found a SimpleNamespace, needed one with `printed`"):
+        as_printed(SimpleNamespace(), "it")
+    for options in ({"checkpoint": tmp_path / "file"}, {"resume": tmp_path / "file"}):
+        with pytest.raises(
+            ValueError, match=r"^fit: checkpoint, resume: found .* with printed=True, needed None"
+        ):
+            train(model=model, printed=True, **options)
+
+
+def test_where_infinity_began_is_the_first_place_on_the_way():
+    model = network(np.float64, noisy=False)
+    x = np.ones((1, 6, 6, 2))
+    assert origin(model, [x, x]) is None
+    assert origin(model, [x, x * np.inf]) == "the images"
+    assert origin(model, [x, x * 1e308]) == "the output of conv"
+    spoilt = model.with_params(model.params | {"linear.b": model.params["linear.b"] * np.nan})
+    assert origin(spoilt, [x * np.inf]) == "the parameter linear.b"
 
 
 @pytest.mark.parametrize("threads", [1, 2])
