@@ -11,7 +11,13 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "cli": {},
     "distill": {},
     "exchange": {},
-    "integer": {},
+    "integer": {
+        (
+            "integer/fast/planned.py",
+            "one = self.count == 1  # whose rows are too short to gain from it",
+            "1 → 2",
+        ): "NumPy's buffer is larger or smaller for it, which changes no number",
+    },
     "machine": {
         (
             "machine/processes.py",
@@ -41,7 +47,23 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "float32 → float16",
         ): "where none is an array, all are refused as such, or there are none",
     },
-    "quant": {},
+    "quant": {
+        (
+            "quant/fake.py",
+            'arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}',
+            "ones → zeros",
+        ): "each use brings the steps as they are then",
+        (
+            "quant/auto.py",
+            "exact, z = logits(model, images, threads=1), logits(fake, images, threads=1)",
+            "1 → 2",
+        ): "logits are the same for any number of threads",
+        (
+            "quant/pruned.py",
+            "return self.scores or {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}",
+            "1 → 2",
+        ): "without curvatures all scores double, and their order stays",
+    },
     "train": {
         (
             "train/augment.py",

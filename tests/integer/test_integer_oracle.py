@@ -218,6 +218,7 @@ ROUTES: dict[str, Any] = {
     "pools with padding": (1, 2, (4, 2), 1, (1, 1), MaxPool2d(2, 2, 1)),
     "nothing to gather": (1, 3, (1, 1), 1, (1, 1), None),
     "in blocks, one place": (1, 3, (1, 1), 1, (1, 1), MaxPool2d(2)),
+    "in blocks rows, one place": (1, 3, (1, 1), 1, (1, 1), MaxPool2d((2, 1))),
     "in blocks, one place, strides": (1, 3, (1, 1), 2, (1, 1), MaxPool2d(2)),
     "one place, strides": (1, 3, (1, 1), 2, (1, 1), None),
     "narrow depthwise": (3, 1, (3, 3), 1, (1, 1), None),

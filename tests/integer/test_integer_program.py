@@ -6,6 +6,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from integer_programs import BYTE, M0, N, conv, small
 
 from tinyzip.integer import (
@@ -22,6 +24,7 @@ from tinyzip.integer import (
 )
 from tinyzip.integer import table as module
 from tinyzip.integer.codes import whole
+from tinyzip.integer.operators import bits_of
 from tinyzip.integer.table import HEAD, size, table
 
 FIELDS = "operators", "shapes", "codes", "bounds"  # of a program, as its table asks for them
@@ -85,6 +88,28 @@ def test_the_table_has_a_line_for_the_input_one_for_each_operator_and_the_sum_of
         ("", "total", "", "", "", "", "54", "", "", ""),
     ]
     assert [HEAD[k] for k in words] == ["operator", "name", "output", "rounding"]
+
+
+@given(st.integers(-128, 127), st.integers(-128, 127), st.booleans())
+def test_the_bits_of_weights_are_the_fewest_that_hold_them(one: int, other: int, between: bool) -> None:
+    w = np.array([one, other, 0 if between else one], np.int8)
+
+    def hold(bits: int) -> bool:
+        try:
+            return bool(conv(w=w.reshape(1, 1, 1, 3), weight_bits=bits).checked("drawn"))
+        except ValueError:
+            return False
+
+    assert bits_of(w) == next(bits for bits in range(1, 9) if hold(bits))
+
+
+@pytest.mark.parametrize(
+    "least, most", [(-1, 1), (-2, 1), (-1, 2), (-2, 2), (-4, 3), (-5, 0), (0, 4), (0, 1)]
+)
+def test_the_bits_of_small_weights(least: int, most: int) -> None:
+    w = np.arange(least, most + 1).astype(np.int8)
+    wanted = 1 if len(w) == 2 else max(2, *(1 + int(v if v > 0 else -1 - v).bit_length() for v in w))
+    assert bits_of(w) == wanted
 
 
 @pytest.mark.parametrize("value", [3, 7, np.int8(3), np.uint64(7)])
@@ -206,7 +231,9 @@ def test_codes_that_no_byte_holds_are_refused(lo: Any, hi: Any, zero: Any, scale
 @pytest.mark.parametrize("lo, hi", [(-128, 127), (0, 255), (254, 255), (-128, -127)])
 @pytest.mark.parametrize("scale", [(1, 1100), (2**63 - 1, -1100)])
 def test_codes_that_a_byte_just_holds_are_good(lo: int, hi: int, scale: tuple[int, int]) -> None:
-    assert {Codes(lo, hi, zero, scale).dtype.itemsize for zero in (lo, hi)} == {1}
+    for codes in (Codes(lo, hi, zero, scale) for zero in (lo, hi)):
+        assert codes.dtype == (np.uint8 if lo >= 0 else np.int8)
+        assert (codes.bits, codes.reach) == (8 if hi - lo == 255 else 1, hi - lo)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from tinyzip import integer
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant import auto as module
 from tinyzip.quant.auto import METHODS, grids_for, quantize
 from tinyzip.quant.calibrate import weight_grids
+from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import predict
+from tinyzip.train.evaluate import logits, predict
 from tinyzip.train.fit import fit
 
 
@@ -142,3 +144,25 @@ def test_the_network_that_was_lowered_remembers_the_range_and_the_mean_of_its_im
     lowered = quantize(model, images, method="minmax").model
     assert lowered.input_range == model.input_range
     assert lowered.input_mean == pytest.approx(images.mean() / 255, rel=1e-5)
+
+
+def test_a_trial_says_how_far_probabilities_move_and_how_many_classes_change_on_the_images_held_out():
+    model, images = trained()
+    found = quantize(model, images, 3, 3, "mse")
+    fake = FakeQuantized.create(found.model, found.grids, "straight-through")
+    z, other = (logits(one, images[300:]).astype(np.float64) for one in (model, fake))
+    log_p, log_q = (each - np.log(np.exp(each).sum(axis=0)) for each in (z, other))
+    (trial,) = found.trials
+    assert trial.nats == pytest.approx((np.exp(log_p) * (log_p - log_q)).sum(axis=0).mean(), rel=1e-4)
+    assert trial.changed == (z.argmax(axis=0) != other.argmax(axis=0)).sum()
+
+
+def test_a_method_that_moves_probabilities_by_just_as_much_as_may_be_left_is_not_enough(monkeypatch):
+    model, images = trained()
+    monkeypatch.setattr(module, "NOTHING_LEFT", 0.0)
+    first, second, *others = (trial.nats for trial in quantize(model, images).trials)
+    assert len(others) == 3 and second < first
+    for enough, tried in ((first, 2), (min(others), 5)):
+        monkeypatch.setattr(module, "NOTHING_LEFT", enough)
+        found = quantize(model, images)
+        assert len(found.trials) == tried and ("training" in found.why) == (tried == 5)

@@ -1,5 +1,6 @@
 """A program asked with images: the codes are those of its input's grid, and nothing is guessed."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from quant_networks import networks, pictures, small_network
 
 from tinyzip import archive, integer
-from tinyzip.integer import Argmax, Codes, Conv2d, Linear, Program, ops
+from tinyzip.integer import Argmax, Codes, Conv2d, GlobalAvgPool, Linear, Program, ops
 from tinyzip.quant import classify as asked
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.calibrate import calibrate
@@ -148,3 +149,20 @@ def test_a_program_that_writes_an_image_or_compares_pixels_has_no_classes():
         classify(Program((conv,), (1, 8, 8), Codes(0, 255, 0, (1, 8))), pictures())
     with pytest.raises(ValueError, match=r"program: found nothing but an Argmax"):
         classify(Program((Argmax(),), (3,), Codes(0, 255, 0)), pictures())
+
+
+def test_a_program_that_ends_in_a_pixel_of_each_class_has_classes():
+    w = np.array([[[[1]]], [[[2]]], [[[-3]]]], np.int8)
+    conv = Conv2d(w, None, 2**30, 30, Codes(-128, 127, 0))
+    program = Program((conv, GlobalAvgPool()), (1, 8, 8), Codes(0, 255, 0, (1, 8)))
+    assert outputs(program, pictures(4) // 8).shape == (3, 4)
+    assert classify(program, pictures(4) // 8).tolist() == [1] * 4
+
+
+@pytest.mark.parametrize(("low", "warned"), [(0, True), (-1, False)])
+def test_images_on_a_bright_ground_are_warned_of_where_all_numbers_seen_were_above_zero(low, warned):
+    """(PX2)"""
+    bright = 1 - pictures(20) / 2500
+    bright[:, 0, 0] = low
+    with pytest.warns(UserWarning, match="needed a dark ground") if warned else nullcontext():
+        classify(program_of(low), bright)

@@ -88,6 +88,12 @@ def test_each_layer_has_a_few_values_and_zeros_stay():
     np.testing.assert_allclose(found["conv.w"].ravel(), values[index], rtol=1e-6)
 
 
+def test_a_random_start_without_a_generator_is_that_of_seed_0():
+    told = Shared.create(small_network(), 4, "random", np.random.default_rng(0))
+    for name, values in Shared.create(small_network(), 4, "random").values.items():
+        np.testing.assert_array_equal(values, told.values[name])
+
+
 def test_the_gradient_of_a_value_is_the_sum_of_its_weights():
     """(CB2), against differences; with a layer that has zeros."""
     rng = np.random.default_rng(2)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grid import LARGEST, Grid
 
 TINY = Fraction(1, 2**53)
 SCALES = st.floats(1e-6, 1e6)
@@ -277,3 +277,12 @@ def test_wrong_arrays_are_refused():
         Grid.affine(-1e308, 1e308, 8)
     with pytest.raises(ValueError, match="with_scale: scale: found shape"):
         grid.with_scale(1.0)
+
+
+def test_scales_reach_from_the_smallest_normal_float32_to_where_a_multiple_would_overflow():
+    least, most = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+    assert Grid(least, 0, 0, 255).dequantize(np.array([1])).item() == least
+    assert Grid(LARGEST, 0, 0, 1).dequantize(np.array([1])).item() == most
+    for scale, codes in ((np.nextafter(least, 0), 255), (np.nextafter(LARGEST, np.inf), 1)):
+        with pytest.raises(ValueError, match="Grid: scale"):
+            Grid(scale, 0, 0, codes)

@@ -354,3 +354,18 @@ def test_what_is_not_said_is_at_once_every_twenty_steps_by_size():
         assert getattr(one, name) == getattr(other, name)
     assert one.scores == {} and all((mask == 1).all() for mask in one.masks.values())
     assert list(one.masks) == list(other.masks) == ["conv.w", "out.w"]
+
+
+@pytest.mark.parametrize(("begin", "end", "chosen"), [(0, 0, [1]), (0, 5, [1, 5]), (2, 5, [5]), (1, 1, [1])])
+def test_masks_are_chosen_at_the_first_step_and_at_the_last_and_between_them_every_so_many(
+    begin, end, chosen
+):
+    told = Pruned.create(small_network(), 0.8, begin=begin, end=end)
+    before, count = told.masks, sum(mask.size for mask in told.masks.values())
+    for step in range(1, 8):
+        other = trained(told, epochs=step, batch=60, optimizer=PLAIN, schedule=0.3)
+        changed = any((other.masks[name] != mask).any() for name, mask in before.items())
+        assert changed == (step in chosen)
+        if step in chosen:
+            assert zeros(other.applied()) == round(share_at(step, 0.0, 0.8, begin, end) * count)
+        before = other.masks

@@ -1,5 +1,6 @@
 """Codes that minimise a quadratic: AdaRound and the descent, against their definitions and brute force."""
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -8,6 +9,7 @@ from gradcheck import assert_gradients, numerical_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinyzip.quant import quadratic as module
 from tinyzip.quant.quadratic import (
     GAMMA,
     LAMBDA,
@@ -203,3 +205,17 @@ def test_rows_that_do_not_fit_are_refused():
     for F, K in ((3, 3), (2, 4)):
         with pytest.raises(ValueError, match="Rows: step, covariance, cross"):
             Rows(np.ones((2, 3)), np.ones(F), -1, 1, np.eye(K), np.eye(3))
+
+
+@pytest.mark.parametrize("iterations", [1, 5, 10, 23])
+def test_the_penalty_begins_after_a_fifth_of_the_way_and_its_exponent_falls_from_20_to_2(
+    iterations, monkeypatch
+):
+    """(QQ3)"""
+    told = []
+    monkeypatch.setattr(module, "relaxed", lambda rows, V, unit, beta: told.append(beta) or (0.0, V))
+    adaround_codes(problem(0)[0], iterations)
+    ways = [(Fraction(t, iterations) - Fraction(1, 5)) / Fraction(4, 5) for t in range(1, iterations + 1)]
+    assert [beta is None for beta in told] == [way <= 0 for way in ways]
+    wanted = [2 + 9 * (1 + np.cos(np.pi * float(way))) for way in ways if way > 0]
+    np.testing.assert_allclose([beta for beta in told if beta is not None], wanted, rtol=1e-12)

@@ -11,7 +11,7 @@ from quant_networks import networks, pictures, small_network
 
 from tinyzip import integer
 from tinyzip.exchange import tflite
-from tinyzip.integer import Program
+from tinyzip.integer import Codes, Program
 from tinyzip.nn.layers import Dropout, Linear, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.blocks import blocks_of
@@ -166,3 +166,35 @@ def test_an_operator_that_needs_the_codes_as_they_came_keeps_those_in_front():
     front, after = split(moved)
     assert front == (turn,) and [o.reads(i) for i, o in enumerate(after.operators)] == [(-1,), (0, -1), (0,)]
     assert renumbered(after.operators, 1) == moved.operators[1:]
+
+
+@pytest.mark.parametrize("x", [Codes(-128, 127, -3, (1, 4)), Codes(0, 255, 7, (3, 9)), Codes(-7, 7, 0)])
+def test_a_table_is_read_as_the_function_through_the_points_it_knows(x):
+    rng, y = np.random.default_rng(0), Codes(-100, 90, 5, (1, 5))
+    table = integer.Table(rng.integers(y.lo, y.hi + 1, 256), y)
+    twin = float_twin(Program((table,), (1,), x))
+    codes = np.arange(x.lo, x.hi + 1, dtype=x.dtype)[None]
+    meant = grid_of(y).dequantize(integer.run(Program((table,), (1,), x), codes))
+    np.testing.assert_allclose(twin.forward(grid_of(x).dequantize(codes))[0], meant, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+@pytest.mark.parametrize("second", [1, 2, 3])
+def test_of_two_branches_without_names_the_body_is_the_longer_one(first, second):
+    """Of equals the one that is written last, and goes on."""
+    y = Codes(-128, 127, 0)
+    conv = integer.Conv2d([[[[1]]]], None, 2**30, 30, y)
+    add = integer.Add(first - 1, [2**30] * 3, [31, 31, 50], y)
+    operators = *[conv] * first, integer.Recall(-1), *[conv] * second, add
+    block = next(layer for layer in float_twin(Program(operators, (1, 2, 2), y)).layers.values())
+    assert isinstance(block, Residual)
+    ways = [len([layer for layer in way.values() if not isinstance(layer, ReLU)]) for way in block.branches()]
+    assert ways == sorted((first, second), reverse=True)
+
+
+def test_a_sum_of_one_and_the_same_is_no_block():
+    y = Codes(-128, 127, 0)
+    conv = integer.Conv2d([[[[1]]]], None, 2**30, 30, y)
+    program = Program((conv, integer.Add(0, [2**30] * 3, [31, 31, 50], y)), (1, 2, 2), y)
+    with pytest.raises(ValueError, match="needed two branches"):
+        float_twin(program)

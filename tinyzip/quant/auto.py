@@ -128,7 +128,7 @@ def quantize(
         refuse("quantize: prune", "weights of 1 bit", "2 bits or more, which have a zero")
     seen = check_range(images, model.input_range, "quantize: images", model.input_mean)
     model = fold_batch_norm(model).with_input_range(seen, mean_of(images))
-    with Workers(1):  # threads inside BLAS only get in each other's way on products this small
+    with Workers():  # threads inside BLAS only get in each other's way on products this small
         return _try_methods(model, images, weights, activations, method, prune)
 
 

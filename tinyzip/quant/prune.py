@@ -51,7 +51,7 @@ def prune(model: AnyInspected, images: Array, share: Share) -> AnyInspected:
     blocks = {block.name: block for block in blocks_of(model)}
     together = _check_share(share, list(blocks))
     params = dict(model.params)
-    with Workers(1):
+    with Workers():
         orders = {name: _removals(model, block, images) for name, block in blocks.items()}
         masks: dict[str, list[Kept]] = {}
         for names, part in together:

@@ -36,7 +36,7 @@ class Pruned(Through[AnyModel]):
     masks      for each array of weights 1 where they stay, 0 where they have gone, in the network's dtype
     steps      () how many training steps were made
     curvature  h of (MK2) by the same names, in the shape of the weights; {}: 1
-    scores     S of (MK3) by the same names; {}: scores are those of (MK2)
+    scores     S of (MK3) by the same names; {}: twice those of (MK2)
     """
 
     masks: dict[str, Array]
@@ -150,4 +150,4 @@ class Pruned(Through[AnyModel]):
 
     def _scores(self) -> dict[str, Array]:
         arrays = {name: self.network.params[name] for name in self.masks}
-        return self.scores or {name: w * w * self.curvature.get(name, 1) / 2 for name, w in arrays.items()}
+        return self.scores or {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}

@@ -131,7 +131,7 @@ def _layer_by_layer(
     check_shape(model, images, "images")
     check_model_range(model, images, "images")
     params = dict(model.params)
-    with Workers(1):
+    with Workers():
         for block in blocks_of(model):
             w, b = f"{block.name}.w", f"{block.name}.b"
             fake = FakeQuantized.create(model.with_params(params), grids, rule="straight-through")

@@ -44,7 +44,7 @@ def removals(best: Real, H: Real) -> tuple[Order, Real]:
     H        (K, K)
     returns  two arrays (F, K)
     """
-    order, rises = np.zeros(best.shape, np.intp), np.zeros(best.shape)
+    order, rises = np.empty(best.shape, np.intp), np.empty(best.shape)
     whole = np.asarray(np.linalg.inv(H), np.float64)
     for f, row in enumerate(best):
         left, w, inverse = np.arange(len(row)), row, whole
@@ -94,9 +94,9 @@ def in_columns(w: Real, H: Real, goal: Callable[[Real], Real], block: int = BLOC
     U, w = cholesky(np.linalg.inv(H)), w.copy()
     for start in range(0, w.shape[1], block):
         end = min(start + block, w.shape[1])
-        errors = np.zeros((len(w), end - start))
+        errors = np.empty((len(w), end - start))
         for q in range(start, end):
-            t = goal(w[:, q : q + 1])[:, 0]
+            t = goal(w[:, q, None])[:, 0]
             errors[:, q - start] = (w[:, q] - t) / U[q, q]
             w[:, q:end] -= errors[:, q - start, None] * U[q, q:end]
             w[:, q] = t

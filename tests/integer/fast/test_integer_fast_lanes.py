@@ -21,7 +21,7 @@ EDGE = 2895
 WIDE = Codes(-128, 127, 0)
 KINDS = (
     *("conv", "one place", "pooled", "pooled rows", "pooled by three", "pooled apart"),
-    *("padded", "strided, pooled", "depthwise", "dilated", "grouped", "one column", "linear"),
+    *("padded", "strided, pooled", "depthwise", "dilated", "grouped", "one column", "two columns", "linear"),
 )
 ALONE = "depthwise", "dilated", "pooled by three", "one column"  # no pairs of columns
 
@@ -74,6 +74,8 @@ def layer(kind: str, total: int) -> tuple[tuple[Operator, ...], tuple[int, ...]]
             return (conv(rows(1, 3, 3), groups=2, dilation=2),), (2, 7, 6)
         case "grouped":
             return (conv(rows(2, 3, 3), groups=2),), (4, 4, 5)
+        case "two columns":
+            return (conv(rows(2, 3, 3)),), (2, 4, 4)
         case "one column":
             return (conv(rows(2, 3, 3)),), (2, 4, 3)
     return (Linear(rows(24), [3, -5], 2**30, 36, WIDE),), (24,)

@@ -73,3 +73,10 @@ def test_the_input_and_an_output_may_be_named_again_and_again(data: Any) -> None
     second = (first + 2 * wide + 2) // 4
     found = run(Program(tuple(chain), (2, 3, 3), BYTE), x)
     np.testing.assert_array_equal(found, (second + 3 * first + 4) // 8)
+
+
+def test_a_view_of_the_input_lives_where_that_came_from() -> None:
+    tasks = plan_of(
+        Program((Recall(-1), Flatten(), Recall(-1), same()), (2, 4, 4), BYTE), "blas", False
+    ).tasks
+    assert [task.slot for task in tasks] == [-1, -1, -1, 0]

@@ -25,7 +25,8 @@ from tinyzip.integer import (
     Table,
     run,
 )
-from tinyzip.integer.fast.run import WAYS
+from tinyzip.integer.fast.plan import plan_of
+from tinyzip.integer.fast.run import WAYS, most_together, shard_size
 from tinyzip.machine.workers import Workers
 
 
@@ -61,7 +62,8 @@ def test_codes_are_not_compared_with_labels_before_they_are_classes() -> None:
     with pytest.raises(ValueError, match="needed classes"):
         assert z == Proud(labels)
     assert (z.argmax(0) == labels).shape == labels.shape
-    assert type(z.argmax(0)) is np.ndarray and type(z + 0) is np.ndarray
+    assert type(z.argmax(0)) is np.ndarray and type(z + 0) is type(z + labels) is np.ndarray
+    assert np.equal.outer(z[0], labels).shape == (5, 5)
     assert (z == z).all() and (z != z[:, :1]).any() and not (z == 256).any()
     assert (run(Program((*program.operators, Argmax()), (1, 2, 2), BYTE), x) == labels).shape == (5,)
 
@@ -207,3 +209,31 @@ def peak_of(program: Program, images: Any) -> int:
         return tracemalloc.get_traced_memory()[1] - int(output.nbytes)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "C, F, k, width, groups", [(1, 1, 1, 4, 1), (40, 20, 3, 300, 1), (40, 40, 5, 90, 20)]
+)
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_shard_is_as_large_as_outputs_and_the_widest_row_allow(
+    C: int, F: int, k: int, width: int, groups: int, depth: int
+) -> None:
+    """The largest number up to 96; one at least."""
+    first = conv(w=np.ones((F, C // groups, k, k), int), n=60, groups=groups, padding=k // 2)
+    others = [conv(w=np.ones((F, 1, 1, 1), int), groups=F)] * (depth - 1)
+    program = Program((first, *others), (C, k, width), BYTE)
+    plan = plan_of(program, "integer", False)
+    row = max(4 * (C * k * k + F) * width, *[4 * (F + F) * width] * (depth > 1), 1)
+    fits = [n for n in range(2, 97) if n * sum(plan.sizes) <= 2**21 and n * row <= 2**23]
+    assert most_together(program, plan) == max([1, *fits])
+    largest = max(C, F) * k * width
+    assert most_together(program, None) == max(1, *[n for n in range(2, 97) if n * largest <= 2**21])
+
+
+@pytest.mark.parametrize(
+    "N, threads, size", [(1, 1, 1), (10, 1, 10), (11, 1, 6), (21, 2, 6), (20, 2, 10), (3, 4, 1)]
+)
+def test_shards_are_as_equal_as_can_be_and_as_many_for_each_thread(N: int, threads: int, size: int) -> None:
+    """Of ten examples at most."""
+    assert shard_size(10, N, threads) == size
+    assert threads > 1 or shard_size(10, N) == size

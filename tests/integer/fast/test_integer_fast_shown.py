@@ -10,6 +10,7 @@ from integer_programs import BYTE, conv, small
 from tinyzip.integer import Add, Codes, Flatten, Linear, MaxPool2d, Operator, Program
 from tinyzip.integer.fast import choose
 from tinyzip.integer.fast import shown as module
+from tinyzip.integer.fast.gemm import PRODUCTS
 from tinyzip.integer.fast.shown import shown
 
 NIBBLE = Codes(0, 15, 0)
@@ -50,7 +51,7 @@ def test_it_says_what_the_bounds_decided() -> None:
             (line,) = lines(Linear(w, None, 2**30, 36, NIBBLE), shape=(total,), x=Codes(0, reach, 0))
             assert line["sums"] == sums and line["codes"] == "float32"
     for K, whole, floats in ((1, "int16", "float32"), (2, "int32", "float32"), (600, "int32", "int32")):
-        (line,) = lines(Linear(np.full((1, K), 127), None, 2**30, 50, BYTE), shape=(K,), x=BYTE)
+        (line,) = lines(Linear(np.full((3, K), 127), None, 2**30, 50, BYTE), shape=(K,), x=BYTE)
         assert (line["integer"], line["blas"]) == (whole, floats)
         assert (line["codes"] == "integers") == (floats == "int32")
     halves = Linear([[3, 3]], [7], 2**30, 33, NIBBLE, rounding="float32")
@@ -76,4 +77,6 @@ def test_it_says_which_pool_is_done_before_requantizing_and_how_many_columns_lie
 def test_each_operator_with_weights_is_a_line() -> None:
     program = small()
     first, last = shown(program).splitlines()[1:]
+    with patch.object(module, "aligned", lambda rows, words: [rows[0][k] for k in words]):
+        assert shown(program) == ["operator", "name", "with a pool", *PRODUCTS, "windows", "codes"]
     assert first.split()[:4] == ["0", "Conv2d", "3×3", "conv"] and last.split()[:2] == ["3", "Linear"]

@@ -75,6 +75,7 @@ def test_no_code_of_any_operator_leaves_its_interval(data: Any) -> None:
     x = extremes(data.draw, program)
     found = intervals(program)
     assert len(found) == len(program.operators) + 1 and within(x, found[0])
+    assert {end.dtype for interval in found for end in (interval.lo, interval.hi)} == {np.dtype(np.int64)}
     for i, y in enumerate(run(program, x, trace=True)):
         assert within(y, found[i + 1]), (i, program.operators[i].kind)
 

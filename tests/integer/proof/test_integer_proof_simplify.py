@@ -345,6 +345,9 @@ def test_sums_are_narrower_where_codes_are_fewer_than_claimed() -> None:
 
 
 def test_a_clamp_of_a_pool_stays_where_it_cuts_something_off_or_proves_a_bound() -> None:
+    x = Codes(-9, 9, 0)
+    for y, stays in ((x, False), (Codes(-8, 9, 0), True), (Codes(-9, 8, 0), True)):
+        assert (simplified(MaxPool2d(2, y=y), x=x).operators[0].y == y) == stays
     signed, clamp = Codes(-127, 127, 0), Codes(0, 127, 0)
     two = conv(np.array([[[[1]], [[0]]], [[[1]], [[-1]]]]), y=signed)  # from 0 up, and from below
     program = simplified(two, MaxPool2d(2, y=clamp), conv(np.array([[[[1]], [[-2]]]])))
