@@ -5,12 +5,38 @@ ask for more memory than is used, or say in another way what was said. By room: 
 what) to the reason.
 """
 
+BISECTED = "more sums are looked at, or fewer that stand outside; each of them keeps its code in any case"
+
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
-    "archive": {},
+    "archive": {
+        ("archive/shorten.py", "np.broadcast_to(high + 1, shape),", "+ → -"): BISECTED,
+        ("archive/shorten.py", "np.broadcast_to(high + 1, shape),", "1 → 2"): BISECTED,
+        ("archive/shorten.py", "np.broadcast_to(high + 1, shape),", "high + 1 → (high)"): BISECTED,
+        ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "- → +"): BISECTED,
+        ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "1 → 2"): BISECTED,
+        ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "low - 1 → (low)"): BISECTED,
+    },
     "base": {},
-    "cli": {},
+    "cli": {
+        (
+            "cli/npy.py",
+            'array = np.load(path, mmap_mode="r", allow_pickle=False)',
+            "False → True",
+        ): "what begins as an array is mapped, and NumPy maps no objects",
+    },
     "distill": {},
-    "exchange": {},
+    "exchange": {
+        (
+            "exchange/tflite/xnnpack.py",
+            "return y.codes.zero + ((centred * np.where(centred < 0, negative, positive) + 128) >> 8)",
+            "< → <=",
+        ): "at 0 both factors give 0",
+        (
+            "exchange/tflite/reference.py",
+            "return sampled(x, y, lambda real: one / (one + np.float32(exp(min(-real, 88.0)))))",
+            "88.0 → 89.0",
+        ): "from 88 on the quotient is below every half of a step that a float32 can have",
+    },
     "integer": {
         (
             "integer/fast/planned.py",

@@ -53,7 +53,7 @@ class Mutant(NamedTuple):
     @property
     def key(self) -> tuple[str, str, str]:
         """As in `HARMLESS`: without a number of a line, which moves."""
-        line = self.file.read_text(encoding="utf-8").splitlines()[self.mistake.line - 1].strip()
+        line = text_of(self.file).splitlines()[self.mistake.line - 1].strip()
         return label(self.file), line, f"{self.mistake.before} → {self.mistake.after}"
 
     @property
@@ -65,15 +65,21 @@ class Mutant(NamedTuple):
 
 
 @cache
+def text_of(file: Path) -> str:
+    """As it was when this began: meanwhile somebody may write in it."""
+    return file.read_text(encoding="utf-8")
+
+
+@cache
 def mistakes(file: Path) -> list[Planted]:
-    return planted(file.read_text(encoding="utf-8"))
+    return planted(text_of(file))
 
 
 def drawn(seed: int, count: int, only: list[str]) -> Iterator[Mutant]:
     """So many mutants, no two alike; in a file as many as its share of lines."""
     files = [file for file in FILES if "learn" not in file.parts]
     files = [file for file in files if not only or any(label(file).startswith(part) for part in only)]
-    weights = [len(file.read_text(encoding="utf-8").splitlines()) for file in files]
+    weights = [len(text_of(file).splitlines()) for file in files]
     rng, seen, tries = random.Random(seed), set(), 0
     while len(seen) < count and tries < 20 * count:
         (file,) = rng.choices(files, weights)

@@ -258,6 +258,56 @@ def test_a_message_takes_no_more_steps_and_no_more_room_than_its_length_allows(
             reader.bit(None, cell)
 
 
+def test_a_message_of_b_bytes_takes_2_to_the_18_and_8_b_steps_and_2_to_the_22_and_8_b_weights() -> None:
+    for size in (1, 5):
+        steps, weights = 2**18 + 8 * size, 2**22 + 8 * size
+        reader = Reader(bytes([255] * size), "net.tz")
+        reader.expect(steps)
+        with pytest.raises(ValueError, match=f"found {steps + 1} steps to come, needed {steps} or fewer"):
+            reader.expect(steps + 1)
+        reader.plain(None, 1)
+        with pytest.raises(ValueError, match=f"found {steps} steps to come, needed {steps - 1} or fewer"):
+            reader.expect(steps)
+        with pytest.raises(ValueError, match=f"found {weights + 1} weights, needed {weights} or fewer"):
+            reader.room(weights + 1)
+        reader.room(weights - 3)
+        reader.room(3)
+        with pytest.raises(ValueError, match="found 1 weights, needed 0 or fewer"):
+            reader.room(1)
+
+
+@given(st.lists(st.integers(1, SLOTS), max_size=200), st.integers(0, 200))
+def test_a_writer_knows_how_many_steps_its_reader_will_have_left(frequencies: list[int], split: int) -> None:
+    """But for what the first and the last bytes hold, by (E4)."""
+    f = np.array(frequencies, np.int64)
+    k = np.full_like(f, CHANCE)
+    first, second = (Steps(np.zeros_like(f[p]), f[p], k[p]) for p in (slice(split), slice(split, None)))
+    writer = Writer("message")
+    writer.steps(first)
+    left = writer.left(second)
+    writer.steps(second)
+    size = len(writer.finish())
+    reader_has = Reader(bytes(size), "message")._steps - f.size
+    assert writer.taken == f.size and abs(reader_has - left) <= 8 * 6
+
+
+def test_each_part_of_a_message_and_each_place_is_put_down_by_itself() -> None:
+    ledger = Ledger(2.0)
+    for place, position, part in (
+        (PROGRAM, 5.0, "a"),
+        (0, 6.5, "a"),
+        (0, 6.5, "b"),
+        (0, 9.0, "a"),
+        (1, 10.0, "b"),
+    ):
+        ledger.place = place
+        ledger.move(position, part)
+    assert ledger.bits == {(PROGRAM, "a"): 3.0, (0, "a"): 4.0, (0, "b"): 0.0, (1, "b"): 1.0}
+    assert whole_bytes(ledger, 3) == {
+        (PROGRAM, "container"): 2, (PROGRAM, "a"): 0, (0, "a"): 1, (0, "b"): 0, (1, "b"): 0
+    }  # fmt: skip
+
+
 def test_x_stays_below_two_to_the_31_and_above_two_to_the_23_while_bytes_are_left() -> None:
     """What makes (E3) fit 32 bits, in whatever language a reader is written."""
     writer = Writer("message")

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from known_programs import DATA, KNOWN, every_kind
 
 from tinyzip.archive import account, pack, read, records, shorten, unpack, write
+from tinyzip.archive import fields as fields_of
+from tinyzip.archive.account import Account
 from tinyzip.archive.coder import Reader, Writer
 from tinyzip.archive.fields import digits_of_m0, form_of_scale, grid, odd, reciprocal, scale
-from tinyzip.archive.format import HEAD, MARK
+from tinyzip.archive.format import HEAD, MARK, unpack_with_ledger
 from tinyzip.archive.numbers import integer, natural
 from tinyzip.integer import Argmax, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, run
 from tinyzip.integer.maps import Multiply
@@ -457,7 +459,7 @@ def test_what_no_program_contains_is_refused(writes: list[Write], what: str) -> 
         unpack(sealed(message(*writes)), "net.tz")
 
 
-@pytest.mark.parametrize("count", [0, 5000])
+@pytest.mark.parametrize("count", [0, 4097, 5000])
 def test_a_program_of_no_operators_and_one_of_too_many_are_refused(count: int) -> None:
     writer = Writer("message")
     natural(writer, 1, "shape", "count")
@@ -469,7 +471,14 @@ def test_a_program_of_no_operators_and_one_of_too_many_are_refused(count: int) -
         unpack(sealed(writer.finish()))
 
 
-@pytest.mark.parametrize(("form", "q", "what"), [(3, 0, "a scale of form 3"), (1, 2, "a scale of 1/2")])
+@pytest.mark.parametrize(
+    ("form", "q", "what"),
+    [
+        (3, 0, "a scale of form 3"),
+        (1, 2, "a scale of 1/2"),
+        (2, 2**32, f"a scale of 1/{2**32}, needed a divisor from 3 to {2**32 - 1}"),
+    ],
+)
 def test_a_scale_that_no_writer_writes_is_refused(form: int, q: int, what: str) -> None:
     writer = Writer("message")
     natural(writer, form, "scale", "form")
@@ -478,6 +487,32 @@ def test_a_scale_that_no_writer_writes_is_refused(form: int, q: int, what: str) 
     reader.last["octave"] = 0
     with pytest.raises(ValueError, match=rf"net\.tz: found {what}"):
         scale(reader, None, "scale")
+
+
+def test_what_stands_at_a_limit_is_read() -> None:
+    """4096 operators, a name of 255 bytes, scales of 63 digits and of 1/3 and 1/(2³² − 1)."""
+    scales = [
+        (2**63 - 1, 5),
+        (2**62, 5),
+        reciprocal(3, 53),
+        reciprocal(255, 24),
+        reciprocal(2**32 - 1, 53),
+    ]
+    y = [Codes(0, 9, 0, fraction) for fraction in scales]
+    linear = [Linear(np.eye(2, dtype=int), None, 2**30, 33, grid, name="é" * 127 + "n") for grid in y]
+    for operators in (linear, [Flatten()] * 4096):
+        program = Program(tuple(operators), (2,), Codes(0, 15, 0))
+        assert unpack(pack(program)) == program
+    assert [form_of_scale(fraction)[0] for fraction in scales] == [0, 0, 1, 2, 1]
+    assert form_of_scale(reciprocal(2**32, 53))[0] == form_of_scale(reciprocal(2, 53))[0] == 0
+
+
+def test_a_file_of_more_than_64_megabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long.tz"
+    path.write_bytes(MARK + b"\2")
+    os.truncate(path, 2**26 + 1)
+    with pytest.raises(ValueError, match=f"found {2**26 + 1} bytes, needed from 9 to {2**26}"):
+        read(path)
 
 
 def test_numbers_beyond_64_bits_are_refused_like_all_else() -> None:
@@ -541,6 +576,61 @@ def test_the_parts_of_every_file_add_up_to_it(tmp_path: Path) -> None:
             bits -= (counts * np.log2(counts / operator.w.size)).sum()
             learning += (counts.size - 1) / 2 * np.log2(operator.w.size)
     assert math.isclose(8 * found.total("weights"), bits, rel_tol=0, abs_tol=2 * learning)
+
+
+def test_a_part_is_what_its_fields_took_and_structure_is_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field by field, in each operator: how far a reader moves in it."""
+    taken: dict[tuple[int, str], float] = {}
+    within: list[str] = []
+
+    def noted(leaf: Callable[..., object], part: str = "") -> Callable[..., object]:
+        def walk(coder: Reader, *rest: object) -> object:
+            key = coder.ledger.place, part or records.PART_OF.get(str(rest[-1]), "structure")
+            within.append(key[1])
+            before = coder._position()
+            found = leaf(coder, *rest)
+            if within == ["structure"] * (len(within) - 1) + [key[1]] and key[1] != "structure":
+                taken[key] = taken.get(key, 0.0) + coder._position() - before
+            within.pop()
+            return found
+
+        return walk
+
+    data = pack(every_kind())
+    for kind, leaves in records.KINDS.items():
+        own = {name: leaf if name == "w" else noted(leaf) for name, leaf in leaves.items()}
+        monkeypatch.setitem(records.KINDS, kind, own)
+    for name, leaf in records.DEFAULTED.items():
+        monkeypatch.setitem(records.DEFAULTED, name, noted(leaf))
+    optional = fields_of.optional
+    monkeypatch.setattr(fields_of, "optional", lambda leaf: noted(optional(leaf)))
+    monkeypatch.setattr(fields_of, "weights", noted(fields_of.weights, "weights"))
+    monkeypatch.setitem(records.KINDS[Multiply], "w", noted(records.KINDS[Multiply]["w"]))
+    program, ledger = unpack_with_ledger(data, "here")
+    assert program == every_kind()
+    found = {key: bits for key, bits in ledger.bits.items() if key[1] != "structure"}
+    assert {key: bits for key, bits in found.items() if bits} == pytest.approx(taken, abs=1e-6)
+    places = {place for place, part in ledger.bits if part == "structure"}
+    assert places == {-1, *range(len(program.operators))}
+    whole = 8 * (len(data) - HEAD)
+    assert whole - 40 <= sum(ledger.bits.values()) <= whole
+
+
+def test_an_account_is_a_table_of_words_on_the_left_and_numbers_on_the_right(tmp_path: Path) -> None:
+    write(seed_program(3), tmp_path / "net.tz")
+    found = account(tmp_path / "net.tz")
+    head, first, *lines = str(found).splitlines()
+    kinds, names = head.index("operator"), head.index("name")
+    assert first[kinds:].startswith("program")
+    for line, operator in zip(lines, found.program.operators, strict=False):
+        assert line[kinds:].startswith(f"{operator.kind} ") and line[names:].startswith(operator.name or " ")
+    assert {len(line) for line in (head, first, *lines)} == {len(head)}
+    assert repr(found) == f"Account({found.size:,} bytes, {found.program!r})"
+    assert found.total("nothing") == 0 and found.total("weights") == sum(
+        size for (_, part), size in found.parts.items() if part == "weights"
+    )
+    bare = Account(found.program, 9, {})
+    assert [line.split()[-1] for line in str(bare).splitlines()[1:]] == ["0"] * (len(lines) + 1)
 
 
 def test_the_account_says_which_part_of_each_layers_weights_is_zero(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_programs import DATA, KNOWN
 
-from tinyzip.archive import bitwise, pack, tables, weights
+from tinyzip.archive import bitwise, format, pack, tables, weights
 from tinyzip.archive.bitwise import ALONE, CHANNEL, NEAR, SIGNS, SUM
 from tinyzip.archive.coder import SLOTS, Reader, Writer
 from tinyzip.archive.neighbours import LEVEL, LEVELS, View, channel_level, neighbours, places
@@ -95,6 +95,18 @@ def asked(codes: np.ndarray, view: View, mixed: bool) -> Iterator[tuple[int, int
             both = left[i] + up[i]
             length = min(abs(both).bit_length(), 6)
             yield int(code < 0), SIGNS + 3 * sign(left[i]) + sign(up[i]) + 4, SUM + 6 + sign(both) * length
+
+
+def test_places_have_the_numbers_that_the_description_of_the_format_gives_them() -> None:
+    said = " ".join((format.__doc__ or "").split())
+    for words in (
+        f"decide(near + {LEVELS}·L, {CHANNEL} + mean + {LEVELS}·L)",
+        f"in coding 1, decide({ALONE} + L)",
+        f"t = {ALONE + 8} + 3·(L − 2)",
+        f"decide({SIGNS + 4} + 3·sign(l) + sign(u), {SUM + 6} + sign(l + u)·min(bits of |l + u|, 6))",
+    ):
+        assert words in said
+    assert NEAR == 0 and SUM + 13 == bitwise.PLACES == len(bitwise.cells_of(Writer("message")))
 
 
 @given(tensors(), st.booleans())
@@ -226,6 +238,83 @@ def coded(codes: np.ndarray, view: View) -> tuple[float, int]:
     return writer.cost / 2**16, len(writer.finish())
 
 
+def alternatives(codes: np.ndarray, view: View) -> list[tuple[int, int]]:
+    """(cost, form) of all forms that a tensor may have, each in its shortest coding."""
+    writer = Writer("message")
+    found = [(weights.plan(writer, codes, view).cost, weights.WHOLE)]
+    listed, present = np.unique(codes), np.flatnonzero(codes)
+    if np.ptp(listed) >= 2 * listed.size:
+        draft = Writer("message")
+        weights.value_list(draft, listed)
+        places = [int(np.flatnonzero(listed == code)[0]) for code in codes]
+        nearest = int(np.argmin(np.abs(listed)))
+        found.append(
+            (draft.cost + weights.plan(writer, np.array(places) - nearest, view).cost, weights.LISTED)
+        )
+    if 0 < 16 * present.size <= codes.size:
+        draft = Writer("message")
+        weights.positions(draft, present, codes.size)
+        rest = weights.plan(writer, codes[present], (1, present.size, 1, 1)).cost
+        found.append((draft.cost + rest, weights.PRUNED))
+    return found
+
+
+@pytest.mark.parametrize("density", [1, 1 / 16, 1 / 17, 1 / 40, 1 / 400])
+@pytest.mark.parametrize("values", [(-1, 1), (-100, 1, 100), (5,), (-3, 0, 3), (-255, 255)])
+def test_the_form_is_the_shortest_with_what_it_needs_before_the_weights(
+    density: float, values: tuple[int, ...]
+) -> None:
+    """Around the limits from which a list and runs are tried at all, too."""
+    rng = np.random.default_rng(3)
+    codes = np.zeros(3200, np.int64)
+    places = rng.permutation(3200)[: round(3200 * density)]
+    codes[places] = rng.choice(values, places.size)
+    view = (40, 80, 1, 1)
+    assert kinds_of(Writer("message"), codes, view)[0] == min(alternatives(codes, view))[1]
+
+
+def test_a_plan_is_the_cheapest_and_of_the_same_cost_that_of_fewest_steps() -> None:
+    writer = Writer("message")
+    for codes in (np.full(30, 7), NOISE[:40], BELL, np.array([0, 0, 5])):
+        view = (1, codes.size, 1, 1)
+        every = weights.plans(writer, codes, view)
+        assert [plan.coding for plan in every] == ["mixed", "alone", "tables", "plain"]
+        assert (
+            weights.plan(writer, codes, view).coding
+            == min((p.cost, p.steps.k.size, p.coding) for p in every)[2]
+        )
+        for plan in every:
+            draft = Writer("message")
+            draft.steps(plan.steps)
+            assert draft.cost == plan.cost
+
+
+def test_no_weight_is_coded_as_decisions_beyond_2_to_the_19_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (weights.DECISIVE_STEPS, weights.RESERVE) == (2**19, 2**16)
+    codes = np.tile([1, 0, -2], 10)
+    decisions = bitwise.decisions_of(codes, (1, 30, 1, 1), True).bit.size
+    for before in (0, 7):
+        for most, expected in ((before + decisions, 4), (before + decisions - 1, 2), (before + 29, 2)):
+            writer = Writer("message")
+            for _ in range(before):
+                writer.plain(0, 1)
+            monkeypatch.setattr(weights, "DECISIVE_STEPS", most)
+            assert len(weights.plans(writer, codes, (1, 30, 1, 1))) == expected
+
+
+def test_a_plan_leaves_the_reserve_to_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, dull = Writer("message"), np.where(np.arange(500) % 50 == 0, -1, 1)
+    view = (500, 1, 1, 1)
+    best = weights.plan(writer, dull, view)
+    assert best.coding != "plain"
+    monkeypatch.setattr(
+        weights, "RESERVE", max(writer.left(p.steps) for p in weights.plans(writer, dull, view)[:-1])
+    )
+    assert weights.plan(writer, dull, view).coding != "plain"
+    monkeypatch.setattr(weights, "RESERVE", weights.RESERVE + 1)
+    assert weights.plan(writer, dull, view).coding == "plain"
+
+
 @given(tensors(most=127))
 @settings(max_examples=100)
 def test_coded_size_is_within_one_percent_and_8_bytes_of_the_models_entropy(drawn: Tensor) -> None:
@@ -334,6 +423,48 @@ def coding(name: str) -> Callable[[Writer], object]:
 def test_what_no_writer_writes_is_refused(writes: list[Callable[[Writer], object]], what: str) -> None:
     with pytest.raises(ValueError, match=rf"net\.tz: found {what}.*, needed "):
         weights.get(written(*writes), (2, 3, 1, 1))
+
+
+def test_what_stands_at_a_limit_is_read() -> None:
+    """Lists of 256 values and of values to ±255, plain codes of 8 bits, and as many positions as weights."""
+    listed = np.arange(-255, 256, 2)
+    for values in (listed, np.array([-255, 255]), np.array([3])):
+        assert (
+            weights.value_list(written(lambda w, v=values: weights.value_list(w, v)), None).tolist()
+            == values.tolist()
+        )
+    places = np.arange(6)
+    assert weights.positions(written(lambda w: weights.positions(w, places, 6)), None, 6).tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    assert weights.origin(np.array([-9, -2, 2, 5])) == 1
+    for least, bits in ((-255, 8), (255, 0), (0, 8)):
+        reader = written(
+            form(0),
+            coding("plain"),
+            lambda w, least=least: integer(w, least, "least"),
+            lambda w, bits=bits: natural(w, bits, "bits"),
+            *([lambda w: [w.plain(k * 51, 8) for k in range(6)]] if bits else []),
+        )
+        expected = [least + k * 51 if bits else least for k in range(6)]
+        found = weights.get(reader, (2, 3, 1, 1))
+        assert found.dtype == np.int16 and found.tolist() == expected
+    reader = written(
+        form(1),
+        lambda w: weights.value_list(w, np.array([-5, 9])),
+        coding("plain"),
+        lambda w: integer(w, 0, "least"),
+        lambda w: natural(w, 1, "bits"),
+        lambda w: [w.plain(k % 2, 1) for k in range(6)],
+    )
+    assert weights.get(reader, (2, 3, 1, 1)).tolist() == [-5, 9] * 3
+    reader = written(form(0), coding("tables"), lambda w: natural(w, 15, "highest"))
+    assert weights.get(reader, (2, 3, 1, 1)).size == 6
 
 
 def test_a_place_before_the_list_is_refused_too() -> None:

@@ -132,7 +132,7 @@ def grid(coder: Coder, codes: Codes | None, name: str) -> Codes:
     reading = codes is None
     lo, hi = as_before(coder, None if reading else (given.lo, given.hi), (before.lo, before.hi), ends, "ends")
     zero = None if reading else given.zero - lo
-    bits = max(hi - lo, 0).bit_length()
+    bits = (hi - lo).bit_length()
     zero = as_before(coder, zero, before.zero - lo, lambda coder, value, _: coder.plain(value, bits), "zero")
     fraction = as_before(coder, None if reading else given.scale, before.scale, scale, "scale")
     coder.last["grid"] = Codes(lo, hi, lo + zero, fraction)

@@ -182,7 +182,7 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
         refuse(source, type(data).__name__, "bytes", TypeError)
     data = bytes(data)
     if data[: len(MARK)] != MARK:
-        refuse(source, kind_of(data[:64]), f"an integer program: {MARK!r}, the mark of a .tz file")
+        refuse(source, kind_of(data), f"an integer program: {MARK!r}, the mark of a .tz file")
     if len(data) > len(MARK) and data[4] != VERSION:
         refuse(source, f"version {data[4]}", f"version {VERSION}")
     if not HEAD <= len(data) <= LARGEST:

@@ -11,7 +11,7 @@ from tokenize import TokenError
 import numpy as np
 
 from tinyzip.base.files import write_atomically
-from tinyzip.base.kinds import ARRAY, kind_of
+from tinyzip.base.kinds import ARRAY, START, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.integer.codes import Array
 
@@ -25,7 +25,7 @@ def read_npy(path: str) -> Array:
             an array without any number; OSError where it cannot be read
     """
     with open(path, "rb") as file:
-        start = file.read(64)
+        start = file.read(START)
     if not start.startswith(ARRAY):
         refuse(path, kind_of(start), NEEDED)
     try:

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from tinyzip.base.files import check_path
-from tinyzip.base.kinds import ARRAY, kind_of
+from tinyzip.base.kinds import ARRAY, START, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.npy import read_npy
 from tinyzip.integer.codes import Array
@@ -96,7 +96,7 @@ def is_picture(path: str) -> bool:
     """Whether a file should be read as a picture: by its first bytes, it is no array."""
     check_path(path, "--images")
     with open(path, "rb") as file:
-        start = file.read(64)
+        start = file.read(START)
     return not start.startswith(ARRAY) and not path.endswith(".npy")
 
 
@@ -162,7 +162,7 @@ def picture(path: str, shape: tuple[int, ...]) -> Array:
             pixels = np.array(image.convert("L" if C == 1 else "RGB"), np.uint8)
         except (*BROKEN, pillow.DecompressionBombError) as error:
             file.seek(0)
-            found = kind_of(file.read(64))
+            found = kind_of(file.read(START))
             if "cannot identify" not in str(error):
                 found += f" that cannot be read ({' '.join(str(error).split())})"
             refuse(path, found, f"a picture ({', '.join(FORMATS)}), or an array (.npy), as np.save writes it")

@@ -15,9 +15,10 @@ from known_texts import PROGRAMS, c_texts, recorded
 
 from tinyzip.exchange import c
 from tinyzip.exchange.c.plan import Plan
+from tinyzip.exchange.c.sources import drafted
 from tinyzip.exchange.c.text import affine, comment, identifiers, index
 from tinyzip.exchange.c.weights import packed
-from tinyzip.integer import Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, Recall
+from tinyzip.integer import Codes, Conv2d, Flatten, Linear, MaxPool2d, Pad, Program, Recall
 
 HOSTILE = [
     '"; system("rm -rf /"); "',
@@ -150,6 +151,43 @@ def test_what_int32_cannot_count_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"c: program: found .* bytes of memory, needed at most"):
         c.write(twice, tmp_path / "digits")
     assert not list(tmp_path.iterdir())
+
+
+def test_int_of_16_bits_counts_to_32767_and_what_is_more_is_int32(tmp_path: Path) -> None:
+    """Outputs, weights, padded images, and a window's place as far as a step beyond the image."""
+
+    def one(**fields: Any) -> Conv2d:
+        return conv(**{"w": np.ones((1, 1, 1, 1), int)} | fields)
+
+    for shape, operator, wide in (
+        ((1, 1, 32766), one(), False),
+        ((1, 1, 32767), one(), True),
+        ((1, 1, 32767), Recall(-1), False),
+        ((1, 1, 32768), Recall(-1), True),
+        ((1, 16, 16), one(w=np.ones((127, 1, 16, 16), int)), False),
+        ((1, 16, 16), one(w=np.ones((128, 1, 16, 16), int)), True),
+        ((1, 1, 16384), one(padding=((0, 1), (0, 0)), stride=(2, 1)), True),
+        ((1, 1, 16384), MaxPool2d((2, 1), (2, 1), ((0, 1), (0, 0))), True),
+        ((1, 8, 8), one(stride=(32759, 1)), False),
+        ((1, 8, 8), one(stride=(32760, 1)), True),
+        ((1, 8, 8), one(stride=(1, 32760)), True),
+        ((1, 8, 8), MaxPool2d(1, (32759, 1)), False),
+        ((1, 8, 8), MaxPool2d(1, (32760, 1)), True),
+        ((1, 8, 8), Pad(((1, 0), (0, 0))), False),
+    ):
+        program = Program((operator, Flatten()), shape, BYTE)
+        assert drafted(program, "tz").whole == ("int32_t" if wide else "int"), (shape, operator)
+    for rows, count in ((32767, 2), (32768, 4)):
+        tall = Program(
+            (one(w=np.ones((1, 1, 2, 1), int)), one(w=np.ones((1, 1, 2, 1), int))), (1, rows + 1, 1), BYTE
+        )
+        plan = Plan.of(tall, "ab")
+        assert (plan.counter, plan.streamed) == (count, {0})
+        assert f"static int{8 * count}_t conv2d0_rows;" in c.source(tall)[1]
+    most = one(stride=2**31 - 9)
+    c.source(Program((most,), (1, 8, 8), BYTE))
+    with pytest.raises(ValueError, match=r"c: operator 0 \(Conv2d\): found a size of 2147483648, needed"):
+        c.source(Program((replace(most, stride=(2**31 - 8, 1)),), (1, 8, 8), BYTE))
 
 
 def test_both_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

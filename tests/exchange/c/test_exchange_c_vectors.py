@@ -12,7 +12,8 @@ from integer_programs import small
 from numpy.typing import NDArray
 
 from tinyzip.exchange import c
-from tinyzip.integer import Codes, Conv2d, Program, run
+from tinyzip.exchange.c.vectors import drawn
+from tinyzip.integer import Codes, Conv2d, Flatten, Program, run
 from tinyzip.quant.classify import codes_of_pixels
 from tinyzip.quant.twin import grid_of
 
@@ -85,10 +86,17 @@ def test_the_header_has_scale_and_zero_point_of_input_and_output() -> None:
     assert "OUTPUT_SCALE" not in of_classes and "OUTPUT_REAL" not in of_classes
 
 
-@pytest.mark.parametrize("n", [1100, -1100, 200, -120])
+@pytest.mark.parametrize("n", [1100, -1100, 200, -120, 101, -99])
 def test_a_scale_that_no_float32_holds_has_no_macro(n: int) -> None:
     header, _ = c.source(identity(Codes(0, 255, 0, (1, n)), Codes(0, 255, 0, (1, n))))
     assert "SCALE" not in header and "tz_quantize(double" not in header
+
+
+@pytest.mark.parametrize("n", [100, -98])
+def test_a_scale_that_it_holds_has_one(n: int) -> None:
+    header, _ = c.source(identity(Codes(0, 255, 0, (1, n)), Codes(0, 255, 0, (1, n))))
+    assert f"TZ_INPUT_SCALE {2.0**-n!r}" in header and f"TZ_OUTPUT_SCALE {2.0**-n!r}" in header
+    assert "tz_quantize(double" in header
 
 
 @pytest.mark.needs("gcc")
@@ -114,8 +122,6 @@ def test_vectors_are_right_and_notice_one_code_that_is_not(
 
 def test_vectors_reach_different_codes() -> None:
     """Else they would say little."""
-    from tinyzip.exchange.c.vectors import drawn
-
     program = chain("double", 4, np.random.default_rng(0))
     assert len(np.unique(run(program, drawn(program, 20)), axis=1).T) > 15
 
@@ -143,8 +149,20 @@ def test_all_files_are_written_or_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["net_vectors.c"]
 
 
-@pytest.mark.parametrize("count", [-1, 2.0, True, "3", 10**9])
+def test_vectors_begin_with_both_ends_and_the_zero_point() -> None:
+    x = Codes(-100, 90, 7)
+    program = identity(x, x)
+    for count in (1, 2, 3, 4, 50):
+        found = drawn(program, count)
+        assert found.shape == (1, 1, 1, count) and found.dtype == np.int8
+        assert found.ravel()[:3].tolist() == [-100, 90, 7][:count]
+        assert found.min() >= -100 and found.max() <= 90
+    many = drawn(Program((Flatten(),), (1, 30, 30), x), 400)
+    assert (many.min(), many.max()) == (-100, 90) and {-100, 90} <= {*many[..., 3:].ravel().tolist()}
+
+
+@pytest.mark.parametrize("count", [-1, 2.0, True, "3", 10**9, 100_001])
 def test_a_count_that_is_none_is_refused(count: object, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="c: vectors: found"):
+    with pytest.raises(ValueError, match=r"c: vectors: found .*, needed a whole number from 0 to 100000$"):
         c.write(small(), tmp_path / "net", vectors=count)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())

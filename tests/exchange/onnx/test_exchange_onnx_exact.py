@@ -10,7 +10,7 @@ from known_texts import PROGRAMS, onnx_text, recorded
 from onnx_sessions import batch_first, batch_last, evaluator, session, traced
 
 from tinyzip.exchange import onnx
-from tinyzip.exchange.onnx.graph import Draft
+from tinyzip.exchange.onnx.graph import LARGEST, Draft
 from tinyzip.exchange.onnx.integers import floor, significant, to_even
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer import Codes, GlobalAvgPool, Linear, Program, fixedpoint, run
@@ -176,6 +176,17 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path, monkeypa
         onnx.write_program(None, path)
     with pytest.raises(FileNotFoundError, match="no folder"):
         onnx.write_program(small(), tmp_path / "none" / "p.onnx")
+    assert np.iinfo(np.int32).max == LARGEST  # by which a protobuf counts
+    graph, _ = program_graph(small(), path, exact=True)
+    held = sum(graph.onnx.numpy_helper.to_array(tensor).nbytes for tensor in graph.constants.values())
+    monkeypatch.setattr("tinyzip.exchange.onnx.graph.LARGEST", held)
+    onnx.write_program(small(), path)
+    path.unlink()
+    monkeypatch.setattr("tinyzip.exchange.onnx.graph.LARGEST", held - 1)
+    with pytest.raises(
+        ValueError, match=rf"p\.onnx: found {held} bytes of constants, needed {held - 1}, all"
+    ):
+        onnx.write_program(small(), path)
     monkeypatch.setattr("tinyzip.exchange.onnx.graph.LARGEST", 100)
     with pytest.raises(ValueError, match=r"p\.onnx: found \d+ bytes of constants, needed 100"):
         onnx.write_program(small(), path)

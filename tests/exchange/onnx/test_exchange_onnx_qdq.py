@@ -14,7 +14,7 @@ from quant_networks import networks
 
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.exchange.onnx.qdq import nudge, room, step, weights
-from tinyzip.integer import AvgPool2d, Codes, GlobalAvgPool, Linear, Program, run
+from tinyzip.integer import Add, AvgPool2d, Codes, GlobalAvgPool, Linear, Program, run
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.machine.workspace import Workspace
 from tinyzip.quant.calibrate import calibrate
@@ -136,6 +136,73 @@ def test_weights_are_signed_only_where_no_pair_of_products_leaves_16_bits(data) 
 def test_a_step_that_no_float_holds_is_taken_as_one() -> None:
     assert step(Codes(0, 255, 0, (3, 1))) == 1.5
     assert step(Codes(0, 255, 0, (1, 1100))) == step(Codes(0, 255, 0, (2**63 - 1, -1100))) == 1
+
+
+def test_ratios_that_no_kernel_has_are_written_in_the_exact_form() -> None:
+    """From 2⁻³⁰ to 2⁷ a step may be times another, both ends included."""
+
+    def kinds(operator, shape=(3, 2, 2)) -> set[str]:
+        _, model = program_graph(Program((operator,), shape, BYTE), "qdq.onnx", exact=False)
+        return {node.op_type for node in model.graph.node}
+
+    for m0, n, fast in ((2**30, 25, True), (2**30 + 1, 25, False), (2**30, 60, True), (2**31 - 1, 61, False)):
+        assert ("GlobalAveragePool" in kinds(GlobalAvgPool(m0, n, BYTE))) == fast
+    for m0, n, fast in (
+        ([256, 1], 1, True),
+        ([3, 257], 1, False),
+        ([1, 5], 30, True),
+        ([7, 1], 31, False),
+    ):
+        assert ("QuantizeLinear" in kinds(Add(-1, m0, n, BYTE, rounding="single"))) == fast
+    for last, fast in ((42, True), (41, False), (79, True), (80, False)):
+        both = Add(-1, [2**30, 2**30, 2**30], [31, 31, last], BYTE)
+        assert ("QuantizeLinear" in kinds(both)) == fast
+
+
+def test_steps_are_the_grids_own_from_a_2_to_the_minus_40th_to_2_to_the_40th() -> None:
+    for scale, found in (
+        ((1, 40), 2.0**-40),
+        ((1, 41), 1.0),
+        ((2**40, 0), 2.0**40),
+        ((2**40 + 1, 0), 1.0),
+        ((2**41, 0), 1.0),
+        ((3, -20), 3 * 2.0**20),
+        ((2**62 + 1, 102), (2**62 + 1) * 2.0**-102),
+        ((2**62, 143), 1.0),
+    ):
+        assert step(Codes(0, 255, 0, scale)) == found
+
+
+def test_weights_are_signed_to_the_last_one_that_fits_and_room_is_used_to_the_last_bit() -> None:
+    """(OQ3): 2·64·255 < 2¹⁵, and 2·65·255 is not; a byte that ends earlier leaves more."""
+    for w, x, zero in (
+        (64, BYTE, 0),
+        (65, BYTE, 128),
+        (-65, BYTE, 128),
+        (127, Codes(0, 129, 0), 0),
+        (127, Codes(0, 130, 0), 128),
+        (127, Codes(-128, 1, 0), 0),
+        (127, Codes(-128, 2, 0), 128),
+        (-128, Codes(0, 127, 0), 0),
+        (-128, Codes(0, 128, 0), 128),
+    ):
+        assert weights(Linear([[w, 0]], None, 2**30, 40, BYTE).checked("drawn"), x)[1] == zero
+    for w, j in ((1, 6), (2, 5), (3, 4), (32, 1), (33, 0), (64, 0), (-128, 0)):
+        assert room(Linear([[w, 0]], None, 2**30, 40, BYTE).checked("drawn"), BYTE) == j
+    for bias, j in ((2**25, 5), (2**30, 0), (2**29 - 300, 2)):
+        assert room(Linear([[1, 0]], [bias], 2**30, 40, BYTE).checked("drawn"), BYTE) == j
+    relu, other = Codes(3, 255, 3), Codes(0, 255, 3)
+    for rounding, y, n, added in (
+        ("shift", other, 31, 0.5),
+        ("shift", other, 30, 0),
+        ("double", relu, 32, 0.75),
+        ("double", relu, 31, 0),
+        ("double", other, 32, 0),
+        ("single", relu, 32, 0),
+    ):
+        m0 = 2**30 if rounding == "shift" else 2**32 // 3
+        layer = Linear([[1, 0]], None, m0, n, y, rounding=rounding).checked("drawn")
+        np.testing.assert_allclose(nudge(layer), added, rtol=1e-9)
 
 
 @settings(max_examples=40)

@@ -1,6 +1,6 @@
 """The page decodes and computes what the library does, code for code, in a real browser and offline."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,19 @@ from parts.browsers import CHROMIUM, bytes_of, load, opened, traced
 
 from tinyzip.archive import pack, read, unpack, weights
 from tinyzip.exchange import page as pages
-from tinyzip.exchange.page.html import check_size
-from tinyzip.integer import Codes, Flatten, Linear, MaxPool2d, Program, Recall, run
+from tinyzip.exchange.page.html import check_size, inline, work_of
+from tinyzip.integer import (
+    AvgPool2d,
+    Codes,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool,
+    Linear,
+    MaxPool2d,
+    Program,
+    Recall,
+    run,
+)
 from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS, even, rescale, significant
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
@@ -225,6 +236,46 @@ def test_codes_that_the_program_does_not_take_are_refused(page) -> None:
     for x, words in (([0], "84"), ([256] * 84, "a code 256"), ([0.5] * 84, "fractions 0.5")):
         with pytest.raises(Exception, match=words):
             page.evaluate("x => tinyzip.run(x)", x)
+
+
+def test_a_page_takes_tensors_of_2_to_the_24_and_work_of_2_to_the_31_and_no_more() -> None:
+    def check_image(shape: tuple[int, ...], *operators: Any) -> None:
+        check_size(Program(operators, shape, Codes(0, 255, 0)), "here")
+
+    check_image((1, 1, 2**24), Flatten())
+    with pytest.raises(ValueError, match="here: found a tensor of 16,777,217 values, needed 16,777,216 or"):
+        check_image((1, 1, 2**24 + 1), Flatten())
+    y = Codes(0, 255, 0)
+    for operator, before, outputs, own in (
+        (Linear(np.ones((6, 24), int), None, 2**30, 40, y), (24,), 6, 24),
+        (Conv2d(np.ones((6, 3, 2, 5), int), None, 2**30, 40, y, groups=2), (6, 3, 8), 6 * 2 * 4, 30),
+        (MaxPool2d((2, 3), 1), (6, 3, 8), 6 * 2 * 6, 6),
+        (AvgPool2d((1, 2), 2), (6, 3, 8), 6 * 2 * 4, 2),
+        (GlobalAvgPool(), (6, 3, 8), 6, 24),
+        (Flatten(), (6, 3, 8), 144, 1),
+    ):
+        (_, after) = Program((operator,), before, y).shapes
+        assert work_of(operator, before, after) == outputs * own
+    wide = MaxPool2d((1, 2**14), (1, 1), ((0, 0), (2**13, 2**13 - 1)))
+    check_image((2**3, 1, 2**14), wide)
+    with pytest.raises(
+        ValueError, match=f"here: found {2**31 + 2**17:,} products and comparisons, needed {2**31:,}"
+    ):
+        check_image((2**3, 1, 2**14), wide, Flatten())
+
+
+def test_a_page_holds_each_model_with_its_name_and_the_most_bits_of_its_weights(tmp_path) -> None:
+    none = Program((Flatten(),), (1, 2, 2), Codes(0, 255, 0))
+    both = read(DATA / "version2-kinds.tz")
+    (tmp_path / "net.tz").write_bytes(pack(both))
+    bits = max(operator.weight_bits for operator in both.operators if hasattr(operator, "weight_bits"))
+    assert inline(tmp_path / "net.tz") | {"tz": ""} == {"name": "net.tz", "bits": bits, "tz": ""}
+    assert inline(str(tmp_path / "net.tz")) == inline(both) | {"name": "net.tz"}
+    assert inline(none) == {"name": "", "bits": 1, "tz": b64encode(pack(none)).decode()}
+    text = pages.source([none, tmp_path / "net.tz", none])
+    assert text.index(inline(both)["tz"]) < text.index(inline(none)["tz"])
+    size = pages.write([none, tmp_path / "net.tz"], tmp_path / "page.html")
+    assert size == (tmp_path / "page.html").stat().st_size
 
 
 def test_the_source_is_small_and_asks_for_nothing() -> None:

@@ -120,7 +120,7 @@ def graph_of(data: bytes, source: str) -> Graph:
     if len(data) > LARGEST:
         refuse(source, f"more than {LARGEST} bytes", f"{LARGEST} or fewer")
     if data[4:8] != MARK:
-        refuse(source, kind_of(data[:64]), f"{MARK!r} at byte 4, the mark of a .tflite file")
+        refuse(source, kind_of(data), f"{MARK!r} at byte 4, the mark of a .tflite file")
     reader = Reader(data, source)
     try:
         return reader.graph()

@@ -193,8 +193,7 @@ def pad(chain: Chain, node: Node, y: Tensor) -> None:
         chain.refuse(node, f"padding {pairs.tolist()}", "none of the batch and of channels")
     (top, bottom), (left, right) = pairs[1:3].tolist()
     operator, t = Pad(((top, bottom), (left, right))).checked(chain.where(node)), node.outputs[0]
-    readers = chain.readers.get(t, [])
-    convolved = [other.kind in CONVOLUTIONS and other.inputs[0] == t for other in readers] == [True]
+    convolved = [other.kind in CONVOLUTIONS for other in chain.readers.get(t, [])] == [True]
     if convolved and t != chain.end and node.inputs[0] not in chain.borders:
         chain.places[t], chain.borders[t] = chain.place(node, 0), operator.padding
     else:
