@@ -6,7 +6,6 @@ fewer bits, images say where, and the last line what it costs.
 """
 
 from argparse import ArgumentParser, Namespace
-from math import prod
 
 from tinyzip.archive.format import pack, write
 from tinyzip.archive.shorten import shorten
@@ -67,12 +66,7 @@ def table_of(parts: dict[str, tuple[Program, int]]) -> str:
     rows: list[tuple[str, ...]] = [("", "operators", "channels", "weights", "multiply-accumulates", "bytes")]
     for name, (program, size) in parts.items():
         weighted = [operator for operator in program.operators if isinstance(operator, Weighted)]
-        counts = (
-            len(program.operators),
-            sum(len(operator.w) for operator in weighted),
-            sum(prod(operator.w.shape) for operator in weighted),
-            sum(program.multiplications),
-            size,
-        )
+        counts = [len(program.operators), sum(len(operator.w) for operator in weighted)]
+        counts += [sum(operator.w.size for operator in weighted), sum(program.multiplications), size]
         rows.append((name or "as it was", *(f"{count:,}" for count in counts)))
     return aligned(rows, words=(0,))

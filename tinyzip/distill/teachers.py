@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.base.refuse import refuse
+from tinyzip.nn.chain import flat
 from tinyzip.nn.losses import log_softmax
 from tinyzip.nn.model import Model
 from tinyzip.nn.ops.checks import Array
@@ -66,7 +67,7 @@ class Ensemble:
     @property
     def params(self) -> dict[str, Array]:
         """The arrays of all members, not copied."""
-        return _named({name: model.params for name, model in self.models.items()})
+        return flat({name: model.params for name, model in self.models.items()})
 
     def trainable(self) -> tuple[str, ...]:
         """The names in `params` that get gradients."""
@@ -105,17 +106,12 @@ class Ensemble:
                 weighted = np.exp(stacked[m] - total) * dz
                 dz_m = weighted - np.exp(stacked[m]) * weighted.sum(axis=0)
             parts[name] = model.backward(dz_m, inner[name], **how)
-        return _named(parts)
+        return flat(parts)
 
     def statistics(self, caches: Any) -> dict[str, Array]:
         """What the members' arrays without gradient become by a training forward."""
-        return _named({name: model.statistics(caches[0][name]) for name, model in self.models.items()})
+        return flat({name: model.statistics(caches[0][name]) for name, model in self.models.items()})
 
     def activations(self, x: Array) -> dict[str, Array]:
         """The output of every layer of every member, by name."""
-        return _named({name: model.activations(x) for name, model in self.models.items()})
-
-
-def _named(parts: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
-    """The arrays of several dicts in one, as "<name>.<key>"."""
-    return {f"{name}.{key}": array for name, arrays in parts.items() for key, array in arrays.items()}
+        return flat({name: model.activations(x) for name, model in self.models.items()})

@@ -28,33 +28,7 @@ from tinyzip.integer.program import Program
 from tinyzip.integer.proof.simplify import simplify
 from tinyzip.integer.residuals import Add, Concat, Product, Recall
 
-__all__ = [
-    "Add",
-    "Argmax",
-    "AvgPool2d",
-    "Codes",
-    "Concat",
-    "Conv2d",
-    "Flatten",
-    "GlobalAvgPool",
-    "Linear",
-    "MaxPool2d",
-    "Multiply",
-    "Operator",
-    "Pad",
-    "Planned",
-    "Product",
-    "Program",
-    "Recall",
-    "Reshape",
-    "Rounding",
-    "Softmax",
-    "Table",
-    "Transpose",
-    "multiplier",
-    "prepare",
-    "requantize",
-    "resume",
-    "run",
-    "simplify",
-]
+__all__ = ["Add", "Argmax", "AvgPool2d", "Codes", "Concat", "Conv2d", "Flatten", "GlobalAvgPool", "Linear"]
+__all__ += ["MaxPool2d", "Multiply", "Operator", "Pad", "Planned", "Product", "Program", "Recall", "Reshape"]
+__all__ += ["Rounding", "Softmax", "Table", "Transpose", "multiplier", "prepare", "requantize", "resume"]
+__all__ += ["run", "simplify"]

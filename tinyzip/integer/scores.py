@@ -20,11 +20,8 @@ class Scores(np.ndarray[Any, np.dtype[Any]]):
             shapes = [np.shape(x) for x in inputs]
             if min(map(len, shapes)) == 1 < max(map(len, shapes)):
                 shorter, longer = sorted(shapes, key=len)
-                refuse(
-                    "==, of codes and classes",
-                    f"shapes {longer} and {shorter}",
-                    "classes: run(program, codes).argmax(0)",
-                )
+                found, needed = f"shapes {longer} and {shorter}", "classes: run(program, codes).argmax(0)"
+                refuse("==, of codes and classes", found, needed)
         inputs = tuple(np.asarray(x) if isinstance(x, Scores) else x for x in inputs)
         if "out" in options:
             options["out"] = tuple(np.asarray(x) if isinstance(x, Scores) else x for x in options["out"])

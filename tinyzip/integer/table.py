@@ -77,20 +77,11 @@ def table(
     rows = [HEAD, ("", "input", "", size(shapes[0]), "", str(codes[0].bits), "", "", "", "")]
     for i, operator in enumerate(operators):
         scales = not isinstance(operator, GlobalAvgPool) or operator.y is not None
-        rows.append(
-            (
-                str(i),
-                describe(operator),
-                operator.name,
-                size(shapes[i + 1]),
-                str(operator.weight_bits) if isinstance(operator, Weighted) else "",
-                str(codes[i + 1].bits),
-                f"{stored_bytes(operator):,}" if stored_bytes(operator) else "",
-                f"{bounds[i]:,}" if bounds[i] else "",
-                str(accumulator_of(bounds[i])) if bounds[i] else "",
-                str(getattr(operator, "rounding", "")) if scales else "",
-            )
-        )
+        bits = str(operator.weight_bits) if isinstance(operator, Weighted) else ""
+        stored, rounding = stored_bytes(operator), str(getattr(operator, "rounding", "")) if scales else ""
+        sums = (f"{bounds[i]:,}", str(accumulator_of(bounds[i]))) if bounds[i] else ("", "")
+        cells = str(i), describe(operator), operator.name, size(shapes[i + 1]), bits, str(codes[i + 1].bits)
+        rows.append((*cells, f"{stored:,}" if stored else "", *sums, rounding))
     rows.append(("", "total", "", "", "", "", f"{sum(map(stored_bytes, operators)):,}", "", "", ""))
     return aligned(rows, words=(1, 2, 3, 9))
 

@@ -80,12 +80,9 @@ def hold(threads: int = 1) -> Callable[[], None] | None:
         limit = controller().limit(limits=threads, user_api="blas")
         end: Callable[[], None] = limit.restore_original_limits
         return end
-    warnings.warn(
-        "BLAS's own threads cannot be stopped from fighting tinyzip's, which is slow: "
-        "`pip install threadpoolctl` brings what is missing",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    what = "BLAS's own threads cannot be stopped from fighting tinyzip's, which is slow"
+    advice = "`pip install threadpoolctl` brings what is missing"
+    warnings.warn(f"{what}: {advice}", RuntimeWarning, stacklevel=3)
     return None
 
 

@@ -178,8 +178,7 @@ class Copy:
     process: "BaseProcess"
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        if sys.platform == "win32":  # see `can_copy`
-            raise NotImplementedError
+        assert sys.platform != "win32"  # see `can_copy`
         context = get_context("fork")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs, self.connection), daemon=True)
@@ -216,8 +215,7 @@ class Copy:
 
 def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: "Connection") -> None:
     """The life of a copy: answer until the other end of the line is closed."""
-    if sys.platform == "win32":
-        raise NotImplementedError
+    assert sys.platform != "win32"
     other_end.close()  # or it would stay open; younger copies hold it too, and end before this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -233,8 +231,7 @@ def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: 
 
 def _look_out(connection: "Connection") -> None:
     """Stay awake until a message is there, or it is better to fall asleep over the reading."""
-    if sys.platform == "win32":
-        raise NotImplementedError
+    assert sys.platform != "win32"
     incoming = select.poll()
     incoming.register(connection, select.POLLIN)
     stop = perf_counter() + AWAKE
@@ -248,8 +245,7 @@ def _children_are_kept() -> Iterator[None]:
 
     Where SIGCHLD is ignored it is not. Only the main thread can change that.
     """
-    if sys.platform == "win32":
-        raise NotImplementedError
+    assert sys.platform != "win32"
     in_main_thread = threading.current_thread() is threading.main_thread()
     ignored = in_main_thread and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
     if ignored:

@@ -16,7 +16,7 @@ Both products are what a layer's `backward` computes. The arrays of a chain stan
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 
+Value = TypeVar("Value")
 Chain = Mapping[str, Layer]
 Parts = Mapping[str, Arrays]
 MOST = 1 << 48  # numbers of an array, more than any memory holds
@@ -35,6 +36,11 @@ class Named(dict[str, Layer]):
 
     def __missing__(self, name: object) -> NoReturn:
         refuse("layers", repr(name), f"one of the names {', '.join(self)}", KeyError)
+
+
+def flat(parts: Mapping[str, Mapping[str, Value]]) -> dict[str, Value]:
+    """What each part has by name in one dict, by "part.name"."""
+    return {f"{part}.{name}": value for part, own in parts.items() for name, value in own.items()}
 
 
 def forward(steps: Steps, parts: Parts, x: Array, **how: Any) -> tuple[Array, dict[str, Any]]:
@@ -53,21 +59,15 @@ def backward(
     steps: Steps, parts: Parts, dy: Array, caches: Mapping[str, Any], **how: Any
 ) -> tuple[Any, Arrays]:
     """dx, and the gradients of the arrays by "layer.array"                                      (CH2)"""
-    dx = dy
-    grads: Arrays = {}
+    dx, dp = dy, {}
     for name, step in reversed(steps.items()):
-        dx, dp = step.backward(parts[name], dx, caches[name], **how)
-        grads |= {f"{name}.{part}": gradient for part, gradient in dp.items()}
-    return dx, grads
+        dx, dp[name] = step.backward(parts[name], dx, caches[name], **how)
+    return dx, flat(dp)
 
 
 def statistics(steps: Steps, parts: Parts, caches: Mapping[str, Any]) -> Arrays:
     """What the arrays without gradient become by a training forward, by "layer.array"."""
-    return {
-        f"{name}.{part}": value
-        for name, step in steps.items()
-        for part, value in step.statistics(parts[name], caches[name]).items()
-    }
+    return flat({name: step.statistics(parts[name], caches[name]) for name, step in steps.items()})
 
 
 def shapes_along(layers: Chain, shape: Shape) -> list[Shape]:
@@ -83,11 +83,7 @@ def shapes_along(layers: Chain, shape: Shape) -> list[Shape]:
 
 def shapes_of(layers: Chain) -> dict[str, Shape]:
     """The arrays of a chain by "layer.array", and their shapes."""
-    return {
-        f"{name}.{part}": shape
-        for name, layer in layers.items()
-        for part, shape in layer.parameter_shapes().items()
-    }
+    return flat({name: layer.parameter_shapes() for name, layer in layers.items()})
 
 
 def running_of(layers: Chain) -> tuple[str, ...]:
@@ -103,7 +99,7 @@ def initial(layers: Chain, rng: np.random.Generator, dtype: Any) -> Arrays:
         try:
             if any(prod(shape) >= MOST for shape in shapes.values()):
                 raise MemoryError
-            arrays |= {f"{name}.{part}": value for part, value in layer.initialize(rng, dtype).items()}
+            arrays |= flat({name: layer.initialize(rng, dtype)})
         except MemoryError:
             refuse(name, f"arrays of the shapes {shapes}", "some that fit into memory", MemoryError)
     return arrays

@@ -42,12 +42,7 @@ class Model(Protocol):
         ...
 
     def forward(
-        self,
-        x: Array,
-        *,
-        train: bool = False,
-        rng: np.random.Generator | None = None,
-        workspace: Any = ...,
+        self, x: Array, *, train: bool = False, rng: np.random.Generator | None = None, workspace: Any = ...
     ) -> tuple[Array, Any]:
         """x (C, H, W, N) or (C, N) -> logits (K, N), and what `backward` will want to know.
 

@@ -66,14 +66,10 @@ def separable_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) ->
     body |= {"norm1": BatchNorm(16), "relu1": ReLU()}
     C = 16
     for block, (F, stride) in enumerate(((32, 1), (64, 2)), 2):
-        body |= {
-            f"depthwise{block}": Conv2d(C, C, window, stride, padding, groups=C, bias=False),
-            f"norm{block}a": BatchNorm(C),
-            f"relu{block}a": ReLU(),
-            f"pointwise{block}": Conv2d(C, F, 1, bias=False),
-            f"norm{block}b": BatchNorm(F),
-            f"relu{block}b": ReLU(),
-        }
+        body[f"depthwise{block}"] = Conv2d(C, C, window, stride, padding, groups=C, bias=False)
+        body |= {f"norm{block}a": BatchNorm(C), f"relu{block}a": ReLU()}
+        body[f"pointwise{block}"] = Conv2d(C, F, 1, bias=False)
+        body |= {f"norm{block}b": BatchNorm(F), f"relu{block}b": ReLU()}
         C = F
     return _create(rng, shape, body | {"average": GlobalAvgPool()}, [classes])
 
@@ -88,14 +84,9 @@ def _two_convolutions(
 ) -> Sequential:
     C = _channels(shape)
     window, pool = _across(shape, 5, 1), _across(shape, 2, 1)
-    body: dict[str, Layer] = {
-        "conv1": Conv2d(C, first, window, padding=_across(shape, padding, 0)),
-        "relu1": ReLU(),
-        "pool1": MaxPool2d(pool),
-        "conv2": Conv2d(first, second, window),
-        "relu2": ReLU(),
-        "pool2": MaxPool2d(pool),
-    }
+    body: dict[str, Layer] = {"conv1": Conv2d(C, first, window, padding=_across(shape, padding, 0))}
+    body |= {"relu1": ReLU(), "pool1": MaxPool2d(pool)}
+    body |= {"conv2": Conv2d(first, second, window), "relu2": ReLU(), "pool2": MaxPool2d(pool)}
     return _create(rng, shape, body, widths)
 
 

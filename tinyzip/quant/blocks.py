@@ -219,11 +219,8 @@ def _blocks(layers: Mapping[str, Layer], way: str) -> Blocks:
                 else:
                     parts[-1] = replace(parts[-1], after=(*parts[-1].after, (name, layer)))
             case _:
-                refuse(
-                    f"layer {name!r}",
-                    type(layer).__name__,
-                    "a layer that has an integer operator; batch norms folded",
-                )
+                needed = "a layer that has an integer operator; batch norms folded"
+                refuse(f"layer {name!r}", type(layer).__name__, needed)
     return Blocks(tuple(head), tuple(parts))
 
 

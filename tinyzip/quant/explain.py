@@ -96,18 +96,11 @@ class Explanation(Shown):
         return f"{len(self.layers)} blocks, {self.changed} of {self.images} images change their class"
 
     def __str__(self) -> str:
-        rows = [tuple(COLUMNS.split(", "))] + [
-            (
-                layer.name,
-                f"{layer.signal_to_noise:.1f} dB",
-                f"{layer.weights_signal_to_noise:.1f} dB",
-                f"{layer.saturated:.2%}",
-                f"{layer.unused:.0%}",
-                str(layer.first_changes),
-                f"{layer.recovered:+d}",
-            )
-            for layer in self.layers
-        ]
+        rows = [tuple(COLUMNS.split(", "))]
+        for one in self.layers:
+            noise = f"{one.signal_to_noise:.1f} dB", f"{one.weights_signal_to_noise:.1f} dB"
+            codes, changes = (f"{one.saturated:.2%}", f"{one.unused:.0%}"), f"{one.first_changes}"
+            rows.append((one.name, *noise, *codes, changes, f"{one.recovered:+d}"))
         end = f"{self.changed} of {self.images} images change their class"
         if self.errors is not None:
             end += f"; {self.float_errors} errors in float, {self.errors} in integers"
@@ -166,13 +159,9 @@ def explain(
             open_cases = tally.see(outputs, codes, exact, found, open_cases)
         classes.append((exact, found))
     exact, found = (np.concatenate(parts) for parts in zip(*classes, strict=True))
-    return Explanation(
-        tuple(tally.report() for tally in tallies),
-        len(images),
-        int((exact != found).sum()),
-        None if labels is None else int((exact != labels).sum()),
-        None if labels is None else int((found != labels).sum()),
-    )
+    reports, changed = tuple(tally.report() for tally in tallies), int((exact != found).sum())
+    errors = () if labels is None else (int((exact != labels).sum()), int((found != labels).sum()))
+    return Explanation(reports, len(images), changed, *errors)
 
 
 def check_same(block: Block, operator: integer.Conv2d | integer.Linear, w: Array) -> None:
@@ -278,15 +267,9 @@ class _Tally:
     def report(self) -> LayerReport:
         width = self.y.hi - self.y.lo + 1
         ends = self.seen[width - 1] + (self.seen[0] if self.y.lo != self.y.zero else 0)
-        return LayerReport(
-            self.block.name,
-            _ratio(self.signal, self.noise),
-            self.weights,
-            float(ends / self.seen.sum()),
-            float((self.seen[:width] == 0).mean()),
-            self.first_changes,
-            self.recovered,
-        )
+        noise = _ratio(self.signal, self.noise), self.weights
+        codes = float(ends / self.seen.sum()), float((self.seen[:width] == 0).mean())
+        return LayerReport(self.block.name, *noise, *codes, self.first_changes, self.recovered)
 
 
 def _ratio(signal: float, noise: float) -> float:

@@ -143,11 +143,9 @@ class Pruned(Through[AnyModel]):
         due = self.begin <= step <= self.end and (step - self.begin) % self.every == 0
         if due or step in (max(self.begin, 1), max(self.end, 1)):
             share = share_at(float(step), self.first, self.share, self.begin, self.end)
-            found = keep(self._scores(), share, self.pattern)
+            arrays = {name: self.network.params[name] for name in self.masks}
+            own = {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}
+            found = keep(self.scores or own, share, self.pattern)
             masks = {name: mask.astype(self.steps.dtype) for name, mask in found.items()}
         more = {f"{name}.mask": mask for name, mask in masks.items()}
         return {**super().statistics(caches), **more, STEPS: np.asarray(step, self.steps.dtype)}
-
-    def _scores(self) -> dict[str, Array]:
-        arrays = {name: self.network.params[name] for name in self.masks}
-        return self.scores or {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}

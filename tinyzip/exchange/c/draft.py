@@ -172,9 +172,6 @@ def scales_of(draft: Draft, i: int, operator: Any, y: Codes) -> Scales:
         refuse(f"c: operator {i}: rounding", repr(operator.rounding), f"one of {', '.join(known)}")
     bias = operator.bias if isinstance(operator, Weighted) else np.zeros(1, np.int32)
     m0, n = np.atleast_1d(operator.m0), np.array([clipped(int(v)) for v in np.atleast_1d(operator.n)])
-    constants = [
-        ("int32_t", "bias", draft.by_channel(f"{name}_bias", bias)),
-        ("int32_t", "m0", draft.by_channel(f"{name}_m0", m0)),
-        ("int", "n", draft.by_channel(f"{name}_n", n)),
-    ]
+    kept = ("int32_t", "bias", bias), ("int32_t", "m0", m0), ("int", "n", n)
+    constants = [(kind, what, draft.by_channel(f"{name}_{what}", values)) for kind, what, values in kept]
     return Scales(constants, operator.rounding, y)

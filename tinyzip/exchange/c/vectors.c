@@ -1,3 +1,14 @@
+TOLD
+#include "NAME.h"
+#include <stdio.h>
+
+CHECK
+#define COUNT EXAMPLES
+
+INPUTS
+
+OUTPUTS
+
 int main(void)
 {
     static PREFIX_output_t output[UPPER_OUTPUT_SIZE];

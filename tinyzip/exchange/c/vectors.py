@@ -23,17 +23,9 @@ def vectors_of(draft: Draft, name: str, count: int, check: str) -> str:
     x = drawn(program, count)
     y = run(program, x)
     y_type = "int32_t" if draft.plan.ends_in_class else ctype(program.output.dtype)
-    lines = [
-        *comment(f"{name}_vectors.c - inputs and the outputs that {name}.c has to give"),
-        f'#include "{name}.h"',
-        "#include <stdio.h>",
-        "",
-        check,
-        f"#define COUNT {count}",
-        "",
-        *array(ctype(program.input.dtype), "inputs", np.moveaxis(x, -1, 0), ""),
-        "",
-        *array(y_type, "outputs", np.moveaxis(y, -1, 0), ""),
-        "",
-    ]
-    return "\n".join(lines) + "\n" + text_of("vectors.c", PREFIX=p, UPPER=p.upper())
+    inputs = array(ctype(program.input.dtype), "inputs", np.moveaxis(x, -1, 0), "")
+    outputs = array(y_type, "outputs", np.moveaxis(y, -1, 0), "")
+    told = comment(f"{name}_vectors.c - inputs and the outputs that {name}.c has to give")
+    words = {"TOLD": "\n".join(told), "INPUTS": "\n".join(inputs), "OUTPUTS": "\n".join(outputs)}
+    words |= {"NAME": name, "CHECK": check, "EXAMPLES": str(count)}
+    return text_of("vectors.c", PREFIX=p, UPPER=p.upper(), **words)

@@ -28,13 +28,8 @@ def packed(operator: Weighted) -> Array:
 
 def reader(bits: int) -> str:
     """The C function `weightB` that gives weight k of packed weights by (CW1) and (CW2)."""
-    words: dict[str, object] = {
-        "BITS": bits,
-        "MASK": 2**bits - 1,
-        "SIGN": 2 ** (bits - 1),
-        "COUNT": 8 // bits,
-    }
-    whole, across = text_of("weights.c", **words).split("\n\n")
+    text = text_of("weights.c", BITS=bits, MASK=2**bits - 1, SIGN=2 ** (bits - 1), COUNT=8 // bits)
+    whole, across = text.split("\n\n")
     if bits == 1:
         whole = whole.replace("Weight k, in two's complement,", "The bit").replace("1 bits", "1 bit")
         whole = whole.replace(" * 1)", ")").replace("(field ^ 1) - 1", "field")

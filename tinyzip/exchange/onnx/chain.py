@@ -21,6 +21,7 @@ from tinyzip.exchange.onnx.gates import joined
 from tinyzip.exchange.onnx.layers import EVERYWHERE, NCHW, read
 from tinyzip.exchange.onnx.step import MOST_VALUES, Item, Step
 from tinyzip.exchange.onnx.values import NO_BORDER, Value, Values
+from tinyzip.nn.chain import flat
 from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d
@@ -32,16 +33,8 @@ BINARY = ("Add", "Sub", "Mul", "Div", "Sum", "Concat")
 JOINS: dict[str, type[Residual]] = {"Add": Residual, "Sum": Residual, "Mul": Product, "Concat": Concatenation}
 MOST_JOINED = 64  # by one node; and blocks within blocks
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
-NAMES = {
-    AvgPool2d: "pool",
-    BatchNorm: "norm",
-    Conv2d: "conv",
-    Flatten: "flatten",
-    GlobalAvgPool: "average",
-    Linear: "fc",
-    MaxPool2d: "pool",
-    Residual: "block",
-}
+NAMES = {AvgPool2d: "pool", BatchNorm: "norm", Conv2d: "conv", Flatten: "flatten", GlobalAvgPool: "average"}
+NAMES |= {Linear: "fc", MaxPool2d: "pool", Residual: "block"}
 
 
 def network(graph: Graph) -> Sequential:
@@ -219,7 +212,7 @@ def named(chain: list[Item]) -> tuple[dict[str, Layer], dict[str, Array]]:
     params: dict[str, Array] = {}
     for name, item in zip(numbered(chain), chain, strict=True):
         layers[name] = item.layer
-        params |= {f"{name}.{key}": array for key, array in item.arrays.items()}
+        params |= flat({name: item.arrays})
     return layers, params
 
 

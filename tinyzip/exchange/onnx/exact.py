@@ -42,13 +42,9 @@ def weighted(job: Job) -> str:
     graph, operator, x = job.graph, job.operator, job.read[0]
     w, zeros = unsigned(operator.w), [job.byte(zero_of(x), "zero"), job.byte(W_ZERO, "w zero")]
     if isinstance(operator, Conv2d):
-        acc = graph.add(
-            "ConvInteger",
-            *(job.inputs[0], job.byte(w, "w"), *zeros),
-            group=operator.groups,
-            dilations=[*operator.dilation],
-            **window(operator.kernel, operator.stride, operator.padding),
-        )
+        how = window(operator.kernel, operator.stride, operator.padding)
+        groups, read = {"group": operator.groups, "dilations": [*operator.dilation]}, job.inputs[0]
+        acc = graph.add("ConvInteger", read, job.byte(w, "w"), *zeros, **groups, **how)
     else:
         acc = graph.add("MatMulInteger", job.inputs[0], job.byte(w.T, "w"), *zeros)
     bounds = channel_bounds(operator, x)

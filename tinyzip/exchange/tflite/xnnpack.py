@@ -32,16 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.tflite.reference import (
-    Every,
-    Grid,
-    Numbers,
-    Reference,
-    Shape,
-    multipliers,
-    quantize_multiplier,
-    table_of,
-)
+from tinyzip.exchange.tflite import reference
+from tinyzip.exchange.tflite.reference import Grid, Numbers, Reference
 from tinyzip.integer.fixedpoint import high
 
 MOST = 2.0**8  # multipliers from here on make the runtime overflow
@@ -53,7 +45,7 @@ def in_float(reals: Any) -> Numbers:
     """m0, n and rounding of float32 multipliers."""
     if np.max(reals) >= MOST:
         refuse("multiplier", f"{np.max(reals)}", f"less than {MOST:.0f}, which XNNPACK can scale by")
-    return multipliers(np.asarray(reals, np.float64)) | {"rounding": "float32"}
+    return reference.multipliers(np.asarray(reals, np.float64)) | {"rounding": "float32"}
 
 
 class Xnnpack(Reference):
@@ -74,22 +66,22 @@ class Xnnpack(Reference):
         n = 21 - int(np.frexp(reals.max())[1])
         return {"m0": np.rint(np.ldexp(reals, n)).astype(np.int64), "n": n, "rounding": "single"}
 
-    def change_of_grid(self, x: Grid, y: Grid, shape: Shape) -> NDArray[np.int16]:
+    def change_of_grid(self, x: Grid, y: Grid, shape: reference.Shape) -> NDArray[np.int16]:
         real = x.scale / y.scale
         if x.codes.lo != y.codes.lo:
             return self.change_of_type(x, y, shape)
         return stepped(x, y, real, real) if steps(real) else super().change_of_grid(x, y, shape)
 
-    def change_of_type(self, x: Grid, y: Grid, shape: Shape) -> NDArray[np.int16]:
+    def change_of_type(self, x: Grid, y: Grid, shape: reference.Shape) -> NDArray[np.int16]:
         """The table of (XN5), of each channel by itself where some are rounded in another way."""
         usual, size = super().change_of_grid(x, y, shape), prod(shape)
-        m0, n = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
+        m0, n = reference.quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
 
-        def function(code: Every) -> Any:
+        def function(code: reference.Every) -> Any:
             once = high((code - x.codes.zero) << max(31 - n, 0), m0)
             return y.codes.zero + (once if n <= 31 else (once + (1 << (n - 32))) >> (n - 31))
 
-        blocks, whole = table_of(x.codes, y.codes, function), size // 16 * 16
+        blocks, whole = reference.table_of(x.codes, y.codes, function), size // 16 * 16
         if whole in (0, size) or np.array_equal(blocks, usual):
             return blocks if whole else usual
         if len(shape) > 1:
@@ -119,4 +111,4 @@ def stepped(x: Grid, y: Grid, real: Any, below: Any) -> NDArray[np.int16]:
         centred = code - x.codes.zero
         return y.codes.zero + ((centred * np.where(centred < 0, negative, positive) + 128) >> 8)
 
-    return table_of(x.codes, y.codes, function)
+    return reference.table_of(x.codes, y.codes, function)

@@ -40,11 +40,7 @@ def shown(program: Program) -> str:
                 windows = "bands" if floats.narrow else "shifts"
             elif layout.is_pointwise:
                 windows = "image"
-        rows.append(
-            (
-                *(str(i), describe(operator), operator.name, "" if pool is None else describe(pool)),
-                *(str(whole.w.dtype), str(floats.w.dtype), "2" if floats.base else "1", apart, windows),
-                "integers" if sums.steps is None else str(sums.steps.m.dtype),
-            )
-        )
+        name = str(i), describe(operator), operator.name, "" if pool is None else describe(pool)
+        held = str(whole.w.dtype), str(floats.w.dtype), "2" if floats.base else "1", apart, windows
+        rows.append((*name, *held, "integers" if sums.steps is None else str(sums.steps.m.dtype)))
     return aligned(rows, words=(1, 2, 3, 4, 5, 8, 9))

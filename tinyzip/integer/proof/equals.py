@@ -11,7 +11,7 @@ Channels that hold one number only (`intervals`) are equal to those that hold th
 about.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +38,10 @@ def equals(program: Program, known: Sequence[Interval]) -> tuple[Firsts, ...]:
         keys = keys_of(operator, operator.reads(i), program.inputs(i, found), shape, to)
         y = known[i + 1]
         held = zip(keys, y.constant.tolist(), y.lo.tolist(), strict=True)
-        found.append(firsts(("constant", code) if constant else key for key, constant, code in held))
+        told = (("constant", code) if constant else key for key, constant, code in held)
+        first: dict[Hashable, int] = {}
+        found.append(np.array([first.setdefault(key, c) for c, key in enumerate(told)]))
     return tuple(found)
-
-
-def firsts(keys: Iterable[Hashable]) -> Firsts:
-    """The place of the first key that equals each."""
-    seen: dict[Hashable, int] = {}
-    return np.array([seen.setdefault(key, c) for c, key in enumerate(keys)])
 
 
 def keys_of(

@@ -38,7 +38,7 @@ from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import requantize
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose, moved
 from tinyzip.integer.maps import Multiply, Table
-from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Operator, Pool, Weighted
+from tinyzip.integer.operators import NO_PADDING, Argmax, Conv2d, GlobalAvgPool, Pool, Weighted
 from tinyzip.integer.ops import apply, global_mean
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import Add, Concat, Product, Recall
@@ -110,7 +110,8 @@ def written(program: Program, i: int, known: Sequence[Interval]) -> Interval:
             border = x if padding == NO_PADDING else Interval(*[np.full(len(x.lo), codes[0].zero)] * 2)
             return Interval(np.minimum(x.lo, border.lo), np.maximum(x.hi, border.hi))
         case Flatten() | Reshape() | Transpose():
-            return rearranged(operator, x, shape, to)
+            low, high = (moved(operator, spread(end, shape)).reshape(to[0], -1) for end in (x.lo, x.hi))
+            return Interval(low.min(1), high.max(1))
         case Argmax():
             return Interval(np.zeros(1, np.int64), np.array([shape[0] - 1]))
     return Interval(np.full(to[0], y.lo, np.int64), np.full(to[0], y.hi, np.int64))
@@ -186,12 +187,6 @@ def answers(rows: Array, x: Interval, function: Callable[[Ends], Array]) -> bool
     every = np.arange(x.lo.min(), x.hi.max() + 1)
     seen = (every >= x.lo[:, None]) & (every <= x.hi[:, None])
     return bool(((rows[..., every % 256] == function(every)) | ~seen).all())
-
-
-def rearranged(operator: Operator, x: Interval, shape: Shape, to: Shape) -> Interval:
-    """What each channel can hold after its values have moved: `shape` before, `to` after."""
-    lo, hi = (moved(operator, spread(end, shape)).reshape(to[0], -1) for end in (x.lo, x.hi))
-    return Interval(lo.min(1), hi.max(1))
 
 
 def spread(values: Array, shape: Shape) -> Array:

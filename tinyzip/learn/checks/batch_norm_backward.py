@@ -44,9 +44,7 @@ CHECK = Check(
             "what goes through μ is missing: − dβ/M",
         ),
         Mistake(
-            " - x_hat * dgamma[:, None, None, None] / M",
-            "",
-            "what goes through σ² is missing: − x̂ dγ/M",
+            " - x_hat * dgamma[:, None, None, None] / M", "", "what goes through σ² is missing: − x̂ dγ/M"
         ),
         Mistake("M = dy[0].size", "M = 1", "÷ M is missing: means over the channel are taken off"),
         Mistake(

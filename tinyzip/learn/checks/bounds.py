@@ -133,9 +133,7 @@ CHECK = Check(
             "max(zero - lo, hi - zero)", "(hi - lo)", "no code is as far from the zero point as lo is from hi"
         ),
         Mistake(
-            "max(zero - lo, hi - zero)",
-            "255",
-            "the codes are in lo … hi, which may be fewer than all bytes",
+            "max(zero - lo, hi - zero)", "255", "the codes are in lo … hi, which may be fewer than all bytes"
         ),
         Mistake(" + np.abs(bias.astype(np.int64))", "", "the bias belongs to the sum: + |bias|"),
         Mistake(

@@ -47,11 +47,7 @@ CHECK = Check(
             "-log_p.max(axis=0).sum()",
             "the loss asks for ln p of the label, not of the class that is most probable",
         ),
-        Mistake(
-            "dz / N",
-            "2 * dz / N",
-            "a 2 is too much in dz: it is p − y over N, without a factor",
-        ),
+        Mistake("dz / N", "2 * dz / N", "a 2 is too much in dz: it is p − y over N, without a factor"),
     ),
     others=(
         """

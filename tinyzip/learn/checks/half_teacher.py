@@ -124,9 +124,7 @@ CHECK = Check(
             "these are the first outputs; those with the largest Σ |w| were asked for",
         ),
         Mistake(
-            "b1[kept]",
-            "b1[: len(kept)]",
-            "these are the first biases; each channel keeps its own, b₁[S]",
+            "b1[kept]", "b1[: len(kept)]", "these are the first biases; each channel keeps its own, b₁[S]"
         ),
     ),
     others=(

@@ -54,11 +54,7 @@ CHECK = Check(
             "g.reshape(len(g), -1) - linear(rows, w, b)",
             "the sign: what is read out less the teacher's; the gradients have the opposite sign here",
         ),
-        Mistake(
-            "linear(rows, w, b) - g",
-            "w @ rows - g",
-            "the regressor's bias b is missing",
-        ),
+        Mistake("linear(rows, w, b) - g", "w @ rows - g", "the regressor's bias b is missing"),
         Mistake(
             "float(np.square(difference).sum())", "float(np.abs(difference).sum())", "the loss is of squares"
         ),

@@ -107,9 +107,7 @@ CHECK = Check(
         ),
         Mistake("31 - exponent", "31 - min(exponent, 0)", "M may be above 1, too: then n is below 31"),
         Mistake(
-            "math.frexp(real)",
-            "math.frexp(float(np.float32(real)))",
-            "a float32 has 24 bits only, and m0 31",
+            "math.frexp(real)", "math.frexp(float(np.float32(real)))", "a float32 has 24 bits only, and m0 31"
         ),
         Mistake(
             "product + (np.int64(1) << (n - 1))",

@@ -126,11 +126,7 @@ CHECK = Check(
             "scales.reshape(-1, *[1] * (w.ndim - 1))", "scales[0]", "all are divided by the first scale here"
         ),
         Mistake("-n, n)", "-n - 1, n)", "the lowest code is −n: −2ᵇ⁻¹ is left out"),
-        Mistake(
-            "n = 2 ** (bits - 1) - 1",
-            "n = 2 ** (bits - 1)",
-            "the codes are −n … n with n = 2ᵇ⁻¹ − 1",
-        ),
+        Mistake("n = 2 ** (bits - 1) - 1", "n = 2 ** (bits - 1)", "the codes are −n … n with n = 2ᵇ⁻¹ − 1"),
         Mistake("-n, n)", "0, 2 * n)", "weights have codes on both sides of 0, from −n to n"),
         Mistake(
             "np.clip(np.rint(w / along), -n, n)",

@@ -96,11 +96,7 @@ CHECK = Check(
             "first, last = scale * (-0.5 - zero), scale * (2**bits - 0.5 - zero)\n    outside",
             "the grid ends with its first and last number, not half a scale beyond",
         ),
-        Mistake(
-            "np.maximum(first - x, x - last)",
-            "x - last",
-            "numbers below the first are clipped, too",
-        ),
+        Mistake("np.maximum(first - x, x - last)", "x - last", "numbers below the first are clipped, too"),
         Mistake(
             "np.maximum(first - x, x - last)",
             "np.abs(x) - last",

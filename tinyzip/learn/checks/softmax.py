@@ -59,11 +59,7 @@ CHECK = Check(
             "this is the logarithm of what was rounded to 0; take zₖ − ln Σ instead",
         ),
         Mistake("np.log(", "np.log2(", "the logarithm is the natural one, and not to base 2"),
-        Mistake(
-            "= shifted - np.log",
-            "= z - np.log",
-            "the largest is taken off in the sum, but not of zₖ",
-        ),
+        Mistake("= shifted - np.log", "= z - np.log", "the largest is taken off in the sum, but not of zₖ"),
     ),
     others=(
         """

@@ -74,11 +74,7 @@ CHECK = Check(
             "np.log(np.exp(log_q) / np.exp(log_p))",
             "this divides by probabilities that were rounded to 0; subtract the logarithms",
         ),
-        Mistake(
-            "log_softmax(t / T)",
-            "log_softmax(t)",
-            "the teacher is flattened, too: q = σ(t/T)",
-        ),
+        Mistake("log_softmax(t / T)", "log_softmax(t)", "the teacher is flattened, too: q = σ(t/T)"),
     ),
     others=(
         """

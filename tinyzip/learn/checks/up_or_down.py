@@ -154,11 +154,7 @@ CHECK = Check(
             "range(0)",
             "these are the nearest codes; from there on L has to be lowered",
         ),
-        Mistake(
-            "range(len(w) * (hi - lo))",
-            "range(1)",
-            "one change is not all: go on until none lowers L",
-        ),
+        Mistake("range(len(w) * (hi - lo))", "range(1)", "one change is not all: go on until none lowers L"),
         Mistake(
             "q = np.clip(np.rint(w / step), lo, hi)",
             "q = np.clip(np.floor(w / step), lo, hi)",

@@ -92,7 +92,7 @@ def in_place(chosen: dict[str, Stage]) -> dict[str, Stage]:
 
 def first_stage(layers: list[Layer], shape: Shape) -> tuple[int, Stage]:
     """How many of the layers, which follow each other, are computed together, and by what."""
-    match list(takewhile(is_known, layers)):
+    match list(takewhile(lambda layer: type(layer) in STAGES, layers)):  # a subclass may mean something else
         case [Conv2d() as conv, ReLU(), MaxPool2d() as pool] if pool == MaxPool2d(2):
             if aligned.pays(conv):
                 geometry = aligned.larger(conv, shape)
@@ -107,11 +107,6 @@ def first_stage(layers: list[Layer], shape: Shape) -> tuple[int, Stage]:
 def one_stage(layer: Layer, shape: Shape) -> Stage:
     """What computes a single layer."""
     return layer if isinstance(layer, Stage) else STAGES.get(type(layer), AsPrinted)(layer, shape)
-
-
-def is_known(layer: Layer) -> bool:
-    """Is it one of these layers, and no subclass, which may mean something else?"""
-    return type(layer) in STAGES
 
 
 def convolution(layer: Conv2d, shape: Shape) -> Stage:
@@ -149,14 +144,7 @@ GIVE = (  # stages that make a new dx
     *(Rectified, ConvReLUPool, AlignedConvReLUPool, FastResidual),
 )
 
-STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
-    AvgPool2d: FastAvgPool2d,
-    BatchNorm: FastBatchNorm,
-    Conv2d: convolution,
-    Dropout: FastDropout,
-    GlobalAvgPool: FastGlobalAvgPool,
-    Linear: FastLinear,
-    MaxPool2d: FastMaxPool2d,
-    ReLU: FastReLU,
-    **dict.fromkeys((Residual, Product, Concatenation), residual),
-}
+STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {Conv2d: convolution, Linear: FastLinear}
+STAGES |= {MaxPool2d: FastMaxPool2d, AvgPool2d: FastAvgPool2d, GlobalAvgPool: FastGlobalAvgPool}
+STAGES |= {ReLU: FastReLU, BatchNorm: FastBatchNorm, Dropout: FastDropout}
+STAGES |= dict.fromkeys((Residual, Product, Concatenation), residual)

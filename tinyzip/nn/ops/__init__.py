@@ -40,26 +40,7 @@ from tinyzip.nn.ops.pool import (
     max_pool2d_backward,
 )
 
-__all__ = [
-    "BatchNormCache",
-    "avg_pool2d",
-    "avg_pool2d_backward",
-    "batch_norm",
-    "batch_norm_backward",
-    "batch_norm_inference_backward",
-    "batch_norm_train",
-    "conv2d",
-    "conv2d_backward",
-    "dropout",
-    "dropout_backward",
-    "flatten",
-    "flatten_backward",
-    "global_avg_pool",
-    "global_avg_pool_backward",
-    "linear",
-    "linear_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "relu",
-    "relu_backward",
-]
+__all__ = ["BatchNormCache", "avg_pool2d", "avg_pool2d_backward", "batch_norm", "batch_norm_backward"]
+__all__ += ["batch_norm_inference_backward", "batch_norm_train", "conv2d", "conv2d_backward", "dropout"]
+__all__ += ["dropout_backward", "flatten", "flatten_backward", "global_avg_pool", "global_avg_pool_backward"]
+__all__ += ["linear", "linear_backward", "max_pool2d", "max_pool2d_backward", "relu", "relu_backward"]
