@@ -86,7 +86,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "logits are the same for any number of threads",
         (
             "quant/pruned.py",
-            "return self.scores or {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}",
+            "own = {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}",
             "1 → 2",
         ): "without curvatures all scores double, and their order stays",
     },
