@@ -170,6 +170,12 @@ def test_a_file_is_replaced_by_its_own_kind_only(tmp_path, old, new):
     assert path.read_bytes() == old + b" old" and os.listdir(tmp_path) == ["file"]
 
 
+def test_64_bytes_tell_a_kind():
+    text = b"a" * 63
+    assert kind_of(text + b"bc") == kind_of(text + b"bd") != kind_of(text + b"cc")
+    assert kind_of(text + b"b\0") == kind_of(text + b"b")
+
+
 def test_an_empty_file_has_nothing_to_lose(tmp_path):
     (tmp_path / "file").touch()
     write_atomically(tmp_path / "file", [PROGRAM])

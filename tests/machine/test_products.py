@@ -95,6 +95,37 @@ def test_no_piece_has_more_products_than_the_kernels_take(M: int, K: int) -> Non
     assert columns or MOST // (COLUMNS * min(M, products.THIN)) < K
 
 
+@pytest.mark.parametrize(
+    ("M", "K", "rows", "columns"),
+    [
+        (16, 976, 16, 64),
+        (16, 977, 16, 0),
+        (100, 976, 16, 64),
+        (100, 400, 36, 64),
+        (4, 9, 4, 512),
+        (17, 976, 12, 64),
+    ],
+)
+def test_pieces_are_as_large_as_a_million_products_allow(M: int, K: int, rows: int, columns: int) -> None:
+    """16·976·64 are not quite 10⁶; pieces have rows by fours, as many each, and 512 columns at most."""
+    assert pieces_of(M, K) == (rows, columns)
+
+
+@pytest.mark.parametrize(
+    ("L", "F", "P", "pieces"),
+    [
+        (70, 70, 5000, (24, 35, 1000)),
+        (32, 32, 976, (32, 32, 976)),
+        (32, 32, 977, (32, 32, 489)),
+        (33, 33, 100, (17, 33, 100)),
+        (41, 25, 100, (25, 21, 100)),
+    ],
+)
+def test_pieces_of_a_sum_are_about_equal(L: int, F: int, P: int, pieces: tuple[int, int, int]) -> None:
+    """Up to 32 rows of y, 1,024 entries, and 10⁶ products."""
+    assert transposed_pieces_of(L, F, P, True) == pieces
+
+
 def test_other_kernels_multiply_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "has_small_kernels", lambda: False)
     monkeypatch.setattr(products, "cut", None)

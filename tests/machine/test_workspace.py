@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip.machine.workers import Workers
-from tinyzip.machine.workspace import ALIGNMENT, Fresh, Workspace
+from tinyzip.machine.workspace import Fresh, Workspace
 from tinyzip.nn import models
 
 DTYPES = st.sampled_from([np.float32, np.float64, np.uint8, np.bool_, np.int16])
@@ -30,7 +30,25 @@ def test_arrays_of_one_pass_are_aligned_and_apart(requests):
             array[...] = k
         for k, array in enumerate(arrays):
             np.testing.assert_array_equal(array, np.array(k, array.dtype))
-    assert all(array.ctypes.data % ALIGNMENT == 0 for array in arrays if array.size)
+    assert all(array.ctypes.data % 64 == 0 for array in arrays if array.size)
+
+
+def test_memory_is_taken_by_whole_lines_of_the_cache():
+    workspace = Workspace()
+    for shape, dtype, whole in (((1,), np.uint8, 64), ((64,), np.uint8, 128), ((5, 13), np.uint8, 256)):
+        workspace.empty(shape, dtype)
+        assert workspace.peak == whole
+    workspace.reset()
+    workspace.reserve(1000)
+    assert workspace.peak == 1000 and workspace.empty((1000,), np.uint8).base is not None
+    workspace.reserve(500)
+    assert workspace.peak == 1024
+    workspace.notes["key"] = 1
+    workspace.reset()  # larger than before: what was noted of the old memory is forgotten
+    assert not workspace.notes
+    workspace.notes["key"] = 1
+    workspace.reset()
+    assert workspace.notes
 
 
 @given(REQUESTS)

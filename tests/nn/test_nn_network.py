@@ -261,3 +261,79 @@ def test_of_real_numbers_they_differ_by_the_rounding_of_sums(case, train):
     for name, array in expected.items():
         largest = max(1, np.abs(array).max())
         np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-10 * largest, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", [Network, Inspected, Sequential])
+def test_floats_are_float32_where_no_array_says_otherwise(kind):
+    assert kind({"relu": ReLU()}, {}, (3,)).dtype == np.float32
+    assert kind.create({"fc": Linear(3, 2)}, (3,), RNG).dtype == np.float32
+    assert kind.create({"fc": Linear(3, 2)}, (3,), RNG, np.float64).dtype == np.float64
+
+
+RNG = np.random.default_rng(0)
+FC = {"flat": Flatten(), "fc": Linear(6, 3)}
+X = np.zeros((2, 3, 1, 4), np.float32)
+NETS = {kind.__name__: kind.create(FC, (2, 3, 1), RNG) for kind in (Network, Inspected, Sequential)}
+
+
+@pytest.mark.parametrize("kind", [Network, Inspected, Sequential])
+@pytest.mark.parametrize(
+    ("error", "line", "call"),
+    [
+        (
+            TypeError,
+            "forward: x: found dtype|forward: x: found float64",
+            lambda net: net.forward(X.astype(float)),
+        ),
+        (TypeError, "forward: x: found list", lambda net: net.forward(X.tolist())),
+        (TypeError, r"forward: x: found a .*MaskedArray", lambda net: net.forward(np.ma.masked_array(X))),
+        (ValueError, r"forward: x: found shape \(2, 3, 2, 4\)", lambda net: net.forward(X.repeat(2, axis=2))),
+        (ValueError, r"forward: x: found shape \(2, 3, 1, 0\)", lambda net: net.forward(X[..., :0])),
+        (TypeError, "forward: train: found 1, needed True or False", lambda net: net.forward(X, train=1)),
+        (
+            ValueError,
+            r"backward: dz: found shape \(2, 4\)",
+            lambda net: net.backward(X[:, 0, 0], net.forward(X)[1]),
+        ),
+        (TypeError, "backward: caches: found list", lambda net: net.backward(net.forward(X)[0], [])),
+        (TypeError, "backward: caches: found dict", lambda net: net.backward(net.forward(X)[0], {"fc": X})),
+        (ValueError, "params: found keys that differ", lambda net: net.with_params({})),
+        (TypeError, r"params\['fc.b'\]: found dtype float64", lambda net: other(net, np.zeros(3))),
+        (ValueError, r"params\['fc.b'\]: found shape", lambda net: other(net, np.zeros(4, np.float32))),
+        (
+            TypeError,
+            "params: found dtype int64",
+            lambda net: net.with_params({k: a.astype(int) for k, a in net.params.items()}),
+        ),
+        (ValueError, r"shape: found \[2, 3, 1\]", lambda net: type(net)(FC, net.params, [2, 3, 1])),
+        (TypeError, "create: rng: found int", lambda net: type(net).create(FC, (2, 3, 1), 0)),
+        (ValueError, r"layers: found \['a.b'\]", lambda net: type(net).create({"a.b": ReLU()}, (3,), RNG)),
+        (ValueError, "fc: Linear", lambda net: type(net)(FC, net.params, (2, 3, 2))),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_every_kind_of_network(kind, error, line, call):
+    with pytest.raises(error, match=line):
+        call(NETS[kind.__name__])
+
+
+def other(net, b):
+    return net.with_params(net.params | {"fc.b": b})
+
+
+@pytest.mark.parametrize("kind", [Network, Inspected, Sequential])
+def test_a_range_is_two_finite_numbers_in_order(kind):
+    net = NETS[kind.__name__]
+    for good in ((0, 1), (-1.0, -1.0), (0, 0)):
+        assert kind(FC, net.params, net.shape, good).input_range == good
+    for wrong in ((1, 0), (-np.inf, 0), (0, np.inf), (np.nan, 1), (0, np.nan)):
+        with pytest.raises(
+            ValueError, match=r"input_range: found .*, needed \(low, high\), finite, low ≤ high"
+        ):
+            kind(FC, net.params, net.shape, wrong)
+
+
+def test_arrays_beyond_all_memory_are_refused_before_they_are_drawn():
+    with pytest.raises(
+        MemoryError, match=r"fc: found arrays of the shapes .*, needed some that fit into memory"
+    ):
+        Network.create({"fc": Linear(2**24, 2**24)}, (2**24,), RNG)

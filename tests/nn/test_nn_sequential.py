@@ -214,11 +214,6 @@ def test_a_network_says_its_size_in_one_line_and_all_of_it_in_a_table():
     assert net.parameter_count == count and net._repr_html_().count("\n") == len(net.layers) + 1
 
 
-def test_floats_are_float32_where_no_array_says_otherwise():
-    assert Sequential({"relu": ReLU()}, {}, (3,)).dtype == np.float32
-    assert everything(np.float64).dtype == np.float64
-
-
 NET = everything()
 X = np.zeros((*SHAPE, 1), np.float32)
 RNG = np.random.default_rng(0)

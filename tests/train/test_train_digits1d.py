@@ -1,5 +1,7 @@
 """Digits of one row: the recipe in loops, what a seed decides, and how hard networks find them."""
 
+from zlib import crc32
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.sequential import Sequential
-from tinyzip.train.digits1d import CLASSES, digits1d, drawn, sampling, smoothing, templates
+from tinyzip.train.digits1d import CLASSES, TEMPLATES, digits1d, drawn, sampling, smoothing, templates
 from tinyzip.train.evaluate import evaluate
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW, one_cycle
@@ -51,6 +53,15 @@ def test_an_example_is_its_recipe_in_loops(seed: int, N: int) -> None:
         for j in range(72):
             x[j] += 0.02 * plain[n, j] - lean[n] * (j / 71 - 0.5)
         np.testing.assert_allclose(found[n], [between(x, k * 71 / 39) for k in range(40)], atol=1e-12)
+
+
+def test_templates_are_those_of_the_papers_repository() -> None:
+    assert crc32(TEMPLATES.astype("<f8").tobytes()) == 0xE6F7117E
+
+
+def test_a_set_is_that_of_the_seed_0_where_none_is_given() -> None:
+    for mine, other in zip(digits1d(train=10, test=20), digits1d(0, 10, 20), strict=True):
+        np.testing.assert_array_equal(mine.images, other.images)
 
 
 def test_templates_begin_and_end_at_zero_and_have_a_sixth_of_the_standard_deviation() -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import IMAGES, fake_quantized, network, noting
 
+from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.models import seed_net
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import FEWEST, MOST, Inference, evaluate, logits, predict, shards
 
@@ -80,6 +82,11 @@ def test_shards_are_in_order_never_too_long_and_two_threads_get_as_much_each(N):
         assert len(sizes) == 1
 
 
+@pytest.mark.parametrize(("N", "size"), [(15, 15), (16, 8), (17, 9), (256, 128), (257, 65)])
+def test_shards_are_of_8_to_128_examples(N, size):
+    assert shards(N)[0] == slice(0, size)
+
+
 def test_a_few_images_a_large_network_and_a_callers_own_layer_stay_in_this_process(forks, monkeypatch):
     met = []
     with Inference(noting(met), 2) as inference:
@@ -131,6 +138,30 @@ def test_images_with_other_axes_are_refused_with_what_turns_them(shape, mend):
     else:
         np.testing.assert_array_equal(eval(hint, {"np": np, "images": images}), mend(images))
         assert predict(NET, mend(images)).shape == (9,)
+
+
+def test_images_and_labels_that_cannot_be_compared_are_refused():
+    labels, floats = np.zeros(9, np.int64), IMAGES[:9] / 255
+    floats[8, 5, 5] = np.nan
+    for wrong, line in (
+        (labels * 1.0, "labels: found float64"),
+        (labels[1:], r"labels: found shape \(8,\)"),
+        (labels - 1, "labels: found -1 … -1, needed 0 … 2"),
+        (labels + 3, "labels: found 3 … 3, needed 0 … 2"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"^evaluate: {line}"):
+            evaluate(NET, IMAGES[:9], wrong)
+    assert evaluate(NET, IMAGES[:9], labels + 2) + evaluate(NET, IMAGES[:9], labels) >= 9
+    with pytest.raises(ValueError, match=r"^evaluate: images: found NaN or infinite pixels"):
+        evaluate(NET, floats, labels)
+    with pytest.raises(ValueError, match=r"^logits: images: found NaN or infinite pixels"):
+        logits(NET, floats)
+    one = Sequential.create({"flat": Flatten(), "fc": Linear(36, 1)}, (1, 6, 6), np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"^evaluate: model: found one output, needed one for each class"):
+        evaluate(one, IMAGES[:9], labels)
+    none = Sequential({"flat": Flatten()}, {}, (1, 6, 6))
+    with pytest.raises(ValueError, match=r"^evaluate: model: found no parameters"):
+        evaluate(none, IMAGES[:9], labels)
 
 
 @pytest.mark.parametrize("function", [logits, predict, evaluate])

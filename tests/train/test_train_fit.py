@@ -191,6 +191,16 @@ def test_a_loss_that_rises_a_little_is_not_said():
         train(epochs=1, threads=1, objective=lambda z, batch: (next(losses), np.zeros_like(z)))
 
 
+@pytest.mark.parametrize("first", [1, 0.5, 3])
+def test_a_loss_more_than_ten_times_the_first_is_said_where_it_comes(first):
+    most = 10 * max(first, 1)
+    losses = iter((first, most, most + 0.1))
+    with pytest.warns(
+        UserWarning, match=rf"^fit: loss: found {most + 0.1:.3g} at epoch 1, step 3 of 3, learning"
+    ):
+        train(epochs=1, threads=1, objective=lambda z, batch: (next(losses), np.zeros_like(z)))
+
+
 def test_no_thread_is_left_behind():
     before = threading.active_count()
     train(threads=4)

@@ -37,7 +37,7 @@ class Workspace:
         start = self._top
         self._top = start + -(-size // ALIGNMENT) * ALIGNMENT
         self.peak = max(self.peak, self._top)
-        if self._top > self._memory.size:
+        if start + size > self._memory.size:
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._memory, start)
 

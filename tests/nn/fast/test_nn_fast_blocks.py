@@ -74,6 +74,12 @@ def test_a_kernel_of_one_pixel_needs_no_patches(padding, groups, seed):
         assert np.shares_memory(block, x)
 
 
+def test_a_block_is_two_megabytes_where_nothing_is_patched():
+    geometry = Conv2d(1, 1, 1, (2, 1)).geometry((1, 2**13, 1))
+    x = np.broadcast_to(np.float32(0), (1, 2**13, 1, 2**9))  # a row of windows is 2 KB
+    assert [rows.stop - rows.start for rows, _ in blocks.blocks(x, geometry)] == [2**10] * 4
+
+
 def test_a_block_holds_no_more_than_it_may():
     layer = Conv2d(3, 4, 3)
     geometry = layer.geometry((3, 20, 10))

@@ -68,6 +68,17 @@ def test_lines_take_as_much_memory_as_a_block_may_and_no_more(case, most, seed):
         assert parts[0].stop == max(fits, default=1)
 
 
+@pytest.mark.parametrize(("N", "alone"), [(21, False), (22, True)])
+def test_a_row_of_64_columns_is_enough_for_a_product_of_its_own(N, alone, monkeypatch):
+    """Of three windows: 63 columns, and 66."""
+    layer, met = Conv2d(1, 2, 2), []
+    monkeypatch.setattr(blocks, "multiply", lambda *_: met.append("y"))
+    monkeypatch.setattr(blocks, "weight_gradient", lambda *_: met.append("dw"))
+    p, x, dy = arrays(integral, [layer], (1, 4, 4), N, 0)
+    through(stage(layer, (1, 4, 4)), p, x, dy)
+    assert met == ([] if alone else ["y", "dw"])
+
+
 def rows_of(x, groups, geometry):
     return rows.patch_rows(x, groups, geometry, dirty())
 
@@ -84,5 +95,6 @@ def test_gradients_of_few_weights_pay_for_windows_of_one_pixel_too():
     def pays(F, K, *window):
         return rows.pays_for_weights(F, K, Conv2d(3, 4, *window).geometry((3, 9, 9)))
 
+    assert pays(100, 100, 3) and not pays(73, 137, 3)  # 10,000 weights, and one more
     assert pays(32, 288, 3) and pays(64, 128, 1) and not pays(64, 576, 3)
     assert not pays(4, 27, 3, 3) and not pays(4, 3, 1, 2) and not pays(4, 9, (1, 3))

@@ -12,7 +12,7 @@ from shapes import SEEDS, normal
 
 from tinyzip.base.windows import pad
 from tinyzip.machine.workspace import FRESH
-from tinyzip.nn.fast import blocks, turned, winograd
+from tinyzip.nn.fast import blocks, rows, turned, winograd
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.layers import Conv2d
 
@@ -74,6 +74,16 @@ def test_on_real_numbers_they_are_off_by_no_more_than_was_derived(case, seed, fa
         outer = t[f][..., None] * (b + d) if ow % 2 else u[f][..., None] * (a + c)
         terms = ((u[f] + v[f] + t[f])[..., None] * (b + c) + outer).sum((0, 1))
         assert (np.abs(found[f, oh, ow] - exact[f, oh, ow]) <= gamma(kh * C + 5, np.float32) * terms).all()
+
+
+@pytest.mark.parametrize(("N", "long"), [(191, False), (192, True)])
+def test_runs_of_384_numbers_are_long_enough(N, long, monkeypatch):
+    """Of three columns, two even ones: 382 numbers, and 384."""
+    layer, met = Conv2d(1, 1, 3), []
+    monkeypatch.setattr(rows, "multiply", lambda *_: met.append(N))
+    x, w = normal(0, 1, 3, 5, N, dtype=np.float32), normal(1, 1, 1, 9, dtype=np.float32)
+    winograd.multiply(w, x, layer.geometry((1, 3, 5)), np.empty((1, 1, 3 * N), np.float32), FRESH)
+    assert met == ([] if long else [N])
 
 
 def test_they_pay_for_many_channels_and_maps():

@@ -39,6 +39,26 @@ def test_batch_norm_is_the_naive_loop(shape, seed):
     np.testing.assert_allclose(batch_norm(**arrays, **kept, eps=EPS), expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_epsilon_is_a_hundred_thousandth_unless_given_and_floats_stay_what_they_are(dtype):
+    arrays, kept = (
+        {name: a.astype(dtype) for name, a in part.items()} for part in arrays_for((3, 2, 2, 4), 0)
+    )
+    x, gamma = arrays["x"], arrays["gamma"]
+    found, given_eps = (
+        [
+            batch_norm(**arrays, **kept, **eps),
+            batch_norm_train(**arrays, **eps)[0],
+            *batch_norm_inference_backward(x, x, gamma, **kept, **eps),
+            *batch_norm_backward(x, batch_norm_train(**arrays, **eps)[1]),
+        ]
+        for eps in ({}, {"eps": 1e-5})
+    )
+    for one, other in zip(found, given_eps, strict=True):
+        assert one.dtype == dtype
+        np.testing.assert_array_equal(one, other)
+
+
 @given(SHAPES, SEEDS)
 def test_training_batch_norm_uses_the_statistics_of_the_batch(shape, seed):
     """(N1)"""

@@ -93,6 +93,26 @@ def test_the_stride_of_a_pooling_is_its_kernel_unless_given():
     np.testing.assert_array_equal(avg_pool2d(x, (2, 3)), avg_pool2d(x, (2, 3), (2, 3)))
 
 
+def test_there_is_no_border_unless_given_and_floats_stay_what_they_are():
+    for dtype in (np.float32, np.float64):
+        x = normal(0, 2, 6, 7, 3).astype(dtype)
+        (y, arg), mean = max_pool2d(x, 2), avg_pool2d(x, 2)
+        found = [y, mean, max_pool2d_backward(y, arg, x.shape, 2), avg_pool2d_backward(y, x.shape, 2)]
+        again = [
+            max_pool2d(x, 2, 2, 0)[0],
+            avg_pool2d(x, 2, 2, 0),
+            max_pool2d_backward(y, arg, x.shape, 2, 2, 0),
+        ]
+        again.append(avg_pool2d_backward(y, x.shape, 2, 2, 0))
+        whole = global_avg_pool(x)
+        found, again = [*found, whole], [*again, whole]
+        found.append(global_avg_pool_backward(whole, x.shape))
+        again.append(found[-1])
+        for one, other in zip(found, again, strict=True):
+            assert one.dtype == dtype
+            np.testing.assert_array_equal(one, other)
+
+
 def test_rows_that_no_window_reaches_are_not_read_and_get_no_gradient():
     x = normal(0, 1, 5, 5, 1)
     x[:, 4], x[:, :, 4] = np.inf, np.inf

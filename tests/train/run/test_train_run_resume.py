@@ -1,55 +1,18 @@
 """A run that is stopped and resumed ends with the bits of one that was not."""
 
-import warnings
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from resumable import EPOCHS, STEPS, Interrupt, start, step, train
+from resumable import EPOCHS, Interrupt, train
 from tiny import IMAGES, LABELS, bytes_of, network
 
 from tinyzip.distill.guides import Sum
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.transfer import Live
-from tinyzip.machine.workers import Workers
-from tinyzip.train.fit import fit, hard_labels
+from tinyzip.train.fit import hard_labels
 from tinyzip.train.optim import SGD, AdamW
 from tinyzip.train.run.checkpoint import read
 
 pytestmark = pytest.mark.filterwarnings("ignore:fit. rng")  # another seed shows that the file's goes on
-
-
-@settings(max_examples=20)
-@given(st.lists(st.sampled_from(["step", "step", "save", "load", "load in a new process"]), max_size=16))
-def test_any_order_of_steps_saves_and_loads_equals_the_straight_run(tmp_path_factory, operations):
-    path = tmp_path_factory.mktemp("run") / "file"
-    with Workers(1) as workers:
-        state = start(workers)
-        straight = [bytes_of(state.model)]
-        losses = [[]]
-        for _ in range(EPOCHS * STEPS):
-            step(state)
-            straight.append(bytes_of(state.model))
-            losses.append(state.history.loss.copy())
-        state = start(workers)
-        state.save(path)
-        at = saved = 0
-        for operation in operations:
-            if operation == "step" and at < EPOCHS * STEPS:
-                step(state)
-                at += 1
-            elif operation == "save":
-                state.save(path)
-                saved = at
-            elif operation.startswith("load"):
-                if operation != "load":
-                    state = start(workers, seed=99)
-                state.load(path)
-                at = saved
-            assert bytes_of(state.model) == straight[at]
-            assert state.history.loss == losses[at]
-            assert state.epoch * STEPS + state.step == at
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -80,14 +43,6 @@ def test_a_resumed_run_keeps_its_history_and_gives_the_same_bits(tmp_path, optim
     assert [epoch.epoch for epoch in seen] == [3]
     again, history = train(optimizer=optimizer, resume=path)
     assert bytes_of(again) == bytes_of(model) and len(history) == 3
-
-
-def test_the_generator_ends_where_it_would_have_ended(tmp_path):
-    rng, other = np.random.default_rng(3), np.random.default_rng(8)
-    options = {"epochs": 2, "batch": 16, "progress": False, "threads": 1}
-    fit(network(), IMAGES, LABELS, rng=rng, checkpoint=tmp_path / "file", **options)
-    fit(network(), IMAGES, LABELS, rng=other, resume=tmp_path / "file", **options)
-    assert rng.random() == other.random()
 
 
 def test_numbers_from_numpy_and_from_python_are_the_same_recipe(tmp_path):
@@ -175,20 +130,3 @@ def test_every_step_that_was_made_is_looked_at_and_no_other(tmp_path):
     train(schedule=stairs, checkpoint=tmp_path / "first", callbacks=[lambda epoch: epoch.epoch == 1])
     model, _ = train(epochs=5, schedule=stairs, resume=tmp_path / "first")
     assert bytes_of(model) == bytes_of(train(epochs=5, schedule=stairs)[0])
-
-
-def test_a_generator_of_another_seed_is_warned_of_and_one_that_has_gone_on_is_not(tmp_path):
-    rng, path = np.random.default_rng(3), tmp_path / "run"
-    options = {"epochs": 1, "progress": False, "threads": 1, "schedule": 1e-3}
-    begun, _ = fit(network(), IMAGES, LABELS, rng=rng, checkpoint=path, **options)
-    for same in (rng, np.random.default_rng(3)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            again, _ = fit(network(), IMAGES, LABELS, rng=same, resume=path, **options)
-        assert bytes_of(again) == bytes_of(begun)
-    for other in (np.random.default_rng(4), np.random.default_rng([3, 1]), np.random.default_rng()):
-        with pytest.warns(
-            UserWarning, match="fit: rng: found a Generator of seed .*, needed one of 3, as at"
-        ):
-            again, _ = fit(network(), IMAGES, LABELS, rng=other, resume=path, checkpoint=path, **options)
-        assert bytes_of(again) == bytes_of(begun) and read(path)[0]["seed"] == "3"

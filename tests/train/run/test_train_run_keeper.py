@@ -1,5 +1,6 @@
 """A run that is killed or interrupted, or whose disk is full, keeps its last good checkpoint."""
 
+import math
 import os
 import signal
 import subprocess
@@ -12,13 +13,15 @@ import pytest
 from resumable import EPOCHS, Interrupt, train
 from tiny import bytes_of
 
+from tinyzip.base.kinds import CHECKPOINT
 from tinyzip.train.run.checkpoint import read
+from tinyzip.train.run.keeper import Keeper
 
 
 @pytest.mark.parametrize("moments", [6, pytest.param(24, marks=pytest.mark.long)])
 def test_a_run_killed_at_random_moments_ends_with_the_undisturbed_bits(tmp_path, moments):
     path = tmp_path / "file"
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    folders = [str(Path(killed.__file__).parent), str(Path(__file__).parents[3])]
     result = subprocess.run(
         [sys.executable, killed.__file__, str(path), "1", str(moments)],
         capture_output=True,
@@ -116,3 +119,47 @@ def test_a_folder_where_no_new_file_can_be_made_stops_the_training_before_it_goe
     with pytest.raises(IsADirectoryError):
         train(checkpoint=path, augment=never)
     assert never.at == 0 and path.read_bytes() == before
+
+
+class Noted:
+    """A run that notes when it is saved."""
+
+    def __init__(self, clock):
+        self.clock, self.saved, self.checked = clock, [], []
+
+    def save(self, path):
+        self.saved.append(self.clock[0])
+        Path(path).write_bytes(CHECKPOINT)
+
+    def check(self, path):
+        self.checked.append(path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "saved"), [(0, [*range(1, 8)]), (0.5, [*range(1, 8)]), (3, [3, 6]), (7, [7]), (8, [])]
+)
+def test_a_run_is_saved_as_often_as_was_said_and_at_the_beginning_where_no_file_is(
+    tmp_path, monkeypatch, seconds, saved
+):
+    clock = [0]
+    monkeypatch.setattr("tinyzip.train.run.keeper.monotonic", lambda: clock[0])
+    for first in ([0], []):
+        clock[0] = 0
+        run = Noted(clock)
+        with Keeper(run, tmp_path / "file", seconds) as keeper:
+            for clock[0] in range(1, 8):
+                keeper.after_step()
+            clock[0] = 100
+            keeper.save()
+        assert run.saved == [*first, *saved, 100] and len(run.checked) == (not first)
+    with Keeper(run := Noted(clock), None, seconds) as keeper:
+        clock[0] = 1000
+        keeper.after_step()
+        keeper.save()
+    assert not run.saved
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, "1", None])
+def test_seconds_that_are_none_are_refused(seconds):
+    with pytest.raises(ValueError, match=r"^checkpoint_seconds: found .*, needed a number, 0 or more"):
+        Keeper(Noted([0]), None, seconds)

@@ -1,0 +1,177 @@
+"""The same seed trains the same bits, however the work is cut up, wherever it is kept, and whenever saved."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from resumable import EPOCHS, STEPS, start, step
+from tiny import IMAGES, LABELS, bytes_of, fake_quantized, jitter, network, residual_network, train
+
+from tinyzip.machine.workers import Workers
+from tinyzip.train.augment import Augment
+from tinyzip.train.fit import fit
+from tinyzip.train.optim import SGD, AdamW
+from tinyzip.train.run.checkpoint import read
+from tinyzip.train.run.state import TrainingState, private_copy
+
+ANY_SEED = pytest.mark.filterwarnings("ignore:fit. rng")  # another seed shows that the file's goes on
+
+
+@ANY_SEED
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(["step", "step", "save", "load", "load in a new process"]), max_size=16))
+def test_any_order_of_steps_saves_and_loads_equals_the_straight_run(tmp_path_factory, operations):
+    path = tmp_path_factory.mktemp("run") / "file"
+    with Workers(1) as workers:
+        state = start(workers)
+        straight = [bytes_of(state.model)]
+        losses = [[]]
+        for _ in range(EPOCHS * STEPS):
+            step(state)
+            straight.append(bytes_of(state.model))
+            losses.append(state.history.loss.copy())
+        state = start(workers)
+        state.save(path)
+        at = saved = 0
+        for operation in operations:
+            if operation == "step" and at < EPOCHS * STEPS:
+                step(state)
+                at += 1
+            elif operation == "save":
+                state.save(path)
+                saved = at
+            elif operation.startswith("load"):
+                if operation != "load":
+                    state = start(workers, seed=99)
+                state.load(path)
+                at = saved
+            assert bytes_of(state.model) == straight[at]
+            assert state.history.loss == losses[at]
+            assert state.epoch * STEPS + state.step == at
+
+
+@ANY_SEED
+def test_the_generator_ends_where_it_would_have_ended(tmp_path):
+    rng, other = np.random.default_rng(3), np.random.default_rng(8)
+    options = {"epochs": 2, "batch": 16, "progress": False, "threads": 1}
+    fit(network(), IMAGES, LABELS, rng=rng, checkpoint=tmp_path / "file", **options)
+    fit(network(), IMAGES, LABELS, rng=other, resume=tmp_path / "file", **options)
+    assert rng.random() == other.random()
+
+
+def test_a_generator_of_another_seed_is_warned_of_and_one_that_has_gone_on_is_not(tmp_path):
+    rng, path = np.random.default_rng(3), tmp_path / "run"
+    options = {"epochs": 1, "progress": False, "threads": 1, "schedule": 1e-3}
+    begun, _ = fit(network(), IMAGES, LABELS, rng=rng, checkpoint=path, **options)
+    for same in (rng, np.random.default_rng(3)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again, _ = fit(network(), IMAGES, LABELS, rng=same, resume=path, **options)
+        assert bytes_of(again) == bytes_of(begun)
+    for other in (np.random.default_rng(4), np.random.default_rng([3, 1]), np.random.default_rng()):
+        with pytest.warns(
+            UserWarning, match="fit: rng: found a Generator of seed .*, needed one of 3, as at"
+        ):
+            again, _ = fit(network(), IMAGES, LABELS, rng=other, resume=path, checkpoint=path, **options)
+        assert bytes_of(again) == bytes_of(begun) and read(path)[0]["seed"] == "3"
+
+
+def test_a_state_says_how_far_it_has_come():
+    with Workers(1) as workers:
+        state = start(workers)
+        assert isinstance(state, TrainingState) and state.steps == STEPS == 3
+        for done in range(EPOCHS * STEPS):
+            assert (state.done, state.epoch, state.step) == (done, done // STEPS, done % STEPS)
+            assert state.progress(done) == (done + 0.5) / (EPOCHS * STEPS)
+            assert state.lr(done) == state.recipe.schedule(state.progress(done))
+            step(state)
+        assert state.history.lr == [state.lr(done) for done in (2, 5, 8)]
+
+
+def test_a_loss_of_an_epoch_is_the_mean_over_its_images():
+    """Of 46 images in batches of 16, the last has 14."""
+    with Workers(1) as workers:
+        state = start(workers)
+        losses = [state.advance() for _ in range(STEPS)]
+        epoch = state.end_epoch((IMAGES[:9], LABELS[:9]))
+    assert epoch.loss == pytest.approx((16 * losses[0] + 16 * losses[1] + 14 * losses[2]) / 46, rel=1e-12)
+    assert epoch.epoch == 1 and epoch.seconds > 0 and epoch.validation_errors is not None
+    assert state.loss == state.seconds == 0
+
+
+@pytest.mark.parametrize("make", [network, fake_quantized])
+def test_a_checkpoint_holds_what_makes_the_model_again_where_it_can_say_it(tmp_path, make):
+    path = tmp_path / "file"
+    model = make()
+    fit(model, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=1, progress=False, checkpoint=path)
+    assert read(path)[0]["structure"]["kind"] == model.structure()["kind"]
+
+    class Own(type(model)):
+        def structure(self):
+            raise TypeError
+
+    if make is network:
+        model = Own(model.layers, model.params, model.shape)
+        path = tmp_path / "own"
+        fit(model, IMAGES, LABELS, rng=np.random.default_rng(0), epochs=1, progress=False, checkpoint=path)
+        assert read(path)[0]["structure"] is None
+
+
+def test_a_copy_shares_nothing_with_the_model_and_packs_what_is_trained():
+    model = network()
+    packed, params = private_copy(model, lambda name: name[-1])
+    assert packed.places.keys() == set(model.trainable()) and params.keys() == model.params.keys()
+    for name, array in model.params.items():
+        np.testing.assert_array_equal(params[name], array)
+        assert params[name].dtype == array.dtype and not np.shares_memory(params[name], array)
+        assert name not in packed.places or np.shares_memory(params[name], packed.vectors[name[-1]])
+
+
+def test_a_loss_that_explodes_is_measured_by_the_first_of_the_whole_run(tmp_path):
+    losses = iter((*[30.0] * 3, *[299.0] * 3, *[301.0] * 3))
+    options = {"objective": lambda z, batch: (next(losses), np.zeros_like(z)), "batch": 20, "epochs": 3}
+    train(checkpoint=tmp_path / "file", callbacks=[lambda epoch: epoch.epoch == 1], **options)
+    with pytest.warns(UserWarning, match=r"^fit: loss: found 301 at epoch 3, step 1 of 3"):
+        train(resume=tmp_path / "file", **options)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.9, True, 1e-4), AdamW()])
+def test_same_seed_same_bits_for_any_number_of_threads(monkeypatch, optimizer):
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
+    runs = [
+        train(threads=threads, augment=jitter, optimizer=optimizer, validation=(IMAGES, LABELS))
+        for threads in (1, 2, 2, 5)
+    ]
+    for model, history in runs[1:]:
+        assert bytes_of(model) == bytes_of(runs[0][0])
+        assert (history.loss, history.validation_loss) == (runs[0][1].loss, runs[0][1].validation_loss)
+    assert bytes_of(train(seed=4, augment=jitter, optimizer=optimizer)[0]) != bytes_of(runs[0][0])
+
+
+def test_residual_blocks_have_the_same_bits_for_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 7)
+    one, two = (bytes_of(train(model=residual_network(), threads=threads)[0]) for threads in (1, 2))
+    assert one == two
+
+
+@pytest.mark.parametrize("size", [7, 20])
+def test_gradients_that_stay_in_their_shards_workspaces_have_the_same_bits(monkeypatch, size):
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: size)
+    copied = train(augment=jitter)[0]
+    monkeypatch.setattr("tinyzip.train.run.shards.MANY", 0)
+    for threads in (1, 2):
+        assert bytes_of(train(augment=jitter, threads=threads)[0]) == bytes_of(copied)
+
+
+def test_an_augmentation_in_scratch_memory_gives_the_bits_of_one_that_makes_new_arrays():
+    own = Augment(1, 8, 0.1, (5, 2))
+    straight = bytes_of(train(augment=own)[0])
+    assert bytes_of(train(augment=lambda images, rng: own(images, rng))[0]) == straight
+
+
+def test_images_in_any_layout_give_the_same_bits():
+    turned = np.ascontiguousarray(IMAGES.transpose(2, 0, 1)).transpose(1, 2, 0)
+    assert not turned.flags.c_contiguous
+    assert bytes_of(train(images=turned)[0]) == bytes_of(train()[0])
