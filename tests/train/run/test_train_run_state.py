@@ -15,6 +15,7 @@ from tinyzip.train.fit import fit
 from tinyzip.train.optim import SGD, AdamW
 from tinyzip.train.run.checkpoint import read
 from tinyzip.train.run.state import TrainingState, private_copy
+from tinyzip.train.run.training import Training
 
 ANY_SEED = pytest.mark.filterwarnings("ignore:fit. rng")  # another seed shows that the file's goes on
 
@@ -81,7 +82,7 @@ def test_a_generator_of_another_seed_is_warned_of_and_one_that_has_gone_on_is_no
 def test_a_state_says_how_far_it_has_come():
     with Workers(1) as workers:
         state = start(workers)
-        assert isinstance(state, TrainingState) and state.steps == STEPS == 3
+        assert isinstance(state, TrainingState) and isinstance(state, Training) and state.steps == STEPS == 3
         for done in range(EPOCHS * STEPS):
             assert (state.done, state.epoch, state.step) == (done, done // STEPS, done % STEPS)
             assert state.progress(done) == (done + 0.5) / (EPOCHS * STEPS)
