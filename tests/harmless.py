@@ -108,6 +108,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "MOST = 1 << 48  # numbers of an array, more than any memory holds",
             "48 → 49",
         ): "NumPy refuses such an array as well, and in the same words",
+        (
+            "nn/fast/pools.py",
+            "seen[axis][reach(offset, stride[axis], padding[axis][0], size[axis], outputs[axis])[0]] += 1",
+            "+ → -",
+        ): "both factors change their sign, and the product does not",
     },
     "quant": {
         (
@@ -137,5 +142,10 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'return numbers.astype(dtype.newbyteorder("="), copy=False)',
             "False → True",
         ): "a copy of numbers that nobody else has",
+        (
+            "train/run/shards.py",
+            "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",
+            "1 → 2",
+        ): "two shards are made by threads, with the same bits",
     },
 }

@@ -174,6 +174,11 @@ def test_64_bytes_tell_a_kind():
     text = b"a" * 63
     assert kind_of(text + b"bc") == kind_of(text + b"bd") != kind_of(text + b"cc")
     assert kind_of(text + b"b\0") == kind_of(text + b"b")
+    assert kind_of(text + "ä".encode()).startswith("a text")  # the last sign is cut
+    for odd in (b"text \xff.", b"text\x1f", b"text\x00 "):
+        assert kind_of(odd) == f"a file that begins with {odd!r}"
+    assert kind_of(b"text\t\r\n \x7f") == "a text that begins with 'text\\t'"
+    assert kind_of(b"") == "an empty file"
 
 
 def test_an_empty_file_has_nothing_to_lose(tmp_path):

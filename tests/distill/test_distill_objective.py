@@ -64,6 +64,13 @@ def test_in_a_training_the_progress_goes_through_the_middles_of_the_steps(thread
     np.testing.assert_allclose(sorted(set(seen)), (np.arange(6) + 0.5) / 6)
 
 
+@pytest.mark.parametrize("soft", [0.5, lambda *_: 0.5])
+@pytest.mark.parametrize("temperature", [2.0, lambda *_: 2.0])
+def test_it_looks_at_the_progress_where_a_setting_is_a_function(soft, temperature):
+    found = Distillation(Recorded(T), soft, temperature, "kl").by_progress
+    assert found == (callable(soft) or callable(temperature))
+
+
 def test_without_a_soft_part_no_teacher_is_asked():
     same(Distillation(None, 0, 3.0, "kl")(Z, batch(0.5)), cross_entropy(Z, LABELS))
     silent = Recorded(np.full((K, N), np.nan))

@@ -10,7 +10,7 @@ from shapes import SEEDS
 from tinyzip.distill.student import train
 from tinyzip.distill.teachers import Ensemble
 from tinyzip.distill.temperature import kl_divergence
-from tinyzip.distill.transfer import record, views
+from tinyzip.distill.transfer import Live, record, views
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
@@ -150,12 +150,27 @@ def test_recorded_views_are_answers_about_these_views_whatever_shuffles():
         np.testing.assert_array_equal(their[index], LABELS[index % N])
 
 
+def test_a_live_teacher_lives_in_the_memory_of_one_answer_and_says_who_it_is_without_its_arrays():
+    teacher = Live(network(2, 5))
+    x = np.moveaxis(IMAGES[:, None] / np.float32(255), 0, -1)
+    peaks = []
+    for _ in range(4):
+        teacher(Batch(x, LABELS, np.arange(N)))
+        peaks.append(teacher._local.workspace.peak)
+    assert peaks[0] > 0 and peaks == peaks[:1] * 4
+    assert repr(teacher) == "Live(layers=())" and teacher == Live(teacher.teacher)
+    assert repr(Ensemble({"a": network(2, 5)}, "probabilities")) == "Ensemble(mean='probabilities')"
+
+
 def test_views_of_data_that_do_not_fit_are_refused():
     rng = np.random.default_rng(0)
     for arguments, argument in (
         ((IMAGES, LABELS[1:], darker, 2), "labels"),
         ((IMAGES[0], LABELS, darker, 2), "images"),
         ((IMAGES, LABELS, darker, 0), "V"),
+        ((IMAGES, LABELS, darker, True), "V"),
+        ((IMAGES, LABELS, darker, 1.0), "V"),
+        ((IMAGES, LABELS.tolist(), darker, 1), "labels"),
         ((IMAGES, LABELS, lambda images, rng: images[:, 1:], 2), "augment"),
         ((IMAGES, LABELS, lambda images, rng: None, 2), "augment"),
         ((IMAGES, LABELS, lambda images, rng: images.astype(np.float16), 2), "augment"),

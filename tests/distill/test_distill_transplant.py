@@ -190,6 +190,9 @@ def test_a_layer_of_ones_own_with_arrays_is_refused():
 def test_what_does_not_fit_is_refused_by_name():
     teacher, student = network(4, 5, 6, 1), network(2, 3, 4, 2)
     layers = dict(student.layers)
+    for one, two, name in ((models.seed_net, teacher, "teacher"), (teacher, "file", "student")):
+        with pytest.raises(TypeError, match=f"^transplant: {name}: found .*, needed a Sequential"):
+            transplant(one, two)
     for name, layer in (
         ("pool", AvgPool2d(2)),
         ("conv1", Conv2d(2, 2, 3)),

@@ -126,6 +126,30 @@ def test_pieces_of_a_sum_are_about_equal(L: int, F: int, P: int, pieces: tuple[i
     assert transposed_pieces_of(L, F, P, True) == pieces
 
 
+@pytest.mark.parametrize(("P", "is_cut"), [(64, False), (65, True)])
+def test_columns_of_one_piece_are_not_cut(monkeypatch: pytest.MonkeyPatch, P: int, is_cut: bool) -> None:
+    w, x, met = np.ones((2000, 25), np.float32), np.ones((25, P), np.float32), []
+    monkeypatch.setattr(
+        products, "cut", lambda x, width, usual=products.cut: met.append(width) or usual(x, width)
+    )
+    multiply(w, x, out := np.empty((2000, P), np.float32))
+    assert (out == 25).all() and bool(met) == is_cut
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_only_float32_has_small_kernels(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+    asked = []
+
+    def pieces(L: int, F: int, P: int, small: bool) -> tuple[int, int, int]:
+        asked.append(small)
+        return F, L, P
+
+    monkeypatch.setattr(products, "transposed_pieces_of", pieces)
+    x, out = np.ones((1, 2, 9), dtype), np.empty((2, 2), dtype)
+    multiply_transposed(x, x, out, FRESH)
+    assert asked == [dtype is np.float32] and (out == 9).all()
+
+
 def test_other_kernels_multiply_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "has_small_kernels", lambda: False)
     monkeypatch.setattr(products, "cut", None)

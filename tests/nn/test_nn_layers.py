@@ -9,6 +9,7 @@ from shapes import distinct, normal
 
 from tinyzip.nn import ops
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
+from tinyzip.nn.layer import Layer, kaiming
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -92,6 +93,19 @@ def test_two_forwards_do_not_disturb_each_other():
     y, cache = layer.forward(p, first)
     layer.forward(p, second)
     np.testing.assert_array_equal(alone[0], layer.backward(p, y, cache)[0])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_first_values_are_drawn_for_weights_and_no_layer_does_more_than_it_says(name):
+    layer, _ = LAYERS[name]
+    assert Layer in type(layer).mro()
+    shapes = layer.parameter_shapes()
+    assert set(layer.running()) == {"mean", "var"} & shapes.keys()
+    if "w" in shapes:
+        found, rng = layer.initialize(np.random.default_rng(0)), np.random.default_rng(0)
+        np.testing.assert_array_equal(found["w"], kaiming(rng, shapes["w"], np.float32))
+        assert not found.get("b", np.zeros(1)).any()
+        assert layer.statistics(found, None) == {}
 
 
 def test_kaiming_draws_have_the_variance_that_rectifiers_need():

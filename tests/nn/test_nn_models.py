@@ -80,6 +80,10 @@ def test_windows_on_images_of_one_row_are_as_high(name):
     assert set(net.backward(np.ones_like(z), caches)) == set(net.trainable())
 
 
+def test_windows_on_images_of_two_rows_are_as_on_all_others():
+    assert models.separable_net(shape=(1, 2, 40)).params["conv1.w"].shape[2:] == (3, 3)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_a_generator_the_seed_is_0(name):
     make = getattr(models, name)

@@ -306,6 +306,8 @@ NETS = {kind.__name__: kind.create(FC, (2, 3, 1), RNG) for kind in (Network, Ins
             lambda net: net.with_params({k: a.astype(int) for k, a in net.params.items()}),
         ),
         (ValueError, r"shape: found \[2, 3, 1\]", lambda net: type(net)(FC, net.params, [2, 3, 1])),
+        (ValueError, r"\w+: layers: found none", lambda net: type(net)({}, {}, (3,))),
+        (ValueError, r"\w+: layers: found \[ReLU", lambda net: type(net)([ReLU()], {}, (3,))),
         (TypeError, "create: rng: found int", lambda net: type(net).create(FC, (2, 3, 1), 0)),
         (ValueError, r"layers: found \['a.b'\]", lambda net: type(net).create({"a.b": ReLU()}, (3,), RNG)),
         (ValueError, "fc: Linear", lambda net: type(net)(FC, net.params, (2, 3, 2))),
@@ -314,6 +316,16 @@ NETS = {kind.__name__: kind.create(FC, (2, 3, 1), RNG) for kind in (Network, Ins
 def test_what_does_not_fit_is_refused_by_every_kind_of_network(kind, error, line, call):
     with pytest.raises(error, match=line):
         call(NETS[kind.__name__])
+
+
+@pytest.mark.parametrize("kind", [Inspected, Sequential])
+def test_a_gradient_of_images_is_asked_with_what_forward_gave(kind):
+    net = NETS[kind.__name__]
+    z, caches = net.forward(X)
+    assert net.image_gradient(z, caches).shape == X.shape
+    for dz, other, line in ((z[:2], caches, r"dz: found shape \(2, 4\)"), (z, {}, "caches: found dict")):
+        with pytest.raises((TypeError, ValueError), match=f"^image_gradient: {line}"):
+            net.image_gradient(dz, other)
 
 
 def other(net, b):

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import SEEDS, normal
 
+from tinyzip.nn.activations import Tanh
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 
 LAYERS = {
@@ -77,6 +79,19 @@ def test_a_derivative_that_is_left_is_added_where_it_arises(names, seed):
     for name in ("conv1.b", "norm1.gamma", "conv2.b", "fc.b"):
         expected = numerical_gradient(loss, net.params[name])
         assert np.abs(gradients[name] - expected).max() <= TOLERANCE * max(1, np.abs(expected).max())
+
+
+def test_what_passes_inside_a_block_is_seen_by_the_way_to_it():
+    inner = Residual({"tanh": Tanh(), "conv": Conv2d(3, 3, 1)})
+    block = Residual({"conv": Conv2d(2, 3, 1), "inner": inner}, {"conv": Conv2d(2, 3, 1)})
+    layers = {"block": block, "flatten": Flatten(), "fc": Linear(108, 3)}
+    net, x = network(layers=layers), normal(0, *SHAPE, 3)
+    names = {"block.body.inner.body.tanh", "block.body.inner", "block.shortcut.conv", "fc"}
+    probed, expected = net.probed(names), net.activations(x)
+    seen = probed.probes(probed.forward(x)[1])
+    assert seen.keys() == names
+    for name in names:
+        np.testing.assert_allclose(seen[name].y, expected[name], rtol=1e-12, atol=1e-12)
 
 
 def test_layers_that_are_not_there_and_derivatives_that_do_not_fit_are_refused():

@@ -322,3 +322,11 @@ def test_what_is_no_block_is_refused():
 
 class Mine(ReLU):
     """A layer of a caller's own."""
+
+
+def test_arrays_of_a_block_are_float32_unless_given():
+    block = Residual({"conv": Conv2d(2, 2, 1), "norm": BatchNorm(2)})
+    for dtype in ({}, {"dtype": np.float64}):
+        arrays = block.initialize(np.random.default_rng(0), **dtype)
+        assert {array.dtype for array in arrays.values()} == {np.dtype(dtype.get("dtype", np.float32))}
+        assert {part: array.shape for part, array in arrays.items()} == block.parameter_shapes()

@@ -22,7 +22,7 @@ from tinyzip.quant.rounding import adaround, correct_bias
 from tinyzip.quant.saved import load, save
 from tinyzip.quant.twin import float_twin
 from tinyzip.train.evaluate import evaluate, logits, predict
-from tinyzip.train.pixels import FACTOR, check_range, range_of
+from tinyzip.train.pixels import FACTOR, check_range, mean_of, range_of
 
 FLOATS = IMAGES.astype(np.float32)
 NET = train()[0]
@@ -85,6 +85,40 @@ def test_images_that_would_fit_turned_round_are_warned_of_and_turned_round_they_
             assert not warned or f"images of mean {own:.2g}, needed " in warned[0]
         elif off > max(width / 4, 3 * other):
             assert not warned
+
+
+def test_images_exactly_as_far_off_as_may_be_are_not_warned_of():
+    """(PX2): a quarter of the range, where they would fit exactly when turned round; and (PX1)."""
+    images = np.array([[[-1.0, 1.0], [0.25, 0.75]]])
+    assert said(lambda: check_range(images, (-1, 1), "it", -0.25)) == (None, [])
+    assert len(said(lambda: check_range(images, (-1, 1), "it", -0.2501))[1]) == 1
+    for factor in (0.1, 10.0):
+        assert said(lambda factor=factor: check_range(factor * np.ones((1, 1, 2)), (0, 1), "it")) == (
+            None,
+            [],
+        )
+
+
+def test_bytes_that_stay_dark_and_floats_that_are_bytes_are_warned_of():
+    for most, told in ((31, True), (32, False), (255, False)):
+        images = np.array([[[0, most]]], np.uint8)
+        error, warned = said(lambda images=images: check_range(images, None, "it"))
+        assert error is None and len(warned) == told
+        assert (
+            not told
+            or f"uint8 from 0 to 31, which mean 0 to {31 / 255:.3g}, needed bytes up to 255" in warned[0]
+        )
+    for most, told in ((0.09, True), (0.1, False), (10, False), (10.1, True)):
+        error, warned = said(lambda most=most: check_range(np.array([[[0, most]]]), None, "it"))
+        assert error is None and len(warned) == told and (not told or "which mean" not in warned[0])
+    assert "nothing but 7" in said(lambda: check_range(np.full((1, 2, 2), 7, np.uint8), None, "it"))[1][0]
+
+
+def test_the_mean_is_that_of_some_images_from_first_to_last():
+    images = np.arange(1024, dtype=np.float64).reshape(1024, 1, 1)
+    for N, step in ((1, 1), (511, 1), (512, 2), (513, 2), (767, 2), (768, 3), (1024, 4)):
+        assert mean_of(images[:N]) == images[:N:step].mean()
+    assert mean_of(np.full((3, 2, 2), 51, np.uint8)) == 0.2
 
 
 @pytest.mark.parametrize("shape", [(30,), (1, 30), (1, 1, 30)])

@@ -61,7 +61,7 @@ def write_instead(
             try:
                 own.bind(*given, **options)
             except TypeError:
-                explain(whole, own, hints, check, given, options)
+                explain(whole, own, check, given, options)
             check_flags(whole, flags, given, options)
             return function(*args, **options)
 
@@ -119,7 +119,6 @@ def takes(function: Any, *args: Any) -> bool:
 def explain(
     name: str,
     declared: Signature,
-    hints: Mapping[str, str],
     check: Callable[[Any], None] | None,
     args: Sequence[Any],
     options: Mapping[str, Any],
@@ -128,8 +127,6 @@ def explain(
     known = declared.parameters
     takes_any = any(one.kind is Parameter.VAR_KEYWORD for one in known.values())
     for unknown in [] if takes_any else options.keys() - known.keys():
-        if unknown in hints:
-            refuse(unknown, said(options[unknown]), hints[unknown], TypeError)
         close = get_close_matches(unknown, known, 1, 0.75)
         needed = f"{close[0]}=" if close else f"one of {', '.join(known)}" if known else "no argument"
         refuse(f"{name}: {unknown}", said(options[unknown]), needed, TypeError)

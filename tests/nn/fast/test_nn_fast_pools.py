@@ -104,6 +104,14 @@ def test_the_global_average_is_a_product_with_equal_weights(shape, N, seed):
     np.testing.assert_array_equal(found["dx"], layer.backward(p, dy, cache)[0])
 
 
+@pytest.mark.parametrize("kernel", [(1, 256), (257, 1)])
+def test_places_in_large_windows_are_counted_in_as_few_bytes_as_do(kernel):
+    layer, x = MaxPool2d(kernel), np.arange(np.prod(kernel), dtype=np.float32).reshape(1, *kernel, 1)
+    _, arg = pools.largest_and_winners(x, layer.geometry(x.shape[:3]), dirty())
+    _, (winners, _) = layer.forward({}, x)
+    assert arg.item() == winners.item() == x.size - 1 and arg.dtype == winners.dtype
+
+
 def test_rows_that_no_window_reaches_are_not_read_and_get_no_gradient():
     x = normal(0, 1, 5, 5, 1)
     x[:, 4], x[:, :, 4] = np.inf, np.inf

@@ -128,10 +128,12 @@ def test_minus_infinity_in_the_image_wins_over_padding():
     assert arg[0, 0, 0, 0] == 3 and arg[0, 0, 1, 0] == 2 and arg[0, 2, 2, 0] == 0
 
 
-def test_windows_of_more_than_256_pixels_name_their_winner():
-    x = distinct(0, 1, 17, 17, 1)
-    _, arg = max_pool2d(x, 17)
-    assert arg.item() == x.argmax()
+@pytest.mark.parametrize("kernel", [(17, 17), (1, 256), (257, 1)])
+def test_windows_of_256_pixels_and_more_name_their_winner(kernel):
+    x = distinct(0, 1, *kernel, 1)
+    x[0, -1, -1] = x.max() + 1
+    _, arg = max_pool2d(x, kernel)
+    assert arg.item() == x.argmax() == x.size - 1 and arg.dtype == (np.uint8 if x.size == 256 else np.uint16)
 
 
 X = np.zeros((1, 4, 4, 1), np.float32)
@@ -167,5 +169,12 @@ def test_pooling_backwards_refuse_gradients_that_do_not_fit():
     for shape in (None, [*X.shape], (*X.shape[:2], 0, X.shape[3]), (*X.shape[:3], float(X.shape[3]))):
         with pytest.raises(ValueError, match="x_shape: found"):
             max_pool2d_backward(y, arg, shape, 2)
-    with pytest.raises(ValueError, match="dy"):
+    with pytest.raises(ValueError, match="global_avg_pool_backward: dy"):
         global_avg_pool_backward(y, X.shape)
+    with pytest.raises(ValueError, match="global_avg_pool_backward: x_shape"):
+        global_avg_pool_backward(y, X.shape[1:])
+    for x, error in ((X[0], ValueError), (X.astype(int), TypeError), (X[..., :0], ValueError)):
+        with pytest.raises(error, match="global_avg_pool: x: found"):
+            global_avg_pool(x)
+        with pytest.raises(error, match="global_avg_pool_backward: dy: found"):
+            global_avg_pool_backward(x, X.shape)

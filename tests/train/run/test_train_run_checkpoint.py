@@ -1,7 +1,9 @@
 """A checkpoint comes back as it was written, or it is refused."""
 
 import os
+from functools import partial
 from hashlib import sha256
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -110,6 +112,19 @@ def test_every_generator_goes_on_from_a_saved_state(tmp_path, kind):
     write(tmp_path / "file", {"state": plain(rng.bit_generator.state)}, {})
     other.bit_generator.state = unplain(read(tmp_path / "file")[0]["state"])
     assert np.array_equal(rng.normal(size=9), other.normal(size=9))
+
+
+def test_arrays_are_described_by_a_checksum_unless_their_values_change():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    turned = np.asfortranarray(array)
+    words = f"float32 (2, 3), CRC-32 {crc32(array.tobytes()):08x}"
+    assert describe(array) == describe(turned) == words and describe(array, values=False) == "ndarray"
+    assert describe((array, None), values=False) == "(ndarray, None)"
+    assert describe({"a": np.float64(0.5), "b": np.int64(3)}) == "{a: 0.5, b: 3}"
+    assert (
+        describe(partial(describe, array, values=True)) == f"partial(describe, ({words}), {{values: True}})"
+    )
+    assert describe(Linear) == "Linear" and describe(len) == "len" and describe("x") == "'x'"
 
 
 def test_a_network_is_described_by_its_layers_and_the_shapes_of_its_arrays():

@@ -159,6 +159,14 @@ def test_a_run_is_saved_as_often_as_was_said_and_at_the_beginning_where_no_file_
     assert not run.saved
 
 
+def test_an_error_after_ctrl_c_is_not_hidden(tmp_path):
+    with pytest.raises(ZeroDivisionError), Keeper(Noted([0]), tmp_path / "file", 60):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ZeroDivisionError
+    with pytest.raises(KeyboardInterrupt), Keeper(Noted([0]), tmp_path / "file", 60):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.parametrize("seconds", [-1, math.nan, "1", None])
 def test_seconds_that_are_none_are_refused(seconds):
     with pytest.raises(ValueError, match=r"^checkpoint_seconds: found .*, needed a number, 0 or more"):

@@ -5,6 +5,7 @@ import pytest
 from tiny import IMAGES, LABELS, network
 
 from tinyzip.machine.workers import Workers
+from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.run.shards import Shards, gradient_shard
@@ -111,6 +112,15 @@ def test_what_augmentation_returns_is_held_to_what_it_was_given():
             shards = Shards(network(), IMAGES, LABELS, hard_labels, wrong, workers, 10)
             with pytest.raises(ValueError, match=r"^fit: augment: found "):
                 shards(np.arange(20), (0,))
+
+
+def test_an_augmentation_of_this_library_is_used_as_it_is_in_the_shards_own_memory():
+    own = Augment(1, 8)
+    with Workers(1) as workers:
+        shards = Shards(network(), IMAGES, LABELS, hard_labels, own, workers, 10)
+        assert shards.augment is own
+        moved = shards.input(np.arange(10), np.random.default_rng(1))
+    np.testing.assert_array_equal(moved, to_input(own(IMAGES[:10], np.random.default_rng(1))))
 
 
 def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):

@@ -130,6 +130,18 @@ def test_a_copy_shares_nothing_with_the_model_and_packs_what_is_trained():
         assert name not in packed.places or np.shares_memory(params[name], packed.vectors[name[-1]])
 
 
+@pytest.mark.parametrize("first", [0.5, 1, 3])
+def test_a_loss_more_than_ten_times_the_first_or_ten_is_said_once(first):
+    most = 10 * max(first, 1)
+    with Workers(1) as workers:
+        state = start(workers)
+        for loss in (first, most, 0):
+            state.mind(loss, lambda: [])
+        with pytest.warns(UserWarning, match=rf"^fit: loss: found {most + 0.1:.3g} at epoch 1, step 1 of 3"):
+            state.mind(most + 0.1, lambda: [])
+        state.mind(most + 0.2, lambda: [])
+
+
 def test_a_loss_that_explodes_is_measured_by_the_first_of_the_whole_run(tmp_path):
     losses = iter((*[30.0] * 3, *[299.0] * 3, *[301.0] * 3))
     options = {"objective": lambda z, batch: (next(losses), np.zeros_like(z)), "batch": 20, "epochs": 3}

@@ -37,6 +37,20 @@ def test_a_model_without_a_printed_form_is_not_run_as_printed(tmp_path):
             train(model=model, printed=True, **options)
 
 
+def test_a_run_as_printed_stops_and_warns_as_the_fast_one_does():
+    for losses, error in (((1.0, np.nan), FloatingPointError), ((1.0, 11.0, 1.0), UserWarning)):
+        left = iter(losses)
+        with pytest.warns(error) if error is UserWarning else pytest.raises(error) as met:
+            train(
+                epochs=1,
+                printed=True,
+                model=network(noisy=False),
+                objective=lambda z, batch, left=left: (next(left), np.zeros_like(z)),
+            )
+        told = str(met.value if error is FloatingPointError else met[0].message)
+        assert "epoch 1, step 2 of 3" in told
+
+
 def test_where_infinity_began_is_the_first_place_on_the_way():
     model = network(np.float64, noisy=False)
     x = np.ones((1, 6, 6, 2))
