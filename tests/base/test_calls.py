@@ -1,12 +1,13 @@
 """Calls that are not as declared are refused with what to write instead; those that are, are passed on."""
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinyzip.base.calls import built_by, takes, write_instead
+from tinyzip.base.calls import File, built_by, takes, write_instead
 from tinyzip.base.refuse import refuse
 
 
@@ -151,6 +152,21 @@ def test_so_do_methods_and_what_takes_nothing(call, line):
     with pytest.raises(TypeError, match=rf"^{line}"):
         call()
     assert Made().method(2) == (2, False) and Made.made(length=2) == (Made, 2, None)
+
+
+def test_a_file_with_a_function_of_its_name_says_so_when_it_is_called_and_no_other_does():
+    for name, called in (
+        ("train.fit", True),
+        ("train.evaluate", True),
+        ("train.data", False),
+        ("nn.layers", False),
+    ):
+        file = import_module(f"tinyzip.{name}")
+        assert isinstance(file, File) == called == callable(file)
+    with pytest.raises(
+        TypeError, match=r"^tinyzip.train.fit: found a call of the file, needed fit\(…\), from tiny"
+    ):
+        import_module("tinyzip.train.fit")(3)
 
 
 def test_what_a_function_raises_inside_is_its_own():
