@@ -16,7 +16,10 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "1 → 2"): BISECTED,
         ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "low - 1 → (low)"): BISECTED,
     },
-    "base": {},
+    "base": {
+        ("base/files.py", "CHUNK = 1 << 18  # bytes", "1 → 2"): "as many bytes are read, by larger parts",
+        ("base/files.py", "CHUNK = 1 << 18  # bytes", "18 → 19"): "as many bytes are read, by larger parts",
+    },
     "cli": {
         (
             "cli/npy.py",
@@ -24,12 +27,6 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "False → True",
         ): "what begins as an array is mapped, and NumPy maps no objects",
     },
-    "archive": {},
-    "base": {
-        ("base/files.py", "CHUNK = 1 << 18  # bytes", "1 → 2"): "as many bytes are read, by larger parts",
-        ("base/files.py", "CHUNK = 1 << 18  # bytes", "18 → 19"): "as many bytes are read, by larger parts",
-    },
-    "cli": {},
     "distill": {},
     "exchange": {
         (
