@@ -41,6 +41,7 @@ from tinyzip.integer.fast import copies, elementwise, memory, pools
 from tinyzip.integer.fast.choose import kernel_of
 from tinyzip.integer.fast.convolution import conv2d
 from tinyzip.integer.fast.depthwise import band_matrices, banded, summed
+from tinyzip.integer.fast.elementwise import products_of, terms_of
 from tinyzip.integer.fast.kernels import linear
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fixedpoint import ROUNDINGS
@@ -317,3 +318,14 @@ def test_from_any_operator_on_a_run_resumes_and_what_is_replaced_goes_on(data: A
                 codes = [program.codes[r + 1] for r in program.operators[k].reads(k)]
                 expected.append(reference.apply(program.operators[k], read, codes, program.shapes[k + 1]))
             assert found[..., n].tolist() == expected[-1]
+
+
+def test_what_a_table_has_for_codes_that_never_come_is_0() -> None:
+    """Files of ONNX hold all 256 entries, and the same program gives the same file."""
+    x, y = Codes(3, 90, 5), Codes(0, 255, 9)
+    never = [code for code in range(256) if not x.lo <= code <= x.hi]
+    for table in terms_of(Add(-1, [2**30, 2**30 + 5, 2**30], [31, 32, 48], y).checked("here"), [x, x]):
+        assert not table[never].any() and table[x.lo : x.hi + 1].any()
+    for w in ([7], [7, -9, 4]):
+        table = products_of(Multiply(w, 2**30, 33, y).checked("here"), x, np.uint8)
+        assert not table[..., never].any() and table.shape == ((256,) if len(w) == 1 else (3, 256))

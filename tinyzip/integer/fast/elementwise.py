@@ -43,14 +43,14 @@ def look_up(table: Array, x: Array, y: Array, workspace: Workspace) -> None:
 def products_of(operator: Multiply, x: Codes, dtype: Any) -> Array:
     """(TB2) as a table: (256,) for one constant, else (C, 256)."""
     every = np.arange(x.lo, x.hi + 1)
-    table = np.empty((operator.w.size, 256), dtype)
+    table = np.zeros((operator.w.size, 256), dtype)  # all of it stands in files of ONNX
     table[:, every % 256] = apply(operator, [np.tile(every, (len(table), 1))], [x], operator.y)
     return table[0] if len(table) == 1 else table
 
 
 def terms_of(operator: Add | Product, codes: Sequence[Codes]) -> list[NDArray[np.int32]]:
     """What each code of either addend gives to the sum, or each factor, by its byte: two arrays (256,)."""
-    tables = [np.empty(256, np.int32) for _ in codes]
+    tables = [np.zeros(256, np.int32) for _ in codes]
     for k, (table, c) in enumerate(zip(tables, codes, strict=True)):
         every = np.arange(c.lo, c.hi + 1)
         table[every % 256] = term(operator, k, every - c.zero)
