@@ -42,6 +42,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/run.py",
+            "memory = [take(codes, (size * N,), np.uint8, workspace) for size in plan.sizes]",
+            "uint8 → int8",
+        ): "bytes either way, which are then read as what each output is",
+        (
+            "integer/fast/planned.py",
+            "codes = np.resize(np.arange(x.lo, x.hi + 1, dtype=x.dtype), (*program.shape, count))",
+            "x.hi + 1 → (x.hi)",
+        ): "some codes or others: what both ways are compared on",
+        (
+            "integer/proof/equals.py",
+            "added[:, k] += rows[:, c]",
+            "+ → -",
+        ): "keys are only compared, and sums that are equal still are when all their signs turn",
+        (
             "integer/fast/planned.py",
             "one = self.count == 1  # whose rows are too short to gain from it",
             "1 → 2",

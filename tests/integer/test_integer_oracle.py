@@ -140,6 +140,24 @@ def test_blocks_are_as_long_as_their_memory_allows_and_cover_all_in_order(count:
     assert workspace.peak <= 2**11
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 200, 2000, 10**6]))
+def test_channels_go_in_blocks_of_the_largest_array_of_theirs(C: int, x: int, y: int, block: int) -> None:
+    seen: list[int] = []
+
+    def kernel(*inputs: Any, y: Any, workspace: Any) -> None:
+        assert {len(one) for one in inputs} == {len(y)}
+        seen.append(len(y))
+        y[...] = inputs[1]
+
+    arrays = np.ones((C, x, 2)), np.arange(C)[:, None], np.zeros((C, y))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "BLOCK", block)
+        memory.by_channels(kernel, *arrays[:2], y=arrays[2], workspace=Workspace())
+    most = max(1, block // (memory.VALUE * max(2 * x, y)))
+    assert seen == [min(most, C - start) for start in range(0, C, most)]
+    assert (arrays[2] == np.arange(C)[:, None]).all()
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_band_matrices_and_plain_sums_are_the_products_with_all_windows(data: Any) -> None:
@@ -269,6 +287,28 @@ def test_whichever_way_a_convolution_goes_the_codes_are_the_oracles(route: str, 
                 assert (pairs == pairs[..., :1]).all()
                 assert [pairs[..., n, 0].tolist() for n in range(2)] == wanted
                 assert run(program, images[..., :1], product)[..., 0].tolist() == wanted[0]
+
+
+ROWS: dict[str, tuple[Any, ...]] = {  # weights, size, fields, window; values of int16, outputs requantized
+    "lines": ((3, 2, 3, 2), (8, 9), {"padding": 1}, None, 2 * 11 + 2 * 2 * 10 + 3 * 10, 3 * 10),
+    "patches": ((3, 2, 3, 2), (11, 9), {"stride": (3, 2)}, None, 2 * 3 * 8 + 2 * 3 * 2 * 4 + 3 * 4, 3 * 4),
+    "dilated": ((3, 2, 3, 2), (9, 9), {"dilation": (2, 1)}, None, 2 * 9 + 2 * 3 * 2 * 8 + 3 * 8, 3 * 8),
+    "the image": ((3, 2, 1, 1), (8, 9), {}, None, 2 * 9 + 3 * 9, 3 * 9),
+    "depthwise": ((4, 1, 3, 3), (9, 9), {"groups": 2, "stride": 2}, None, 2 * 2 * 9 + 4 * 4, 4 * 4),
+    "pooled": ((3, 2, 3, 2), (8, 9), {}, (3, 2), 2 * 3 * 10 + 2 * 2 * 3 * 8 + 3 * 3 * 8, 3 * 4),
+}
+
+
+@pytest.mark.parametrize("weights, size, fields, window, values, outputs", ROWS.values(), ids=ROWS)
+def test_the_memory_of_a_row_is_that_of_what_is_new_in_it(
+    weights: Any, size: Any, fields: Any, window: Any, values: int, outputs: int
+) -> None:
+    """Padded rows, patches and sums; and what requantizing takes for each output that is left."""
+    y = Codes(0, 255, 0)
+    conv = Conv2d(np.ones(weights, int), None, 2**30, 45, y, **fields)
+    pools = [] if window is None else [MaxPool2d(window)]
+    kernel: Any = plan_of(Program((conv, *pools), (2, *size), y), "integer", False).tasks[0].kernel
+    assert kernel.args[0].row == 2 * values + (2 + memory.VALUE) * outputs
 
 
 @settings(max_examples=15)

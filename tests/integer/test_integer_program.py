@@ -270,6 +270,14 @@ def test_a_chain_that_does_not_hold_is_refused_by_index_and_kind(
         Program(operators, shape, BYTE)
 
 
+def test_a_clamp_of_a_pool_may_be_the_codes_that_come_or_any_narrower_ones() -> None:
+    for y in (BYTE, Codes(0, 254, 0), Codes(0, 1, 0)):
+        assert alone(MaxPool2d(2, y=y)).output == y
+    x = Codes(-128, 127, 3)
+    for y in (x, Codes(-127, 127, 3), Codes(-128, 126, 3)):
+        assert Program((AvgPool2d(2, y=y),), (1, 8, 8), x).output == y
+
+
 def test_pools_and_means_refuse_what_makes_no_sense() -> None:
     with pytest.raises(ValueError, match=r"\(MaxPool2d\): padding.*\(2, 0\).*less than the window's 2"):
         alone(MaxPool2d(2, padding=((2, 0), (0, 0))))

@@ -282,7 +282,22 @@ def test_wrong_arrays_are_refused():
 def test_scales_reach_from_the_smallest_normal_float32_to_where_a_multiple_would_overflow():
     least, most = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
     assert Grid(least, 0, 0, 255).dequantize(np.array([1])).item() == least
+    assert most * (1 + 2.0**-30) == LARGEST
     assert Grid(LARGEST, 0, 0, 1).dequantize(np.array([1])).item() == most
     for scale, codes in ((np.nextafter(least, 0), 255), (np.nextafter(LARGEST, np.inf), 1)):
         with pytest.raises(ValueError, match="Grid: scale"):
             Grid(scale, 0, 0, codes)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_grid_fits_the_weights_it_was_made_for_and_those_that_all_lie_on_it(dtype):
+    w = np.array([[0.3, -1.2], [0.9, 0.4]], dtype)
+    grid = Grid([0.1, 0.25], 0, -7, 7)
+    on_it = grid.round_trip(w).astype(dtype)
+    made = grid.for_weights(w)
+    assert grid.fits(w) and made.fits(w) and made.fits(on_it) and made.fits(w.astype(np.float64))
+    assert not made.fits(w * 1.01) and (made.scale == grid.scale).all() and made.made_for is not None
+    for place in np.ndindex(2, 2):
+        other = on_it.copy()
+        other[place] += 0.01
+        assert not made.fits(other)

@@ -219,3 +219,14 @@ def test_the_penalty_begins_after_a_fifth_of_the_way_and_its_exponent_falls_from
     assert [beta is None for beta in told] == [way <= 0 for way in ways]
     wanted = [2 + 9 * (1 + np.cos(np.pi * float(way))) for way in ways if way > 0]
     np.testing.assert_allclose([beta for beta in told if beta is not None], wanted, rtol=1e-12)
+
+
+def test_descent_goes_as_far_as_codes_reach_and_not_for_less_than_a_billionth():
+    """A weight a little above the middle between two codes gains twice as little by the upper one."""
+    one = np.ones((1, 1))
+    rows = Rows(3.5 + np.array([[2e-10], [2e-9]]), np.ones(2), -127, 127, one, one)
+    assert descend(rows, np.full((2, 1), 3.0)).tolist() == [[3.0], [4.0]]
+    small = Rows(1e-16 * rows.w, 1e-16 * rows.step, -127, 127, one, one)  # less than a billionth of 10⁻³⁰
+    assert descend(small, np.full((2, 1), 3.0)).tolist() == [[3.0], [3.0]]
+    far = Rows(np.full((2, 5), 9.0), np.ones(2), -7, 7, np.eye(5), np.eye(5))
+    assert (descend(far, np.full((2, 5), -7.0)) == 7).all()

@@ -192,6 +192,13 @@ def test_of_two_branches_without_names_the_body_is_the_longer_one(first, second)
     assert ways == sorted((first, second), reverse=True)
 
 
+@pytest.mark.parametrize("last", [integer.Softmax(2**30, 9), integer.Argmax()])
+def test_a_program_of_nothing_but_an_end_keeps_it(last):
+    program = Program((last,), (3,), Codes(-128, 127, 0))
+    assert parted(program) == (program, ())
+    assert parted(Program((integer.Flatten(), last), (3,), Codes(-128, 127, 0)))[1] == (last.checked("it"),)
+
+
 def test_a_sum_of_one_and_the_same_is_no_block():
     y = Codes(-128, 127, 0)
     conv = integer.Conv2d([[[[1]]]], None, 2**30, 30, y)

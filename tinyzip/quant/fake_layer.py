@@ -33,8 +33,8 @@ class FakeQuantize(Layer, Stage):
 
     lo: int
     hi: int
-    rule: lsq.Rule = "lsq"
-    average: bool = False
+    rule: lsq.Rule
+    average: bool
 
     def parameter_shapes(self) -> dict[str, Shape]:
         return {"step": ()}

@@ -13,6 +13,7 @@ from tinyzip.integer import Codes, Conv2d, Linear, MaxPool2d, Operator, Program,
 from tinyzip.integer.bounds import FLOAT_EXACT
 from tinyzip.integer.fast import choose, convolution, kernels
 from tinyzip.integer.fast.lanes import base_of, largest_sum, pack, pays, scale_down, unpack
+from tinyzip.integer.fast.memory import VALUE
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.operators import Weighted
 from tinyzip.machine.workspace import FRESH
@@ -181,6 +182,20 @@ def test_a_product_makes_pairs_where_two_fit(
         operators, shape = layer(kind, total)
         run(Program(operators, shape, x), np.zeros((*shape, 10), np.uint8), "blas")
     assert widths == wanted
+
+
+@pytest.mark.parametrize(
+    "kind, values, outputs",
+    [
+        ("conv", 2 * 6 * 2 + 2 * 3 * 2 + 2 * 2 * 2, 2 * 3),
+        ("pooled", 2 * 2 * 6 * 2 + 2 * 3 * 4 + 2 * 4 * 2, 2 * 2),
+    ],
+)
+def test_the_memory_of_a_row_counts_what_lies_in_pairs(kind: str, values: int, outputs: int) -> None:
+    """Padded columns twice, patches once, and sums twice; of 3 columns of outputs, and of 4 in windows."""
+    operators, shape = layer(kind, 193)
+    kernel: Any = plan_of(Program(operators, shape, Codes(0, 15, 0)), "blas", False).tasks[0].kernel
+    assert kernel.args[0].row == 4 * values + (4 + VALUE) * outputs
 
 
 def test_two_lanes_pay_where_a_sum_has_many_products() -> None:

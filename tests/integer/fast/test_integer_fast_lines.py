@@ -83,3 +83,13 @@ def test_short_runs_are_gathered_from_lines_and_long_ones_at_once(
     kind = recorder()
     gather(image.view(kind), layout, 1, alone, FRESH)
     assert [function is np.copyto for function, _, _ in kind.calls] == [True] * copies
+
+
+@pytest.mark.parametrize("kernel, dilation, slides", [(3, 1, True), (2, 1, False), (3, 2, False)])
+def test_rows_have_products_of_their_own_where_they_overlap_and_are_long_enough(
+    kernel: int, dilation: int, slides: bool
+) -> None:
+    """(LP2): 64 numbers; of a stride of two."""
+    layout = Layout.of((kernel, 1), (2, 1), (dilation, 1), 1, 1, 1, 8)
+    assert layout.slides == slides
+    assert [layout.is_alone(N) for N in (1, 7, 8, 9)] == [False, False, slides, slides]

@@ -59,6 +59,20 @@ def test_it_says_what_the_bounds_decided() -> None:
     assert lines(halves, shape=(2,))[0]["windows"] == ""
 
 
+@pytest.mark.parametrize(
+    "C, F, k, stride", [(1, 2, 5, 1), (1, 2, 5, 2), (2, 60, 3, 1), (2, 60, 3, 3), (9, 60, 1, 1)]
+)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_two_sums_share_a_product_where_that_pays(C: int, F: int, k: int, stride: int, groups: int) -> None:
+    """(LN2): for a place each channel is packed, once for every step to the next; one place gathers nothing."""
+    w = np.full((F, C, k, k), 1)
+    given = conv(w=w, stride=(1, stride), groups=groups, padding=((0, 0), (9, 9)), y=NIBBLE)
+    (line,) = lines(given, shape=(C * groups, 9, 9), x=Codes(0, 1, 0))
+    pays = choose.pays(F, C * k * k, C * groups * stride, k > 1)
+    depthwise = C == 1 and groups == 2
+    assert line["sums"] == ("2" if pays and not depthwise else "1")
+
+
 def test_it_says_which_pool_is_done_before_requantizing_and_how_many_columns_lie_apart() -> None:
     """(PQ1), (LP1): not one whose input another operator reads, nor apart where its windows overlap."""
     narrow, over = MaxPool2d((1, 4)), MaxPool2d(3, 1)

@@ -79,7 +79,7 @@ def sums_of(w: NDArray[np.int64], x: Firsts) -> list[Hashable]:
     keys: list[Hashable] = []
     for rows, inputs in zip(w, x.reshape(len(w), -1), strict=True):
         distinct, place = np.unique(inputs, return_inverse=True)
-        added = np.zeros((rows.shape[0], distinct.size, *rows.shape[2:]), np.int64)
+        added = np.zeros_like(rows, shape=(rows.shape[0], distinct.size, *rows.shape[2:]))
         for c, k in enumerate(place.tolist()):
             added[:, k] += rows[:, c]
         keys += [(distinct.tobytes(), row.tobytes()) for row in added]
