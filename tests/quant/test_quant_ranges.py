@@ -109,6 +109,22 @@ def test_least_squares_is_as_good_as_every_cut_of_both_ends_and_of_one(batches, 
         assert found <= bins.error_at_most(Grid.affine(part * widest[0], high, bits))
 
 
+@pytest.mark.parametrize("seed", [6, 7, 12, 15])
+def test_least_squares_cuts_both_ends_to_one_length_and_then_each_twice(seed):
+    """Of values of which a second and a third comparison find a better cut."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_t(2, 300) * np.where(rng.random(300) < 0.5, 1, 3)
+    bins, (low, high) = histogram_of(x).filled(), (x.min(), x.max())
+    parts = np.arange(1, 129) / 128
+    longer, error = max(-low, high), lambda ends: bins.error_at_most(Grid.affine(*ends, 3))
+    first = min(((max(low, -part * longer), min(high, part * longer)) for part in parts), key=error)
+    best = first
+    for _ in range(2):
+        best = min(best, *((best[0], part * high) for part in parts), key=error)
+        best = min(best, *((part * low, best[1]) for part in parts), key=error)
+    assert range_of("mse", 3, x) == best != first
+
+
 def test_least_squares_cuts_the_two_ends_apart():
     """Values lie from −1 to ¼, and one at 8: no cut of both ends to one length is as good."""
     x = np.append(np.linspace(-1, 0.25, 5000), 8.0)

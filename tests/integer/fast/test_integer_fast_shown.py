@@ -64,7 +64,7 @@ def test_it_says_what_the_bounds_decided() -> None:
 )
 @pytest.mark.parametrize("groups", [1, 2])
 def test_two_sums_share_a_product_where_that_pays(C: int, F: int, k: int, stride: int, groups: int) -> None:
-    """(LN2): for a place each channel is packed, once for every step to the next; one place gathers nothing."""
+    """(LN2): for a place each channel is packed, once for every step to the next; one place gathers none."""
     w = np.full((F, C, k, k), 1)
     given = conv(w=w, stride=(1, stride), groups=groups, padding=((0, 0), (9, 9)), y=NIBBLE)
     (line,) = lines(given, shape=(C * groups, 9, 9), x=Codes(0, 1, 0))
