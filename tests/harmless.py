@@ -128,6 +128,31 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "quant": {
         (
+            "quant/surgeon_fast.py",
+            "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",
+            "2 → 3",
+        ): "rows of settled weights are dropped sooner or later; the others stay as they are",
+        (
+            "quant/surgeon_fast.py",
+            "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",
+            "* → +",
+        ): "rows of settled weights are dropped sooner or later; the others stay as they are",
+        (
+            "quant/surgeon_fast.py",
+            "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",
+            "<= → <",
+        ): "rows of settled weights are dropped sooner or later; the others stay as they are",
+        (
+            "quant/surgeon_fast.py",
+            "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",
+            "2 * np.count_nonzero(free) → (2)",
+        ): "rows of settled weights are dropped sooner or later; the others stay as they are",
+        (
+            "quant/surgeon_fast.py",
+            "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",
+            "2 * np.count_nonzero(free) <= len(left) → (not (2 * np.count_nonzero(free) <= len(left)))",
+        ): "rows of settled weights are dropped sooner or later; the others stay as they are",
+        (
             "quant/fake.py",
             'arrays = dict(model.params) | {f"{name}.step": np.ones((), model.dtype) for name in rounds}',
             "ones → zeros",

@@ -30,9 +30,9 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, by_channel
-from tinyzip.quant.lowbit import lowest_grid
+from tinyzip.quant.lowbit import Signs, lowest_grid
 from tinyzip.quant.lower import lower
-from tinyzip.quant.lsq import RULES
+from tinyzip.quant.lsq import RULES, gradient_scale
 from tinyzip.quant.powers import power_of_two_grids
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import to_input
@@ -427,3 +427,23 @@ def test_a_checkpoint_names_the_layers_that_round_as_always():
     fake = FakeQuantized.create(*made(0)[:2])
     words = describe(fake.network.layers["conv1.round"])
     assert words == "FakeQuantize(lo=0, hi=255, rule='lsq', average=False)"
+
+
+@pytest.mark.parametrize("step", [0.5, [0.5, 0.25, 1.0]])
+def test_signs_learn_up_to_two_steps_from_zero_and_their_step_from_all_that_share_it(step):
+    """The derivative of ±s by log s is ±s, and the gradient of LSQ's scale."""
+    model, grids, images = made(0)
+    w = model.params["fc2.w"].copy()
+    w[:, 0], w[:, 1] = 2 * np.asarray(step, np.float32), -2.001 * np.asarray(step, np.float32)
+    model = model.with_params(model.params | {"fc2.w": w})
+    fake = FakeQuantized.create(model, grids | {"fc2.w": Signs(step)})
+    z, caches = fake.forward(read(model, images))
+    dz = np.random.default_rng(1).normal(size=z.shape).astype(z.dtype)
+    grads, (network, inner) = fake.backward(dz, caches), caches
+    dy, y = network.backward(dz, inner)["fc2.w"], network.params["fc2.w"]
+    np.testing.assert_array_equal(grads["fc2.w"][:, 0], dy[:, 0])
+    assert not grads["fc2.w"][:, 1].any() and dy[:, 1].any()
+    wanted = (dy * y).astype(np.float64)
+    rows = wanted.sum(axis=1) if np.ndim(step) else wanted.sum()
+    scale = gradient_scale(w.size // np.size(step), 1)
+    np.testing.assert_allclose(grads["fc2.w.log_step"], rows * scale, rtol=1e-4, atol=1e-6)
