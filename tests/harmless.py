@@ -19,6 +19,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "base": {
         ("base/files.py", "CHUNK = 1 << 18  # bytes", "1 → 2"): "as many bytes are read, by larger parts",
         ("base/files.py", "CHUNK = 1 << 18  # bytes", "18 → 19"): "as many bytes are read, by larger parts",
+        (
+            "base/branches.py",
+            "for node in range(self.end, -1, -1):",
+            "1 → 2",
+        ): "the last node is looked at once more",
     },
     "cli": {
         (
@@ -88,6 +93,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "AWAKE = 2e-3  # seconds to look out for a message before falling asleep: waking up costs 0.1 ms",
             "2e-3 → 1.002",
         ): "stays awake longer; the message is the same",
+        (
+            "machine/workers.py",
+            "if self._pool is None or len(items) < 2:",
+            "2 → 3",
+        ): "two items are done by one thread; each has its own result",
+        (
+            "machine/workers.py",
+            'self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")',
+            "- → +",
+        ): "a thread is started where work waits, and there is no more of it",
+        (
+            "machine/workspace.py",
+            "raw = np.empty(self.peak + ALIGNMENT, np.uint8)",
+            "uint8 → int8",
+        ): "bytes of memory, of which only views of other kinds are given out",
+        (
+            "machine/products.py",
+            "if whole < P:",
+            "< → <=",
+        ): "an empty product more, which writes nothing or adds 0",
     },
     "nn": {
         (
@@ -125,6 +150,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "seen[axis][reach(offset, stride[axis], padding[axis][0], size[axis], outputs[axis])[0]] += 1",
             "+ → -",
         ): "both factors change their sign, and the product does not",
+        (
+            "nn/ops/activations.py",
+            "return np.where(x > 0, x, slope * x)",
+            "> → >=",
+        ): "at 0 both are 0, with its sign",
+        (
+            "nn/sequential.py",
+            "layout: Layout = field(default=Layout({}, ()), repr=False, compare=False, kw_only=True)",
+            "False → True",
+        ): "a Sequential prints and compares itself; a checkpoint's words are held by a test",
     },
     "quant": {
         (
@@ -184,5 +219,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",
             "1 → 2",
         ): "two shards are made by threads, with the same bits",
+        ("train/augment.py", "noise -= np.float32(0.5)", "float32 → float16"): "one half is the same number",
+        (
+            "train/history.py",
+            'self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)',
+            "0.2 → 1.2",
+        ): "the bar is drawn less often",
     },
 }

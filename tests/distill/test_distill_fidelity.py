@@ -76,6 +76,26 @@ def test_who_is_right_as_often_as_it_is_sure_is_calibrated():
     assert judge(z * 100, labels).ece == pytest.approx(0.3)  # sure of all, and wrong in 6 of 20
 
 
+def test_a_fidelity_is_a_table_of_aligned_columns_and_a_line():
+    z = np.log(np.repeat([[0.8, 0.6], [0.2, 0.4]], 10, axis=1))
+    t = np.log(np.repeat([[0.6, 0.2], [0.4, 0.8]], 10, axis=1))
+    found = compare(z, t, np.array([0] * 8 + [1] * 2 + [0] * 6 + [1] * 4))
+    assert repr(found) == "Fidelity(agreement 50.00% of 20 images)"
+    assert str(found).splitlines() == [
+        "         errors  accuracy     NLL  calibration error",
+        "teacher       8    60.00%  0.8234             30.00%",
+        "student       6    70.00%  0.5867              0.00%",
+        "",
+        "agreement                   50.00% of 20 images",
+        "where the teacher is wrong  25.00% of 8",
+        "KL(teacher ‖ student)       0.2197 nats",
+        "",
+        "errors by class  0  1",
+        "teacher          6  2",
+        "student          0  6",
+    ]
+
+
 def network(seed):
     layers = {"flatten": Flatten(), "fc": Linear(12, 3)}
     return Sequential.create(layers, (1, 3, 4), np.random.default_rng(seed))
@@ -102,6 +122,9 @@ def test_networks_are_asked_and_the_table_says_what_they_answered():
         fidelity(
             student, Sequential.create({"f": Flatten(), "l": Linear(9, 3)}, (1, 3, 3), rng), images, labels
         )
+    for name, line in (("z", "judge: z: found shape"), ("labels", "judge: labels: found")):
+        with pytest.raises(ValueError, match=f"^{line}"):
+            judge(**{"z": logits(student, images), "labels": labels} | {name: labels[:3]})
     with pytest.raises(ValueError, match="fidelity: student: labels"):
         fidelity(student, teacher, images, labels + 1)
     with pytest.raises(ValueError, match="teacher_z"):

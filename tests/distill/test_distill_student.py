@@ -187,6 +187,10 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
     student, rng = network(3, 1), np.random.default_rng(0)
     with pytest.raises(ValueError, match="train: student: found 4 outputs"):
         train(student, network(6, 0, classes=7), images, labels, rng=rng, **SHORT)
+    with pytest.raises(ValueError, match="train: student: images"):
+        layers = {"flat": Flatten(), "fc": Linear(4, K)}
+        small = Sequential.create(layers, (1, 2, 2), np.random.default_rng(0))
+        train(small, network(6, 0), images, labels, rng=rng, **SHORT)
     with pytest.raises(ValueError, match="train: teacher: images"):
         train(student, Telltale(), images, labels, rng=rng, **SHORT)
     with pytest.raises(ValueError, match="train: teacher: labels"):

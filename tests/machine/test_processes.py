@@ -261,6 +261,9 @@ def test_close_ends_every_copy(pair):
     assert len(copies) == 3 and all(map(alive, copies))
     processes.close()
     assert not any(map(alive, copies))
+    for copy in copies:  # nothing of it waits to be asked after
+        with pytest.raises(ChildProcessError):
+            os.waitpid(copy, os.WNOHANG)
 
 
 def test_copies_end_while_younger_ones_live_that_know_their_lines(pair):

@@ -27,6 +27,16 @@ LAYERS = {"flat": Flatten(), "fc": Linear(4, 3)}
 NET = Sequential.create(LAYERS, (1, 2, 2), np.random.default_rng(0))
 
 
+def test_the_names_of_others_are_known():
+    sizes = "in_channels out_channels in_features out_features kernel_size filters units pool_size strides"
+    assert calls.SIZES.keys() == set(sizes.split())
+    kinds = "Softmax LogSoftmax Conv1d Conv1D Dense ReLU6 MaxPooling2D AveragePooling2D AdaptiveAvgPool2d"
+    kinds += " GlobalAveragePooling2D BatchNorm1d BatchNorm2d BatchNormalization"
+    assert calls.LAYERS.keys() == set(kinds.split())
+    methods = "score load_state_dict train eval add compile parameters state_dict weights"
+    assert calls.NETWORK.keys() == set(methods.split())
+
+
 @pytest.mark.parametrize("kind", [Conv2d, Linear, MaxPool2d, AvgPool2d])
 @pytest.mark.parametrize("other", calls.SIZES)
 def test_sizes_have_other_names(kind, other):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.nn.losses import cross_entropy, log_softmax
+from tinyzip.nn.losses import Batch, cross_entropy, log_softmax
 
 sizes = st.tuples(st.integers(1, 7), st.integers(1, 6))
 seeds = st.integers(0, 2**32 - 1)
@@ -84,6 +84,18 @@ def test_huge_logits_do_not_overflow_and_dtype_is_kept(dtype):
     assert cross_entropy(z, np.array([0, 0]), weights=np.ones(2))[1].dtype == dtype
 
 
+def test_what_is_not_said_is_one_target_and_equal_weights():
+    rng = np.random.default_rng(0)
+    z, labels = rng.normal(size=(4, 5)), rng.integers(0, 4, 5)
+    for found, expected in (
+        (cross_entropy(z, labels), cross_entropy(z, labels, 0.0, 1.0)),
+        (cross_entropy(z, labels, 0.0, np.zeros(5)), (0.0, 0 * z)),
+    ):
+        assert found[0] == expected[0]
+        np.testing.assert_array_equal(found[1], expected[1])
+    assert Batch(z, labels, labels).progress == 0
+
+
 Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
 
 
@@ -105,6 +117,11 @@ Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
         (lambda: cross_entropy(Z, LABELS, weights=np.ones(3)), ValueError),
         (lambda: cross_entropy(Z, LABELS, weights=np.array([1, -1])), ValueError),
         (lambda: cross_entropy(Z, LABELS, weights=math.inf), ValueError),
+        (lambda: cross_entropy(Z, LABELS, weights=np.array([math.nan, 1])), ValueError),
+        (lambda: cross_entropy(Z, LABELS, weights=np.ones((2, 1))), ValueError),
+        (lambda: cross_entropy(Z, LABELS, weights=np.array([True, True])), ValueError),
+        (lambda: cross_entropy(Z, LABELS, -0.1), ValueError),
+        (lambda: cross_entropy(Z[:, :, None], LABELS), ValueError),
         (lambda: cross_entropy(Z, LABELS, weights="1"), ValueError),
         (lambda: log_softmax(Z[0]), ValueError),
     ],

@@ -103,6 +103,54 @@ def test_where_nothing_is_said_images_are_those_of_ten_digits(name):
     assert net.shape == (1, 28, 28) and net.last_shape == (10,)
 
 
+def test_every_network_has_the_layers_that_its_paper_and_its_files_name():
+    two = str.split("conv1 relu1 pool1 conv2 relu2 pool2 flatten fc1 relu3 fc2")
+    pairs = str.split(
+        "conv1a relu1a conv1b relu1b pool1 conv2a relu2a conv2b relu2b pool2 flatten fc1 relu5 fc2"
+    )
+    separable = str.split("conv1 norm1 relu1")
+    for k in "23":
+        separable += str.split(f"depthwise{k} norm{k}a relu{k}a pointwise{k} norm{k}b relu{k}b")
+    for make, layers in (
+        (models.student_net, two),
+        (models.wide_net, two),
+        (models.lenet5, [*two, "relu4", "fc3"]),
+        (models.vgg_net, pairs),
+        (models.separable_net, [*separable, "average", "flatten", "fc1"]),
+        (models.wide_mlp, str.split("flatten fc1 relu1 fc2 relu2 fc3")),
+    ):
+        assert list(make().layers) == layers, make
+
+
+def test_pairs_of_small_convolutions_keep_the_size_and_each_pooling_halves_it():
+    net = models.vgg_net()
+    shapes = net.output_shapes()
+    assert [shapes[name] for name in ("conv1b", "pool1", "conv2b", "pool2")] == [
+        (16, 28, 28),
+        (16, 14, 14),
+        (32, 14, 14),
+        (32, 7, 7),
+    ]
+    weights = 9 * (1 * 16 + 16 * 16 + 16 * 32 + 32 * 32) + 32 * 49 * 64 + 64 * 10
+    assert parameters(net) == weights + 2 * 16 + 2 * 32 + 64 + 10
+
+
+def test_separable_convolutions_mix_channels_and_pixels_in_turn():
+    net = models.separable_net()
+    shapes = net.output_shapes()
+    assert [shapes[name] for name in ("relu1", "relu2a", "relu2b", "relu3a", "relu3b", "average")] == [
+        (16, 14, 14),
+        (16, 14, 14),
+        (32, 14, 14),
+        (32, 7, 7),
+        (64, 7, 7),
+        (64, 1, 1),
+    ]
+    weights = 9 * (1 * 16 + 16 + 32) + 16 * 32 + 32 * 64 + 64 * 10
+    assert parameters(net) == weights + 4 * (16 + 16 + 32 + 32 + 64) + 10
+    assert net.layers["depthwise2"].groups == 16 and net.layers["depthwise3"].groups == 32
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_name_of_a_layer_is_used_twice(name):
     net = getattr(models, name)()

@@ -27,6 +27,7 @@ from tinyzip.nn.network import Network
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.fit import fit
+from tinyzip.train.run.checkpoint import describe
 
 LAYERS = {
     "dense": Conv2d(1, 2, 5, padding=1),  # aligned to the pooling, where BLAS has no small kernels
@@ -330,6 +331,13 @@ def test_a_gradient_of_images_is_asked_with_what_forward_gave(kind):
 
 def other(net, b):
     return net.with_params(net.params | {"fc.b": b})
+
+
+@pytest.mark.parametrize("kind", [Network, Inspected])
+def test_a_mean_is_remembered_and_no_part_of_what_a_network_is(kind):
+    net = NETS[kind.__name__]
+    other = kind(FC, net.params, net.shape, (0, 1), 0.5)
+    assert other.input_mean == 0.5 and "input_mean" not in describe(other, values=False)
 
 
 @pytest.mark.parametrize("kind", [Network, Inspected, Sequential])

@@ -21,6 +21,7 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import MOST, logits, predict
+from tinyzip.train.run.checkpoint import describe
 
 SHAPE = (2, 14, 12)
 
@@ -194,6 +195,16 @@ def test_a_network_is_what_its_structure_says_on_its_arrays():
         again = Sequential.of_structure(structure, net.params)
         assert again == net and json.loads(json.dumps(again.structure())) == structure
         assert (again.input_range, again.input_mean) == (net.input_range, net.input_mean)
+
+
+def test_how_it_runs_is_no_part_of_what_a_network_is():
+    net = everything()
+    told = describe(net.with_input_range((0, 1), 0.25), values=False)
+    assert told.startswith("Sequential(layers={conv1: ") and told.endswith(
+        "shape=(2, 14, 12), input_range=(0, 1))"
+    )
+    with pytest.raises(TypeError, match=r"^Sequential: layers: found a Named and what does not fit"):
+        Sequential(net.layers, net.params, net.shape, None, None, net.layout)
 
 
 def test_networks_are_equal_that_have_equal_layers_in_order_on_equal_arrays():

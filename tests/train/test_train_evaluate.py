@@ -164,6 +164,19 @@ def test_images_and_labels_that_cannot_be_compared_are_refused():
         evaluate(none, IMAGES[:9], labels)
 
 
+@pytest.mark.parametrize(
+    "function", [logits, predict, evaluate, lambda *of: Inference(of[0], 1).logits(of[1])]
+)
+def test_images_of_another_range_than_was_seen_are_refused(function):
+    net = NET.with_input_range((0.0, 1.0))
+    labels = [np.zeros(9, np.int64)] if function is evaluate else []
+    function(net, IMAGES[:9], *labels)
+    with pytest.raises(
+        ValueError, match=r"^\w+: images: found float64 from .*, needed numbers like those seen"
+    ):
+        function(net, IMAGES[:9] * 1.0, *labels)
+
+
 @pytest.mark.parametrize("function", [logits, predict, evaluate])
 def test_what_is_refused_is_said_of_the_function_that_was_called(function):
     labels = [np.zeros(9, np.int64)] if function is evaluate else []
