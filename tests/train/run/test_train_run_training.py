@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from resumable import train
-from tiny import IMAGES, LABELS, network
+from tiny import IMAGES, LABELS, bytes_of, network
 
 from tinyzip.nn.inspected import Inspected
 from tinyzip.train.fit import hard_labels
@@ -49,6 +49,14 @@ def test_a_run_as_printed_stops_and_warns_as_the_fast_one_does():
             )
         told = str(met.value if error is FloatingPointError else met[0].message)
         assert "epoch 1, step 2 of 3" in told
+
+
+def test_a_run_as_printed_has_the_mean_loss_of_each_epoch_and_a_private_copy():
+    model = network(noisy=False)
+    before = bytes_of(model)
+    trained, history = train(model=model, printed=True, objective=lambda z, batch: (0.5, np.ones_like(z)))
+    assert history.loss == [0.5, 0.5] and history.epoch == [1, 2] and bytes_of(model) == before
+    assert bytes_of(trained) != before and all(seconds > 0 for seconds in history.seconds)
 
 
 def test_where_infinity_began_is_the_first_place_on_the_way():
