@@ -63,6 +63,14 @@ def test_a_hint_brings_a_regressor_that_begins_as_a_linear_layer_does():
     assert not any(follow(Guide(loss, "relu", "conv"), live, 3, 5).arrays for loss in LOSSES)
 
 
+@pytest.mark.parametrize("soft", [0.5, lambda *_: 0.5])
+def test_a_sum_looks_at_the_progress_where_one_part_does(soft):
+    live = Live(network(3, 1), ("relu",))
+    mixture = Distillation(live, soft, 2.0, "kl")
+    assert Sum((cross_entropy, mixture)).by_progress == callable(soft)
+    assert not Sum((cross_entropy, follow(GUIDES[0], live, 3, 3))).by_progress and not Sum(()).by_progress
+
+
 def whole_objective(teacher):
     live = Live(teacher, ("relu", "conv", "flatten"))
     channels = {"relu": (3, 6), "conv": (3, 6), "fc": (4, 36)}

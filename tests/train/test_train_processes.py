@@ -15,11 +15,8 @@ from tiny import IMAGES, LABELS, bytes_of, fake_quantized, jitter, network, noti
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train as distil
 from tinyzip.distill.transfer import Recorded
-from tinyzip.machine.workers import Workers
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
-from tinyzip.train.run.shards import Shards
-from tinyzip.train.run.state import private_copy
 
 
 @pytest.fixture(autouse=True)
@@ -36,23 +33,6 @@ def test_shards_in_processes_give_the_bits_of_one_thread(forks, processes, dtype
     others, other_history = train(threads=processes, **options)
     assert len(forks) == processes - 1
     assert bytes_of(others) == bytes_of(model) and other_history.loss == history.loss
-
-
-@pytest.fixture
-def seen_by_copies():
-    """A network whose parameters lie in shared memory."""
-    model = network()
-    return model.with_params(private_copy(model, lambda name: "all")[1])
-
-
-def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):
-    bits = {1: [], 3: []}
-    for threads, found in bits.items():
-        with Workers(threads) as workers:
-            shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 5)
-            for N in (15, 46, 15):
-                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
-    assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
 
 
 def test_a_student_of_a_live_teacher_in_processes_has_the_bits_of_one_thread(forks):
@@ -194,15 +174,3 @@ def test_where_the_system_has_no_room_for_a_process_fewer_do_the_work(forks, mon
     assert len(forks) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(forks[0], 0)
-
-
-def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):
-    model, other = network(noisy=False), network(noisy=False)
-    for array in other.params.values():
-        array *= 2
-    with Workers(2) as workers:
-        shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 23)
-        first = shards(np.arange(46), (0,)).loss
-        shards.model = other
-        assert shards(np.arange(46), (0,)).loss != first
-    assert not forks

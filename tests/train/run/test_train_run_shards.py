@@ -9,6 +9,7 @@ from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.run.shards import Shards, gradient_shard
+from tinyzip.train.run.state import private_copy
 
 
 def gradient(size, dtype, threads=1, labels=LABELS):
@@ -132,3 +133,32 @@ def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):
         assert other == loss
         for name, grad in grads.items():
             np.testing.assert_array_equal(others[name], grad, name)
+
+
+@pytest.fixture
+def seen_by_copies():
+    """A network whose parameters lie in shared memory."""
+    model = network()
+    return model.with_params(private_copy(model, lambda name: "all")[1])
+
+
+def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies):
+    bits = {1: [], 3: []}
+    for threads, found in bits.items():
+        with Workers(threads) as workers:
+            shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 5)
+            for N in (15, 46, 15):
+                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
+    assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
+
+
+def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):
+    model, other = network(noisy=False), network(noisy=False)
+    for array in other.params.values():
+        array *= 2
+    with Workers(2) as workers:
+        shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 23)
+        first = shards(np.arange(46), (0,)).loss
+        shards.model = other
+        assert shards(np.arange(46), (0,)).loss != first
+    assert not forks
