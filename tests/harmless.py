@@ -24,6 +24,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "for node in range(self.end, -1, -1):",
             "1 → 2",
         ): "the last node is looked at once more",
+        (
+            "base/arrays.py",
+            "data = magic + (file.read() if magic in magics else file.read(64))",
+            "64 → 65",
+        ): "the kind is told by 64 bytes in all",
     },
     "cli": {
         (
@@ -225,5 +230,45 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)',
             "0.2 → 1.2",
         ): "the bar is drawn less often",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "* → +",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "28 → 29",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "28 → 29",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "64 → 65",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "64 * 28 → (64)",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/augment.py",
+            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
+            "64 * 28 * 28 → (64 * 28)",
+        ): "other numbers of images at a time; each keeps its own draws",
+        (
+            "train/data.py",
+            "CHUNK = 1 << 20  # bytes read at a time",
+            "1 → 2",
+        ): "as many bytes are read, by other parts",
+        (
+            "train/data.py",
+            "CHUNK = 1 << 20  # bytes read at a time",
+            "20 → 21",
+        ): "as many bytes are read, by other parts",
     },
 }

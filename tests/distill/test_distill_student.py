@@ -1,6 +1,7 @@
 """A student hears its teacher about its own image, whatever the shuffle, and the teacher never changes."""
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -237,6 +238,25 @@ def test_guides_that_do_not_fit_are_refused(guide, error, line):
 def test_what_is_not_said_is_half_and_half_at_two_degrees_by_the_order_of_the_logits():
     assert bits(distilled()) == bits(distilled(soft=0.5, temperature=2.0, loss="standardized", printed=False))
     assert Guide("hint", "relu", "relu").weight == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"recorded": True}, ["logits: images"]),
+        ({"recorded": False}, ["train: teacher: images"]),
+        ({"soft": 0}, []),
+        ({"soft": lambda *_: 0.5, "recorded": False}, ["train: teacher: images"]),
+    ],
+)
+def test_a_teacher_that_has_seen_brighter_images_is_warned_of_once(options, told):
+    images, labels = data()
+    teacher = network(6, 0).with_input_range((0.0, 1.0))
+    with warnings.catch_warnings(record=True) as met:
+        warnings.simplefilter("always")
+        train(network(3, 1), teacher, images // 16, labels, rng=np.random.default_rng(2), **SHORT, **options)
+    lines = [str(one.message) for one in met if "seen in training, 0 to 1" in str(one.message)]
+    assert [line.partition(": found")[0] for line in lines] == told
 
 
 def test_without_a_soft_part_a_broken_teacher_does_no_harm():

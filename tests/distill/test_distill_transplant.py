@@ -215,6 +215,19 @@ def test_what_does_not_fit_is_refused_by_name():
         transplant(*(Sequential.create(net, SHAPE, np.random.default_rng(0)) for net in (grouped, narrow)))
 
 
+def test_each_channel_of_a_depthwise_convolution_has_as_many_maps_as_the_teachers():
+    def net(C, maps):
+        layers = {"conv": Conv2d(2, C, 3), "depth": Conv2d(C, maps * C, 3, groups=C)}
+        return Sequential.create(layers, SHAPE, np.random.default_rng(0))
+
+    assert transplant(net(4, 2), net(2, 2)).params["depth.w"].shape == (4, 1, 3, 3)
+    for maps in (1, 3):
+        with pytest.raises(
+            ValueError, match=r"^transplant: depth: found Conv2d\(C=2, .*, needed Conv2d\(C=4, "
+        ):
+            transplant(net(4, 2), net(2, maps))
+
+
 def blocks(first, second, seed):
     """A convolution, two residual blocks, a convolution and a linear layer."""
     layers = {

@@ -5,7 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 import weakref
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -14,8 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.machine.processes import LOSSES, NEEDED, Balance, Processes, is_shared, shared
+from tinyzip.distill.objective import Distillation
+from tinyzip.distill.transfer import Recorded
+from tinyzip.machine.processes import LOSSES, NEEDED, Balance, Processes, is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
+from tinyzip.nn.layers import ReLU
+from tinyzip.train.augment import Augment
+from tinyzip.train.fit import hard_labels
 
 
 def pids(items):
@@ -41,6 +50,47 @@ def pair():
     yield make
     for processes in made:
         processes.close()
+
+
+class Own:
+    pass
+
+
+@dataclass(frozen=True)
+class OwnData:
+    part: int = 3
+
+
+RECORDED = Recorded(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("part", "ours"),
+    [
+        *((part, True) for part in (3, 0.5, "a", None, True, np.zeros(2), np.float32(1), b"x", range(3))),
+        *((part, True) for part in ((1, "a"), [None], {"a": 1}, {}, Augment(1), ReLU())),
+        *(
+            (part, True)
+            for part in (hard_labels, Processes, Distillation(RECORDED, 0.5, 1.0, "kl"), {"a": ReLU()})
+        ),
+        *((part, False) for part in (pids, lambda: 0, Own(), OwnData(), Own, Fraction(1), np.add, len, int)),
+        *((part, False) for part in (partial(hard_labels), (1, pids), [Own()], {"a": (pids,)}, {"a": Own()})),
+        (Distillation(RECORDED, lambda *_: 0.5, 1.0, "kl"), False),
+    ],
+)
+def test_ours_is_what_is_of_this_package_or_no_function_with_all_its_parts(part, ours):
+    assert is_ours(part) == ours
+
+
+def test_pythons_warning_of_threads_is_not_passed_on(pair, monkeypatch):
+    fork = os.fork
+
+    def warned():
+        warnings.warn("this process is multi-threaded", DeprecationWarning, stacklevel=2)
+        return fork()
+
+    monkeypatch.setattr("os.fork", warned)
+    assert pair(pids).map([0, 1])[0] == (0, os.getpid())
 
 
 @settings(max_examples=20)

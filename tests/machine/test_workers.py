@@ -1,6 +1,8 @@
 """Workers give each item its own result, however many there are, and leave no setting changed."""
 
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,10 +63,59 @@ def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypat
     assert thread_count(None) == 1
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True, 1025])
 def test_a_number_of_threads_that_is_none_is_refused(threads):
-    with pytest.raises(ValueError, match="threads: found"):
+    with pytest.raises(
+        ValueError, match=r"^threads: found .*, needed a whole number from 1 up, 1024 at most"
+    ):
         Workers(threads)
+    assert Workers(np.int64(3)).threads == len(Workers(3).workspaces) == 3
+    assert Workers().threads == 1 and Workers(1024).threads == 1024
+
+
+def itself(item, workspace):
+    return item
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_copies_are_made_for_who_asks_twice_with_one_key():
+    with Workers(2) as crew:
+        assert crew.copies("a", itself) is None
+        first = crew.copies("a", itself)
+        assert first is not None and first is crew.copies("a", itself) and first.map([1, 2]) == [1, 2]
+        assert len(first._copies) == 1
+        assert crew.copies("b", itself) is None and not first._copies
+        assert crew.copies("b", itself) not in (None, first)
+        with crew:
+            assert crew.can_fork
+        assert crew.can_fork
+    assert not crew.can_fork and crew.copies("b", itself) is None
+    with crew:
+        assert crew.copies("b", itself) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_the_process_is_copied_only_by_its_main_thread_and_where_blas_is_held(monkeypatch):
+    with Workers(1) as crew:
+        assert not crew.can_fork and crew.copies("a", itself) is None is crew.copies("a", itself)
+    with Workers(2) as crew:
+        found = [crew.can_fork]
+        thread = threading.Thread(target=lambda: found.append(crew.can_fork))
+        thread.start()
+        thread.join()
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "current_process", lambda: SimpleNamespace(daemon=True))
+            found.append(crew.can_fork)
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "can_copy", lambda: False)
+            found.append(crew.can_fork)
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.platform", "darwin")
+            found.append(crew.can_fork)
+    assert found == [True, False, False, False, False]
+    monkeypatch.setattr("tinyzip.machine.blas.hold", lambda: None)
+    with Workers(2) as crew:
+        assert not crew.can_fork
 
 
 def test_the_buffer_size_is_what_it_was_even_after_an_error():

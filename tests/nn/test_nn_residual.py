@@ -324,6 +324,16 @@ class Mine(ReLU):
     """A layer of a caller's own."""
 
 
+def test_a_block_has_chains_of_its_own():
+    body, shortcut = {"a": ReLU()}, {"b": ReLU()}
+    block = Residual(body, shortcut)
+    body.clear(), shortcut.clear()
+    assert block == Residual({"a": ReLU()}, {"b": ReLU()}) != Residual({"a": ReLU()})
+    assert Residual({"a": ReLU()}).shortcut == {} == Residual({"a": ReLU()}, ()).shortcut
+    with pytest.raises(ValueError, match=r"^Residual: shortcut: found \[ReLU"):
+        Residual({"a": ReLU()}, [ReLU()])
+
+
 def test_arrays_of_a_block_are_float32_unless_given():
     block = Residual({"conv": Conv2d(2, 2, 1), "norm": BatchNorm(2)})
     for dtype in ({}, {"dtype": np.float64}):

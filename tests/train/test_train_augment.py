@@ -195,6 +195,25 @@ def test_impossible_strengths_are_refused(strengths):
         Augment(**strengths)
 
 
+def test_the_strongest_that_is_taken_and_what_is_more():
+    images, rng = np.zeros((1, 3, 5), np.uint8), np.random.default_rng(0)
+    for good in (Augment(rotation=180, scale=0.99), Augment(shift=6), Augment(elastic=(60, 1))):
+        assert good(images, rng).shape == images.shape
+    for wrong in (Augment(shift=6.1), Augment(elastic=(60.1, 1))):
+        with pytest.raises(
+            ValueError, match=r"^Augment: found Augment\(.*\) for images of 3×5, needed a shift"
+        ):
+            wrong(images, rng)
+    with pytest.raises(ValueError, match=r"^Augment: rotation: found 180.1, needed degrees, 180 at most"):
+        Augment(rotation=180.1)
+    for factor in (0, -1, np.inf, "2"):
+        with pytest.raises(ValueError, match=r"^Augment: factor: found .*, needed a finite number above 0"):
+            STRONG.scaled(factor)
+    assert STRONG.scaled(1) is STRONG
+    assert STRONG.scaled(3) == Augment(shift=6, rotation=25, scale=0.3, elastic=(180, 9))
+    assert Augment() == Augment(0.0, 0.0, 0.0, (0.0, 4.0))
+
+
 def test_what_are_no_images_and_no_generator_is_refused():
     good, rng = np.zeros((2, 3, 3), np.uint8), np.random.default_rng(0)
     for images, error in ((good[0], ValueError), (good[:0], ValueError), (good.astype(int), TypeError)):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.train.data import Dataset, split, to_input
+from tinyzip.train.data import Dataset, check_labels, split, to_input, turned
 from tinyzip.train.images_fast import into_workspace
 
 
@@ -88,6 +88,65 @@ def test_images_in_a_workspace_are_the_same_bits(shape, dtype, seed):
     images = np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
     np.testing.assert_array_equal(into_workspace(images, Workspace()), to_input(images))
     np.testing.assert_array_equal(into_workspace(images, FRESH), to_input(images))
+
+
+FIRST = ", the examples first: "
+
+
+@pytest.mark.parametrize(
+    ("found", "needed", "hint"),
+    [
+        ((1, 6, 6, 9), (1, 6, 6), f"{FIRST}np.moveaxis(images, -1, 0)"),
+        ((1, 6, 6, 6), (1, 6, 6), f"{FIRST}np.moveaxis(images, -1, 0) if they are last, images[0] if not"),
+        ((1, 9, 6, 5), (1, 6, 5), f"{FIRST}images[0]"),
+        ((2, 9, 6, 5), (1, 6, 5), ""),
+        ((9, 6, 5, 3), (3, 6, 5), ", the channels first: np.moveaxis(images, -1, 1)"),
+        ((9, 5, 6, 3), (3, 6, 5), ""),
+        ((3, 6, 5), (3, 6, 5), ", of N examples: images[None]"),
+        ((9, 6, 5), (3, 6, 5), ""),
+        ((9, 6, 5, 2), (3, 6, 5), ""),
+    ],
+)
+def test_images_in_another_order_are_told_what_turns_them(found, needed, hint):
+    assert turned(np.zeros(found), needed) == hint
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "line"),
+    [
+        (
+            np.ma.masked_array([0, 1, 2]),
+            TypeError,
+            r"a masked array, needed a full one: labels\[~labels.mask\]$",
+        ),
+        (
+            [0, 1, 2],
+            TypeError,
+            r"a list, needed an array of whole numbers, one class an image: np.asarray\(labels\)$",
+        ),
+        (
+            np.eye(3),
+            TypeError,
+            r"float64, needed an array of whole .*, one class an image: labels.argmax\(1\)$",
+        ),
+        (np.zeros(3), TypeError, r"float64, needed an array of whole numbers, one class an image$"),
+        (
+            np.eye(3, dtype=int),
+            ValueError,
+            r"shape \(3, 3\), needed \(3,\), one .* image: labels.argmax\(1\)$",
+        ),
+        (
+            np.zeros((3, 1), int),
+            ValueError,
+            r"shape \(3, 1\), needed \(3,\), one for each image: labels\[:, 0\]$",
+        ),
+        (np.zeros(4, int), ValueError, r"shape \(4,\), needed \(3,\), one for each image$"),
+        (np.zeros((3, 1, 2), int), ValueError, r"shape \(3, 1, 2\), needed \(3,\), one for each image$"),
+    ],
+)
+def test_labels_that_are_none_are_told_what_makes_them_some(labels, error, line):
+    with pytest.raises(error, match=f"^it: found {line}"):
+        check_labels(labels, np.zeros((3, 2, 2)), "it")
 
 
 class Tensor:
