@@ -7,6 +7,8 @@ what) to the reason.
 
 BISECTED = "more sums are looked at, or fewer that stand outside; each of them keeps its code in any case"
 
+PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches"
+
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         ("archive/shorten.py", "np.broadcast_to(high + 1, shape),", "+ → -"): BISECTED,
@@ -230,45 +232,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)',
             "0.2 → 1.2",
         ): "the bar is drawn less often",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "* → +",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "28 → 29",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "28 → 29",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "64 → 65",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "64 * 28 → (64)",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/augment.py",
-            "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches",
-            "64 * 28 * 28 → (64 * 28)",
-        ): "other numbers of images at a time; each keeps its own draws",
-        (
-            "train/data.py",
-            "CHUNK = 1 << 20  # bytes read at a time",
-            "1 → 2",
-        ): "as many bytes are read, by other parts",
-        (
-            "train/data.py",
-            "CHUNK = 1 << 20  # bytes read at a time",
-            "20 → 21",
-        ): "as many bytes are read, by other parts",
+    }
+    | {
+        ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"
+        for change in (
+            *("* → +", "28 → 29", "64 → 65"),
+            *("64 * 28 → (64)", "64 * 28 * 28 → (64 * 28)"),
+        )
+    }
+    | {
+        ("train/data.py", "CHUNK = 1 << 20  # bytes read at a time", change): "as many bytes, by other parts"
+        for change in ("1 → 2", "20 → 21")
     },
 }

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinyzip
-from tinyzip.base.names import Missing, homes, imports
+from tinyzip.base.names import HIDDEN, Missing, homes, imports
 from tinyzip.integer import Codes, Flatten, Program
 from tinyzip.nn import layers
 from tinyzip.nn.activations import Tanh
@@ -59,6 +59,8 @@ def test_a_name_is_found_in_the_sources_and_only_when_the_error_is_printed(monke
     for found in homes().values():
         for name, home in found:
             assert hasattr(importlib.import_module(home), name), (home, name)
+            assert not HIDDEN.intersection(home.split(".")[1:-1])
+    assert imports("FastConv2d") == imports("to_zip") == "" and imports("parameter_shapes") == ""
     assert imports("relu").startswith("relu(…)") and imports("sequential").startswith("Sequential(…), from")
     assert imports("quant") == "import tinyzip.quant" and imports("fitt") == ""
 

@@ -18,6 +18,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.train.evaluate import evaluate, logits, predict
 from tinyzip.train.fit import fit
+from tinyzip.train.run.checkpoint import describe
 
 K, SHAPE, N = 3, (1, 4, 4), 60
 RNG = np.random.default_rng(4)
@@ -158,6 +159,8 @@ def test_a_live_teacher_lives_in_the_memory_of_one_answer_and_says_who_it_is_wit
         teacher(Batch(x, LABELS, np.arange(N)))
         peaks.append(teacher._local.workspace.peak)
     assert peaks[0] > 0 and peaks == peaks[:1] * 4
+    assert describe(teacher).startswith("Live(teacher=Sequential(layers=")
+    assert describe(teacher).endswith("), layers=(), _local=_local)")  # in the words of files that are there
     assert repr(teacher) == "Live(layers=())" and teacher == Live(teacher.teacher)
     assert repr(Ensemble({"a": network(2, 5)}, "probabilities")) == "Ensemble(mean='probabilities')"
 
