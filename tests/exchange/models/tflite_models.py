@@ -2,10 +2,11 @@
 
 The same on every machine. `recorded.json` holds, for each model the CRC-32 of every tensor that an operator
 of LiteRT's reference kernels writes for these codes, in the file's layout, examples first; and that of the
-output of its default kernels.
+output of its default kernels. `keras.zip` holds random networks of Keras, from `record_keras.py`.
 """
 
 import json
+import zipfile
 from collections.abc import Callable
 from hashlib import shake_128
 from pathlib import Path
@@ -29,6 +30,8 @@ DRAWN |= {
     for k in range(count)
 }
 DRAWN |= {f"halves{k}": lambda k=k: halves_model(f"recorded {k}") for k in range(6)}
+KERAS = zipfile.ZipFile(FOLDER / "keras.zip")
+DRAWN |= {Path(name).stem: lambda name=name: KERAS.read(name) for name in KERAS.namelist()}
 MODELS: dict[str, Callable[[], bytes]] = FILES | WHOLE | DRAWN
 
 

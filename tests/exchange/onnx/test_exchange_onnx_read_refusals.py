@@ -72,6 +72,24 @@ def test_what_comes_nearest_is_said(kind, instead, tmp_path):
     refused(tmp_path, ended(model, model.node(kind, "x")), f"needed {instead}, or one of Add, ")
 
 
+@pytest.mark.parametrize(
+    ("kind", "attribute", "words"),
+    [
+        ("Transpose", {"perm": 3}, "node 0 (Transpose): found perm that are no list"),
+        ("Squeeze", {"axes": 1.5}, "found axes that are no list"),
+        ("Pad", {"pads": 1}, "found pads that are no list"),
+        ("Constant", {"value": 2.0}, "found a text or nothing, needed numbers"),
+        ("Constant", {"value_float": 2}, "found a text or nothing, needed numbers"),
+        ("Constant", {"value_ints": 2}, "found a text or nothing, needed numbers"),
+        ("Constant", {"value_int": [2]}, "found a text or nothing, needed numbers"),
+    ],
+)
+def test_an_attribute_of_another_type_is_refused(kind, attribute, words, tmp_path):
+    model = image()
+    y = model.node(kind, *([] if kind == "Constant" else ["x"]), **attribute)
+    refused(tmp_path, ended(model, model.node("Add", "x", y) if kind == "Constant" else y), words)
+
+
 def test_an_operator_of_another_domain_is_named_with_it(tmp_path):
     model = image()
     x = model.node("FusedConv", "x", domain="com.microsoft")

@@ -134,6 +134,30 @@ def test_axes_and_borders_that_a_program_has_not_are_refused(kind: str, constant
     refused(model, x, y, f"operator 0 ({kind})", words)
 
 
+@pytest.mark.parametrize(
+    ("packed", "words"),
+    [([4, 8], ""), ([-1, 8], ""), ([8, 4], "a reshape to [-1, 8, 4]"), ([32], "a reshape to [-1, 32]")],
+)
+def test_a_shape_that_is_packed_of_the_batch_and_constants_has_to_be_the_outputs(
+    packed: list[int], words: str
+) -> None:
+    """As converters write a Flatten of images whose number is open: of the batch only its place is asked."""
+    model = Model()
+    x, y, r = image(model, 4, 4, 2), model.tensor((1, 4, 8), 0.1, 0), image(model, 4, 4, 2)
+    shape, batch, asked = (model.tensor(sizes, dtype=np.int32) for sizes in ((4,), (), (3,)))
+    model.node("RELU", [x], r)
+    model.node("SHAPE", [r], shape)
+    ends = [model.constant(np.int32([k])) for k in (0, 1, 1)]
+    model.node("STRIDED_SLICE", [shape, *ends], batch)
+    model.node("PACK", [batch, *(model.constant(np.int32([n])) for n in packed)], asked)
+    model.node("RESHAPE", [r, asked], y)
+    if words:
+        refused(model, x, y, "operator 4 (RESHAPE)", words)
+    else:
+        model.inputs, model.outputs = [x], [y]
+        assert read(model.build()).shapes[-1] == (8, 4, 1)
+
+
 def test_a_product_of_two_shapes_is_refused() -> None:
     model = Model()
     x, o, y = image(model, 4, 4, 2), image(model, 2, 2, 2), image(model, 4, 4, 2)

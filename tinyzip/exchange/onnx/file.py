@@ -29,6 +29,7 @@ MOST_AXES = 8
 DTYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 TYPED = {4: "<f4", 5: "<i4", 7: "<i8", 10: "<f8"}  # fields of a tensor that hold numbers one by one
 PLACES = {1: 4, 11: 10, 7: 7}  # where those of a type are; all others are among the int32
+LISTS = ("axes", "pads", "paddings", "perm")  # attributes
 Attribute = float | int | str | tuple[float, ...] | tuple[int, ...] | Array
 
 
@@ -186,9 +187,11 @@ class Reader:
         )
         attributes = {}
         for entry in self.messages(message, 5):
-            value = self.attribute(entry)
+            name, value = self.text(entry, 1), self.attribute(entry)
             if value is not None:
-                attributes[self.text(entry, 1)] = value
+                attributes[name] = value
+            if name in LISTS and not isinstance(value, tuple):
+                self.refuse(f"{name[:24]} that are no list", "whole numbers", f"node {i} ({kind[:64]})")
         return Node(i, kind[:64], self.text(message, 3), inputs, outputs, attributes)
 
     def attribute(self, entry: Message) -> Attribute | None:

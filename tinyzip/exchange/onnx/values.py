@@ -23,6 +23,8 @@ NO_BORDER: Padding = ((0, 0), (0, 0))
 DEEPEST = 32  # nodes from a tensor's shape to where it is used
 MOST_NUMBERS = 64  # of a shape under construction
 SHARED = 4
+WRITTEN: dict[str, type] = {"value": np.ndarray, "value_float": float, "value_floats": tuple}
+WRITTEN |= {"value_int": int, "value_ints": tuple}
 FOLDED = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze")
 COMPUTED: dict[str, Any] = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}
 TYPES = {1: np.float32, 6: np.int32, 7: np.int64, 10: np.float16, 11: np.float64}
@@ -77,11 +79,11 @@ class Values:
 
     def written(self, node: Node) -> Array:
         """What a node of kind Constant writes."""
-        for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-            if name in node.attributes:
-                value: Any = node.attributes[name]
-                dtype = np.float32 if "float" in name else np.int64
-                return value if name == "value" else np.asarray(value, dtype)
+        for name, kind in WRITTEN.items():
+            value: Any = node.attributes.get(name)
+            if isinstance(value, kind):
+                dtype = None if name == "value" else np.float32 if "float" in name else np.int64
+                return np.asarray(value, dtype)
         return self.graph.refuse(node, "a text or nothing", "numbers")
 
     def folded(self, node: Node) -> Array:

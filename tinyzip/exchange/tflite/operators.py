@@ -206,10 +206,19 @@ def reshape(chain: Chain, node: Node, y: Tensor) -> None:
     chain.go(node)
     shape = shape_of(y, chain.where(node))
     if node.kind == "RESHAPE" and len(node.inputs) > 1:
-        wanted = chain.constant(node, 1, "INT32").ravel().tolist()
+        wanted = asked(chain, node)
         if len(wanted) != len(y.shape) or any(w not in (-1, n) for w, n in zip(wanted, y.shape, strict=True)):
             chain.refuse(node, f"a reshape to {wanted}", f"{y.shape}, the output's shape")
     chain.append(node, Flatten("HWC") if len(shape) == 1 else Reshape(shape, "HWC"))
+
+
+def asked(chain: Chain, node: Node) -> list[int]:
+    """The shape that a RESHAPE asks for: a constant, or the batch, whatever it is, packed with constants."""
+    packed = [made for made in chain.graph.nodes if made.kind == "PACK" and node.inputs[1] in made.outputs]
+    if not packed:
+        return [int(n) for n in chain.constant(node, 1, "INT32").ravel()]
+    rest = (chain.constant(packed[0], k, "INT32") for k in range(1, len(packed[0].inputs)))
+    return [-1, *(int(n) for given in rest for n in given.ravel())]
 
 
 def transpose(chain: Chain, node: Node, y: Tensor) -> None:
