@@ -54,6 +54,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/operators.py",
+            "m0, n = (frozen(np.broadcast_to(a, F), where, np.int64, 0, M0_MOST) for a in (m0, n))",
+            "0 → 1",
+        ): "both have been looked at before, and are 1 at least",
+        (
+            "integer/fast/convolution.py",
+            "FEW = 8  # examples; of fewer, neighbours lie so close that making them apart gains nothing",
+            "8 → 9",
+        ): "which of two layouts an example more or less takes; both give the same sums",
+        (
+            "integer/fast/run.py",
+            "NOTES = 8  # shards of different plans and sizes that a workspace remembers",
+            "8 → 9",
+        ): "a shard that is not remembered is walked through",
+        (
             "integer/fast/run.py",
             "memory = [take(codes, (size * N,), np.uint8, workspace) for size in plan.sizes]",
             "uint8 → int8",
@@ -169,6 +184,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "a Sequential prints and compares itself; a checkpoint's words are held by a test",
     },
     "quant": {
+        (
+            "quant/grid.py",
+            'if array.dtype.kind == "f" and not np.isfinite(array).all():',
+            'array.dtype.kind == "f" and not np.isfinite(array).all() → (not np.isfinite(array).all())',
+        ): "whole numbers are all finite",
+        (
+            "quant/codebook.py",
+            "ROUNDS = 300",
+            "300 → 301",
+        ): "how long k-means is tried before it is given up",
         (
             "quant/surgeon_fast.py",
             "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",

@@ -158,6 +158,36 @@ def test_channels_go_in_blocks_of_the_largest_array_of_theirs(C: int, x: int, y:
     assert (arrays[2] == np.arange(C)[:, None]).all()
 
 
+BYTE = Codes(0, 255, 3)
+SMALL = [2**30] * 3, [31, 31, 50], BYTE
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Table(np.zeros((30, 256), int), BYTE),
+        Softmax(2**30, 20),
+        Add(-1, *SMALL),
+        MaxPool2d(3, 1, 1, BYTE),
+        AvgPool2d(3, 1, 1),
+        GlobalAvgPool(),
+        GlobalAvgPool(2**30, 40, BYTE),
+        Multiply([3] * 30, 2**30, 40, BYTE),
+    ],
+    ids=lambda operator: operator.kind,
+)
+def test_what_a_block_takes_is_near_what_it_may(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter more at most, where channels and rows are so small that several share a block."""
+    program = Program((operator,), (30, 30, 20), BYTE)
+    kernel: Any = kernel_of(program, 0, "integer")
+    x, workspace = np.zeros((30, 30, 20, 2), np.uint8), Workspace()
+    y = np.empty((*program.shapes[1], 2), program.output.dtype)
+    monkeypatch.setattr(memory, "BLOCK", 150_000)
+    with workspace.scratch():
+        kernel(*[x] * len(operator.reads(0)), y=y, workspace=workspace)
+    assert workspace.peak <= 1.25 * 150_000
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_band_matrices_and_plain_sums_are_the_products_with_all_windows(data: Any) -> None:

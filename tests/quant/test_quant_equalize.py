@@ -123,3 +123,27 @@ def test_equalization_makes_one_scale_for_the_tensor_do():
         return np.abs(logits(network.with_params(params), images) - exact).max()
 
     assert error(model) > error(equalize(model))
+
+
+@pytest.mark.parametrize("spread", [1.0, 3.0, 100.0])
+def test_pairs_are_equalized_in_turn_until_no_factor_differs_by_more_than_a_thousandth(spread):
+    """(QE2), by loops over channels."""
+    model, _ = separable(spread)
+    found, p = equalize(model).params, {name: value.copy() for name, value in model.params.items()}
+    furthest = 2.0
+    while furthest >= 1.001:
+        furthest = 1.0
+        for name, reader in (("conv", "depth"), ("depth", "point"), ("point", "out")):
+            for c in range(len(p[f"{name}.w"])):
+                read = p[f"{reader}.w"][c : c + 1]  # of a depthwise one a group, else what is read from c
+                if reader == "point":
+                    read = p["point.w"][:, c]
+                elif reader == "out":
+                    read = p["out.w"].reshape(5, 6, -1)[:, c]
+                s = np.sqrt(np.abs(p[f"{name}.w"][c]).max() / np.abs(read).max())
+                p[f"{name}.w"][c] /= s
+                p[f"{name}.b"][c] /= s
+                read *= s
+                furthest = max(furthest, s, 1 / s)
+    for name, value in found.items():
+        np.testing.assert_allclose(value, p[name], rtol=1e-9)

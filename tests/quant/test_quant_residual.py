@@ -286,3 +286,15 @@ def test_a_batch_norm_at_the_start_of_a_branch_is_quantized_under_its_whole_name
     model = Sequential.create(layers, (1, 8, 8), np.random.default_rng(0))
     program = lower(model, calibrate(model, pictures()))
     assert [operator.name for operator in program.operators[:2]] == ["conv", "block.body.norm"]
+
+
+@pytest.mark.parametrize("k", [-40, -12, -11, -1, 0, 1, 18])
+@pytest.mark.parametrize("part", [1, 1.3, 1.99])
+def test_the_shift_of_a_sum_that_is_rounded_once_leaves_the_larger_multiplier_21_bits(k, part):
+    """(QD7): or is 31, the largest there is."""
+    scales = part * 2.0**k, 0.3 * 2.0**k, 1.0
+    found = sum_multipliers(*(Grid(scale, 0, 0, 255) for scale in scales), "single")
+    n, m0 = found["n"], found["m0"].tolist()
+    assert n == min(20 - k, 31) and (n == 31 or 2**20 <= max(m0) <= 2**21)
+    for m, scale in zip(m0, scales, strict=False):
+        assert m == max(1, round(scale * 2**n))

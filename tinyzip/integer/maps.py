@@ -63,7 +63,7 @@ class Multiply(Operator):
             refuse(f"{where}: w", f"shape {w.shape}", "(C,), or one number")
         m0, n = check_multiplier(self.m0, self.n, self.rounding, where)
         check_codes(self.y, where)
-        return replace(self, w=frozen(w.reshape(-1), where, np.int16, -255, 255), m0=m0, n=n)
+        return replace(self, w=w.reshape(-1), m0=m0, n=n)
 
 
 @dataclass(frozen=True, eq=False)

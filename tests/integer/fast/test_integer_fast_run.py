@@ -25,9 +25,12 @@ from tinyzip.integer import (
     Table,
     run,
 )
+from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import plan_of
-from tinyzip.integer.fast.run import WAYS, most_together, shard_size
+from tinyzip.integer.fast.recorder import recorder
+from tinyzip.integer.fast.run import MOST, NOTES, SCRATCH, WAYS, most_together, shard_size
 from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
 
 
 class Proud:
@@ -237,3 +240,21 @@ def test_shards_are_as_equal_as_can_be_and_as_many_for_each_thread(N: int, threa
     """Of ten examples at most."""
     assert shard_size(10, N, threads) == size
     assert threads > 1 or shard_size(10, N) == size
+
+
+def test_a_workspace_forgets_its_shards_before_it_remembers_too_many() -> None:
+    program, workers, held = Program((Flatten(),), (1, 2, 2), BYTE), Workers(1), []
+    for count in range(1, 30):
+        for _ in range(3):
+            run(program, np.zeros((1, 2, 2, count), np.uint8), threads=workers)
+            held.append(len(workers.workspaces[0].notes))
+    assert max(held) == NOTES and min(held) == 1
+
+
+def test_scratch_memory_is_of_the_kind_of_the_array_that_it_is_for() -> None:
+    kind, workspace = recorder(), Workspace()
+    plain, watched = np.zeros(3, np.uint8), np.zeros(3, np.uint8).view(kind)
+    assert type(take(plain, (2, 4), np.int16, workspace)) is np.ndarray
+    assert type(take(watched, (2, 4), np.int16, workspace)) is kind
+    assert take(watched, (2, 4), np.int16, workspace).dtype == np.int16
+    assert (BLOCK, MOST, SCRATCH) == (2**23, 96, 2**21)
