@@ -54,6 +54,57 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/convolution.py",
+            "if acc is not None and conv.pool is not None:",
+            "acc is not None and conv.pool is not None → (acc is not None)",
+        ): "both or neither",
+        (
+            "integer/fast/convolution.py",
+            "if acc is not None and conv.pool is not None:",
+            "acc is not None and conv.pool is not None → (conv.pool is not None)",
+        ): "both or neither",
+        (
+            "integer/fast/convolution.py",
+            "alone = is_cheap(image.dtype) and layout.is_alone(N)",
+            "is_cheap(image.dtype) and layout.is_alone(N) → (layout.is_alone(N))",
+        ): "the integers' sums too are the same in one matrix and in many",
+        (
+            "integer/fast/convolution.py",
+            "if i and across > 1:",
+            "i and across > 1 → (across > 1)",
+        ): "the greater of a number and itself",
+        (
+            "integer/fast/kernels.py",
+            "if N > 1 and layer.base:",
+            "N > 1 and layer.base → (layer.base)",
+        ): "of one example the second number is 0",
+        (
+            "integer/fast/kernels.py",
+            "if N > 1 and layer.base:",
+            "> → >=",
+        ): "of one example the second number is 0",
+        (
+            "integer/fast/kernels.py",
+            "if N > 1 and layer.base:",
+            "1 → 2",
+        ): "two examples in one product or in two have the same sums",
+        (
+            "integer/operators.py",
+            "beyond = array.dtype == object and all(isinstance(v, int) for v in array.flat)  # more than 64 bits",  # noqa: E501
+            "array.dtype == object and all(isinstance(v, int) for v in array.flat) → "
+            "(all(isinstance(v, int) for v in array.flat))",
+        ): "of other arrays no value is an int of Python",
+        (
+            "integer/ops.py",
+            "if m0 is None or n is None or y is None:",
+            "m0 is None or n is None or y is None → (m0 is None)",
+        ): "all three or none",
+        (
+            "integer/ops.py",
+            "if m0 is None or n is None or y is None:",
+            "m0 is None or n is None or y is None → (y is None)",
+        ): "all three or none",
+        (
             "integer/operators.py",
             "m0, n = (frozen(np.broadcast_to(a, F), where, np.int64, 0, M0_MOST) for a in (m0, n))",
             "0 → 1",

@@ -114,6 +114,11 @@ def test_rescale_is_as_near_to_the_rational_as_stated(rounding: Any) -> None:
             assert abs((y << n + 49) - q) <= reach + more
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_of_no_sums_there_are_no_codes(rounding: Any) -> None:
+    assert rescale(np.zeros((3, 0), int), 2**30, 40, rounding).shape == (3, 0)
+
+
 def test_single_is_half_up_and_shift_the_same_without_a_multiplier() -> None:
     """(F2), (F6)"""
     for n in SHIFTS:

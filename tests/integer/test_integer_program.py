@@ -186,6 +186,9 @@ def test_records_compare_before_they_are_checked_too() -> None:
         ({"m0": 2**31}, r"m0.*2147483648"),
         ({"m0": 2**70}, r"m0.*1180591620717411303424"),
         ({"m0": [-(2**70), M0]}, r"m0.*-1180591620717411303424"),
+        ({"w": np.full((2, 1, 3, 3), None)}, r"w.*dtype object.*integers"),
+        ({"rounding": np.array(["double", "single"])}, r"rounding: found"),
+        ({"n": [N] * 3}, r"m0, n.*\(3,\).*\(2,\)"),
         ({"m0": [M0] * 3}, r"m0, n.*\(3,\).*\(2,\)"),
         ({"n": 0}, r"n: .*0.*1 to 127"),
         ({"n": 128}, r"n: .*128.*1 to 127"),
@@ -219,6 +222,7 @@ def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, 
         (0, 15, 0, (1, -1101)),
         (0, 15, 0, (0.5, 0)),
         (0, 15, 0, 0.5),
+        (0, 15, 0, np.array([1, 0])),
         (0.0, 15, 0, (1, 0)),
         (False, 15, 0, (1, 0)),
     ],
@@ -241,6 +245,8 @@ def test_codes_that_a_byte_just_holds_are_good(lo: int, hi: int, scale: tuple[in
     [
         ((), (1, 8, 8), r"Program: operators"),
         (("conv",), (1, 8, 8), r"operator 0: found str"),
+        (iter([conv()]), (1, 8, 8), r"Program: operators: found"),
+        ((conv(),), np.array([1, 8, 8]), r"Program: shape: found"),
         ((conv(),), (1, 8), r"Program: shape.*\(1, 8\)"),
         ((conv(),), (1, 0, 8), r"Program: shape.*0"),
         ((conv(),), (2, 8, 8), r"operator 0 \(Conv2d\): found an input of 2 channels, needed 1"),
@@ -291,3 +297,10 @@ def test_pools_and_means_refuse_what_makes_no_sense() -> None:
         alone(GlobalAvgPool(2**29 - 1, 40, BYTE))
     with pytest.raises(ValueError, match=r"\(GlobalAvgPool\): rounding"):
         alone(GlobalAvgPool(rounding=cast(Any, "up")))
+
+
+def test_a_program_says_what_does_what_it_does_not() -> None:
+    program: Any = small()
+    for name, words in (("run", "integer.run"), ("predict", "classify"), ("save", "archive.write")):
+        with pytest.raises(AttributeError, match=rf"{words}\(program, "):
+            getattr(program, name)

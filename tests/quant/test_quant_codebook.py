@@ -147,5 +147,8 @@ def test_prune_share_and_simulate_end_as_a_program_of_few_codes():
     ],
 )
 def test_what_cannot_be_shared_is_refused(counts, options, said):
+    net = small_network()
+    with pytest.raises(ValueError, match="for weights that are not all 0"):
+        Shared.create(net.with_params(net.params | {"conv.w": 0 * net.params["conv.w"]}), 4)
     with pytest.raises(ValueError, match=f"Shared: {said}"):
         Shared.create(small_network(), counts, **options)

@@ -263,6 +263,14 @@ def test_what_is_refused_is_named(change, error, said):
         explain(**given | change)
 
 
+@pytest.mark.parametrize("names", [("conv1", "conv2", "fc1", "other"), ("conv1", "conv2", "fc1", "fc1")])
+def test_a_program_of_other_names_is_refused(names):
+    program, told = lower(random_student(), calibrated(8, 8)), iter(names)
+    operators = [replace(o, name=next(told)) if hasattr(o, "w") else o for o in program.operators]
+    with pytest.raises(ValueError, match=r"^explain: program: found weighted operators"):
+        explain(random_student(), Program(tuple(operators), program.shape, program.input), images(3))
+
+
 def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_first_layer_on_top(
     tmp_path, monkeypatch
 ):
@@ -291,11 +299,13 @@ def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_firs
         [([["one", "two"], [25.0, 0.0], [0.38]], {})],
         [([["one", "two"], [3, 1], [0.38]], {})],
     ]
+    draw(Explanation(layers, 9, 4), tmp_path / "layers")
+    assert (tmp_path / "layers").read_bytes() == b"\x89PNGNone of 120"
     told = [axis.set.call_args.kwargs for axis in axes]
     assert ["dB" in told[0]["title"], "%" in told[1]["title"], "changes" in told[2]["title"]] == [True] * 3
     assert (told[0]["yticks"].tolist(), told[0]["yticklabels"]) == ([0.2, 1.2], ["one", "two"])
-    for once in (axes[0].legend, axes[0].invert_yaxis, figure.tight_layout):
-        once.assert_called_once_with()
-    pyplot.close.assert_called_once_with(figure)
+    for twice in (axes[0].legend, axes[0].invert_yaxis, figure.tight_layout, pyplot.close):
+        assert twice.call_count == 2
+    pyplot.close.assert_called_with(figure)
     with pytest.raises(TypeError, match="draw: path"):
         draw(Explanation(layers, 9, 4), 3)

@@ -269,8 +269,11 @@ def test_wrong_arrays_are_refused():
         Grid.symmetric(-1.0, 8)
     with pytest.raises(ValueError, match="two of one shape"):
         Grid.affine([0.0, 0.0], 1.0, 8)
-    with pytest.raises(TypeError, match="lo"):
-        Grid(1.0, 0, 0.0, 15)
+    for lo, hi in ((0.0, 15), (False, 15), (0, True), (0, 15.0)):
+        with pytest.raises(TypeError, match=r"Grid: (lo|hi): found"):
+            Grid(1.0, 0, lo, hi)
+    with pytest.raises(ValueError, match=r"found shape \(\), needed \(2, …\)"):
+        grid.quantize(3.0)
     with pytest.raises(ValueError, match=r"low: found 2.0, with a high of 1.0"):
         Grid.affine(2.0, 1.0, 8)
     with pytest.raises(ValueError, match="scale"):

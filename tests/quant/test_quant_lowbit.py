@@ -57,15 +57,17 @@ def test_channels_of_zeros_have_a_defined_scale():
 
 @pytest.mark.parametrize("scale", [binary_scale, ternary_scale])
 def test_what_has_no_scale_is_refused(scale):
-    with pytest.raises(ValueError, match="at least one in each channel"):
-        scale(np.empty((3, 0)))
+    for w in (np.empty((3, 0)), np.empty((0, 3)), np.ones(3)):
+        with pytest.raises(ValueError, match="at least one in each channel"):
+            scale(w)
     with pytest.raises(ValueError, match="finite"):
         scale(np.array([[1.0, np.nan]]))
 
 
 def test_bits_other_than_the_lowest_are_refused():
-    with pytest.raises(ValueError, match="bits"):
-        lowest_grid(np.ones((1, 1)), 3)
+    for bits in (3, 0, True):
+        with pytest.raises(ValueError, match="lowest_grid: bits"):
+            lowest_grid(np.ones((1, 1)), bits)
 
 
 def test_best_grids_go_from_eight_bits_to_one_and_each_bit_helps():

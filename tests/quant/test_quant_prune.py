@@ -97,6 +97,16 @@ def test_shares_by_name_are_kept_in_each_layer():
     assert gone == [0, 8, 72]
 
 
+def test_images_that_are_all_alike_leave_the_least_weights_to_go():
+    """What varies nowhere has no variance that losses could be a part of."""
+    model, images = grouped_network(np.float64)
+    pruned = prune(model, np.full_like(images, 90), 0.5)
+    found = np.concatenate([pruned.params[w].ravel() for w in WEIGHTS])
+    assert np.isfinite(found).all() and (found == 0).sum() == round(0.5 * found.size)
+    sizes = np.abs(np.concatenate([model.params[w].ravel() for w in WEIGHTS]))
+    np.testing.assert_array_equal(found == 0, sizes < np.sort(sizes)[round(0.5 * sizes.size)])
+
+
 def test_batch_norms_are_folded_on_the_way():
     layers = {"conv": Conv2d(1, 4, 3), "norm": BatchNorm(4), "flat": Flatten(), "out": Linear(144, 3)}
     rng = np.random.default_rng(2)

@@ -178,6 +178,9 @@ def test_bad_prices_and_codes_are_refused():
         Price(-1, 0, {}, {})
     with pytest.raises(ValueError, match=r"Price: free: found -1, needed a finite number, 0 or more"):
         Price(1, -1, {}, {})
+    for bad in (np.inf, np.nan, "1", None):
+        with pytest.raises(ValueError, match=r"Price: price: found .*, needed a finite number"):
+            Price(bad, 0, {}, {})
     with pytest.raises(ValueError, match="rate: w"):
         rate(np.zeros((0, 3)), np.array(1.0), -1, 1)
     with pytest.raises(ValueError, match="rate: lo, hi"):

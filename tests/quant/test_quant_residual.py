@@ -7,10 +7,11 @@ from code_bound import code_bound
 from error_bound import logits_and_bound
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quant_networks import assert_same, pictures
+from quant_networks import assert_same, pictures, randomized
 from residual_networks import SMALL, residual_networks, small
 
 from tinyzip import archive, integer
+from tinyzip.nn.joins import Product
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
@@ -298,3 +299,16 @@ def test_the_shift_of_a_sum_that_is_rounded_once_leaves_the_larger_multiplier_21
     assert n == min(20 - k, 31) and (n == 31 or 2**20 <= max(m0) <= 2**21)
     for m, scale in zip(m0, scales, strict=False):
         assert m == max(1, round(scale * 2**n))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "wanted"), [(None, "double"), ("single", "single"), ("float32", "float32")]
+)
+def test_a_product_is_rounded_as_all_others_are_where_that_is_said(rounding, wanted):
+    layers = {"conv": Conv2d(1, 2, 1), "block": Product({"inner": Conv2d(2, 2, 1)}), "flat": Flatten()}
+    model = randomized(layers | {"out": Linear(128, 2)}, (1, 8, 8), np.random.default_rng(0))
+    grids = calibrate(model, pictures())
+    if rounding == "float32":
+        grids = power_of_two_grids(model, grids)  # whose multipliers a float32 has
+    program = lower(model, grids, rounding)
+    assert [o.rounding for o in program.operators if isinstance(o, integer.Product)] == [wanted]

@@ -39,6 +39,19 @@ def test_moments_of_a_stream_are_those_of_the_whole(dtype, mean):
     np.testing.assert_allclose(found.seen[0], seen.mean(axis=1, dtype=np.float64), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, -3.7, 1e6])
+def test_inputs_that_never_vary_have_no_covariance_and_those_that_hardly_do_have_theirs(value):
+    """Though a difference of two means of squares is hardly ever 0."""
+    layer, rng = Conv2d(2, 2, 3, groups=2), np.random.default_rng(0)
+    x = np.full((2, 9, 9, 7), value, np.float32)
+    x[1] += rng.normal(scale=1e-4 * abs(value) or 1e-9, size=x[1].shape).astype(np.float32)
+    found = moments(layer, iter([(x[..., :3], x[..., :3]), (x[..., 3:], x[..., 3:])]))
+    assert not found.covariance[0].any() and not found.cross[0].any()
+    wanted = np.cov(patches(layer, x)[1].astype(np.float64), bias=True)
+    np.testing.assert_allclose(found.covariance[1], wanted, atol=1e-3 * np.diag(wanted).max())
+    assert found.cross[1].any()
+
+
 def test_moments_of_groups_are_those_of_each_group():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(4, 5, 5, 9))
@@ -125,8 +138,9 @@ def test_what_cannot_be_rounded_is_refused():
     for other in (images[:0], images[:, 1:], images * 1.0):
         with pytest.raises(ValueError, match=r"^images: found"):
             correct_bias(model.with_input_range((0.0, 1.0), 0.5), grids, other)
-    with pytest.raises(ValueError, match="iterations"):
-        adaround(model, grids, images, 0)
+    for iterations in (0, -1, 2.5, True, None):
+        with pytest.raises(ValueError, match=r"^adaround: iterations: found"):
+            adaround(model, grids, images, iterations)
     assert adaround(model, grids, images[:3], 1).shape == model.shape
     with pytest.raises(ValueError, match="pairs"):
         moments(Linear(5, 2), iter([]))

@@ -97,6 +97,8 @@ def test_an_image_that_was_flattened_with_channels_last_turns_the_weights_after_
     np.testing.assert_array_equal(integer.run(other, x), integer.run(program, x))
     for name, array in float_twin(program).params.items():
         np.testing.assert_array_equal(float_twin(other).params[name], array)
+    pixel = integer.Program((*first, integer.GlobalAvgPool(), last[0]), program.shape, program.input)
+    assert [type(layer).__name__ for layer in float_twin(pixel).layers.values()][-1] == "Flatten"
     ends = integer.Program((*first, last[0]), program.shape, program.input)
     with pytest.raises(ValueError, match="float_twin: found an image flattened with channels last"):
         float_twin(ends)

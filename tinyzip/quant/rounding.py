@@ -87,6 +87,8 @@ def moments(layer: Conv2d | Linear, pairs: Iterator[tuple[Array, Array]]) -> Mom
     mean, other, square, product = (total / count for total in totals)
     covariance = square - other[:, :, None] * other[:, None, :]
     cross = product - mean[:, :, None] * other[:, None, :]
+    still = np.trace(covariance, axis1=1, axis2=2) <= 2.0**-40 * np.trace(square, axis1=1, axis2=2)
+    covariance[still] = cross[still] = 0  # rounding has left what is there
     return Moments(mean, other, covariance, cross)
 
 

@@ -13,7 +13,14 @@ from tinyzip.integer.fast import lines
 from tinyzip.integer.fast.lines import Layout, centre, gather
 from tinyzip.integer.fast.recorder import recorder
 from tinyzip.integer.operators import NO_PADDING
-from tinyzip.machine.workspace import FRESH
+from tinyzip.machine.workspace import FRESH, Fresh
+
+
+class Used(Fresh):
+    """Memory in which something was before."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return np.full(shape, 99, dtype)
 
 
 @settings(max_examples=80)
@@ -41,12 +48,12 @@ def test_each_output_finds_its_window_whether_rows_are_shared_or_not(data: Any) 
     layout = Layout.of(kernel, stride, dilation, G, together, 1, columns)
     seen = (rows * down - 1) * stride[0] + layout.reach
     dtype = np.dtype(np.float32)
-    image = centre(x, 7, dtype, padding, (0, seen), layout.phases, FRESH)
+    image = centre(x, 7, dtype, padding, (0, seen), layout.phases, Used())
     padded = pad(x.astype(int) - 7, padding, 0)
     parts = G, together, down, rows, layout.kernel[0] * layout.kernel[1] * inner, columns, N
     for alone, short in {(False, 0), (False, 2**60), (layout.slides, 0)}:
         with patch.object(lines, "SHORT", short):
-            found = gather(image, layout, down, alone, FRESH)
+            found = gather(image, layout, down, alone, Used())
         if alone:
             patches = found.reshape(parts)
         elif layout.is_pointwise and down == 1:

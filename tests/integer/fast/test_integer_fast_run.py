@@ -66,7 +66,7 @@ def test_codes_are_not_compared_with_labels_before_they_are_classes() -> None:
         assert z == Proud(labels)
     assert (z.argmax(0) == labels).shape == labels.shape
     assert type(z.argmax(0)) is np.ndarray and type(z + 0) is type(z + labels) is np.ndarray
-    assert np.equal.outer(z[0], labels).shape == (5, 5)
+    assert np.equal.outer(z, labels).shape == (3, 5, 5)
     assert (z == z).all() and (z != z[:, :1]).any() and not (z == 256).any()
     assert (run(Program((*program.operators, Argmax()), (1, 2, 2), BYTE), x) == labels).shape == (5,)
 

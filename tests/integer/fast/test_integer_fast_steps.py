@@ -65,7 +65,8 @@ def test_layers_of_few_bits_are_proved(data: Any) -> None:
     """
     rounding = data.draw(st.sampled_from([name for name in ROUNDINGS if name != "float32"]))
     m0 = drawn_multipliers(data.draw, rounding, 1)
-    operator = Linear([[3, -3]], [7], m0, 34, Codes(0, 15, 0), rounding=rounding).checked("drawn")
+    y = data.draw(st.sampled_from([Codes(0, 15, 0), Codes(-8, 7, -8), Codes(3, 15, 3)]))
+    operator = Linear([[3, -3]], [7], m0, 34, y, rounding=rounding).checked("drawn")
     assert prepared(operator, Codes(0, 15, 0))[1] is not None
 
 
