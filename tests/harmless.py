@@ -39,7 +39,28 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "False → True",
         ): "what begins as an array is mapped, and NumPy maps no objects",
     },
-    "distill": {},
+    "distill": {
+        (
+            "distill/features.py",
+            "return g.astype(h.dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "distill/temperature.py",
+            "return teacher_z.astype(z.dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "distill/transfer.py",
+            "z, caches = self.teacher.forward(batch.x.astype(dtype, copy=False), workspace=local.workspace)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "distill/transplant.py",
+            "x = to_input(images[start : start + batch]).astype(model.dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+    },
     "exchange": {
         (
             "exchange/tflite/xnnpack.py",
@@ -308,6 +329,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)',
             "0.2 → 1.2",
         ): "the bar is drawn less often",
+        (
+            "train/data.py",
+            'object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))',
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "train/evaluate.py",
+            "return to_input(images).astype(next(iter(model.params.values())).dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "train/evaluate.py",
+            "if not all(np.isfinite(image.astype(np.float32, copy=False)).all() for image in images):",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "train/loop.py",
+            "x = to_input(shown).astype(next(iter(params.values())).dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

@@ -1,5 +1,7 @@
 """A split loses and mixes up nothing; what cannot be learnt from is refused at the door."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -165,6 +167,8 @@ class Tensor:
         ),
         (Tensor(), r"an array of NumPy: np.asarray\(images\)"),
         ([[[1.0]]], "an array$"),
+        (SimpleNamespace(labels=1), "an array$"),
+        (SimpleNamespace(images=1), "an array$"),
         (np.ma.masked_array(np.zeros((1, 2, 2))), r"a full one: images.filled\(0\)"),
     ],
 )

@@ -1,6 +1,7 @@
 """X10: ReLU in the memory of what it rectifies."""
 
 import numpy as np
+import pytest
 from against import arrays, dirty, printed, through
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,21 @@ def test_a_stage_and_its_relu_are_the_two_one_after_the_other_bit_for_bit(case, 
     for name, array in ({"y": y, "dx": dx} | {f"d{part}": a for part, a in dp.items()}).items():
         np.testing.assert_array_equal(found[name], array, name)
     np.testing.assert_array_equal(y, np.maximum(z, 0))
+
+
+@pytest.mark.parametrize("options", [{}, {"over": False}, {"over": True}])
+def test_a_gradient_is_overwritten_only_where_it_may_be(options):
+    layer, shape = Conv2d(3, 3, 2), (3, 4, 3)
+    stage = choose.one_stage(layer, shape)
+    p, x, dy = arrays(integral, [layer], shape, 4, 0)
+    kept = x.copy(), dy.copy()
+    found = through(Rectified(stage, **options), p, x, dy)
+    np.testing.assert_array_equal(x, kept[0])
+    assert np.array_equal(dy, kept[1]) != options.get("over", False)
+    for name, array in through(Rectified(stage), p, x, kept[1]).items():
+        np.testing.assert_array_equal(found[name], array, name)
+    through(FastReLU(ReLU(), shape), {}, x, x)
+    np.testing.assert_array_equal(x, kept[0])
 
 
 def test_the_output_stands_where_the_stage_wrote_it():

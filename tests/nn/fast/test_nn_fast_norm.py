@@ -81,6 +81,18 @@ def test_its_backward_is_the_gradient(train, size, seed):
     assert_gradients(lambda: layer.forward(p, x, train=train)[0], moved, gradients, dy)
 
 
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("options", [{}, {"over": False}, {"over": True}])
+def test_what_it_is_given_is_overwritten_in_training_and_only_where_it_may_be(train, options):
+    layer, p, x, dy = case(integral, (3, 2, 2), 4, 0)
+    kept = x.copy(), dy.copy()
+    found = through(FastBatchNorm(layer, x.shape[:-1], **options), p, x, dy, train)
+    assert np.array_equal(x, kept[0]) != (train and options.get("over", False))
+    np.testing.assert_array_equal(dy, kept[1])
+    for name, array in through(FastBatchNorm(layer, x.shape[:-1]), p, kept[0], dy, train).items():
+        np.testing.assert_array_equal(found[name], array, name)
+
+
 def test_one_value_a_channel_has_no_variance():
     layer, p, x, _ = case(integral, (3,), 1, 0)
     with pytest.raises(ValueError, match=r"batch_norm_train: x: found .*two values a channel"):

@@ -114,6 +114,7 @@ def test_dropout_draws_the_same_from_the_same_generator():
 
 
 X, G = np.zeros((3, 2), np.float32), np.zeros(3, np.float32)
+_, CACHE = batch_norm_train(X, G, G)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,29 @@ X, G = np.zeros((3, 2), np.float32), np.zeros(3, np.float32)
         (TypeError, "batch_norm: var", lambda: batch_norm(X, G, G, G, G.astype(np.float64))),
         (ValueError, "batch_norm_train: eps", lambda: batch_norm_train(X, G, G, 0)),
         (ValueError, "two values a channel", lambda: batch_norm_train(X[:, :1], G, G)),
+        *(
+            (error, f"batch_norm_backward: dy: found {found}", lambda dy=dy: batch_norm_backward(dy, CACHE))
+            for dy, error, found in (
+                (None, TypeError, "None"),
+                (X.tolist(), TypeError, "a list"),
+                (X.astype(int), TypeError, "dtype int64"),
+                (X[:, :1], ValueError, "shape"),
+                (X[:, :0], ValueError, "shape"),
+            )
+        ),
+        (
+            ValueError,
+            "batch_norm_inference_backward: dy",
+            lambda: batch_norm_inference_backward(X[1:], X, G, G, G),
+        ),
+        (
+            TypeError,
+            "batch_norm_inference_backward: x",
+            lambda: batch_norm_inference_backward(X, None, G, G, G),
+        ),
+        (ValueError, "dropout: x", lambda: dropout(X[0], 0.5, np.random.default_rng(0))),
+        (ValueError, "dropout: rate", lambda: dropout(X, -0.1, np.random.default_rng(0))),
+        (ValueError, "dropout: rate", lambda: dropout(X, "0", np.random.default_rng(0))),
         (ValueError, "dropout: rate", lambda: dropout(X, 1, np.random.default_rng(0))),
         (TypeError, "dropout: rng", lambda: dropout(X, 0.5, 7)),
         (ValueError, "dropout_backward: mask", lambda: dropout_backward(X, X[:2])),

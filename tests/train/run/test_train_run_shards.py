@@ -5,6 +5,7 @@ import pytest
 from tiny import IMAGES, LABELS, network
 
 from tinyzip.machine.workers import Workers
+from tinyzip.machine.workspace import Workspace
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
@@ -120,7 +121,11 @@ def test_an_augmentation_of_this_library_is_used_as_it_is_in_the_shards_own_memo
     with Workers(1) as workers:
         shards = Shards(network(), IMAGES, LABELS, hard_labels, own, workers, 10)
         assert shards.augment is own
-        moved = shards.input(np.arange(10), np.random.default_rng(1))
+        workspace = Workspace()
+        for _ in range(2):
+            workspace.reset()
+            moved = shards.input(np.arange(10), np.random.default_rng(1), workspace)
+        assert np.shares_memory(moved, workspace._memory)
     np.testing.assert_array_equal(moved, to_input(own(IMAGES[:10], np.random.default_rng(1))))
 
 
