@@ -1,6 +1,7 @@
 """Calls that are not as declared are refused with what to write instead; those that are, are passed on."""
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from tinyzip.base.calls import File, built_by, takes, write_instead
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import is_masked, is_number, refuse, said, warn
+from tinyzip.integer.codes import Codes
+from tinyzip.train.pixels import check_range
 
 
 def check(value):
@@ -188,3 +191,44 @@ def test_what_was_found_is_said_in_one_line_that_is_not_too_long():
         with pytest.raises(ValueError) as caught:
             refuse("x", "a\n b\nc " + "d" * many, "z")
         assert str(caught.value) == f"x: found a b c {'d' * min(many, 294)}{end}, needed z"
+
+
+class Shaped:
+    shape = (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (int, "the class int"),
+        ("a", "'a'"),
+        (None, "None"),
+        (True, "True"),
+        (0.5, "0.5"),
+        (len, "the function len"),
+        (check, "the function check"),
+        ([1], "a list"),
+        (np.zeros((2, 3)), "a numpy.ndarray of shape (2, 3)"),
+        (np.float32(1), "a numpy.float32 of shape ()"),
+        (Shaped(), "a test_calls.Shaped of shape (2, 3)"),
+        (Thing(1), "a test_calls.Thing"),
+        (Codes(0, 255, 0), "a Codes"),
+    ],
+)
+def test_what_was_found_is_called_what_it_is(value, words):
+    assert said(value) == words
+
+
+def test_numbers_are_those_that_can_be_compared_with_a_bound():
+    assert all(map(is_number, (1, True, 0.5, np.float32(1), np.int64(1), Fraction(1, 2))))
+    assert not any(map(is_number, ("1", None, 1j, [1], np.zeros(1), np.complex64(1))))
+    assert is_masked(np.ma.masked_array([1])) and not is_masked(np.zeros(1)) and not is_masked(None)
+
+
+def test_a_warning_is_said_at_the_line_that_called_this_package():
+    with pytest.warns(UserWarning, match=r"^it: found 3, needed 4$") as met:
+        warn("it", 3, "4")
+    assert met[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"^images: found .*, needed") as met:
+        check_range(np.array([[[0, 0.05]]]), None, "images")
+    assert met[0].filename == __file__

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinyzip.base import arrays as files
+from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.nn.layers import Linear, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.run.checkpoint import describe, plain, read, unplain, write
@@ -89,6 +90,26 @@ def test_a_foreign_file_is_refused_and_never_overwritten(tmp_path, content):
         with pytest.raises(ValueError, match=r"file: found .*, needed a checkpoint of .*, or no file yet"):
             write(path, META, ARRAYS)
     assert path.read_bytes() == content
+
+
+def test_a_file_of_another_kind_is_refused_by_its_kind_and_those_that_are_wanted(tmp_path):
+    path = tmp_path / "net"
+    files.write(path, MODEL, META, ARRAYS)
+    with pytest.raises(ValueError) as caught:
+        files.read(path, CHECKPOINT, PROGRAM)
+    kinds = kind_of(MODEL), f"{kind_of(CHECKPOINT)} or {kind_of(PROGRAM)}"
+    assert str(caught.value) == "{}: found {}, needed {}".format(path, *kinds)
+    magic, meta, arrays = files.read(path, CHECKPOINT, MODEL)
+    assert magic == MODEL and meta == META and arrays.keys() == ARRAYS.keys()
+    for name, array in arrays.items():
+        assert array.dtype == ARRAYS[name].dtype and array.flags.writeable
+        np.testing.assert_array_equal(array, ARRAYS[name])
+    path.write_bytes(MODEL + b"x" * 55)
+    with pytest.raises(ValueError, match=r"^it: found version 2021161080, needed version 1$"):
+        files.read(path, MODEL, label="it")
+    path.write_bytes(MODEL + b"x" * 47)
+    with pytest.raises(ValueError, match=r"^it: found 55 bytes, needed at least 56$"):
+        files.read(path, MODEL, label="it")
 
 
 @pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(2, np.complex64)])

@@ -8,6 +8,7 @@ from tiny import IMAGES, LABELS, bytes_of, network, train
 
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.losses import cross_entropy
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import evaluate, logits
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.run.shards import Shards
@@ -113,6 +114,26 @@ def test_who_asks_for_nothing_gets_the_model_as_it_is():
     assert watch(model, hard_labels) is model
     assert watch(model, Looking(layers=(), arrays={})) is model
     assert isinstance(watch(model, Looking(arrays={})), Watched)
+
+
+def test_a_gradient_by_an_array_of_the_model_is_added_to_its_own_by_share():
+    model = network(np.float64, noisy=False)
+    watched = watch(model, Looking(layers=("conv.w", "linear.b"), arrays={"own": W}))
+    x, dz = to_input(IMAGES[:4]).astype(np.float64), np.ones((3, 4))
+    _, caches = watched.forward(x, train=True)
+    assert watched.seen(caches)["conv.w"] is watched.params["conv.w"] and watched.seen(caches).keys() == {
+        "conv.w",
+        "linear.b",
+        "own",
+    }
+    plain = watched.backward(dz, caches)
+    assert not plain["own"].any()
+    given = {"conv.w": np.full((4, 1, 3, 3), 3.0), "own": np.full((2, 4), 2.0)}
+    watched.give(caches, given, 0.5)
+    found = watched.backward(dz, caches)
+    assert found.keys() == plain.keys() == {*model.trainable(), "own"}
+    for name, array in plain.items():
+        np.testing.assert_array_equal(found[name], array + 0.5 * given.get(name, np.zeros(())), name)
 
 
 def test_an_array_without_a_gradient_stays_and_layers_without_one_learn_from_the_logits():
