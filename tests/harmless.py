@@ -330,6 +330,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "0.2 → 1.2",
         ): "the bar is drawn less often",
         (
+            "train/history.py",
+            'self._bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=0.2)',
+            "True → False",
+        ): "the bar keeps its width when the window changes",
+        (
             "train/data.py",
             'object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))',
             "False → True",

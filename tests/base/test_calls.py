@@ -67,6 +67,19 @@ def test_a_call_that_fits_is_passed_on_as_it_is():
             lambda: function(SimpleNamespace(images=1, labels=2), third=3),
             "function: first: found a types.SimpleNamespace, needed its two arrays: dataset.images",
         ),
+        *(
+            (lambda one=one: function(one, third=3), "function: second: found nothing, needed function")
+            for one in (
+                *(
+                    SimpleNamespace(labels=2),
+                    SimpleNamespace(images=1),
+                    (1, 2),
+                    "ab",
+                    [SimpleNamespace(shape=1)],
+                ),
+                *((1, SimpleNamespace(shape=1)), (SimpleNamespace(shape=1), 2, 3)),
+            )
+        ),
         (lambda: function((SimpleNamespace(shape=1), 2), third=3), "function: first: found a pair of arrays"),
         (lambda: open_function(1, lr=2), "lr: found 2, needed schedule="),
         (lambda: open_function(a=2), r"open_function: first: found nothing, needed open_function\(first\)"),
