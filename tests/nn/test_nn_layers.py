@@ -194,6 +194,7 @@ def test_layers_that_mean_the_same_are_equal():
         ("LeakyReLU: slope", lambda: LeakyReLU(True)),
         ("LeakyReLU: slope", lambda: LeakyReLU(-0.1)),
         ("ByPoints: X", lambda: ByPoints((0, 0), (1, 2))),
+        ("ByPoints: X", lambda: ByPoints((0, 2, 1), (1, 2, 3))),
         ("ByPoints: X", lambda: ByPoints([0, 1], (1, 2))),
         ("ByPoints: Y", lambda: ByPoints((0, 1), (1, None))),
         ("ByPoints: X, Y", lambda: ByPoints((0, 1), (1, 2, 3))),
