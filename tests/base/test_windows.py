@@ -5,7 +5,19 @@ from hypothesis import strategies as st
 from shapes import SEEDS, integral
 from shapes import windows as drawn_windows
 
-from tinyzip.base.windows import col2im, im2col, pad, padding_of, pair, same_padding, window_count, windows
+from tinyzip.base.windows import (
+    col2im,
+    im2col,
+    pad,
+    padding_of,
+    pair,
+    reach_of,
+    same_padding,
+    strided,
+    wider,
+    window_count,
+    windows,
+)
 
 
 def naive_patches(x, kernel, stride):
@@ -85,6 +97,41 @@ def test_without_a_border_pad_copies_nothing_and_windows_never_do():
     assert pad(x, ((0, 0), (0, 0)), 0) is x
     view = windows(x, (2, 2), (1, 1))
     assert np.shares_memory(view, x) and not view.flags.writeable
+
+
+def test_two_paddings_together_are_as_wide_as_both():
+    assert wider(((1, 2), (3, 4)), ((10, 20), (30, 40))) == ((11, 22), (33, 44))
+
+
+@given(drawn_windows(), st.tuples(st.integers(1, 3), st.integers(1, 3)), SEEDS)
+def test_places_of_a_dilated_window_lie_apart(case, dilation, seed):
+    """(W2) with i·dh and j·dw for i and j, as far as `reach_of` says."""
+    size, kernel, stride, _ = case
+    reach = reach_of(kernel, dilation)
+    assert reach == tuple(len(range(0, k * d, d)) * d - d + 1 for k, d in zip(kernel, dilation, strict=True))
+    x = integral(seed, 2, *(max(pair) for pair in zip(size, reach, strict=True)), 3)
+    view = windows(x, kernel, stride, dilation)
+    assert view.shape[3:5] == window_count(x.shape[1:3], reach, stride, ((0, 0), (0, 0)), "x")
+    for c, i, j, oh, ow, n in np.ndindex(view.shape):
+        row, column = oh * stride[0] + i * dilation[0], ow * stride[1] + j * dilation[1]
+        assert view[c, i, j, oh, ow, n] == x[c, row, column, n]
+    np.testing.assert_array_equal(
+        im2col(x, kernel, stride, dilation=dilation), view.reshape(-1, view[0, 0, 0].size)
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 0), (0, 2), (1, 2)])
+def test_a_strided_view_begins_where_it_is_told_however_the_image_lies(turned, row, column):
+    x = integral(0, 2, 4, 5, 3)
+    x = x[:, ::-1] if turned else x
+    c, h, w, n = x.strides
+    shape, strides = (2, 2, 3, 3), (c, 2 * h if row == 0 else h, w, n)
+    found = strided(x, shape, strides, row, column)
+    step = 2 if row == 0 else 1
+    np.testing.assert_array_equal(found, x[:, row : row + 2 * step : step, column : column + 3])
+    assert np.shares_memory(found, x)
+    np.testing.assert_array_equal(strided(x, shape, strides), strided(x, shape, strides, 0, 0))
 
 
 def test_pairs_and_paddings_come_in_every_usual_form():

@@ -123,7 +123,8 @@ def test_where_blas_cannot_be_held_one_line_says_what_to_install_and_one_thread_
     try:
         assert thread_count(None) == 1 and thread_count(2) == 2 and not blas.can_be_held()
         what = "`pip install threadpoolctl` brings what is missing"
-        with pytest.warns(RuntimeWarning, match=what), Workers(2) as crew:
+        with pytest.warns(RuntimeWarning, match=what) as met, Workers(2) as crew:
             assert not crew.can_fork
+        assert met[0].filename == __file__
     finally:
         blas.controller.cache_clear()

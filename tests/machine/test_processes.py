@@ -22,7 +22,7 @@ from tinyzip.distill.objective import Distillation
 from tinyzip.distill.transfer import Recorded
 from tinyzip.machine.processes import LOSSES, NEEDED, Balance, Processes, is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.layers import ReLU
+from tinyzip.nn.layers import Conv2d, ReLU
 from tinyzip.train.augment import Augment
 from tinyzip.train.fit import hard_labels
 
@@ -67,7 +67,10 @@ RECORDED = Recorded(np.zeros((2, 3)))
 @pytest.mark.parametrize(
     ("part", "ours"),
     [
-        *((part, True) for part in (3, 0.5, "a", None, True, np.zeros(2), np.float32(1), b"x", range(3))),
+        *(
+            (part, True)
+            for part in (3, 0.5, "a", None, True, np.zeros(2), np.float32(1), b"x", range(3), Conv2d)
+        ),
         *((part, True) for part in ((1, "a"), [None], {"a": 1}, {}, Augment(1), ReLU())),
         *(
             (part, True)

@@ -58,6 +58,9 @@ def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypat
     assert (thread_count(None), thread_count(1), thread_count(12)) == (3, 1, 12)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)))
     assert thread_count(None) == 8
+    monkeypatch.setattr("tinyzip.machine.blas.can_be_held", lambda: False)
+    assert (thread_count(None), thread_count(3)) == (1, 3)
+    monkeypatch.undo()
     monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: None)
     assert thread_count(None) == 1

@@ -324,6 +324,15 @@ class Mine(ReLU):
     """A layer of a caller's own."""
 
 
+@pytest.mark.parametrize("join", [Residual, Product, Concatenation])
+def test_a_block_infers_unless_it_is_told_to_train(join):
+    block = join({"norm": BatchNorm(2), "drop": Dropout(0.5)})
+    p, x = block.initialize(np.random.default_rng(0), np.float64), normal(0, *SHAPE, 3)
+    y, cache = block.forward(p, x)
+    np.testing.assert_array_equal(y, block.forward(p, x, train=False)[0])
+    assert not block.statistics(p, cache)
+
+
 def test_a_block_has_chains_of_its_own():
     body, shortcut = {"a": ReLU()}, {"b": ReLU()}
     block = Residual(body, shortcut)

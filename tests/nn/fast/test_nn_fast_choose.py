@@ -101,6 +101,14 @@ def test_patches_are_aligned_to_the_pooling_where_blas_would_copy_its_factors(sm
     }
 
 
+@pytest.mark.parametrize(("F", "route"), [(8, taller.weight_gradient), (9, blocks.weight_gradient)])
+def test_of_aligned_patches_the_taller_factor_stands_first(F, route, monkeypatch):
+    """36 weights for each of four times F maps: more than 32, and not more than 36."""
+    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
+    stage = chosen(Conv2d(1, F, 5), ReLU(), MaxPool2d(2), shape=(1, 12, 12))["0"]
+    assert stage.weight_gradient is route
+
+
 def test_layers_are_joined_where_a_law_says_so():
     five, three, relu, pool = Conv2d(2, 2, 5), Conv2d(2, 2, 3), ReLU(), MaxPool2d(2)
     for layer in (Conv2d(2, 2, 5, stride=2), Conv2d(2, 2, 5, groups=2), Conv2d(2, 2, 2)):

@@ -91,6 +91,14 @@ def test_a_state_says_how_far_it_has_come():
         assert state.history.lr == [state.lr(done) for done in (2, 5, 8)]
 
 
+def test_the_size_of_a_shard_follows_from_all_parameters_and_the_batch(monkeypatch):
+    asked = []
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda *of: asked.append(of) or 7)
+    with Workers(1) as workers:
+        assert start(workers)._shards.size == 7
+    assert asked == [(network().parameter_count, 16)]
+
+
 def test_a_loss_of_an_epoch_is_the_mean_over_its_images():
     """Of 46 images in batches of 16, the last has 14."""
     with Workers(1) as workers:
