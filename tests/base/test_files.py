@@ -266,6 +266,21 @@ def test_a_small_file_takes_little_memory_however_large_it_may_be(tmp_path):
     assert peak < 2 * CHUNK
 
 
+@posix
+def test_no_file_or_folder_is_left_open_and_its_lock_is_let_go(path):
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for _ in range(3):
+        write_atomically(path, [b"kept\nafter"])
+        check_writable(path, b"kept\n")
+        with pytest.raises(ZeroDivisionError):
+            write_atomically(path, (bytes(1 // zero) for zero in (0,)))
+    assert len(os.listdir("/proc/self/fd")) == before if before else True
+    fcntl = pytest.importorskip("fcntl")
+    number = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(number)
+
+
 def test_there_is_one_writer():
     root = Path(__file__).parents[2]
     own = re.compile(

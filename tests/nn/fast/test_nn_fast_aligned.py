@@ -81,6 +81,7 @@ def test_they_pay_for_dense_kernels_from_five_rows_and_columns_on_where_blas_cop
     assert not aligned.pays(Conv2d(1, 2, 5))
     monkeypatch.setattr(products, "has_small_kernels", lambda: False)
     assert aligned.pays(Conv2d(1, 2, 5)) and aligned.pays(Conv2d(1, 2, (4, 6)))
+    assert aligned.pays(Conv2d(1, 2, (3, 8))) and not aligned.pays(Conv2d(1, 2, (3, 7)))  # half more, exactly
     for layer in (Conv2d(1, 2, 4), Conv2d(1, 2, 5, stride=(1, 2)), Conv2d(2, 2, 5, groups=2)):
         assert not aligned.pays(layer)
 

@@ -150,11 +150,14 @@ def test_a_loss_more_than_ten_times_the_first_or_ten_is_said_once(first):
         state.mind(most + 0.2, lambda: [])
 
 
-def test_a_loss_that_explodes_is_measured_by_the_first_of_the_whole_run(tmp_path):
-    losses = iter((*[30.0] * 3, *[299.0] * 3, *[301.0] * 3))
+@pytest.mark.parametrize("first", [0.5, 30.0])
+@pytest.mark.parametrize("stopped", [1, 2])
+def test_a_loss_that_explodes_is_measured_by_the_first_of_the_whole_run(tmp_path, first, stopped):
+    most = 10 * max(first, 1.0)
+    losses = iter((*[first] * 3, *[most - 0.5] * 3, *[most + 0.5] * 3))
     options = {"objective": lambda z, batch: (next(losses), np.zeros_like(z)), "batch": 20, "epochs": 3}
-    train(checkpoint=tmp_path / "file", callbacks=[lambda epoch: epoch.epoch == 1], **options)
-    with pytest.warns(UserWarning, match=r"^fit: loss: found 301 at epoch 3, step 1 of 3"):
+    train(checkpoint=tmp_path / "file", callbacks=[lambda epoch: epoch.epoch == stopped], **options)
+    with pytest.warns(UserWarning, match=rf"^fit: loss: found {most + 0.5:.3g} at epoch 3, step 1 of 3"):
         train(resume=tmp_path / "file", **options)
 
 
