@@ -207,6 +207,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if whole < P:",
             "< → <=",
         ): "an empty product more, which writes nothing or adds 0",
+        (
+            "machine/processes.py",
+            "memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))",
+            "1 → 2",
+        ): "a byte more for an array of no entries",
     },
     "nn": {
         (
@@ -354,6 +359,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "x = to_input(shown).astype(next(iter(params.values())).dtype, copy=False)",
             "False → True",
         ): "a copy of numbers that are only read",
+        (
+            "train/data.py",
+            "while chunk := stream.read(min(CHUNK, declared + 1 - len(content))):",
+            "1 → 2",
+        ): "a byte more is read of a file that is refused for the one before",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

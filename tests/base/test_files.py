@@ -58,6 +58,17 @@ def test_a_failure_at_any_stage_of_writing_leaves_the_file_before(path, monkeypa
     assert_untouched(path)
 
 
+def test_an_error_before_there_is_a_new_file_is_that_error(path, monkeypatch):
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, [b"kept\nafter"])
+    monkeypatch.undo()
+    assert_untouched(path)
+
+
 def test_content_that_cannot_be_made_leaves_the_file_before(path):
     def parts():
         yield b"kept\nafter"

@@ -334,6 +334,18 @@ def test_a_gradient_of_images_is_asked_with_what_forward_gave(kind):
             net.image_gradient(dz, other)
 
 
+@pytest.mark.parametrize("kind", [Network, Inspected, Sequential])
+def test_arrays_of_a_checkpoint_are_told_from_those_of_a_network(kind):
+    net = NETS[kind.__name__]
+    with pytest.raises(ValueError) as caught:
+        net.with_params({f"params/{name}": array for name, array in net.params.items()} | {"fc.w": X})
+    odd = ["fc.b", "params/fc.b", "params/fc.w"]
+    line = f"params: found keys that differ in {odd}, needed the keys ['fc.b', 'fc.w']"
+    assert str(caught.value).endswith(f"{line}; a checkpoint's model is tinyzip.quant.saved.load(path)")
+    with pytest.raises(ValueError, match=r"keys that differ in \['b'\], needed the keys \['fc.b', 'fc.w'\]$"):
+        net.with_params(net.params | {"b": X})
+
+
 def other(net, b):
     return net.with_params(net.params | {"fc.b": b})
 

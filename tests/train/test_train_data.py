@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from idx_folders import CODES, idx_bytes, write_folder
 
-from tinyzip.train.data import Dataset, mnist, read_idx
+from tinyzip.train.data import IDX_DTYPES, Dataset, mnist, read_idx
 
 MNIST = Path(__file__).parents[2] / "examples" / "data" / "mnist"
 
@@ -55,6 +55,14 @@ def test_every_dtype_and_rank_comes_back_bit_for_bit_in_native_order(array, zipp
     assert read.dtype == array.dtype and read.dtype.isnative and read.shape == array.shape
     assert read.tobytes() == array.tobytes()
     assert read.flags.writeable
+
+
+def test_the_codes_of_dtypes_are_those_of_the_format():
+    """(I1): the numbers of the MNIST database's page."""
+    kinds = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
+    assert {code: np.dtype(kind).newbyteorder(">") for code, kind in kinds.items()} == {
+        code: np.dtype(kind) for code, kind in IDX_DTYPES.items()
+    }
 
 
 def test_a_missing_file_is_a_file_not_found_error(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import warnings
 from functools import partial
 from inspect import signature
 from types import SimpleNamespace
@@ -138,6 +139,18 @@ def test_a_bar_counts_every_step_when_tqdm_is_there(monkeypatch):
     train(progress=True)
     (bar,) = FakeBar.bars
     assert (bar.done, bar.total, bar.closed) == (6, 6, True)
+
+
+def test_what_tqdm_says_of_a_notebook_is_not_passed_on(monkeypatch):
+    class Loud(SimpleNamespace):
+        def __getattr__(self, name):
+            warnings.warn("no widgets", UserWarning, stacklevel=2)
+            return FakeBar
+
+    monkeypatch.setitem(sys.modules, "tqdm.autonotebook", Loud())
+    with Bar(2, 1, True) as bar:
+        bar.step(0.5)
+    assert FakeBar.bars.pop().done == 2
 
 
 def test_without_tqdm_there_is_a_line_an_epoch(monkeypatch, capsys):

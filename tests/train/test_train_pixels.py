@@ -22,7 +22,7 @@ from tinyzip.quant.rounding import adaround, correct_bias
 from tinyzip.quant.saved import load, save
 from tinyzip.quant.twin import float_twin
 from tinyzip.train.evaluate import evaluate, logits, predict
-from tinyzip.train.pixels import FACTOR, check_range, mean_of, range_of
+from tinyzip.train.pixels import FACTOR, check_range, check_validation, mean_of, range_of
 
 FLOATS = IMAGES.astype(np.float32)
 NET = train()[0]
@@ -112,6 +112,27 @@ def test_bytes_that_stay_dark_and_floats_that_are_bytes_are_warned_of():
         error, warned = said(lambda most=most: check_range(np.array([[[0, most]]]), None, "it"))
         assert error is None and len(warned) == told and (not told or "which mean" not in warned[0])
     assert "nothing but 7" in said(lambda: check_range(np.full((1, 2, 2), 7, np.uint8), None, "it"))[1][0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0, 0.05, "those seen in training"),
+        (0, 0.1, "near that of the images"),
+        (0, 0.49, "near that of the images"),
+        (0, 0.5, None),
+        (-0.1, 1.5, None),
+        (0, 1.51, "near that of the images"),
+        (-1.6, 1, "those seen in training"),
+        (-0.11, 0.4, "those seen in training"),
+    ],
+)
+def test_images_for_validation_are_closer_to_those_that_are_trained_on(low, high, told):
+    error, warned = said(lambda: check_validation(np.array([[[low, high]]]), (0.0, 1.0)))
+    assert error is None and len(warned) == (told is not None) and (told is None or told in warned[0])
+    negative = np.array([[[-0.4, 0.4]]])
+    assert "near that" in said(lambda: check_validation(negative, (-1.0, 1.0)))[1][0]
+    assert "fit: validation: found" in said(lambda: check_validation(negative * 30, (-1.0, 1.0)))[0]
 
 
 def test_the_mean_is_that_of_some_images_from_first_to_last():

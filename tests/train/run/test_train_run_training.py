@@ -54,7 +54,7 @@ def test_a_run_as_printed_stops_and_warns_as_the_fast_one_does():
 def test_a_run_as_printed_has_the_mean_loss_of_each_epoch_and_a_private_copy():
     model = network(noisy=False)
     before = bytes_of(model)
-    options = {"epochs": 2, "objective": lambda z, batch: (0.5, np.ones_like(z))}
+    options = {"epochs": 2, "augment": None, "objective": lambda z, batch: (0.5, np.ones_like(z))}
     trained, history = train(model=model, printed=True, **options)
     assert history.loss == [0.5, 0.5] and history.epoch == [1, 2] and bytes_of(model) == before
     assert bytes_of(trained) != before and all(seconds > 0 for seconds in history.seconds)
