@@ -212,6 +212,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))",
             "1 → 2",
         ): "a byte more for an array of no entries",
+        (
+            "machine/processes.py",
+            "while not incoming.poll(0) and perf_counter() < stop:",
+            "0 → 1",
+        ): "looks out a thousandth of a second at a time; the message is the same",
+        (
+            "machine/processes.py",
+            "copies = self._copies[: max(len(items) - 1, 0)] if self._balance.share() else []",
+            "0 → 1",
+        ): "of no items, a copy is given none either",
     },
     "nn": {
         (

@@ -185,5 +185,6 @@ def test_to_input_refuses_what_are_no_images():
         (np.zeros((2, 2, 2), int), TypeError),
         ([[[1.0]]], TypeError),
     ):
-        with pytest.raises(error, match="to_input: images"):
-            to_input(images)
+        for read in (to_input, lambda images: into_workspace(images, FRESH)):
+            with pytest.raises(error, match="to_input: images"):
+                read(images)

@@ -24,6 +24,7 @@ from tinyzip.train.evaluate import evaluate, logits, predict, score
 from tinyzip.train.fit import fit, hard_labels
 from tinyzip.train.history import Bar, History
 from tinyzip.train.optim import AdamW, constant, cosine, one_cycle
+from tinyzip.train.run.state import TrainingState
 
 
 def test_a_network_learns_the_images_by_heart():
@@ -235,6 +236,17 @@ def test_a_run_goes_on_from_its_checkpoint_on_as_many_threads_as_was_said(tmp_pa
     printed, _ = train(epochs=3, printed=True)
     assert type(printed) is Sequential and bytes_of(printed) != bytes_of(straight)
     assert printed.input_range == straight.input_range == (IMAGES.min() / 255, IMAGES.max() / 255)
+
+
+def test_a_run_is_saved_as_often_as_was_said_and_what_callbacks_change_is_seen(tmp_path, monkeypatch):
+    saved, refreshed = [], []
+    monkeypatch.setattr(TrainingState, "save", lambda state, path: saved.append(state.done))
+    monkeypatch.setattr(TrainingState, "refresh", lambda state: refreshed.append(state.epoch))
+    train(checkpoint=tmp_path / "file", checkpoint_seconds=0)
+    assert saved == [0, 1, 2, 3, 3, 4, 5, 6, 6] and not refreshed
+    del saved[:]
+    train(checkpoint=tmp_path / "file", callbacks=[lambda epoch: None], epochs=3)
+    assert saved == [0, 3, 6, 9] and refreshed == [1, 2, 3]
 
 
 def test_a_batch_larger_than_the_images_is_all_of_them():

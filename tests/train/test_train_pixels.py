@@ -125,6 +125,7 @@ def test_bytes_that_stay_dark_and_floats_that_are_bytes_are_warned_of():
         (0, 1.51, "near that of the images"),
         (-1.6, 1, "those seen in training"),
         (-0.11, 0.4, "those seen in training"),
+        (-0.1, 0.4, "near that of the images"),
     ],
 )
 def test_images_for_validation_are_closer_to_those_that_are_trained_on(low, high, told):
@@ -132,6 +133,8 @@ def test_images_for_validation_are_closer_to_those_that_are_trained_on(low, high
     assert error is None and len(warned) == (told is not None) and (told is None or told in warned[0])
     negative = np.array([[[-0.4, 0.4]]])
     assert "near that" in said(lambda: check_validation(negative, (-1.0, 1.0)))[1][0]
+    few = np.array([[[-0.05, 0.4]]])
+    assert "near that" in said(lambda: check_validation(few, (-0.1, 1.0)))[1][0]
     assert "fit: validation: found" in said(lambda: check_validation(negative * 30, (-1.0, 1.0)))[0]
 
 

@@ -104,7 +104,7 @@ def test_a_file_of_another_kind_is_refused_by_its_kind_and_those_that_are_wanted
     for name, array in arrays.items():
         assert array.dtype == ARRAYS[name].dtype and array.flags.writeable
         np.testing.assert_array_equal(array, ARRAYS[name])
-    path.write_bytes(MODEL + b"x" * 55)
+    path.write_bytes(MODEL + b"x" * 48)
     with pytest.raises(ValueError, match=r"^it: found version 2021161080, needed version 1$"):
         files.read(path, MODEL, label="it")
     path.write_bytes(MODEL + b"x" * 47)
