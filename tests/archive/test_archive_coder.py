@@ -64,6 +64,7 @@ def test_what_goes_in_comes_out(parts: list[tuple[str, int, int]]) -> None:
     reader = Reader(writer.finish(), "message")
     assert send(reader, parts, reading=True) == sent
     reader.finish()
+    assert reader._position() == 8 * reader._read
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -155,6 +155,9 @@ def test_what_begins_as_an_array_or_is_called_one_is_no_picture(tmp_path):
         False
     ] * 3 + [True]
 
+    with pytest.raises(ValueError, match="--images: found '', needed a path"):
+        is_picture("")
+
 
 def test_arrays_lie_at_both_ends_as_the_file_has_them(net, tmp_path):
     archive.write(without_argmax(net), tmp_path / "codes.tz")

@@ -190,6 +190,25 @@ def test_int_of_16_bits_counts_to_32767_and_what_is_more_is_int32(tmp_path: Path
         c.source(Program((replace(most, stride=(2**31 - 8, 1)),), (1, 8, 8), BYTE))
 
 
+def test_a_table_is_as_narrow_as_its_numbers_are() -> None:
+    for values, width in (
+        ([-128, 127], 8),
+        ([-129, 0], 16),
+        ([0, 128], 16),
+        ([-(2**15), 2**15 - 1], 16),
+        ([-(2**15) - 1, 0], 32),
+        ([0, 2**15], 32),
+        ([-(2**31), 2**31 - 1], 32),
+    ):
+        draft = drafted(named(["a"]), "tz")
+        before = draft.flash
+        read = draft.table("t", np.array(values), "k")
+        assert read == f"(int{width}_t)FLASH_{width}(t + k)" and draft.flash - before == width // 4
+        assert f"static const int{width}_t t[2] FLASH = {{" in draft.lines
+        assert draft.by_channel("t", np.array(values)) == read.replace("k", "f")
+        assert draft.by_channel("t", np.array(values[:1] * 2)) == str(values[0])
+
+
 def test_both_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     c.write(small(), tmp_path / "digits")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits.c", "digits.h"]

@@ -25,6 +25,7 @@ from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer import (
     Add,
+    Argmax,
     AvgPool2d,
     Codes,
     Concat,
@@ -35,10 +36,13 @@ from tinyzip.integer import (
     MaxPool2d,
     Multiply,
     Pad,
+    Product,
     Program,
     Recall,
+    Reshape,
     Softmax,
     Table,
+    Transpose,
 )
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.joins import Concatenation
@@ -114,6 +118,62 @@ def joins() -> Program:
     )
 
 
+def thin() -> Program:
+    """Images of one channel, row or column, and vectors of one number, through all that takes them."""
+    y, one = Codes(-128, 127, -7, (5, 7)), Codes(0, 255, 0, (1, 8))
+    return Program(
+        (
+            Conv2d(**weighted(1, 1, 3, 1, bias=None), padding=((1, 1), (0, 0)), name="tall"),
+            Pad(((2, 0), (0, 0))),
+            MaxPool2d((3, 1), (1, 1)),
+            AvgPool2d((2, 1), (1, 1), ((1, 0), (0, 0))),
+            Table(np.arange(256) % 200 - 100, y),
+            Concat((4,)),
+            Transpose((0, 2, 1), name="wide"),
+            Pad(((0, 0), (1, 2))),
+            Conv2d(**weighted(3, 1, 1, 4, y=y, m0=2**31 - 128, n=36)),
+            Conv2d(**weighted(1, 3, 1, 1, y=one, rounding="shift", m0=2**30)),
+            MaxPool2d((1, 2), name="halved"),
+            Multiply([-9], 2**30 + 1, 36, y, "single"),
+            Softmax(2**30, 3),
+            Add(11, [2**30, 2**30, 2**30], [31, 31, 49], one),
+            Product(13, 2**30, 36, one),
+            Reshape((1, 3, 1)),
+            Conv2d(**weighted(2, 1, 2, 1, y=one), name="rows"),
+            Flatten(),
+            Table(np.arange(256)[::-1].copy(), one),
+            Linear(**weighted(1, 4, y=y)),
+            Multiply([5], 2**30, 33, one, "float32"),
+            Linear(**weighted(3, 1, y=y, rounding="single")),
+            Add(21, [3, 4], 3, one, rounding="single"),
+        ),
+        (1, 7, 1),
+        Codes(0, 255, 3, (1, 8)),
+    )
+
+
+def flattened() -> Program:
+    """A tall image that is flattened for something else than a fully connected layer, and one for two."""
+    w = weighted(2, 1, 3, 3, y=Codes(0, 15, 2))
+    return Program(
+        (
+            Conv2d(**w, name="first"),
+            Flatten(),
+            Table(np.arange(256) % 16, Codes(0, 15, 3)),
+            Recall(-1),
+            Conv2d(**w | {"y": Codes(-8, 7, 0)}, stride=(3, 1), name="second"),
+            Flatten(),
+            Linear(**weighted(2, 20, most=3, weight_bits=3)),
+            Recall(5),
+            Linear(**weighted(2, 20, most=1, weight_bits=2, m0=2**30 + 5)),
+            Concat((6, 8)),
+            Argmax(),
+        ),
+        (1, 32, 3),
+        Codes(-128, 127, 0),
+    )
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "kinds": every_kind,
     "fields": every_field,
@@ -121,6 +181,8 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "small": small,
     "rows": rows,
     "joins": joins,
+    "thin": thin,
+    "flattened": flattened,
 }
 
 

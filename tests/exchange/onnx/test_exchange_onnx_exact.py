@@ -11,7 +11,7 @@ from onnx_sessions import batch_first, batch_last, evaluator, session, traced
 
 from tinyzip.exchange import onnx
 from tinyzip.exchange.onnx.graph import LARGEST, Draft
-from tinyzip.exchange.onnx.integers import floor, significant, to_even
+from tinyzip.exchange.onnx.integers import clamped_floor, floor, significant, to_even
 from tinyzip.exchange.onnx.program import program_graph
 from tinyzip.integer import Codes, GlobalAvgPool, Linear, Program, fixedpoint, run
 from tinyzip.integer.fixedpoint import ROUNDINGS
@@ -122,6 +122,25 @@ def test_halves_are_rounded_to_even_and_floors_go_down(e, data) -> None:
     assert np.array_equal(down, x >> e)
     assert np.array_equal(nearest, fixedpoint.even(x, e))
     assert np.array_equal(rounded, fixedpoint.significant(x))
+
+
+def test_a_lift_that_is_0_for_some_channels_is_none_for_the_others() -> None:
+    """(OI2): of the two sums only the first one's bias and half make up 0."""
+    layer = Linear([[1], [1]], [-1, 5], 2**30, 31, Codes(0, 255, 0), rounding="single")
+    x = np.arange(256, dtype=np.uint8).reshape(1, 256)
+    assert differing(Program((layer,), (1,), Codes(0, 255, 0)), x) == [0]
+
+
+@pytest.mark.parametrize("most", [2**62 - 1, 2**62, 2**62 + 2**40])
+def test_a_clamped_floor_is_right_to_the_ends_of_int64(most) -> None:
+    """(OI1), (OI2), where the lift is 2⁶² and the sum of both is around 2⁶³."""
+    graph, y = Draft("integers"), Codes(-1, 6, 0)
+    name = clamped_floor(graph, "x", 0, 62, y, most, 1)
+    end = [graph.value(name, np.uint8, (1,), "")]
+    model = graph.model("integers", graph.value("x", np.int64, (1,), ""), end, "")
+    x = np.array([-most, -(2**62), -(2**62) + 1, -1, 0, 1, 2**62 - 1, min(2**62, most), most])[:, None]
+    (found,) = session(model.SerializeToString()).run([name], {"x": x})
+    assert np.array_equal(found.astype(int) - 128, np.clip(x >> 62, -1, 6))
 
 
 @settings(max_examples=30)

@@ -297,6 +297,7 @@ COMPUTED = [
     (("Reshape", "shape", [2, 2]), {}, [[3, 2], [5, 6]]),
     (("Transpose", "shape"), {"perm": [0]}, [3, 2, 5, 6]),
     (("Concat", "shape", [-1], "shape"), {"axis": 0}, [3, 2, 5, 6, -1, 3, 2, 5, 6]),
+    (("Concat", "shape", [7] * 60), {"axis": 0}, [3, 2, 5, 6] + [7] * 60),
     (("Unsqueeze", "shape", [0]), {}, [3, 2, 5, 6]),
     (("Squeeze", "shape"), {}, [3, 2, 5, 6]),
     (("Cast", "shape"), {"to": 6}, [3, 2, 5, 6]),

@@ -351,6 +351,10 @@ def test_shapes_in_33_steps_and_more_constants_than_four_times_the_file_are_refu
     values.known["x"] = Value((7,))
     with pytest.raises(ValueError, match=r"node 1 \(Identity\): found 't0' in place of numbers"):
         values.numbers(nodes[-1], "t33")
+    values = values_of("Concat", "shape", [7] * 61, axis=0)
+    values.numbers(values.graph.nodes[0], "y")
+    with pytest.raises(ValueError, match=r"int64 of shape \(65,\), needed a few whole numbers"):
+        values.numbers(values.graph.nodes[0], "y")
     values = values_of("Conv", "x", np.zeros(1000, np.float32), np.zeros(1, np.int8))
     values.constant(values.graph.nodes[1], 1)
     with pytest.raises(ValueError, match="constants that many nodes read, needed at most 4 times the file's"):

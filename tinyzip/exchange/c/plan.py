@@ -147,7 +147,7 @@ class Plan:
 
     def rows_needed(self, k: int) -> int | None:
         """How many rows of output k its only reader sees at once, by (CP1); None if it must be whole."""
-        if len(self.readers[k]) != 1 or len(self.program.shapes[k + 1]) != 3:
+        if len(self.readers[k]) != 1:
             return None
         (i,) = self.readers[k]
         match self.program.operators[i]:

@@ -1,0 +1,83 @@
+/* thin.h - a neural network in whole numbers, as C99
+ *
+ *     flash  1,601 bytes of weights, biases, multipliers and tables; code excluded
+ *     RAM    59 bytes and two pointers, static; 7 more if the input is in RAM
+ *     work   148 multiply-accumulates an example
+ *
+ *     in     codes 0 to 255, 1 x 7 x 1; 3 stands for 0
+ *     out    codes 0 to 255, 3
+ *
+ *     uint8_t example[THIN_INPUT_SIZE];    channel by channel, row by row
+ *     int answer = thin_classify(example);    the greatest code's place, the first of equals
+ *
+ * A real number is scale (code - zero), THIN_INPUT_REAL(code).
+ * thin_pixel gives the code of a byte, thin_quantize that of a real number.
+ *
+ * The static arrays serve one call at a time. Where the input is not in memory, define
+ * THIN_READ_INPUT(input, k) when the source is compiled: what gives code k of the example.
+ */
+#ifndef THIN_H
+#define THIN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define THIN_CHECKSUM 0xd01fb630
+#define THIN_INPUT_SIZE 7
+#define THIN_OUTPUT_SIZE 3
+#define THIN_INPUT_ZERO (3)
+#define THIN_INPUT_SCALE 0.00390625
+#define THIN_INPUT_REAL(code) (THIN_INPUT_SCALE * ((code) - THIN_INPUT_ZERO))
+#define THIN_OUTPUT_ZERO (0)
+#define THIN_OUTPUT_SCALE 0.00390625
+#define THIN_OUTPUT_REAL(code) (THIN_OUTPUT_SCALE * ((code) - THIN_OUTPUT_ZERO))
+
+typedef uint8_t thin_input_t;
+typedef uint8_t thin_output_t;
+
+void thin_run(const thin_input_t *input, thin_output_t *output);
+int thin_classify(const thin_input_t *input);
+
+/* The code of a real number: the nearest, halves to the even one, an end for what is outside. */
+static inline thin_input_t thin_quantize(double real)
+{
+    const double x = real / THIN_INPUT_SCALE;
+    const double steps = !(x > -3) ? -3 : x > 252 ? 252 : x;
+    int code = (int)steps;
+    const double rest = steps - code;
+    if (rest > 0.5 || (rest == 0.5 && code % 2 != 0))
+        code++;
+    if (rest < -0.5 || (rest == -0.5 && code % 2 != 0))
+        code--;
+    return (thin_input_t)(code + THIN_INPUT_ZERO);
+}
+
+/* The code of a pixel, 0 to 255, which stands for pixel / 255. */
+static inline thin_input_t thin_pixel(uint8_t pixel)
+{
+    static const thin_input_t codes[256] = {
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+        29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+        53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76,
+        77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100,
+        101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119,
+        120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 132, 133, 134, 135, 136, 137, 138, 139,
+        140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158,
+        159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177,
+        178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196,
+        197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215,
+        216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234,
+        235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253,
+        254, 255, 255, 255, 255, 255,
+    };
+    return codes[pixel];
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
