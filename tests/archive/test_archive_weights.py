@@ -291,6 +291,9 @@ def test_a_plan_is_the_cheapest_and_of_the_same_cost_that_of_fewest_steps() -> N
 
 def test_no_weight_is_coded_as_decisions_beyond_2_to_the_19_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (weights.DECISIVE_STEPS, weights.RESERVE) == (2**19, 2**16)
+    for most, expected in ((30, 4), (29, 2)):  # of zeros, each of which is one decision
+        monkeypatch.setattr(weights, "DECISIVE_STEPS", most)
+        assert len(weights.plans(Writer("message"), np.zeros(30, np.int64), (1, 30, 1, 1))) == expected
     codes = np.tile([1, 0, -2], 10)
     decisions = bitwise.decisions_of(codes, (1, 30, 1, 1), True).bit.size
     for before in (0, 7):

@@ -173,7 +173,10 @@ def test_int_of_16_bits_counts_to_32767_and_what_is_more_is_int32(tmp_path: Path
         ((1, 8, 8), one(stride=(1, 32760)), True),
         ((1, 8, 8), MaxPool2d(1, (32759, 1)), False),
         ((1, 8, 8), MaxPool2d(1, (32760, 1)), True),
-        ((1, 8, 8), Pad(((1, 0), (0, 0))), False),
+        ((1, 32765, 1), Pad(((1, 0), (0, 0))), False),
+        ((1, 32766, 1), Pad(((1, 0), (0, 0))), True),
+        ((1, 1, 32765), Pad(((0, 0), (0, 1))), False),
+        ((1, 1, 32766), Pad(((0, 0), (0, 1))), True),
     ):
         program = Program((operator, Flatten()), shape, BYTE)
         assert drafted(program, "tz").whole == ("int32_t" if wide else "int"), (shape, operator)

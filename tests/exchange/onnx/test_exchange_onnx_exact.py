@@ -131,6 +131,15 @@ def test_a_lift_that_is_0_for_some_channels_is_none_for_the_others() -> None:
     assert differing(Program((layer,), (1,), Codes(0, 255, 0)), x) == [0]
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("bias", [[0, 41], [-77, 0], [0, 0], [2**29 + 3, 0]])
+def test_a_bias_of_0_for_some_channels_is_none_for_the_others(rounding, bias) -> None:
+    x = np.arange(256, dtype=np.uint8).reshape(1, 256)
+    for n in (31, 33, 36, 53, 62):
+        layer = Linear([[1], [-1]], bias, 2**30, n, Codes(-128, 127, 3), rounding=rounding)
+        assert differing(Program((layer,), (1,), Codes(0, 255, 0)), x) == [0]
+
+
 @pytest.mark.parametrize("most", [2**62 - 1, 2**62, 2**62 + 2**40])
 def test_a_clamped_floor_is_right_to_the_ends_of_int64(most) -> None:
     """(OI1), (OI2), where the lift is 2⁶² and the sum of both is around 2⁶³."""

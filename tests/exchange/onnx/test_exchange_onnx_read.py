@@ -207,6 +207,17 @@ RIGHT = {  # a model on images (3, 2, 5, 6), and what it is read as
         lambda m: mean(m, m.node("MaxPool", padded(m, relu(m, "x"), 1, 0, 2, 1), kernel_shape=[3, 2])),
         [ReLU, MaxPool2d, *MEAN],
     ),
+    "a border around a sum": (
+        lambda m: mean(
+            m,
+            m.node(
+                "MaxPool",
+                padded(m, m.node("Add", relu(m, conv(m, "x", 2, 2)), relu(m, "x")), 1, 0, 2, 1),
+                kernel_shape=[3, 2],
+            ),
+        ),
+        None,
+    ),
     "two borders": (
         lambda m: mean(m, conv(m, padded(m, padded(m, "x", 1, 0, 2, 1), 0, 3, 1, 0), 2, 3)),
         [Conv2d, *MEAN],

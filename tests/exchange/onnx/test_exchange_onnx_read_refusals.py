@@ -196,6 +196,8 @@ WRONG = {
     "an activation joined to itself": lambda: doubled(),
     "an activation joined": lambda: doubled("Mul"),
     "needed two branches": lambda: doubled("Concat", axis=1),
+    "needed one around the output of a ReLU": lambda: joined_and_padded(True),
+    "found a border of zeros around numbers below 0": lambda: joined_and_padded(False),
     "two activations": lambda: doubled("Sub"),
     "the axis 2 of (1, 3, 6, 6) and": lambda: side_by_side(axis=2),
     "(1, 6, 6, 2) of two layouts": lambda: side_by_side(axis=1, turn=True),
@@ -286,6 +288,16 @@ def bordered(kind, **attributes):
     model = image()
     x = model.node("Pad", "x", model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
     return ended(model, model.node(kind, x, **attributes))
+
+
+def joined_and_padded(longer):
+    """A pool over zeros around a sum of branches, of which the longer one ends in a ReLU or the other."""
+    model = image()
+    x = model.node("Relu", conv(model, "x", 2, 3))
+    y = conv(model, model.node("Relu", conv(model, "x", 2, 3)), 3, 3)
+    x = model.node("Add", *((model.node("Relu", y), conv(model, "x", 2, 3)) if longer else (y, x)))
+    x = model.node("Pad", x, model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    return ended(model, model.node("MaxPool", x, kernel_shape=[2, 2]))
 
 
 def doubled(kind="Add", **attributes):
