@@ -11,7 +11,7 @@
  */
 #include "thin.h"
 
-#if THIN_CHECKSUM != 0xd01fb630
+#if THIN_CHECKSUM != 0x368279f2
 #error thin.h is of another program: export all files again
 #endif
 
@@ -36,32 +36,33 @@ static const thin_input_t *image;
 static thin_output_t *answer;
 static union { /* never needed at the same time */
     uint8_t pad1_codes[9]; /* 1 x 9 x 1 */
-    int8_t table4_codes[7]; /* 1 x 7 x 1 */
-    int8_t wide_codes[7]; /* 1 x 1 x 7 */
-    int8_t conv2d8_codes[21]; /* 3 x 1 x 7 */
-    int8_t multiply11_codes[3]; /* 1 x 1 x 3 */
+    uint8_t avgpool2d3_codes[7]; /* 1 x 7 x 1 */
+    int8_t concat5_codes[7]; /* 1 x 7 x 1 */
+    int8_t concat7_codes[14]; /* 2 x 1 x 7 */
+    int8_t conv2d10_codes[21]; /* 3 x 1 x 7 */
+    int8_t multiply13_codes[3]; /* 1 x 1 x 3 */
     uint8_t rows_codes[4]; /* 2 x 2 x 1 */
-    int8_t linear19_codes[1]; /* 1 */
-    int8_t linear21_codes[3]; /* 3 */
+    int8_t linear21_codes[1]; /* 1 */
+    int8_t linear23_codes[3]; /* 3 */
 } shared0;
 static union { /* never needed at the same time */
     uint8_t tall_codes[7]; /* 1 x 7 x 1 */
-    uint8_t avgpool2d3_codes[7]; /* 1 x 7 x 1 */
-    int8_t concat5_codes[7]; /* 1 x 7 x 1 */
-    int8_t pad7_codes[10]; /* 1 x 1 x 10 */
+    uint8_t maxpool2d2_codes[7]; /* 1 x 7 x 1 */
+    int8_t table4_codes[7]; /* 1 x 7 x 1 */
+    int8_t wide_codes[7]; /* 1 x 1 x 7 */
+    int8_t pad9_codes[10]; /* 1 x 1 x 10 */
     uint8_t halved_codes[3]; /* 1 x 1 x 3 */
-    int8_t softmax12_codes[3]; /* 1 x 1 x 3 */
-    uint8_t product14_codes[3]; /* 1 x 1 x 3 */
-    uint8_t table18_codes[4]; /* 4 */
-    uint8_t multiply20_codes[1]; /* 1 */
+    int8_t softmax14_codes[3]; /* 1 x 1 x 3 */
+    uint8_t product16_codes[3]; /* 1 x 1 x 3 */
+    uint8_t table20_codes[4]; /* 4 */
+    uint8_t multiply22_codes[1]; /* 1 */
 } shared1;
 static union { /* never needed at the same time */
-    uint8_t maxpool2d2_codes[2]; /* 2 of the 7 rows of 1 x 7 x 1 */
-    uint8_t add13_codes[3]; /* 1 x 1 x 3 */
+    int8_t conv2d8_codes[7]; /* 1 x 1 x 7 */
+    uint8_t add15_codes[3]; /* 1 x 1 x 3 */
 } shared2;
 static int16_t sums16[7]; /* sums of a row of a channel */
 static int16_t most16[3]; /* greatest sums of windows */
-static int16_t maxpool2d2_rows; /* how many are done */
 
 static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
 {
@@ -199,22 +200,20 @@ static void maxpool2d2_row(int oh)
                 most = shared0.pad1_codes[h];
         }
     }
-    shared2.maxpool2d2_codes[(oh % 2)] = (uint8_t)most;
+    shared1.maxpool2d2_codes[oh] = (uint8_t)most;
 }
 
 /* avgpool2d3: AvgPool2d 2x1, 1x7x1 to 1x7x1. |sum| <= 511, which int16_t holds. */
 static void avgpool2d3_row(int oh)
 {
-    for (; maxpool2d2_rows < oh + 1; maxpool2d2_rows++)
-        maxpool2d2_row(maxpool2d2_rows);
     const int top = oh - 1 < 0 ? 0 : oh - 1, bottom = oh + 1 > 7 ? 7 : oh + 1;
     const int left = 0, right = 1;
     int16_t sum = 0;
     for (int h = top; h < bottom; h++) {
         for (int v = left; v < right; v++)
-            sum = (int16_t)(sum + shared2.maxpool2d2_codes[(h % 2)]);
+            sum = (int16_t)(sum + shared1.maxpool2d2_codes[h]);
     }
-    shared1.avgpool2d3_codes[oh] =
+    shared0.avgpool2d3_codes[oh] =
         (uint8_t)mean(sum, (bottom - top) * (right - left));
 }
 
@@ -237,80 +236,115 @@ static const int8_t table4_table[256] FLASH = {
 
 static void table4_row(int oh)
 {
-    shared0.table4_codes[oh] =
-        (int8_t)(int8_t)FLASH_8(table4_table + shared1.avgpool2d3_codes[oh]);
+    shared1.table4_codes[oh] =
+        (int8_t)(int8_t)FLASH_8(table4_table + shared0.avgpool2d3_codes[oh]);
 }
 
 /* concat5: Concat of 4, 1x7x1 to 1x7x1. */
 static void concat5_row(int oh)
 {
-    shared1.concat5_codes[oh] = (int8_t)shared0.table4_codes[oh];
+    shared0.concat5_codes[oh] = (int8_t)shared1.table4_codes[oh];
 }
 
 /* wide: Transpose CWH, 1x7x1 to 1x1x7. */
 static void wide_all(void)
 {
     for (int v = 0; v < 7; v++)
-        shared0.wide_codes[v] = (int8_t)shared1.concat5_codes[v];
+        shared1.wide_codes[v] = (int8_t)shared0.concat5_codes[v];
 }
 
-/* pad7: Pad, 1x1x7 to 1x1x10. */
-static void pad7_all(void)
+/* concat7: Concat of 6, 6, 1x1x7 to 2x1x7. */
+static void concat7_all(void)
 {
-    const int h = 0;
-    for (int ow = 0; ow < 10; ow++) {
-        const int v = ow - 1;
-        shared1.pad7_codes[ow] =
-            (int8_t)(h >= 0 && h < 1 && v >= 0 && v < 7 ? shared0.wide_codes[v] : -7);
-    }
+    for (int ow = 0; ow < 7; ow++)
+        shared0.concat7_codes[ow] = (int8_t)shared1.wide_codes[ow];
+    for (int ow = 0; ow < 7; ow++)
+        shared0.concat7_codes[1 * 7 + ow] = (int8_t)shared1.wide_codes[ow];
 }
 
-/* conv2d8: Conv2d 1x4, 1x1x10 to 3x1x7. |sum + bias| <= 1,977, and int16_t holds the sum. */
-static const int8_t conv2d8_w[12] FLASH = {
-    2, 0, 2, -7, 2, 0, 2, -7, 3, 1, 3, -6,
+/* conv2d8: Conv2d 1x1, 2x1x7 to 1x1x7. |sum + bias| <= 294, and int16_t holds the sum. */
+static const int8_t conv2d8_w[2] FLASH = {
+    2, 0,
 };
 
-static const int16_t conv2d8_bias[3] FLASH = {
-    -26, 196, -235,
-};
-
-static void conv2d8_sums(int f)
+static void conv2d8_sums(void)
 {
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
-    for (int j = 0; j < 4; j++) {
-        const int w = (int8_t)FLASH_8(conv2d8_w + f * 4 + j);
+    for (int c = 0; c < 2; c++) {
+        const int row = c * 7;
+        const int w = (int8_t)FLASH_8(conv2d8_w + c);
         for (int ow = 0; ow < 7; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (shared1.pad7_codes[ow + j] + 7));
+            sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.concat7_codes[row + ow] + 7));
     }
 }
 
 static void conv2d8_all(void)
 {
+    conv2d8_sums();
+    for (int ow = 0; ow < 7; ow++) {
+        shared2.conv2d8_codes[ow] =
+            (int8_t)(clamp(rescale_double(sums16[ow] - 26, 1073741824, 38), -121, 134) - 7);
+    }
+}
+
+/* pad9: Pad, 1x1x7 to 1x1x10. */
+static void pad9_all(void)
+{
+    const int h = 0;
+    for (int ow = 0; ow < 10; ow++) {
+        const int v = ow - 1;
+        shared1.pad9_codes[ow] =
+            (int8_t)(h >= 0 && h < 1 && v >= 0 && v < 7 ? shared2.conv2d8_codes[v] : -7);
+    }
+}
+
+/* conv2d10: Conv2d 1x4, 1x1x10 to 3x1x7. |sum + bias| <= 1,977, and int16_t holds the sum. */
+static const int8_t conv2d10_w[12] FLASH = {
+    2, 0, 2, -7, 2, 0, 2, -7, 3, 1, 3, -6,
+};
+
+static const int16_t conv2d10_bias[3] FLASH = {
+    -26, 196, -235,
+};
+
+static void conv2d10_sums(int f)
+{
+    for (int ow = 0; ow < 7; ow++)
+        sums16[ow] = 0;
+    for (int j = 0; j < 4; j++) {
+        const int w = (int8_t)FLASH_8(conv2d10_w + f * 4 + j);
+        for (int ow = 0; ow < 7; ow++)
+            sums16[ow] = (int16_t)(sums16[ow] + w * (shared1.pad9_codes[ow + j] + 7));
+    }
+}
+
+static void conv2d10_all(void)
+{
     for (int f = 0; f < 3; f++) {
-        conv2d8_sums(f);
-        const int32_t bias = (int16_t)FLASH_16(conv2d8_bias + f);
+        conv2d10_sums(f);
+        const int32_t bias = (int16_t)FLASH_16(conv2d10_bias + f);
         for (int ow = 0; ow < 7; ow++) {
-            shared0.conv2d8_codes[f * 7 + ow] =
+            shared0.conv2d10_codes[f * 7 + ow] =
                 (int8_t)(clamp(rescale_double(sums16[ow] + bias, 2147483520, 36), -121, 134) - 7);
         }
     }
 }
 
-/* conv2d9: Conv2d 1x1, 3x1x7 to 1x1x7. |sum + bias| <= 562, and int16_t holds the sum. */
-static const int8_t conv2d9_w[3] FLASH = {
+/* conv2d11: Conv2d 1x1, 3x1x7 to 1x1x7. |sum + bias| <= 562, and int16_t holds the sum. */
+static const int8_t conv2d11_w[3] FLASH = {
     2, 0, 2,
 };
 
-static void conv2d9_sums(void)
+static void conv2d11_sums(void)
 {
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
     for (int c = 0; c < 3; c++) {
         const int row = c * 7;
-        const int w = (int8_t)FLASH_8(conv2d9_w + c);
+        const int w = (int8_t)FLASH_8(conv2d11_w + c);
         for (int ow = 0; ow < 7; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.conv2d8_codes[row + ow] + 7));
+            sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.conv2d10_codes[row + ow] + 7));
     }
 }
 
@@ -319,7 +353,7 @@ static void halved_all(void)
 {
     for (int ow = 0; ow < 3; ow++)
         most16[ow] = INT16_MIN;
-    conv2d9_sums();
+    conv2d11_sums();
     for (int ow = 0; ow < 3; ow++) {
         for (int j = 0; j < 2; j++) {
             if (sums16[2 * ow + j] > most16[ow])
@@ -332,19 +366,19 @@ static void halved_all(void)
     }
 }
 
-/* multiply11: Multiply, 1x1x3 to 1x1x3. */
-static void multiply11_all(void)
+/* multiply13: Multiply, 1x1x3 to 1x1x3. */
+static void multiply13_all(void)
 {
     for (int ow = 0; ow < 3; ow++) {
-        shared0.multiply11_codes[ow] =
+        shared0.multiply13_codes[ow] =
             (int8_t)(clamp(rescale_single((int32_t)(-9) * shared1.halved_codes[ow], 1073741825, 36), -121, 134) - 7);
     }
 }
 
-/* softmax12: Softmax, 1x1x3 to 1x1x3. Exponentials in units of 2^-31, by how far a code is below
+/* softmax14: Softmax, 1x1x3 to 1x1x3. Exponentials in units of 2^-31, by how far a code is below
  * the greatest.
  */
-static const int32_t softmax12_table[256] FLASH = {
+static const int32_t softmax14_table[256] FLASH = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -356,37 +390,37 @@ static const int32_t softmax12_table[256] FLASH = {
     720401, 5323081, 39332546, 290630390, 2147483647,
 };
 
-static void softmax12_all(void)
+static void softmax14_all(void)
 {
     for (int ow = 0; ow < 3; ow++) {
-        int most = shared0.multiply11_codes[ow], bits;
+        int most = shared0.multiply13_codes[ow], bits;
         int32_t sum = 0;
-        if (shared0.multiply11_codes[ow] > most)
-            most = shared0.multiply11_codes[ow];
-        const int32_t e = (int32_t)FLASH_32(softmax12_table + (shared0.multiply11_codes[ow] - most + 255));
+        if (shared0.multiply13_codes[ow] > most)
+            most = shared0.multiply13_codes[ow];
+        const int32_t e = (int32_t)FLASH_32(softmax14_table + (shared0.multiply13_codes[ow] - most + 255));
         sum += (e >> 12) + (e >> 11 & 1);
         const int32_t r = reciprocal(sum, &bits);
-        const int64_t part = high((int32_t)FLASH_32(softmax12_table + (shared0.multiply11_codes[ow] - most + 255)), r), half = (int64_t)1 << (22 + bits);
+        const int64_t part = high((int32_t)FLASH_32(softmax14_table + (shared0.multiply13_codes[ow] - most + 255)), r), half = (int64_t)1 << (22 + bits);
         const int32_t p = (int32_t)floor_shift(part + half, 23 + bits);
-        shared1.softmax12_codes[ow] = (int8_t)((p > 255 ? 255 : p) - 128);
+        shared1.softmax14_codes[ow] = (int8_t)((p > 255 ? 255 : p) - 128);
     }
 }
 
-/* add13: Add of 11, 1x1x3 to 1x1x3. */
-static void add13_all(void)
+/* add15: Add of 13, 1x1x3 to 1x1x3. */
+static void add15_all(void)
 {
     for (int ow = 0; ow < 3; ow++) {
-        shared2.add13_codes[ow] =
-            (uint8_t)clamp(rescale_double(rescale_double((int32_t)(shared1.softmax12_codes[ow] + 128) * 1048576, 1073741824, 31) + rescale_double((int32_t)(shared0.multiply11_codes[ow] + 7) * 1048576, 1073741824, 31), 1073741824, 49), 0, 255);
+        shared2.add15_codes[ow] =
+            (uint8_t)clamp(rescale_double(rescale_double((int32_t)(shared1.softmax14_codes[ow] + 128) * 1048576, 1073741824, 31) + rescale_double((int32_t)(shared0.multiply13_codes[ow] + 7) * 1048576, 1073741824, 31), 1073741824, 49), 0, 255);
     }
 }
 
-/* product14: Product of 13, 1x1x3 to 1x1x3. */
-static void product14_all(void)
+/* product16: Product of 15, 1x1x3 to 1x1x3. */
+static void product16_all(void)
 {
     for (int ow = 0; ow < 3; ow++) {
-        shared1.product14_codes[ow] =
-            (uint8_t)clamp(rescale_double((int32_t)shared2.add13_codes[ow] * shared2.add13_codes[ow], 1073741824, 36), 0, 255);
+        shared1.product16_codes[ow] =
+            (uint8_t)clamp(rescale_double((int32_t)shared2.add15_codes[ow] * shared2.add15_codes[ow], 1073741824, 36), 0, 255);
     }
 }
 
@@ -410,7 +444,7 @@ static void rows_sums(int f, int oh)
         const int h = oh + i;
         const int row = h;
         const int w = (int8_t)FLASH_8(rows_w + f * 2 + i);
-        sums16[0] = (int16_t)(sums16[0] + w * shared1.product14_codes[row]);
+        sums16[0] = (int16_t)(sums16[0] + w * shared1.product16_codes[row]);
     }
 }
 
@@ -425,8 +459,8 @@ static void rows_row(int oh)
     }
 }
 
-/* table18: Table, 4 to 4. */
-static const uint8_t table18_table[256] FLASH = {
+/* table20: Table, 4 to 4. */
+static const uint8_t table20_table[256] FLASH = {
     255, 254, 253, 252, 251, 250, 249, 248, 247, 246, 245, 244, 243, 242, 241, 240, 239, 238, 237,
     236, 235, 234, 233, 232, 231, 230, 229, 228, 227, 226, 225, 224, 223, 222, 221, 220, 219, 218,
     217, 216, 215, 214, 213, 212, 211, 210, 209, 208, 207, 206, 205, 204, 203, 202, 201, 200, 199,
@@ -442,69 +476,69 @@ static const uint8_t table18_table[256] FLASH = {
     8, 7, 6, 5, 4, 3, 2, 1, 0,
 };
 
-static void table18_all(void)
+static void table20_all(void)
 {
     for (int f = 0; f < 4; f++) {
-        shared1.table18_codes[f] =
-            (uint8_t)(uint8_t)FLASH_8(table18_table + shared0.rows_codes[f]);
+        shared1.table20_codes[f] =
+            (uint8_t)(uint8_t)FLASH_8(table20_table + shared0.rows_codes[f]);
     }
 }
 
-/* linear19: Linear, 4 to 1. |sum + bias| <= 2,831, and int16_t holds the sum. */
-static const int8_t linear19_w[4] FLASH = {
+/* linear21: Linear, 4 to 1. |sum + bias| <= 2,831, and int16_t holds the sum. */
+static const int8_t linear21_w[4] FLASH = {
     2, 0, 2, -7,
-};
-
-static void linear19_all(void)
-{
-    int16_t sum = 0;
-    for (int c = 0; c < 4; c++) {
-        const int w = (int8_t)FLASH_8(linear19_w + c);
-        sum = (int16_t)(sum + w * shared1.table18_codes[c]);
-    }
-    shared0.linear19_codes[0] =
-        (int8_t)(clamp(rescale_single(sum - 26, 1073741824, 38), -121, 134) - 7);
-}
-
-/* multiply20: Multiply, 1 to 1. */
-static void multiply20_all(void)
-{
-    shared1.multiply20_codes[0] =
-        (uint8_t)clamp(rescale_float32((int32_t)(5) * (shared0.linear19_codes[0] + 7), 1073741824, 33), 0, 255);
-}
-
-/* linear21: Linear, 1 to 3. |sum + bias| <= 745, and int16_t holds the sum. */
-static const int8_t linear21_w[3] FLASH = {
-    2, 0, 2,
-};
-
-static const int16_t linear21_bias[3] FLASH = {
-    -26, 196, -235,
-};
-
-static const int32_t linear21_m0[3] FLASH = {
-    1073741824, 1080694912, 1087648000,
 };
 
 static void linear21_all(void)
 {
+    int16_t sum = 0;
+    for (int c = 0; c < 4; c++) {
+        const int w = (int8_t)FLASH_8(linear21_w + c);
+        sum = (int16_t)(sum + w * shared1.table20_codes[c]);
+    }
+    shared0.linear21_codes[0] =
+        (int8_t)(clamp(rescale_single(sum - 26, 1073741824, 38), -121, 134) - 7);
+}
+
+/* multiply22: Multiply, 1 to 1. */
+static void multiply22_all(void)
+{
+    shared1.multiply22_codes[0] =
+        (uint8_t)clamp(rescale_float32((int32_t)(5) * (shared0.linear21_codes[0] + 7), 1073741824, 33), 0, 255);
+}
+
+/* linear23: Linear, 1 to 3. |sum + bias| <= 745, and int16_t holds the sum. */
+static const int8_t linear23_w[3] FLASH = {
+    2, 0, 2,
+};
+
+static const int16_t linear23_bias[3] FLASH = {
+    -26, 196, -235,
+};
+
+static const int32_t linear23_m0[3] FLASH = {
+    1073741824, 1080694912, 1087648000,
+};
+
+static void linear23_all(void)
+{
     for (int f = 0; f < 3; f++) {
         int16_t sum = 0;
-        const int w = (int8_t)FLASH_8(linear21_w + f);
-        sum = (int16_t)(sum + w * shared1.multiply20_codes[0]);
-        const int32_t bias = (int16_t)FLASH_16(linear21_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(linear21_m0 + f);
-        shared0.linear21_codes[f] =
+        const int w = (int8_t)FLASH_8(linear23_w + f);
+        sum = (int16_t)(sum + w * shared1.multiply22_codes[0]);
+        const int32_t bias = (int16_t)FLASH_16(linear23_bias + f);
+        const int32_t m0 = (int32_t)FLASH_32(linear23_m0 + f);
+        shared0.linear23_codes[f] =
             (int8_t)(clamp(rescale_single(sum + bias, m0, 38), -121, 134) - 7);
     }
 }
 
-/* add22: Add of 21, 3 to 3. */
-static void add22_all(void)
+/* add24: Add of 23, 3 to 3. */
+static void add24_all(void)
 {
     for (int f = 0; f < 3; f++) {
         answer[f] =
-            (uint8_t)clamp((int32_t)floor_shift(3 * (int32_t)(shared0.linear21_codes[f] + 7) + 4 * (int32_t)(shared0.linear21_codes[f] + 7) + 4, 3), 0, 255);
+            (uint8_t)clamp((int32_t)floor_shift(3 * (int32_t)(shared0.linear23_codes[f] + 7) + 4 * (int32_t)(shared0.linear23_codes[f] + 7) + 4, 3), 0, 255);
     }
 }
 
@@ -512,11 +546,12 @@ void thin_run(const thin_input_t *input, thin_output_t *output)
 {
     image = input;
     answer = output;
-    maxpool2d2_rows = 0;
     for (int oh = 0; oh < 7; oh++)
         tall_row(oh);
     for (int oh = 0; oh < 9; oh++)
         pad1_row(oh);
+    for (int oh = 0; oh < 7; oh++)
+        maxpool2d2_row(oh);
     for (int oh = 0; oh < 7; oh++)
         avgpool2d3_row(oh);
     for (int oh = 0; oh < 7; oh++)
@@ -524,20 +559,22 @@ void thin_run(const thin_input_t *input, thin_output_t *output)
     for (int oh = 0; oh < 7; oh++)
         concat5_row(oh);
     wide_all();
-    pad7_all();
+    concat7_all();
     conv2d8_all();
+    pad9_all();
+    conv2d10_all();
     halved_all();
-    multiply11_all();
-    softmax12_all();
-    add13_all();
-    product14_all();
+    multiply13_all();
+    softmax14_all();
+    add15_all();
+    product16_all();
     for (int oh = 0; oh < 2; oh++)
         rows_row(oh);
-    table18_all();
-    linear19_all();
-    multiply20_all();
+    table20_all();
     linear21_all();
-    add22_all();
+    multiply22_all();
+    linear23_all();
+    add24_all();
 }
 
 int thin_classify(const thin_input_t *input)

@@ -1,8 +1,8 @@
 /* thin.h - a neural network in whole numbers, as C99
  *
- *     flash  1,601 bytes of weights, biases, multipliers and tables; code excluded
- *     RAM    59 bytes and two pointers, static; 7 more if the input is in RAM
- *     work   148 multiply-accumulates an example
+ *     flash  1,603 bytes of weights, biases, multipliers and tables; code excluded
+ *     RAM    61 bytes and two pointers, static; 7 more if the input is in RAM
+ *     work   162 multiply-accumulates an example
  *
  *     in     codes 0 to 255, 1 x 7 x 1; 3 stands for 0
  *     out    codes 0 to 255, 3
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define THIN_CHECKSUM 0xd01fb630
+#define THIN_CHECKSUM 0x368279f2
 #define THIN_INPUT_SIZE 7
 #define THIN_OUTPUT_SIZE 3
 #define THIN_INPUT_ZERO (3)

@@ -134,14 +134,16 @@ def thin() -> Program:
             Table(np.arange(256) % 200 - 100, y),
             Concat((4,)),
             Transpose((0, 2, 1), name="wide"),
+            Concat((6, 6)),
+            Conv2d(**weighted(1, 2, 1, 1, y=y)),
             Pad(((0, 0), (1, 2))),
             Conv2d(**weighted(3, 1, 1, 4, y=y, m0=2**31 - 128, n=36)),
             Conv2d(**weighted(1, 3, 1, 1, y=one, rounding="shift", m0=2**30)),
             MaxPool2d((1, 2), name="halved"),
             Multiply([-9], 2**30 + 1, 36, y, "single"),
             Softmax(2**30, 3),
-            Add(11, [2**30, 2**30, 2**30], [31, 31, 49], one),
-            Product(13, 2**30, 36, one),
+            Add(13, [2**30, 2**30, 2**30], [31, 31, 49], one),
+            Product(15, 2**30, 36, one),
             Reshape((1, 3, 1)),
             Conv2d(**weighted(2, 1, 2, 1, y=one), name="rows"),
             Flatten(),
@@ -149,10 +151,37 @@ def thin() -> Program:
             Linear(**weighted(1, 4, y=y)),
             Multiply([5], 2**30, 33, one, "float32"),
             Linear(**weighted(3, 1, y=y, rounding="single")),
-            Add(21, [3, 4], 3, one, rounding="single"),
+            Add(23, [3, 4], 3, one, rounding="single"),
         ),
         (1, 7, 1),
         Codes(0, 255, 3, (1, 8)),
+    )
+
+
+def streams() -> Program:
+    """An image so tall that each of its outputs exists as rows, to a mean that takes them."""
+    y = Codes(-20, 100, 5, (5, 7))
+    return Program(
+        (
+            Conv2d(**weighted(4, 1, 3, 3, y=y), padding=1, name="first"),
+            Pad(((3, 2), (1, 0))),
+            Conv2d(**weighted(4, 4, 4, 3, y=Y), padding=((0, 3), (0, 1)), stride=(2, 1), dilation=(1, 2)),
+            MaxPool2d((3, 3), (2, 1), ((1, 2), (1, 0)), Codes(0, 99, 0, (3, 9)), name="most"),
+            AvgPool2d((3, 2), (2, 1), ((2, 1), (1, 0))),
+            Conv2d(**weighted(2, 4, 2, 2, y=y, rounding="single"), padding=((1, 1), (0, 1)), dilation=(2, 3)),
+            Multiply([9, -7], 2**30 + 9, 34, y),
+            GlobalAvgPool(2**30 + 3, 36, Y),
+        ),
+        (1, 90, 9),
+        Codes(0, 255, 9),
+    )
+
+
+def two_rows() -> Program:
+    """The least image of which rows are kept."""
+    first, second = (Conv2d(**weighted(2, C, 1, 1, y=Codes(0, 15, 2))) for C in (1, 2))
+    return Program(
+        (first, Table(np.arange(256) % 16, Codes(0, 15, 0)), second, GlobalAvgPool()), (1, 2, 90), Y
     )
 
 
@@ -187,6 +216,8 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "joins": joins,
     "thin": thin,
     "flattened": flattened,
+    "streams": streams,
+    "two": two_rows,
 }
 
 

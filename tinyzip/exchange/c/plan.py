@@ -96,7 +96,7 @@ class Plan:
     def needed(self) -> set[int]:
         """The operators that the last one needs, itself among them."""
         needed = {len(self.names) - 1}
-        for i in range(len(self.names) - 1, -1, -1):
+        for i in reversed(range(len(self.names))):
             if i in needed:
                 needed |= set(self.program.operators[i].reads(i))
         return needed - {-1}
@@ -126,9 +126,8 @@ class Plan:
 
     def linear_of(self, i: int) -> int | None:
         """The fully connected layer that can take the image before Flatten i row by row."""
-        operators = self.program.operators
-        only = isinstance(operators[i], Flatten) and self.readers[i] == [i + 1]
-        return i + 1 if only and isinstance(operators[i + 1], Linear) else None
+        only = self.readers[i] == [i + 1]
+        return i + 1 if only and isinstance(self.program.operators[i + 1], Linear) else None
 
     def is_view(self, i: int) -> bool:
         """Whether operator i writes nothing: its output is that of another one, read in another way."""
@@ -184,7 +183,7 @@ class Plan:
                 continue
             if i and self.pool_of(i - 1) is not None:
                 steps[i] = Step(i, self.program.operators[i - 1].reads(i - 1), conv=i - 1)
-            elif i > 1 and i - 2 in self.streamed and self.linear_of(i - 1) == i:
+            elif i - 2 in self.streamed and self.linear_of(i - 1) == i:
                 steps[i] = Step(i, (i - 2,), flatten=i - 1)
             else:
                 steps[i] = Step(i, reads)
