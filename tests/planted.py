@@ -116,7 +116,7 @@ def changes(tree: ast.Module, data: bytes, place) -> Iterator[tuple[ast.AST, int
                 if data[:first].endswith(b"-") and b"reshape(" in data[first - 40 : first]:
                     continue  # any negative number means what is left over
                 yield node, first, last, str(value + 1)
-            case ast.Constant(float() as value):
+            case ast.Constant(float() as value) if value + 1 != value:
                 yield node, first, last, str(value + 1)
             case ast.Call(ast.Attribute(attr="clip"), [x, *_]):
                 yield node, first, last, f"({source(x)})"

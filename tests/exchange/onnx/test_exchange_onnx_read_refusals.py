@@ -217,6 +217,18 @@ WRONG = {
     "found an image with its channels last": made("GlobalAveragePool", before=to_last),
     "found features, needed an image (N, C, H, W)": made("GlobalAveragePool", before=flat),
     "features, needed an image with rows": made("ReduceMean", axes=[1], before=flat),
+    "a window (2048, 1025), needed fewer than 4194304 weights over 2 channels": made(
+        "AveragePool", kernel_shape=[2048, 1025], pads=[1, 0, 0, 0], count_include_pad=1
+    ),
+    "Conv2d: x: found a window of 2048×1024 on an image of 7×6": made(
+        "AveragePool", kernel_shape=[2048, 1024], pads=[1, 0, 0, 0], count_include_pad=1
+    ),
+    "a window of (2048, 1025) with its gaps, needed fewer than 4194304": made(
+        "Conv", normal(2, 1, 2, 2), group=2, dilations=[2047, 1024]
+    ),
+    "Conv2d: x: found a window of 2048×1024 on an image of 6×6": made(
+        "Conv", normal(2, 1, 2, 2), group=2, dilations=[2047, 1023]
+    ),
     "transA": made("Gemm", normal(2, 3), transA=1, before=flat),
     "a bias of shape (2,)": made("Gemm", normal(2, 3), normal(2), before=flat),
     "a bias of shape (3, 1)": made("Gemm", normal(2, 3), normal(3, 1), before=flat),

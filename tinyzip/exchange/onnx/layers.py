@@ -82,7 +82,7 @@ def reshape(step: Step) -> Value:
     if step.values.has(step.node, 1):
         wanted = step.values.numbers(step.node, step.node.inputs[1])
     else:
-        wanted = np.array(step.attribute("shape", ()), np.int64)  # versions below 5
+        wanted = np.array(step.attribute("shape", ()))  # versions below 5
     return reshaped(step, step.values.target(step.node, wanted, shape))
 
 
