@@ -17,8 +17,8 @@ from tinyzip.exchange.onnx.file import Graph, Node, Reader, read_graph
 from tinyzip.exchange.onnx.values import Value, Values
 from tinyzip.exchange.onnx.wire import Wire, signed
 from tinyzip.nn import models
-from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, SiLU
-from tinyzip.nn.joins import Concatenation
+from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
@@ -222,6 +222,39 @@ RIGHT = {  # a model on images (3, 2, 5, 6), and what it is read as
         lambda m: mean(m, conv(m, padded(m, padded(m, "x", 1, 0, 2, 1), 0, 3, 1, 0), 2, 3)),
         [Conv2d, *MEAN],
     ),
+    **{
+        f"a border after {kind} {given}": (
+            lambda m, kind=kind, given=given: mean(
+                m,
+                m.node(
+                    "MaxPool",
+                    padded(m, m.node(kind, "x", *map(m.constant, given)), 1, 0, 2, 1),
+                    kernel_shape=[3, 2],
+                ),
+            ),
+            [layer, MaxPool2d, *MEAN],
+        )
+        for kind, given, layer in (
+            ("Clip", (0.0, 0.5), Clip),
+            ("Clip", (0.25, 2.0), Clip),
+            ("Sigmoid", (), Sigmoid),
+        )
+    },
+    **{
+        f"x times {kind} {given}": (
+            lambda m, kind=kind, given=given: mean(m, m.node("Mul", "x", m.node(kind, "x", **given))),
+            [layer, *MEAN],
+        )
+        for kind, given, layer in (
+            ("Tanh", {}, Product),
+            ("Sigmoid", {}, SiLU),
+            ("HardSigmoid", {}, Product),
+            ("HardSigmoid", {"alpha": 1 / 6}, HardSwish),
+            ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}, HardSwish),
+            ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.4}, Product),
+            ("HardSigmoid", {"alpha": 0.1667}, Product),
+        )
+    },
     "gates of either sign": (
         lambda m: mean(m, m.node("Mul", conv(m, "x", 2, 2), m.node("HardSigmoid", "x"))),
         None,

@@ -198,6 +198,14 @@ WRONG = {
     "needed two branches": lambda: doubled("Concat", axis=1),
     "needed one around the output of a ReLU": lambda: joined_and_padded(True),
     "found a border of zeros around numbers below 0": lambda: joined_and_padded(False),
+    **{
+        f"numbers below 0, needed one around{' ' * k}": lambda kind=kind, given=given: bordered(
+            "MaxPool", kind, given, kernel_shape=[2, 2]
+        )
+        for k, (kind, given) in enumerate(
+            (("Clip", (-0.5, 1.0)), ("Clip", (None, 1.0)), ("Tanh", ()), ("LeakyRelu", ()))
+        )
+    },
     "two activations": lambda: doubled("Sub"),
     "the axis 2 of (1, 3, 6, 6) and": lambda: side_by_side(axis=2),
     "(1, 6, 6, 2) of two layouts": lambda: side_by_side(axis=1, turn=True),
@@ -296,9 +304,10 @@ def almost_gelu(root=2**0.5, half=0.5, one=1.0):
     return ended(model, model.node("Mul", model.node("Mul", "x", gate), model.constant(half)))
 
 
-def bordered(kind, **attributes):
+def bordered(kind, before="Identity", constants=(), **attributes):
     model = image()
-    x = model.node("Pad", "x", model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    x = model.node(before, "x", *("" if end is None else model.constant(end) for end in constants))
+    x = model.node("Pad", x, model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
     return ended(model, model.node(kind, x, **attributes))
 
 
@@ -328,7 +337,7 @@ def side_by_side(axis, turn=False, stride=1):
 def test_what_a_layer_could_not_be_is_refused_by_its_node(words, tmp_path):
     build = WRONG[words]
     found = {"values from 0 to 0": "1 or more", "axes [1]": "(1,)"}.get(words, words)
-    refused(tmp_path, build(), "node ", found)
+    refused(tmp_path, build(), "node ", found.rstrip())
 
 
 COMPUTED = {

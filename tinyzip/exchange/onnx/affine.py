@@ -84,7 +84,7 @@ def per_channel(step: Step) -> tuple[Array, bool]:
     first = not step.values.is_constant(step.node.inputs[0])
     c, x = step.constant(1 if first else 0), step.x
     rank, C = len(x.shape) + 1, x.shape[0]
-    along = rank - 1 if x.last or rank == 2 else 1
+    along = rank - 1 if x.last else 1
     lengths = (1,) * (rank - c.ndim) + c.shape
     if c.ndim > rank or any(length != 1 for axis, length in enumerate(lengths) if axis != along):
         step.refuse(f"a constant of shape {c.shape}", "one number, or one for each channel")
