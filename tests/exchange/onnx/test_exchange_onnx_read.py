@@ -255,6 +255,17 @@ RIGHT = {  # a model on images (3, 2, 5, 6), and what it is read as
             ("HardSigmoid", {"alpha": 0.1667}, Product),
         )
     },
+    "a gelu with its numbers in rows": (
+        lambda m: mean(
+            m,
+            m.node(
+                "Mul",
+                m.node("Mul", "x", m.constant([0.5])),
+                m.node("Add", m.node("Erf", m.node("Div", "x", m.constant([2**0.5]))), m.constant([1.0])),
+            ),
+        ),
+        [GELU, *MEAN],
+    ),
     "gates of either sign": (
         lambda m: mean(m, m.node("Mul", conv(m, "x", 2, 2), m.node("HardSigmoid", "x"))),
         None,
@@ -311,6 +322,32 @@ def test_a_batch_norm_has_its_own_eps_and_what_its_momentum_leaves(tmp_path_fact
         layer = net.layers["norm1"]
         assert (layer.eps, layer.momentum) == pytest.approx((eps, momentum))
         assert net.params["norm1.var"].tolist() == [0, 1]
+
+
+@pytest.mark.needs("onnx")
+def test_what_is_read_at_a_limit_or_of_one_example(tmp_path_factory):
+    def kinds(build, shape=(1, 2, 5, 6), opset=17):
+        model = Model(shape)
+        net = read(model.build(build(model), opset), tmp_path_factory)
+        return [*map(type, net.layers.values())]
+
+    assert kinds(lambda m: m.node("Squeeze", m.node("GlobalAveragePool", "x"))) == MEAN
+    assert kinds(lambda m: mean(m, m.node("Dropout", "x")), opset=7) == MEAN
+    ends = lambda m: (m.constant(-3e38, np.float64), m.constant(3e38, np.float64))  # noqa: E731
+    assert kinds(lambda m: mean(m, m.node("Clip", "x", *ends(m)))) == MEAN
+    assert kinds(lambda m: mean(m, conv(m, padded(m, "x", 6, 6, 6, 6), 2, 3))) == [Conv2d, *MEAN]
+    large = {"pads": [16381, 16381, 16381, 16380]}
+    model = Model((1, 2, 6, 6))
+    net = read(
+        model.build(mean(model, model.node("Conv", "x", model.drawn(2, 2, 1, 1), **large))), tmp_path_factory
+    )
+    assert net.output_shapes()["conv1"] == (2, 32768, 32767)
+    model = Model((1, 2, 5, 6))
+    net = read(model.build(model.node("Mul", mean(model, "x"), model.drawn(2))), tmp_path_factory)
+    assert net.layers["norm1"].eps == 1e-5 and net.params["norm1.var"].tolist() == [1, 1]
+    for axis in ({}, {"axis": 1}, {"axis": -1}):
+        for opset in (11, 13):
+            assert kinds(lambda m, axis=axis: m.node("Softmax", mean(m, "x"), **axis), opset=opset) == MEAN
 
 
 @pytest.mark.needs("onnx")
@@ -546,6 +583,8 @@ def test_blocks_are_named_by_what_they_are(tmp_path_factory):
         "block1",
     ]
     assert isinstance(net.layers["block2"], Residual) and list(net.layers["block2"].shortcut) == ["conv1"]
+    assert net.params["block2.body.conv1.w"].shape == (5, 4, 3, 3)  # of two as long, the first
+    assert net.params["block2.shortcut.conv1.w"].shape == (5, 4, 1, 1)
     assert net.params["norm1.gamma"].dtype == np.float32 and net.layers["norm1"].eps == pytest.approx(1e-3)
 
 

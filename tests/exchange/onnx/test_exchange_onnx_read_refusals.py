@@ -276,6 +276,11 @@ WRONG = {
     "the axes (1, 2), needed rows and columns, (2, 3)": made("ReduceMean", axes=[1, 2]),
     "the axes (2, 3), needed rows and columns, (1, 2)": made("ReduceMean", axes=[2, 3], before=to_last),
     "the axes None": made("ReduceMean"),
+    "the axes (2, 3, 4)": made("ReduceMean", axes=[2, 3, 4]),
+    "the axes (-1,)": made("ReduceMax", axes=[-1]),
+    "an output of shape (2, 32768, 32768), needed fewer than 2147483648": made(
+        "Conv", normal(2, 2, 1, 1), pads=[16381] * 4
+    ),
     "the order () of (1, 2)": made("Transpose", before=flat),
     "the order (0, 3, 1, 2) of (1, 2, 6, 6)": made("Transpose", perm=[0, 3, 1, 2], before=rectified),
     "the order (0, 2, 3, 1) of (1, 6, 6, 2)": made("Transpose", perm=[0, 2, 3, 1], before=to_last),

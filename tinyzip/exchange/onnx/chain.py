@@ -148,8 +148,7 @@ class Translation:
                 item, value = self.block(node, link, value, depth)
                 items.append(item)
             elif node.kind in ENDS and node.outputs[0] in self.ends:
-                default = 0 if node.kind == "ArgMax" else -1 if self.graph.opset >= 13 else 1
-                axis = node.attributes.get("axis", default)
+                axis = node.attributes.get("axis", 0 if node.kind == "ArgMax" else 1)
                 if len(value.shape) != 1 or axis not in (1, -1) or node.attributes.get("select_last_index"):
                     found = f"the axis {axis} of {self.values.file_shape(value)}"
                     self.graph.refuse(node, found, "the classes (N, K), of which the first among equals")

@@ -54,7 +54,7 @@ def reduce(step: Step) -> Value:
     if len(x.shape) != 3:
         step.refuse("features", "an image with rows and columns")
     wanted = (1, 2) if x.last else (2, 3)
-    if axes is None or tuple(sorted(axis % 4 for axis in axes if -4 <= axis < 4)) != wanted:
+    if axes is None or tuple(sorted(axis + 4 * (axis < 0) for axis in axes)) != wanted:
         step.refuse(f"the axes {axes}", f"rows and columns, {wanted}")
     layer = GlobalAvgPool() if step.node.kind == "ReduceMean" else MaxPool2d(x.shape[1:])
     y = replace(step.add(layer), positive=x.positive)
@@ -90,8 +90,8 @@ def squeeze(step: Step) -> Value:
     """Squeeze, where it takes the rows and columns away from an image of one pixel."""
     shape, axes = step.values.file_shape(step.x), step.values.axes(step.node)
     ones = [k for k, length in enumerate(shape) if length == 1 and k > 0]
-    taken = ones if axes is None else [axis % len(shape) for axis in axes if -len(shape) <= axis < len(shape)]
-    if not set(taken) <= set(ones) or (axes is not None and len(taken) != len(axes)):
+    taken = ones if axes is None else [axis + len(shape) * (axis < 0) for axis in axes]
+    if not set(taken) <= set(ones):
         step.refuse(f"the axes {axes} of {shape}", "axes of length 1, and not the examples")
     return reshaped(step, tuple(length for k, length in enumerate(shape) if k not in taken))
 
@@ -125,9 +125,9 @@ def bound(step: Step, k: int, name: str) -> float:
     """An end of a Clip: its k-th input, or an attribute; infinite where it has neither."""
     if step.values.has(step.node, k):
         end = step.constant(k)
-        if end.size != 1 or np.isnan(end).any():
+        if end.size != 1 or np.isnan(end.item()):
             step.refuse(f"{name} of shape {end.shape}", "one number")
-        return float(end.reshape(()))
+        return float(end.item())
     return float(step.attribute(name, -inf if name == "min" else inf))
 
 
