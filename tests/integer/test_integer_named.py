@@ -28,6 +28,7 @@ from tinyzip.integer import (
     Transpose,
     run,
 )
+from tinyzip.integer.operators import frozen
 from tinyzip.integer.table import describe, stored_bytes
 
 SIGNED = Codes(-128, 127, 0)
@@ -177,6 +178,29 @@ def test_a_field_holds_the_numbers_from_its_least_to_its_greatest_and_no_others(
     for value in (least - 1, most + 1):
         with pytest.raises(ValueError, match=rf"^it: {field}.*found .*{value}"):
             told(value).checked("it")
+
+
+def test_what_is_frozen_is_a_copy_in_its_range_that_nobody_changes() -> None:
+    given = np.array([[3, -4]])
+    array = frozen(given, "it", np.int8, -4, 3)
+    given[0, 0] = 0
+    assert array.dtype == np.int8 and array.tolist() == [[3, -4]] and not array.flags.writeable
+    assert frozen([[3], [-4]], "it", np.int64, -4, 3).flags.c_contiguous
+    for least, most in ((-3, 3), (-4, 2)):
+        with pytest.raises(
+            ValueError, match=rf"^it: found values from -4 to 3, needed values from {least} to"
+        ):
+            frozen([3, -4], "it", np.int8, least, most)
+    for other, error in (
+        ([0.5], TypeError),
+        ([True], TypeError),
+        ([], TypeError),
+        ([[1], [1, 2]], ValueError),
+    ):
+        with pytest.raises(error, match=r"^it: found"):
+            frozen(other, "it", np.int8, -4, 3)
+    with pytest.raises(ValueError, match=r"^it: found shape \(0, 2\), needed at least one value"):
+        frozen(np.zeros((0, 2), int), "it", np.int8, -4, 3)
 
 
 DESCRIBED: list[tuple[Operator, str, int]] = [

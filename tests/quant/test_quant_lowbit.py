@@ -64,6 +64,14 @@ def test_what_has_no_scale_is_refused(scale):
         scale(np.array([[1.0, np.nan]]))
 
 
+@pytest.mark.parametrize("more", [(1,), (0, -2, 1), (0, -1, 2), ([0, 1],)])
+def test_signs_are_minus_one_and_one_and_nothing_else(more):
+    with pytest.raises(ValueError, match="Signs: zero, lo, hi"):
+        Signs(1.0, *more)
+    grid = Signs([0.5, 2.0], [0, 0], -1, 1)
+    assert (grid.lo, grid.hi, grid.bits) == (-1, 1, 1) and not grid.zero.any()
+
+
 def test_bits_other_than_the_lowest_are_refused():
     for bits in (3, 0, True):
         with pytest.raises(ValueError, match="lowest_grid: bits"):

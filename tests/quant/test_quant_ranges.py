@@ -244,6 +244,19 @@ def test_entropy_takes_the_cut_of_least_divergence(batches, bits, bins):
     assert (low, high) in best
 
 
+@pytest.mark.parametrize("name", ["laplace", "normal"])
+@pytest.mark.parametrize("bits", [3, 4])
+def test_entropy_tries_every_256th_of_2048_bins_at_least(name, bits):
+    """From as many bins on as there are levels."""
+    seen = histogram_of(samples(name, 20_000))
+    used = int(np.flatnonzero(seen.magnitudes())[-1]) + 1
+    merge = -(-used // 2048)
+    count, levels = -(-used // merge), 2 ** (bits - (not seen.one_sided))
+    size = entropy(seen, bits)[1] / (merge * seen.width)
+    assert count >= 1024 and size == pytest.approx(round(size), abs=1e-9)
+    assert levels <= round(size) < count and (round(size) - levels) % (count // 256) == 0
+
+
 def test_entropy_falls_for_a_spike_where_least_squares_does_not():
     x = np.append(np.full(50_000, 0.05), np.random.default_rng(4).uniform(0, 2, 5000))
     cut, better = range_of("entropy", 4, x), range_of("mse", 4, x)

@@ -62,7 +62,7 @@ class Program(Shown):
             refuse("Program: shape", self.shape, "(C, H, W) or (C,)")
         if not isinstance(self.input, Codes):
             refuse("Program: input", type(self.input).__name__, "Codes", TypeError)
-        shape = tuple(whole(size, "Program: shape", 1, 2**31) for size in self.shape)
+        shape = tuple(whole(size, "Program: shape", 1, INT32_MOST) for size in self.shape)
         object.__setattr__(self, "shape", shape)
         operators = []
         for i, operator in enumerate(self.operators):

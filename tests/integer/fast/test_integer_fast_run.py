@@ -215,7 +215,8 @@ def peak_of(program: Program, images: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    "C, F, k, width, groups", [(1, 1, 1, 4, 1), (40, 20, 3, 300, 1), (40, 40, 5, 90, 20)]
+    "C, F, k, width, groups",
+    [(1, 1, 1, 4, 1), (1, 1, 1, 3_000_000, 1), (40, 20, 3, 300, 1), (40, 40, 5, 90, 20)],
 )
 @pytest.mark.parametrize("depth", [1, 3])
 def test_a_shard_is_as_large_as_outputs_and_the_widest_row_allow(
@@ -230,7 +231,7 @@ def test_a_shard_is_as_large_as_outputs_and_the_widest_row_allow(
     fits = [n for n in range(2, 97) if n * sum(plan.sizes) <= 2**21 and n * row <= 2**23]
     assert most_together(program, plan) == max([1, *fits])
     largest = max(C, F) * k * width
-    assert most_together(program, None) == max(1, *[n for n in range(2, 97) if n * largest <= 2**21])
+    assert most_together(program, None) == max([1, *(n for n in range(2, 97) if n * largest <= 2**21)])
 
 
 @pytest.mark.parametrize(

@@ -225,4 +225,4 @@ def most_together(program: Program, plan: Plan | None) -> int:
         if isinstance(operator, Conv2d):
             values = operator.w[0].size * operator.groups + operator.w.shape[0]
             row = max(row, 4 * values * shape[2])
-    return max(1, min(MOST, SCRATCH // max(1, sum(plan.sizes)), BLOCK // row))
+    return max(1, min(MOST, SCRATCH // max(MOST, sum(plan.sizes)), BLOCK // row))
