@@ -40,6 +40,12 @@ def test_bytes_are_codes_already():
     everything = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     assert (grid.quantize(to_input(everything))[0, :, :, 0] == everything[0]).all()
     assert grid.scale == 1 / 255 and grid.zero == 0
+    dim = calibrate(small_network(), pictures() // 2)["input"]
+    assert (dim.scale, dim.zero, dim.lo, dim.hi) == (1 / 255, 0, 0, 255)
+    for images, bits in ((pictures() // 2, 7), (pictures() / 510, 8)):  # fewer codes, or numbers of their own
+        activations = {"input": bits, "conv": 8, "out": 8}
+        own = calibrate(small_network(), images, activations=activations)["input"]
+        assert own.scale == pytest.approx(images.max() / (255 if bits == 7 else 1) / (2**bits - 1))
 
 
 def test_images_of_floats_get_their_own_range():
