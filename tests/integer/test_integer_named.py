@@ -29,6 +29,7 @@ from tinyzip.integer import (
     run,
 )
 from tinyzip.integer.operators import frozen
+from tinyzip.integer.shapes import multiplications_of
 from tinyzip.integer.table import describe, stored_bytes
 
 SIGNED = Codes(-128, 127, 0)
@@ -319,6 +320,7 @@ def test_multiplications_are_counted_with_padding_and_for_what_has_weights() -> 
         BYTE,
     )
     assert program.multiplications == (9 * 4 * 16, 0, 16, 0, 48)
+    assert multiplications_of(times(), (2, 3, 5)) == multiplications_of(program.operators[2], (30,)) == 30
 
 
 @pytest.mark.parametrize("x", [SIGNED, Codes(-10, 20, 5), BYTE, Codes(3, 200, 7)])

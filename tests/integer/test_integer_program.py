@@ -19,12 +19,14 @@ from tinyzip.integer import (
     Linear,
     MaxPool2d,
     Operator,
+    Pad,
     Program,
     run,
 )
 from tinyzip.integer import table as module
 from tinyzip.integer.codes import whole
 from tinyzip.integer.operators import bits_of
+from tinyzip.integer.shapes import padded
 from tinyzip.integer.table import HEAD, size, table
 
 FIELDS = "operators", "shapes", "codes", "bounds"  # of a program, as its table asks for them
@@ -123,6 +125,13 @@ def test_a_whole_number_is_pythons_or_numpys_within_its_limits(value: Any) -> No
     for other in (True, 3.0, "3", None, np.float64(3), np.True_):
         with pytest.raises(ValueError, match=r"^it: found"):
             whole(other, "it", 0, 7)
+
+
+def test_a_border_adds_rows_and_columns_to_what_reads_images_with_one() -> None:
+    ends = (1, 0), (2, 3)
+    for operator in (conv(padding=ends), AvgPool2d(4, padding=ends), Pad(ends)):
+        assert padded(operator, (5, 8, 9)) == (5, 9, 14)
+    assert padded(Flatten(), (5, 8, 9)) == (5, 8, 9) and padded(Flatten(), (7,)) == (7,)
 
 
 def test_programs_are_values() -> None:
