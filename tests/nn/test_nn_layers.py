@@ -162,6 +162,14 @@ def test_settings_that_are_not_given_are_the_usual_ones():
     assert MaxPool2d((2, 3)) == MaxPool2d((2, 3), (2, 3), 0)
 
 
+def test_numbers_at_the_ends_of_what_is_possible_are_taken():
+    assert LeakyReLU(0).slope == 0 and Dropout(0).rate == 0 and BatchNorm(1, momentum=1).momentum == 1
+    assert Clip(low=-3).high is None and ByPoints((0, 1), (5, 5)).X == (0.0, 1.0)
+    assert Conv2d(1, 1, 1, 1, 0, 1).parameter_shapes() == {"w": (1, 1, 1, 1), "b": (1,)}
+    assert MaxPool2d(1).output_shape((1, 1, 1)) == (1, 1, 1)
+    assert AvgPool2d(2, 1, 1).output_shape((1, 1, 1)) == (1, 2, 2)
+
+
 def test_layers_that_mean_the_same_are_equal():
     assert MaxPool2d(2) == MaxPool2d((2, 2), 2, ((0, 0), (0, 0)))
     assert Conv2d(1, 2, 3, padding=1) == Conv2d(1, 2, (3, 3), 1, (1, 1))

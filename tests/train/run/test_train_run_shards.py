@@ -1,5 +1,7 @@
 """Shards add up to the batch: its gradient, its statistics, and draws of their own."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from tiny import IMAGES, LABELS, network
@@ -11,6 +13,7 @@ from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
 from tinyzip.train.run.shards import Shards, gradient_shard
 from tinyzip.train.run.state import private_copy
+from tinyzip.train.run.watched import watch
 
 
 def gradient(size, dtype, threads=1, labels=LABELS):
@@ -114,6 +117,29 @@ def test_what_augmentation_returns_is_held_to_what_it_was_given():
             shards = Shards(network(), IMAGES, LABELS, hard_labels, wrong, workers, 10)
             with pytest.raises(ValueError, match=r"^fit: augment: found "):
                 shards(np.arange(20), (0,))
+
+
+class Pulling:
+    """Cross entropy, and a gradient of ones by the biases of the convolution."""
+
+    layers: ClassVar = ("conv.b",)
+    arrays: ClassVar = {}
+
+    def __call__(self, z, batch):
+        return *hard_labels(z, batch), {"conv.b": np.ones(4)}
+
+
+@pytest.mark.parametrize("size", [46, 20, 7])
+def test_gradients_by_what_an_objective_sees_are_means_over_the_batch(size):
+    """(SH1)"""
+    found = []
+    for objective in (hard_labels, Pulling()):
+        model = watch(network(np.float64, noisy=False), objective)
+        with Workers(1) as workers:
+            shards = Shards(model, IMAGES, LABELS, objective, None, workers, size)
+            found.append({name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()})
+    for name, plain in found[0].items():
+        np.testing.assert_allclose(found[1][name], plain + (name == "conv.b"), rtol=1e-12, atol=1e-12)
 
 
 def test_an_augmentation_of_this_library_is_used_as_it_is_in_the_shards_own_memory():
