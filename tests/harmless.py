@@ -242,6 +242,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "copies = self._copies[: max(len(items) - 1, 0)] if self._balance.share() else []",
             "0 → 1",
         ): "of no items, a copy is given none either",
+        (
+            "machine/chunks.py",
+            "threads = workers.threads if len(items) >= ENOUGH else 1",
+            ">= → >",
+        ): "on one thread or two: every entry is computed by itself",
     },
     "nn": {
         (
@@ -289,6 +294,12 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "layout: Layout = field(default=Layout({}, ()), repr=False, compare=False, kw_only=True)",
             "False → True",
         ): "a Sequential prints and compares itself; a checkpoint's words are held by a test",
+        (
+            "nn/chain.py",
+            "if any(prod(shape) >= MOST for shape in shapes.values()):",
+            ">= → >",
+        ): "NumPy refuses such an array as well, and in the same words",
+        ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
     },
     "quant": {
         (
@@ -394,6 +405,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "while chunk := stream.read(min(CHUNK, declared + 1 - len(content))):",
             "1 → 2",
         ): "a byte more is read of a file that is refused for the one before",
+        (
+            "train/run/shards.py",
+            "while len(self._gradients) < shards:",
+            "< → <=",
+        ): "room for one shard more, which is not used",
+        (
+            "train/data.py",
+            'found = "more" if len(content) > declared else f"{4 + 4 * rank + len(content)} bytes"',
+            "> → >=",
+        ): "the two are not equal there",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

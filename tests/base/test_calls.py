@@ -64,6 +64,10 @@ def test_a_call_that_fits_is_passed_on_as_it_is():
         (lambda: function(first=1, third=3), "function: second: found nothing"),
         (lambda: function("odd"), "first: found odd, needed even"),
         (
+            lambda: function(1, 2),
+            r"function: third: found nothing, needed function\(first, second, third=…\)",
+        ),
+        (
             lambda: function(SimpleNamespace(images=1, labels=2), third=3),
             "function: first: found a types.SimpleNamespace, needed its two arrays: dataset.images",
         ),

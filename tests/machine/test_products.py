@@ -49,6 +49,14 @@ def test_whole_numbers_are_the_same_in_pieces(
     assert (out[..., :2] == 7).all() and (out[..., P + 2 :] == 7).all()
 
 
+def test_a_million_products_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    w, out = np.ones((100, 100), np.float32), np.empty((100, 101), np.float32)
+    multiply(w, np.ones((100, 101), np.float32), out)  # would be cut
+    monkeypatch.setattr(products, "cut", None)
+    multiply(w, w, out[:, 1:])
+    assert (out == 100).all()
+
+
 def test_what_is_small_enough_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten rows of 25 numbers and 576 columns are one call, though pieces have no more than 512 columns."""
     rng = np.random.default_rng(0)

@@ -60,6 +60,8 @@ def test_a_split_refuses_impossible_counts_and_generators():
 
 
 def test_labels_beyond_int64_are_refused():
+    largest = np.array([0, 2**63 - 1], np.uint64)
+    assert Dataset(np.zeros((2, 3, 3), np.uint8), largest).labels.tolist() == [0, 2**63 - 1]
     with pytest.raises(ValueError, match="Dataset: labels"):
         Dataset(np.zeros((2, 3, 3), np.uint8), np.array([0, 2**63], np.uint64))
 

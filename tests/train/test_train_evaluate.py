@@ -159,6 +159,8 @@ def test_images_and_labels_that_cannot_be_compared_are_refused():
     one = Sequential.create({"flat": Flatten(), "fc": Linear(36, 1)}, (1, 6, 6), np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"^evaluate: model: found one output, needed one for each class"):
         evaluate(one, IMAGES[:9], labels)
+    two = Sequential.create({"flat": Flatten(), "fc": Linear(36, 2)}, (1, 6, 6), np.random.default_rng(0))
+    assert evaluate(two, IMAGES[:9], labels) + evaluate(two, IMAGES[:9], labels + 1) == 9
     none = Sequential({"flat": Flatten()}, {}, (1, 6, 6))
     with pytest.raises(ValueError, match=r"^evaluate: model: found no parameters"):
         evaluate(none, IMAGES[:9], labels)

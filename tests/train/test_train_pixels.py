@@ -62,6 +62,8 @@ def test_numbers_more_than_ten_times_as_large_are_refused_and_as_small_are_warne
         ((-1, 1), -0.01, 1, False),
         ((-0.42, 2.82), 0, 1, True),
         ((-0.05, 1), 0, 1, False),
+        ((-0.1, 1), 0, 1, False),
+        ((0, 1), -0.1, 1, False),
     ],
 )
 def test_numbers_of_another_sign_are_warned_of(seen, low, high, told):
@@ -92,6 +94,7 @@ def test_images_exactly_as_far_off_as_may_be_are_not_warned_of():
     images = np.array([[[-1.0, 1.0], [0.25, 0.75]]])
     assert said(lambda: check_range(images, (-1, 1), "it", -0.25)) == (None, [])
     assert len(said(lambda: check_range(images, (-1, 1), "it", -0.2501))[1]) == 1
+    assert said(lambda: check_range(np.ones((1, 2, 2)), (0, 1), "it", 0.0)) == (None, [])  # no ink at all
     for factor in (0.1, 10.0):
         assert said(lambda factor=factor: check_range(factor * np.ones((1, 1, 2)), (0, 1), "it")) == (
             None,

@@ -42,6 +42,22 @@ def test_dropout_draws_what_the_textbook_draws(dtype, rate, seed):
     np.testing.assert_array_equal(found["dx"], layer.backward(p, dy, mask)[0])
 
 
+class Fixed(np.random.Generator):
+    """Draws one number only."""
+
+    def random(self, size, dtype):
+        return np.full(size, 0.5, dtype)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.51])
+def test_a_draw_that_is_the_rate_keeps_its_number(rate):
+    layer = Dropout(rate)
+    p, x, dy = arrays(normal, [layer], (3,), 4, 0, dtype=np.float32)
+    found = through(FastDropout(layer, (3,)), p, x, dy, rng=Fixed(np.random.PCG64()))
+    expected, _ = layer.forward(p, x, train=True, rng=Fixed(np.random.PCG64()))
+    np.testing.assert_array_equal(found["y"], expected)
+
+
 def test_dropout_rests_outside_training():
     p, x, dy = arrays(normal, [Dropout(0.5)], (3,), 4, 0)
     for options in ({"train": False, "rng": np.random.default_rng(0)}, {"train": False}):

@@ -107,6 +107,19 @@ def test_dropout_zeroes_a_share_and_scales_the_rest(rate, seed):
     np.testing.assert_array_equal(dropout_backward(x, mask), y)
 
 
+class Fixed(np.random.Generator):
+    """Draws one number only."""
+
+    def random(self, size, dtype):
+        return np.full(size, 0.5, dtype)
+
+
+def test_a_draw_that_is_the_rate_keeps_its_number():
+    x = np.ones((2, 3), np.float32)
+    assert (dropout(x, 0.5, Fixed(np.random.PCG64()))[0] == 2).all()
+    assert not dropout(x, 0.51, Fixed(np.random.PCG64()))[0].any()
+
+
 def test_dropout_draws_the_same_from_the_same_generator():
     x = normal(0, 4, 5)
     masks = [dropout(x, 0.5, np.random.default_rng(7))[1] for _ in range(2)]

@@ -158,6 +158,12 @@ def test_an_augmentation_of_this_library_is_used_as_it_is_in_the_shards_own_memo
 def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):
     """Within rounding: of a vector and of single arrays, chunks differ."""
     loss, grads = gradient(20, np.float64)
+    for many, workspaces in ((0, 3), (1, 0)):
+        monkeypatch.setattr("tinyzip.train.run.shards.MANY", network(noisy=False).parameter_count + many)
+        with Workers(1) as workers:
+            shards = Shards(network(noisy=False), IMAGES, LABELS, hard_labels, None, workers, 20)
+            shards(np.arange(46), (0,))
+            assert len(shards._workspaces) == workspaces
     for threads in (1, 2):
         monkeypatch.setattr("tinyzip.train.run.shards.MANY", network(noisy=False).parameter_count)
         other, others = gradient(20, np.float64, threads)

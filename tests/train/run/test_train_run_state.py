@@ -91,6 +91,14 @@ def test_a_state_says_how_far_it_has_come():
         assert state.history.lr == [state.lr(done) for done in (2, 5, 8)]
 
 
+def test_an_epoch_takes_an_order_and_a_number_from_the_generator_and_the_end_nothing():
+    rng, same = np.random.default_rng(3), np.random.default_rng(3)
+    fit(network(), IMAGES, LABELS, rng=rng, epochs=2, batch=16, progress=False, threads=1)
+    for _ in range(2):
+        same.permutation(46), same.integers(2**63)
+    assert rng.random() == same.random()
+
+
 def test_the_size_of_a_shard_follows_from_all_parameters_and_the_batch(monkeypatch):
     asked = []
     monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda *of: asked.append(of) or 7)
