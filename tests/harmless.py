@@ -247,6 +247,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "threads = workers.threads if len(items) >= ENOUGH else 1",
             ">= → >",
         ): "on one thread or two: every entry is computed by itself",
+        (
+            "machine/processes.py",
+            "_look_out(self.connection)",
+            "_look_out(self.connection) → pass",
+        ): "falls asleep at once; the message is the same",
+        (
+            "machine/processes.py",
+            "_look_out(connection)",
+            "_look_out(connection) → pass",
+        ): "falls asleep at once; the message is the same",
+        (
+            "machine/processes.py",
+            "incoming.register(connection, select.POLLIN)",
+            "incoming.register(connection, select.POLLIN) → pass",
+        ): "stays awake in vain; the message is read all the same",
+        (
+            "machine/processes.py",
+            "os.sched_yield()",
+            "os.sched_yield() → pass",
+        ): "stays awake without letting others in; the message is the same",
     },
     "nn": {
         (

@@ -96,7 +96,8 @@ def test_the_file_is_forced_to_disk_before_it_takes_the_name_and_the_folder_afte
     fsync, replace = os.fsync, Path.replace
 
     def noted_fsync(descriptor):
-        calls.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        calls.append("folder" if folder else os.fstat(descriptor).st_size)
         fsync(descriptor)
 
     def noted_replace(self, target):
@@ -106,7 +107,7 @@ def test_the_file_is_forced_to_disk_before_it_takes_the_name_and_the_folder_afte
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "replace", noted_replace)
     write_atomically(path, [b"kept\nafter"])
-    assert calls == ["file", "rename", "folder"]
+    assert calls == [len(b"kept\nafter"), "rename", "folder"]
 
 
 def test_what_an_earlier_kill_has_left_half_written_is_no_obstacle_and_does_not_stay(path):
@@ -287,9 +288,22 @@ def test_no_file_or_folder_is_left_open_and_its_lock_is_let_go(path):
             write_atomically(path, (bytes(1 // zero) for zero in (0,)))
     assert len(os.listdir("/proc/self/fd")) == before if before else True
     fcntl = pytest.importorskip("fcntl")
+    kept = []
+
+    def parts():  # during which somebody else gets hold of all that is open, as a copy of the process does
+        yield b"kept\n" + b"a" * START
+        kept.extend(map(os.dup, [int(number) for number in os.listdir("/proc/self/fd") if is_folder(number)]))
+        yield b"b"
+
+    def is_folder(number):
+        return os.path.realpath(f"/proc/self/fd/{number}") == str(path.parent)
+
+    write_atomically(path, parts())
     number = os.open(path.parent, os.O_RDONLY)
     fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.close(number)
+    assert len(kept) == 1
+    for one in (number, *kept):
+        os.close(one)
 
 
 def test_there_is_one_writer():

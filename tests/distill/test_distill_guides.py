@@ -52,6 +52,15 @@ def bits(model):
     return {name: array.tobytes() for name, array in model.params.items()}
 
 
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf, "1", [1, 2]])
+def test_a_weight_is_a_number_from_0_up(weight):
+    with pytest.raises(ValueError, match=r"^Guide: weight: found .*, needed (finite|a number)"):
+        Guide("hint", "relu", "relu", weight)
+    with pytest.raises(ValueError, match=r"^Guide: loss: found 'glance', needed one of 'hint', 'attention'"):
+        Guide("glance", "relu", "relu")
+    assert Guide("angles", "relu", "relu", 0).weight == 0
+
+
 def test_a_hint_brings_a_regressor_that_begins_as_a_linear_layer_does():
     live = Live(network(3, 1), ("relu",))
     arrays = follow(Guide("hint", "relu", "conv"), live, 3, 5).arrays

@@ -187,6 +187,18 @@ def test_a_layer_of_ones_own_with_arrays_is_refused():
     assert transplant(net, net) == net
 
 
+def test_scores_are_asked_on_data_that_fit():
+    net, pictures = network(3, 3, 4, 0), np.zeros((4, *SHAPE), np.uint8)
+    with pytest.raises(ValueError, match=r"^by_taylor: labels: found 9 … 9"):
+        by_taylor(net, pictures, np.full(4, 9))
+    with pytest.raises(ValueError, match=r"^by_taylor: images: found"):
+        by_taylor(net, pictures[:, :1], np.zeros(4, int))
+    pictures = np.random.default_rng(0).integers(0, 256, (130, *SHAPE), dtype=np.uint8)
+    labels = np.arange(130) % K
+    for name, scores in by_taylor(net, pictures, labels).items():
+        np.testing.assert_array_equal(scores, by_taylor(net, pictures, labels, batch=128)[name])
+
+
 def test_what_does_not_fit_is_refused_by_name():
     teacher, student = network(4, 5, 6, 1), network(2, 3, 4, 2)
     layers = dict(student.layers)

@@ -296,6 +296,12 @@ NETS = {kind.__name__: kind.create(FC, (2, 3, 1), RNG) for kind in (Network, Ins
             r"backward: dz: found shape \(2, 4\)",
             lambda net: net.backward(X[:, 0, 0], net.forward(X)[1]),
         ),
+        (TypeError, "backward: dz: found None", lambda net: net.backward(None, net.forward(X)[1])),
+        (
+            TypeError,
+            "backward: dz: found dtype int64",
+            lambda net: net.backward(X[0, :, 0].astype(int), net.forward(X)[1]),
+        ),
         (TypeError, "backward: caches: found list", lambda net: net.backward(net.forward(X)[0], [])),
         (TypeError, "backward: caches: found dict", lambda net: net.backward(net.forward(X)[0], {"fc": X})),
         (ValueError, "params: found keys that differ", lambda net: net.with_params({})),
@@ -344,6 +350,24 @@ def test_arrays_of_a_checkpoint_are_told_from_those_of_a_network(kind):
     assert str(caught.value).endswith(f"{line}; a checkpoint's model is tinyzip.quant.saved.load(path)")
     with pytest.raises(ValueError, match=r"keys that differ in \['b'\], needed the keys \['fc.b', 'fc.w'\]$"):
         net.with_params(net.params | {"b": X})
+
+
+class Careless(ReLU):
+    """Gives a gradient of another shape than its array's."""
+
+    def parameter_shapes(self):
+        return {"w": (2,)}
+
+    def backward(self, p, dy, cache):
+        return dy, {"w": np.zeros(3, dy.dtype)}
+
+
+@pytest.mark.parametrize("kind", [Network, Inspected, Sequential])
+def test_a_gradient_of_another_shape_than_its_array_is_refused(kind):
+    net = kind({"own": Careless()}, {"own.w": np.zeros(2, np.float32)}, (3,))
+    z, caches = net.forward(np.ones((3, 1), np.float32))
+    with pytest.raises(ValueError, match=r"found shape \(3,\), needed shape \(2,\)$"):
+        net.backward(z, caches)
 
 
 def other(net, b):

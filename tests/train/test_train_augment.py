@@ -85,6 +85,11 @@ def test_the_gaussian_matrix_filters_as_scipy_does(length, sigma):
     np.testing.assert_allclose(gaussian(length, sigma) @ u, expected, rtol=0, atol=2**-23)
 
 
+def test_a_matrix_that_is_kept_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        gaussian(5, 1.0)[0, 0] = 1
+
+
 def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
     """(AU2)"""
     rows, columns = places_of(Augment(elastic=(30, 3)), 2, 12, 15, np.random.default_rng(1))

@@ -126,7 +126,7 @@ class FakeBar:
         self.bars.append(self)
 
     def set_postfix(self, **values):
-        pass
+        self.said = values
 
     def update(self):
         self.done += 1
@@ -140,6 +140,9 @@ def test_a_bar_counts_every_step_when_tqdm_is_there(monkeypatch):
     train(progress=True)
     (bar,) = FakeBar.bars
     assert (bar.done, bar.total, bar.closed) == (6, 6, True)
+    with Bar(3, 0, True) as shown:
+        shown.step(0.12345)
+    assert FakeBar.bars.pop().said == {"loss": "0.1235", "refresh": False}
 
 
 def test_what_tqdm_says_of_a_notebook_is_not_passed_on(monkeypatch):
@@ -247,6 +250,13 @@ def test_a_run_is_saved_as_often_as_was_said_and_what_callbacks_change_is_seen(t
     del saved[:]
     train(checkpoint=tmp_path / "file", callbacks=[lambda epoch: None], epochs=3)
     assert saved == [0, 3, 6, 9] and refreshed == [1, 2, 3]
+
+
+def test_images_for_validation_that_are_darker_are_warned_of():
+    with pytest.warns(
+        UserWarning, match=r"^fit: validation: found uint8 from .*, needed a range near that of"
+    ):
+        train(validation=(IMAGES // 4, LABELS), epochs=1)
 
 
 def test_a_batch_larger_than_the_images_is_all_of_them():

@@ -164,6 +164,7 @@ _, CACHE = batch_norm_train(X, G, G)
         (ValueError, "dropout: rate", lambda: dropout(X, 1, np.random.default_rng(0))),
         (TypeError, "dropout: rng", lambda: dropout(X, 0.5, 7)),
         (ValueError, "dropout_backward: mask", lambda: dropout_backward(X, X[:2])),
+        (TypeError, "dropout_backward: dy: found", lambda: dropout_backward(X.astype(int), X)),
     ],
 )
 def test_normalisations_refuse(error, line, call):

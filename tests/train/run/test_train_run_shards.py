@@ -164,6 +164,7 @@ def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):
             shards = Shards(network(noisy=False), IMAGES, LABELS, hard_labels, None, workers, 20)
             shards(np.arange(46), (0,))
             assert len(shards._workspaces) == workspaces
+            assert not any(workspace._top for workspace in (*shards._workspaces, *workers.workspaces))
     for threads in (1, 2):
         monkeypatch.setattr("tinyzip.train.run.shards.MANY", network(noisy=False).parameter_count)
         other, others = gradient(20, np.float64, threads)
