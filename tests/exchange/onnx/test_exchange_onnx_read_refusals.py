@@ -356,6 +356,7 @@ COMPUTED = {
     "the shape (2, 2), needed as many numbers as (3,) has": ("Reshape", [1, 2, 3], [2, 2]),
     "the shape (-1, -1), needed": ("Reshape", [1, 2, 3], [-1, -1]),
     "the shape (-3, -1), needed": ("Reshape", [1, 2, 3], [-3, -1]),
+    "the shape (2, -3, -1), needed": ("Reshape", [1, 2, 3, 4, 5, 6], [2, -3, -1]),
     "the shape (0, -1), needed": ("Reshape", [1, 2, 3], [0, -1], {"allowzero": 1}),
     "9 axes, needed at most 8": ("Unsqueeze", [1], list(range(9))),
     "what cannot be computed (": ("Gather", "shape", [4]),
@@ -684,6 +685,10 @@ def test_a_graph_of_two_ends_or_of_no_layer_is_refused(tmp_path):
     refused(tmp_path, whole.SerializeToString(), "found 1 inputs and 2 outputs, needed one of each")
     del whole.graph.output[:2]
     refused(tmp_path, whole.SerializeToString(), "found 1 inputs and 0 outputs")
+    whole = format.load_from_string(model.build("t0_0"))
+    whole.graph.input.append(whole.graph.input[0])
+    whole.graph.input[1].name = "y"
+    refused(tmp_path, whole.SerializeToString(), "found 2 inputs and 1 outputs, needed one of each")
     model = image()
     refused(tmp_path, model.build(model.node("Identity", "x")), "a graph without layers")
     whole = format.load_from_string(model.build("t0_0"))
