@@ -73,6 +73,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/tflite/xnnpack.py",
+            "positive, negative = (int(np.rint(np.float32(256) * factor)) for factor in (real, below))",
+            "float32 → float16",
+        ): "256 is a float16 too, and its product with a float32 is one",
+        (
+            "exchange/tflite/reference.py",
+            "lo, hi = (y.zero + rounded(np.float32(f) / self.scale) for f in ACTIVATIONS[activation])",
+            "float32 → float16",
+        ): "0, 1, 6 and infinity are float16 too, and the quotient by a float32 is one",
+        (
             "exchange/c/arithmetic.py",
             'FUNCTIONS = {f"weight{bits}": reader(bits) for bits in range(1, 8)}',
             "8 → 9",

@@ -264,6 +264,8 @@ def test_the_default_kernels_have_multipliers_below_256_and_sums_from_a_1024th_o
         ):
             with pytest.raises(ValueError, match=rf"multiplier: found {scale}, needed less than 256"):
                 numbers()
+    many = kernels.weighted(unit(1), np.float32([200, 1, 255, 200]), unit(1), True)
+    assert (many["m0"] * 2.0 ** -many["n"]).tolist() == [200, 1, 255, 200]
     for numbers in (
         kernels.weighted(unit(below), one, unit(1), False),
         kernels.product(unit(1), unit(below), unit(1)),

@@ -310,7 +310,7 @@ def test_a_tensor_is_what_its_record_says() -> None:
     for grid, scales in ((None, []), (a_grid([], []), []), (a_grid([], [7]), []), (a_grid([0.5], []), [0.5])):
         found = reader.tensor(5, a_tensor(Quantization=grid, Name=None, ShapeAsNumpy=0))
         assert (found.scales.tolist(), found.zeros.tolist()) == (scales, [0] * len(scales))
-        assert (found.name, found.shape) == ("", ())
+        assert (found.name, found.shape, found.axis) == ("", (), 0)
     assert reader.tensor(5, a_tensor(Sparsity=record())).kind == "sparse INT8"
     assert (
         reader.tensor(5, a_tensor(Quantization=a_grid([], [], kind=1))).kind == "INT8 quantized by a function"
@@ -516,6 +516,22 @@ def test_what_a_node_reads_is_held_against_what_its_kind_means() -> None:
         x, y = image(model, 4, 4, 2), image(model, 4, 4, 4)
         model.node("CONCATENATION", [x, x], y, Axis=axis, FusedActivationFunction=fused)
         refused(model, x, y, f"axis {axis} of shape (1, 4, 4, 4)", "the last axis, with NONE")
+
+
+def test_rows_of_places_are_flattened_for_a_layer_and_have_no_padding_of_their_own() -> None:
+    model = Model()
+    x, y = model.tensor((1, 4, 2), 0.1), image(model, 3)
+    w = model.constant(np.ones((3, 8), np.int8), 0.1)
+    model.node("FULLY_CONNECTED", [x, w], y)
+    model.inputs, model.outputs = [x], [y]
+    program = read(model.build())
+    assert [operator.kind for operator in program.operators] == ["Flatten", "Linear"]
+    assert program.operators[0].order == "HWC" and program.shapes == ((2, 4, 1), (8,), (3,))
+    model = Model()
+    x, y = model.tensor((1, 4, 2), 0.1), model.tensor((1, 4, 2), 0.1)
+    given = {"Padding": SAME, "StrideH": 1, "StrideW": 1, "FilterHeight": 2, "FilterWidth": 1}
+    model.node("MAX_POOL_2D", [x], y, **given)
+    refused(model, x, y, "padding SAME on (1, 4, 2), needed SAME or VALID on (1, H, W, C)")
 
 
 def test_what_is_written_is_one_tensor_that_no_other_node_writes() -> None:

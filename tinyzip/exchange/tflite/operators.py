@@ -194,7 +194,7 @@ def pad(chain: Chain, node: Node, y: Tensor) -> None:
     (top, bottom), (left, right) = pairs[1:3].tolist()
     operator, t = Pad(((top, bottom), (left, right))).checked(chain.where(node)), node.outputs[0]
     convolved = [other.kind in CONVOLUTIONS for other in chain.readers.get(t, [])] == [True]
-    if convolved and t != chain.end and node.inputs[0] not in chain.borders:
+    if convolved:
         chain.places[t], chain.borders[t] = chain.place(node, 0), operator.padding
     else:
         chain.go(node)

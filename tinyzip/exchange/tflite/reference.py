@@ -121,7 +121,7 @@ class Reference:
         shift allows.                                                            [LiteRT, kernels/reduce.cc]
         """
         m0, n = quantize_multiplier(np.float64(x.scale) / np.float64(y.scale))
-        shift = min(count.bit_length() - 1, 32, 62 - n)
+        shift = min(count.bit_length() - 1, 62 - n)
         return {"m0": (m0 << shift) // count, "n": n + shift, "rounding": "double"}
 
     def softmax(self, x: Grid, beta: float) -> Numbers:
