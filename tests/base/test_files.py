@@ -191,6 +191,10 @@ def test_64_bytes_tell_a_kind():
         assert kind_of(odd) == f"a file that begins with {odd!r}"
     assert kind_of(b"text\t\r\n \x7f") == "a text that begins with 'text\\t'"
     assert kind_of(b"") == "an empty file"
+    onnx = kind_of(b"\x08\x08\x12\x07tinyzip")
+    assert onnx == ENDINGS[".onnx"] != kind_of(b"\x09\x08\x12\x07tinyzip") and onnx != kind_of(
+        b"\x08\x08\x13\x07"
+    )
 
 
 def test_an_empty_file_has_nothing_to_lose(tmp_path):
@@ -211,6 +215,13 @@ def test_permissions_stay_and_are_those_of_the_new_content_from_the_start(path, 
 
 def test_a_file_that_is_read_only_is_not_replaced(path):
     path.chmod(0o444)
+    with pytest.raises(PermissionError, match="found a file that is read-only"):
+        write_atomically(path, [b"kept\nafter"])
+    assert_untouched(path)
+
+
+def test_a_file_that_the_system_protects_is_not_replaced(path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="found a file that is read-only"):
         write_atomically(path, [b"kept\nafter"])
     assert_untouched(path)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyzip.machine import products
+from tinyzip.machine import blas, products
 from tinyzip.machine.products import (
     COLUMNS,
     ENTRIES,
     MOST,
+    has_small_kernels,
     multiply,
     multiply_transposed,
     pieces_of,
@@ -47,6 +48,13 @@ def test_whole_numbers_are_the_same_in_pieces(
     multiply(w.astype(dtype), x.astype(dtype)[..., 1 : P + 1], out[..., 2 : P + 2])
     np.testing.assert_array_equal(out[..., 2 : P + 2], w @ x[..., 1 : P + 1])
     assert (out[..., :2] == 7).all() and (out[..., P + 2 :] == 7).all()
+
+
+@pytest.mark.parametrize(("kernels", "small"), [(None, False), ("Haswell", False), ("SkylakeX", True)])
+def test_some_kernels_are_small(monkeypatch: pytest.MonkeyPatch, kernels: str | None, small: bool) -> None:
+    found = kernels and blas.OpenBLAS(lambda: 1, lambda threads: None, kernels)
+    monkeypatch.setattr("tinyzip.machine.blas.openblas", lambda: found)
+    assert has_small_kernels.__wrapped__() is small
 
 
 def test_a_million_products_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:

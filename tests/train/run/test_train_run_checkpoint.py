@@ -1,5 +1,6 @@
 """A checkpoint comes back as it was written, or it is refused."""
 
+import json
 import os
 from functools import partial
 from hashlib import sha256
@@ -155,3 +156,23 @@ def test_a_network_is_described_by_its_layers_and_the_shapes_of_its_arrays():
         "Sequential(layers={out: Linear(C=4, F=3, bias=True), relu: ReLU()}, "
         "params={out.w: ndarray, out.b: ndarray}, shape=(4), input_range=None)"
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ([["a", "float32", [1]], ["a", "float32", [1]]], "'a' for another array's name"),
+        ([[3, "float32", [1]]], "3 for another array's name"),
+        ([["a", "float32", [-1]]], r"a: shape \[-1\]"),
+        ([["a", "int32", [1]]], "a: dtype int32"),
+        ([["a", "float32", [1]]], "4 bytes too many"),
+        ([["a", "float32", [3]]], "buffer"),
+    ],
+)
+def test_a_header_that_no_writer_has_made_is_refused(table, line):
+    header = json.dumps({"meta": {}, "arrays": table}).encode()
+    with pytest.raises(ValueError, match=line):
+        files._parse(memoryview(header + bytes(8)), len(header))
+    header = json.dumps({"meta": 3, "arrays": [["a", "float32", [2]], ["b", "int64", [0, 5]]]}).encode()
+    meta, arrays = files._parse(memoryview(header + bytes(8)), len(header))
+    assert meta == 3 and arrays["a"].shape == (2,) and arrays["b"].shape == (0, 5)

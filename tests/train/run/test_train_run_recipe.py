@@ -110,6 +110,9 @@ def test_callbacks_are_a_list_of_functions_of_an_epoch():
     function = print
     assert check_callbacks(iter([function])) == check_callbacks((function,)) == [function]
     assert check_callbacks(()) == []
+    assert len(check_callbacks([lambda epoch: None, lambda epoch, more=1: None])) == 2
+    with pytest.raises(TypeError, match=r"^fit: callbacks: found the function <lambda>, not of one argument"):
+        check_callbacks([lambda epoch, more: None])
     for wrong in (function, 3, None, [3], [lambda: 0], [int]):
         with pytest.raises(
             TypeError, match=r"^fit: callbacks: found .*, needed (a list of functions|functions that)"

@@ -114,6 +114,7 @@ def test_who_asks_for_nothing_gets_the_model_as_it_is():
     assert watch(model, hard_labels) is model
     assert watch(model, Looking(layers=(), arrays={})) is model
     assert isinstance(watch(model, Looking(arrays={})), Watched)
+    assert isinstance(watch(model, Looking(layers=())), Watched)
 
 
 def test_a_gradient_by_an_array_of_the_model_is_added_to_its_own_by_share():
