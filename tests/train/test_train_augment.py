@@ -140,6 +140,12 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_images_alone(shape, dt
     np.testing.assert_array_equal(images, before)
 
 
+@pytest.mark.parametrize("strength", [{"shift": 2}, {"rotation": 25}, {"scale": 0.3}, {"elastic": (20, 3)}])
+def test_each_strength_moves_images_by_itself(strength):
+    images = images_of((3, 9, 9), np.float32)
+    assert (Augment(**strength)(images, np.random.default_rng(0)) != images).any(axis=(1, 2)).all()
+
+
 def test_every_image_is_moved_by_a_draw_of_its_own():
     images = np.repeat(images_of((1, 9, 9), np.float32), 200, axis=0)
     assert len(np.unique(STRONG(images, np.random.default_rng(0)), axis=0)) == 200

@@ -159,7 +159,7 @@ class Workers:
         """
         if not self.can_fork:
             return None
-        if self._key is None or self._key != key:
+        if self._key != key:
             self._end_copies()
             self._key = key
         elif self._copies is None:
