@@ -111,6 +111,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         train(resume=path)
 
 
+NUMBERS = {name: [1] * EPOCHS for name in History().as_dict()}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -127,6 +130,13 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         {"loss": 10**400},
         {"history": {name: "abc" for name in History().as_dict()}},
         {"history": {name: [None] * EPOCHS for name in History().as_dict()}},
+        {"history": NUMBERS | {"validation_loss": ["a"] * EPOCHS}},
+        {"history": NUMBERS | {"loss": [None] * EPOCHS}},
+        {"history": NUMBERS | {"lr": [0.1] * (EPOCHS - 1)}},
+        {"history": {name: column for name, column in NUMBERS.items() if name != "lr"}},
+        {"loss": "1"},
+        {"seconds": None},
+        {"epoch": -1},
         {"generator": {"bit_generator": "PCG64", "state": {"dtype": "S4000000000", "values": ["x"]}}},
     ],
 )
