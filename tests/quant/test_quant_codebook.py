@@ -152,3 +152,13 @@ def test_what_cannot_be_shared_is_refused(counts, options, said):
         Shared.create(net.with_params(net.params | {"conv.w": 0 * net.params["conv.w"]}), 4)
     with pytest.raises(ValueError, match=f"Shared: {said}"):
         Shared.create(small_network(), counts, **options)
+
+
+def test_a_value_that_no_weight_takes_has_no_gradient():
+    shared = Shared.create(small_network(), 4)
+    index = {name: np.minimum(array, 2) for name, array in shared.index.items()}
+    shared = Shared(shared.network, index, shared.values)
+    z, caches = shared.forward(to_input(IMAGES[:4]))
+    for name, gradient in shared.backward(np.ones_like(z), caches).items():
+        if name.endswith(".values"):
+            assert gradient.shape == (4,) and gradient[:2].all() and not gradient[2:].any()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from quant_networks import pictures, small_network
 
 from tinyzip.distill.guides import Sum
+from tinyzip.nn.losses import Batch
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lsq import gradient_scale
@@ -190,3 +191,18 @@ def test_bad_prices_and_codes_are_refused():
 def test_no_bits_are_free_where_none_are_said():
     model = small_network()
     assert Price.create(FakeQuantized.create(model, calibrate(model, pictures())), 1e-4).free == 0
+
+
+def test_bits_that_are_just_free_cost_nothing():
+    """(QN4)"""
+    model = small_network()
+    fake = FakeQuantized.create(model, calibrate(model, pictures(), weights=3))
+    seen = {name: fake.params[name] for name in fake.params}
+    weights = list(Price.create(fake, 1e-4).ends)
+    bits = sum(entropy(seen[n], fake.step(n), *Price.create(fake, 1e-4).ends[n]) for n in weights)
+    z, batch = (
+        np.zeros((3, 2), np.float32),
+        Batch(np.zeros((3, 2)), np.zeros(2, int), np.arange(2), seen=seen),
+    )
+    for free, costs in ((bits, False), (bits * (1 - 1e-9), True)):
+        assert bool(Price.create(fake, 1e-4, free)(z, batch)[0]) == costs

@@ -31,7 +31,7 @@ from tinyzip.integer import (
     Transpose,
     run,
 )
-from tinyzip.integer.proof.intervals import Interval, intervals, places_seen
+from tinyzip.integer.proof.intervals import Interval, answers, intervals, places_seen
 
 BYTE, SIGNED = Codes(0, 255, 0), Codes(-128, 127, 0)
 ONE = {"m0": 2**30, "n": 30, "rounding": "single"}  # a multiplier of 1
@@ -206,3 +206,10 @@ def test_each_kind_of_operator_takes_both_ends_through_its_own_arithmetic() -> N
     assert after(Flatten("HWC")) == [(-6, 3), (-3, 15)] * 4
     assert after(Reshape((8, 1, 1))) == after(Flatten()) and after(Reshape((1, 2, 4))) == [(-6, 15)]
     assert after(Transpose((0, 2, 1))) == after() and after(Transpose((1, 0, 2))) == [(-6, 15)] * 2
+
+
+def test_a_table_answers_as_a_function_at_both_ends_and_between_them() -> None:
+    rows, x = np.arange(256), Interval(np.array([3]), np.array([9]))
+    for place in (2, 3, 5, 9, 10):
+        other = np.where(rows == place, 0, rows)
+        assert answers(other, x, lambda codes: codes) == (place in (2, 10))
