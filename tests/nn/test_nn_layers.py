@@ -192,6 +192,8 @@ def test_layers_that_mean_the_same_are_equal():
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=0)),
         ("BatchNorm: eps", lambda: BatchNorm(1, eps=float("inf"))),
         ("BatchNorm: momentum", lambda: BatchNorm(1, momentum=2)),
+        ("BatchNorm: momentum", lambda: BatchNorm(1, momentum="1")),
+        ("BatchNorm: eps", lambda: BatchNorm(1, eps="1")),
         ("Dropout: rate", lambda: Dropout(None)),
         ("Clip: low, high", lambda: Clip()),
         ("Clip: low, high", lambda: Clip(6, 0)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinyzip.machine.workspace import FRESH, Workspace
-from tinyzip.train.data import Dataset, check_labels, split, to_input, turned
+from tinyzip.train.data import Dataset, check_labels, check_shape, split, to_input, turned
 from tinyzip.train.images_fast import into_workspace
 
 
@@ -92,6 +92,14 @@ def test_images_in_a_workspace_are_the_same_bits(shape, dtype, seed):
     images = np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
     np.testing.assert_array_equal(into_workspace(images, Workspace()), to_input(images))
     np.testing.assert_array_equal(into_workspace(images, FRESH), to_input(images))
+
+
+def test_images_are_checked_before_their_shape():
+    for wrong in ([[[0.0]]], np.zeros((2, 2)), np.zeros((2, 2, 2), int)):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"^it: found .*, needed (an array|uint8|\(N, H, W\))"
+        ):
+            check_shape(SimpleNamespace(shape=(1, 2, 2)), wrong, "it")
 
 
 FIRST = ", the examples first: "

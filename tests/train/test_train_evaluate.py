@@ -183,8 +183,9 @@ def test_images_of_another_range_than_was_seen_are_refused(function):
 def test_what_is_refused_is_said_of_the_function_that_was_called(function):
     labels = [np.zeros(9, np.int64)] if function is evaluate else []
     name = function.__name__
-    with pytest.raises(TypeError, match=f"^{name}: model: found the class object"):
-        function(object, IMAGES[:9], *labels)
+    for kind in (object, type("Own", (), {"params": {}, "shape": (1, 6, 6), "forward": None})):
+        with pytest.raises(TypeError, match=f"^{name}: model: found the class {kind.__name__}"):
+            function(kind, IMAGES[:9], *labels)
     with pytest.raises(ValueError, match=f"^{name}: images: found examples"):
         function(NET, IMAGES[:9, :5], *labels)
 
