@@ -5,7 +5,7 @@
 
 Needs atheris (`pip install -e '.[fuzz]'`, Linux). It begins with the small files of `base/readers.py`, whose
 checksums are mended after each change, and goes on from what `out/fuzz` holds of an earlier run. Whatever a
-reader does has to be an answer, or a ValueError in one line, in five seconds and a gigabyte. Anything else is
+reader does has to be an answer, or a ValueError in one line, in thirty seconds and a gigabyte. Anything else is
 an exit status that is not 0, and the file that did it lies in `out/fuzz`.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "out" / "fuzz"
-SECONDS, MEGABYTES, MOST = 5, 1024, 1 << 16  # of one file: time, memory, bytes
+SECONDS, MEGABYTES, MOST = 30, 1024, 1 << 16  # of one file: time, memory, bytes
 sys.path[:0] = [str(HERE.parent), str(HERE / "base")]
 
 
