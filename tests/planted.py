@@ -147,7 +147,7 @@ def deciding(tree: ast.AST) -> Iterator[ast.AST]:
         match node:
             case ast.Raise() | ast.Assert() | ast.JoinedStr() | ast.Import() | ast.ImportFrom():
                 continue
-            case ast.Expr(ast.Constant()):
+            case ast.Expr(ast.Constant()) | ast.AugAssign(ast.Name("__all__")):
                 continue
             case ast.Call(ast.Name(name)) | ast.Expr(ast.Call(ast.Name(name))) if name in SPEAK:
                 continue
