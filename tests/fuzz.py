@@ -5,7 +5,7 @@
 
 Needs atheris (`pip install -e '.[fuzz]'`, Linux). It begins with the small files of `base/readers.py`, whose
 checksums are mended after each change, and goes on from what `out/fuzz` holds of an earlier run. Whatever a
-reader does has to be an answer, or a ValueError in one line, in thirty seconds and a gigabyte. Anything else is
+reader does has to be an answer, or a ValueError in one line, in thirty seconds and a gigabyte. Any other is
 an exit status that is not 0, and the file that did it lies in `out/fuzz`.
 """
 
