@@ -148,3 +148,8 @@ def test_what_is_no_name_of_a_layer_is_answered_with_those_there_are():
         with pytest.raises(TypeError, match=r"Sequential: \[\]: found "):
             NET[key]
     assert NET.layers.get("conv") is None and "conv" not in NET.layers and NET.layers == LAYERS
+
+
+def test_an_import_of_a_name_that_is_not_there_says_where_it_is():
+    with pytest.raises(ImportError, match=r"needed fit\(…\), from tinyzip.train.fit import fit"):
+        exec("from tinyzip.nn import fit")

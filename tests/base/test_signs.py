@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyzip.base.signs import NEIGHBOURS
+from tinyzip.base.signs import NEIGHBOURS, let_streams_write
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "examples" / "models" / "mnist-512.tz"
@@ -90,3 +90,10 @@ def read_by_locale(file: Path) -> list[str]:
 def test_no_text_is_read_or_written_in_the_encoding_of_the_machine() -> None:
     files = [path for room in ("tinyzip", "examples", "tests") for path in (ROOT / room).rglob("*.py")]
     assert [call for file in files for call in read_by_locale(file)] == []
+
+
+def test_a_sign_has_its_neighbour_and_any_other_a_question_mark() -> None:
+    let_streams_write()
+    assert "3 × 4 − 5, ²".encode("ascii", "tinyzip.neighbour") == b"3 x 4 - 5, ?"
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", "tinyzip.neighbour")

@@ -16,6 +16,7 @@ from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import evaluate, logits, predict
 from tinyzip.train.fit import fit
 from tinyzip.train.run.checkpoint import describe
@@ -193,3 +194,17 @@ def test_without_a_teacher_a_simulation_is_taught_by_the_float_network_that_it_s
         np.testing.assert_array_equal(alone.params[name], array)
     with pytest.raises(ValueError, match=r"^train: teacher: found None, needed a model"):
         train(net, None, IMAGES, LABELS, rng=np.random.default_rng(0), **SHORT)
+
+
+def test_an_ensemble_shows_every_layer_of_every_member():
+    net = ensemble("logits")
+    x = to_input(IMAGES[:3])
+    shown = net.activations(x)
+    assert list(shown) == [f"{name}.{layer}" for name in net.models for layer in net.models[name].layers]
+    for name, member in net.models.items():
+        np.testing.assert_array_equal(shown[f"{name}.fc"], member.forward(x)[0])
+
+
+def test_a_live_teacher_of_layers_has_to_show_them():
+    with pytest.raises(ValueError, match=r"^Live: teacher: found Ensemble, needed a model that can show"):
+        Live(ensemble("logits"), layers=("conv",))

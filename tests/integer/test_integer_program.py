@@ -313,3 +313,8 @@ def test_a_program_says_what_does_what_it_does_not() -> None:
     for name, words in (("run", "integer.run"), ("predict", "classify"), ("save", "archive.write")):
         with pytest.raises(AttributeError, match=rf"{words}\(program, "):
             getattr(program, name)
+
+
+def test_an_input_that_is_no_codes_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^Program: input: found tuple, needed Codes"):
+        Program((Flatten(),), (1, 2, 2), cast(Any, (0, 255, 0)))

@@ -162,3 +162,9 @@ def test_a_value_that_no_weight_takes_has_no_gradient():
     for name, gradient in shared.backward(np.ones_like(z), caches).items():
         if name.endswith(".values"):
             assert gradient.shape == (4,) and gradient[:2].all() and not gradient[2:].any()
+
+
+def test_k_means_ends_after_its_rounds_in_any_case(monkeypatch):
+    monkeypatch.setattr("tinyzip.quant.codebook.ROUNDS", 1)
+    values, index = k_means(np.array([0.0, 1.0, 2.0, 9.0]), np.array([0.0, 1.0]))
+    assert index.tolist() == [0, 1, 1, 1] and values.tolist() == [0.0, 4.0]

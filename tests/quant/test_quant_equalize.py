@@ -147,3 +147,14 @@ def test_pairs_are_equalized_in_turn_until_no_factor_differs_by_more_than_a_thou
                 furthest = max(furthest, s, 1 / s)
     for name, value in found.items():
         np.testing.assert_allclose(value, p[name], rtol=1e-9)
+
+
+def test_one_sweep_leaves_the_function_as_it_is_and_more_go_on_from_there(monkeypatch):
+    model, images = separable()
+    monkeypatch.setattr("tinyzip.quant.equalize.SWEEPS", 1)
+    once = equalize(model)
+    assert_same(logits(model, images, threads=1), logits(once, images, threads=1))
+    monkeypatch.undo()
+    all_at_once, later = equalize(model), equalize(once)
+    np.testing.assert_allclose(later.params["conv.w"], all_at_once.params["conv.w"], rtol=1e-2)
+    assert not np.allclose(once.params["conv.w"], all_at_once.params["conv.w"], rtol=1e-2)

@@ -309,3 +309,18 @@ def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_firs
     pyplot.close.assert_called_with(figure)
     with pytest.raises(TypeError, match="draw: path"):
         draw(Explanation(layers, 9, 4), 3)
+
+
+def test_weights_of_another_shape_are_refused_and_those_that_are_all_0_tell_nothing():
+    model = random_student()
+    program = lower(model, calibrated(8, 8))
+    last = program.operators[-1]
+    operators = program.operators[:-1]
+
+    def with_last(w, bias):
+        scales = {"m0": last.m0[: len(w)], "n": last.n[: len(w)]}
+        return Program((*operators, replace(last, w=w, bias=bias, **scales)), program.shape, program.input)
+
+    assert explain(model, with_last(0 * last.w, last.bias), images(3)).layers[-1].name == last.name
+    with pytest.raises(ValueError, match=rf"^explain: model: {last.name}.w: found shape \(10, "):
+        explain(model, with_last(last.w[:9], last.bias[:9]), images(3))

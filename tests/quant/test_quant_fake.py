@@ -447,3 +447,9 @@ def test_signs_learn_up_to_two_steps_from_zero_and_their_step_from_all_that_shar
     rows = wanted.sum(axis=1) if np.ndim(step) else wanted.sum()
     scale = gradient_scale(w.size // np.size(step), 1)
     np.testing.assert_allclose(grads["fc2.w.log_step"], rows * scale, rtol=1e-4, atol=1e-6)
+
+
+def test_grids_that_are_no_dict_by_name_are_refused():
+    model = separable_net()
+    with pytest.raises(TypeError, match=r"^FakeQuantized: grids: found a list, needed grids by name"):
+        FakeQuantized.create(model, [])

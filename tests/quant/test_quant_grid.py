@@ -304,3 +304,9 @@ def test_a_grid_fits_the_weights_it_was_made_for_and_those_that_all_lie_on_it(dt
         other = on_it.copy()
         other[place] += 0.01
         assert not made.fits(other)
+
+
+def test_a_masked_array_is_refused():
+    x = np.ma.masked_array([1.0, 2.0], [False, True])
+    with pytest.raises(TypeError, match=r"found a masked array, needed a full one: x.filled\(0\)"):
+        Grid.affine(0, 1, 8).quantize(x)

@@ -369,3 +369,15 @@ def test_masks_are_chosen_at_the_first_step_and_at_the_last_and_between_them_eve
         if step in chosen:
             assert zeros(other.applied()) == round(share_at(step, 0.0, 0.8, begin, end) * count)
         before = other.masks
+
+
+def test_a_network_that_remembers_no_range_remembers_none_when_it_is_pruned():
+    class Plain:
+        """As little as a model has."""
+
+        params, shape = {"fc.w": np.ones((3, 4))}, (4,)
+
+    pruned = object.__new__(Pruned)
+    object.__setattr__(pruned, "network", Plain())
+    assert pruned.with_input_range((0, 1), 0.5) is pruned
+    assert pruned.input_range is None and pruned.input_mean is None

@@ -210,3 +210,10 @@ def test_one_bit_has_no_zero_to_prune_with():
     for weights in (1, {"conv1": 4, "conv2": 1, "fc1": 4}):
         with pytest.raises(ValueError, match="quantize: prune: found weights of 1 bit"):
             quantize(model, images, weights, prune=0.5)
+
+
+def test_layers_without_biases_are_pruned_too():
+    rng = np.random.default_rng(0)
+    model = randomized({"flatten": Flatten(), "fc": Linear(16, 3, bias=False)}, (1, 4, 4), rng)
+    pruned = prune(model, rng.integers(0, 256, (40, 4, 4), np.uint8), 0.5)
+    assert list(pruned.params) == ["fc.w"] and (pruned.params["fc.w"] == 0).sum() == 24

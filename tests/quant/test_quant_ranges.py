@@ -11,7 +11,7 @@ from quant_networks import squared_error
 from quant_streams import STREAMS, VALUES
 from scipy.integrate import quad
 
-from tinyzip.quant import histogram
+from tinyzip.quant import histogram, ranges
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.histogram import Histogram
 from tinyzip.quant.ranges import METHODS, MovingAverage, entropy, laplace_cut, normal_cut, observer
@@ -306,3 +306,8 @@ def test_unknown_methods_momenta_and_bits_are_refused():
     for momentum in (1.0, -0.1):
         with pytest.raises(ValueError, match="momentum"):
             MovingAverage(momentum)
+
+
+def test_a_rule_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match=r"^method: found 'other', needed one of percentile, mse"):
+        ranges.range_of(histogram_of(np.arange(9.0)), "other", 8)

@@ -58,6 +58,7 @@ def test_a_shrunk_program_has_fewer_bits_in_no_more_bytes_than_it_may(program: P
     weighted = [operator for operator in shrunk.program.operators if isinstance(operator, Conv2d | Linear)]
     assert all(operator.weight_bits <= shrunk.bits[operator.name] for operator in weighted)
     assert len(weighted[0].w) == 3  # the dead one is gone before anything is rounded
+    assert repr(shrunk).endswith(f", another class on {shrunk.changed} of 15 images)")
     assert str(shrunk).endswith(f"original's on {15 - shrunk.changed} of 15 images held back")
 
 

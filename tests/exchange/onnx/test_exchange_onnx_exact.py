@@ -13,7 +13,7 @@ from tinyzip.exchange import onnx
 from tinyzip.exchange.onnx.graph import LARGEST, Draft
 from tinyzip.exchange.onnx.integers import clamped_floor, floor, significant, to_even
 from tinyzip.exchange.onnx.program import program_graph
-from tinyzip.integer import Codes, GlobalAvgPool, Linear, Program, fixedpoint, run
+from tinyzip.integer import Codes, Flatten, GlobalAvgPool, Linear, Program, fixedpoint, run
 from tinyzip.integer.fixedpoint import ROUNDINGS
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime")
@@ -223,3 +223,26 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path, monkeypa
     with pytest.raises(ValueError, match=r"write_program: operator 0 \(Conv2d\): found Conv2d, needed an"):
         onnx.write_program(small(), path, exact=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_long_sums_without_a_bias_are_rounded_to_24_bits_too() -> None:
+    """(OI1): of 3,000 products a sum has more."""
+    rng = np.random.default_rng(0)
+    w = rng.integers(-127, 128, (3, 3000))
+    layer = Linear(w, None, 2**30 + 2**7, 50, Codes(-128, 127, 0), rounding="float32")
+    program = Program((layer,), (3000,), Codes(0, 255, 0))
+    x = np.where(w[0, :, None] > 0, rng.integers(200, 256, (3000, 9)), 0).astype(np.uint8)
+    assert np.abs(w.astype(np.int64) @ x).max() > 2**24
+    assert not any(differing(program, x))
+
+
+def test_a_graph_that_onnx_does_not_take_is_not_written(tmp_path, monkeypatch) -> None:
+    from onnx import checker
+
+    def refuses(*_, **__):
+        raise checker.ValidationError("no")
+
+    monkeypatch.setattr(checker, "check_model", refuses)
+    with pytest.raises(ValueError, match=r"found a graph that ONNX does not take \(no\)"):
+        onnx.write_program(Program((Flatten(),), (1, 2, 2), Codes(0, 255, 0)), tmp_path / "it.onnx")
+    assert not list(tmp_path.iterdir())

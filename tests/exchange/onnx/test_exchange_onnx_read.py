@@ -203,6 +203,12 @@ RIGHT = {  # a model on images (3, 2, 5, 6), and what it is read as
         lambda m: mean(m, m.node("AveragePool", "x", kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)),
         [AvgPool2d, *MEAN],
     ),
+    "a ceiling whose last window would see nothing of the image": (
+        lambda m: mean(
+            m, m.node("MaxPool", "x", kernel_shape=[2, 2], strides=[7, 3], pads=[0, 0, 1, 1], ceil_mode=1)
+        ),
+        [MaxPool2d, *MEAN],
+    ),
     "a border before a pool": (
         lambda m: mean(m, m.node("MaxPool", padded(m, relu(m, "x"), 1, 0, 2, 1), kernel_shape=[3, 2])),
         [ReLU, MaxPool2d, *MEAN],

@@ -307,6 +307,7 @@ def test_what_is_too_large_or_no_model_is_refused_before_a_byte_is_written(tmp_p
     large = Program((Flatten(),), (2**24 + 1,), y)
     for models, error, line in (
         (large, ValueError, r"page: models: found a tensor of 16,777,217 values, needed 16,777,216 or fewer"),
+        ([], ValueError, "page: models: found none, needed a program, the path of a .tz file"),
         ([7], TypeError, "page: models: found int, needed programs, or paths of .tz files"),
         (7, TypeError, "page: models: found 7, needed a program, the path of a .tz file, or a list of these"),
         (tmp_path / "none.tz", FileNotFoundError, "none.tz"),

@@ -622,3 +622,9 @@ def test_damage_is_refused_by_name_and_nothing_else_happens() -> None:
             assert str(error).startswith("model.tflite: ") and "\n" not in str(error)
             caught += 1
     assert caught > 100
+
+
+def test_a_graph_whose_output_is_its_input_is_no_program() -> None:
+    model = Model()
+    x = image(model, 2, 2, 1)
+    refused(model, x, x, "a program that is refused", "needed one that can be built")

@@ -259,3 +259,9 @@ def test_scratch_memory_is_of_the_kind_of_the_array_that_it_is_for() -> None:
     assert type(take(watched, (2, 4), np.int16, workspace)) is kind
     assert take(watched, (2, 4), np.int16, workspace).dtype == np.int16
     assert (BLOCK, MOST, SCRATCH) == (2**23, 96, 2**21)
+
+
+def test_a_trace_is_asked_for_by_true_and_not_by_a_word() -> None:
+    program = Program((Flatten(),), (1, 2, 2), Codes(0, 255, 0))
+    with pytest.raises(TypeError, match=r"^run: trace: found 'yes', needed True or False"):
+        run(program, np.zeros((1, 2, 2, 3), np.uint8), trace=cast(Any, "yes"))

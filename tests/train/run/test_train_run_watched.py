@@ -193,3 +193,15 @@ def test_a_model_that_cannot_show_its_layers_is_refused():
 
     with pytest.raises(ValueError, match=r"^fit: objective: found one that looks into a Closed"):
         watch(Closed(), Looking())
+
+
+def test_a_watched_model_shows_the_layers_of_the_model():
+    net = network()
+    x = to_input(IMAGES[:2])
+    shown, wanted = watch(net, Looking()).activations(x), net.activations(x)
+    assert shown.keys() - wanted.keys() == {
+        "pool.probe",
+        "linear.probe",
+    }  # what passes where the objective looks
+    for name in wanted:
+        np.testing.assert_array_equal(shown[name], wanted[name])

@@ -151,8 +151,6 @@ class Chain:
         """The whole, whose last operator writes the graph's output."""
         if self.end not in self.places:
             refuse(self.graph.source, f"an output, tensor {self.end}, that nothing writes", "an operator's")
-        if self.places[self.end] != len(self.operators) - 1:
-            self.operators.append(Recall(self.places[self.end]))
         try:
             return Program(tuple(self.operators), self.shapes[0], self.codes[0])
         except ValueError as error:
