@@ -327,3 +327,13 @@ def test_there_is_one_writer():
     assert found == {"tinyzip/base/files.py", "tinyzip/cli/npy.py"}  # the second says how others write
     for path in (root / "examples").rglob("*.py"):
         assert not re.search(r"\.json\.write_", path.read_text(encoding="utf-8")), path
+
+
+def test_an_error_of_the_content_that_is_none_of_the_disk_stays_as_it_is(path):
+    def parts():
+        yield b"kept"
+        raise OSError("no such part")
+
+    with pytest.raises(OSError, match=r"^no such part$"):
+        write_atomically(path, parts())
+    assert_untouched(path)

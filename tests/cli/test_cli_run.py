@@ -1,6 +1,7 @@
 """The command `run`: images to classes, codes to codes, and what it refuses to take for either."""
 
 import pickle
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -416,3 +417,11 @@ def test_without_images_and_far_from_the_sources_it_says_what_to_give(net, tmp_p
     monkeypatch.setattr(pictures, "MNIST", Path("no-such-folder"))
     err = error_of(capsys, "run", net)
     assert "--data: found nothing, and no no-such-folder here, needed --data FOLDER" in err
+
+
+def test_without_pillow_a_picture_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    path = tmp_path / "0.png"
+    path.write_bytes(b"\x89PNG")
+    with pytest.raises(ImportError, match=r"0.png: found no package Pillow, needed it: pip install"):
+        read_images(asked("--images", str(path)), (1, 4, 5))

@@ -207,3 +207,11 @@ def test_a_sum_of_one_and_the_same_is_no_block():
     program = Program((conv, integer.Add(0, [2**30] * 3, [31, 31, 50], y)), (1, 2, 2), y)
     with pytest.raises(ValueError, match="needed two branches"):
         float_twin(program)
+
+
+def test_branches_that_do_not_part_at_one_place_are_no_chain():
+    y = Codes(-128, 127, 0)
+    conv = integer.Conv2d([[[[1]]]], None, 2**30, 30, y)
+    first, second = (integer.Add(other, [2**30] * 3, [31, 31, 50], y) for other in (0, 1))
+    with pytest.raises(ValueError, match=r"^float_twin: operator .* needed a chain of layers"):
+        float_twin(Program((conv, conv, first, second), (1, 2, 2), y))

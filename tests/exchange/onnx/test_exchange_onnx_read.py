@@ -370,6 +370,7 @@ def test_versions_before_the_fifth_have_their_shape_in_the_node(tmp_path_factory
 COMPUTED = [
     (("Shape", "x"), {}, [3, 2, 5, 6]),
     (("Shape", "x"), {"start": 1, "end": 3}, [2, 5]),
+    (("Shape", [[1, 2, 3]]), {}, [1, 3]),
     (("Shape", "x"), {"known": Value((2, 5, 6), last=True)}, [3, 5, 6, 2]),
     (("Shape", "x"), {"known": Value((7,))}, [3, 7]),
     (("Gather", "shape", 2), {}, 5),

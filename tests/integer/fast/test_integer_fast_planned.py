@@ -169,3 +169,18 @@ def test_codes_that_a_run_refuses_are_refused_and_so_is_another_number_of_them()
             planned(codes)
     with pytest.raises(ValueError, match="planned: codes: found 3 examples, needed 2"):
         planned(np.zeros((2, 3), np.uint8))
+
+
+def test_a_plan_that_would_give_other_codes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program((conv(padding=1), Flatten()), (1, 6, 6), BYTE)
+    right = run(program, np.zeros((1, 6, 6, 2), np.uint8))
+    monkeypatch.setattr("tinyzip.integer.fast.planned.run", lambda *_: np.asarray(right) + 1)
+    with pytest.raises(ValueError):
+        prepare(program, 2)
+
+
+def test_what_gives_a_view_is_no_call() -> None:
+    kind = recorder()
+    x = np.arange(6).reshape(2, 3).view(kind)
+    turned = np.transpose(x)
+    assert isinstance(turned, kind) and turned.base is not None and kind.calls == []

@@ -391,3 +391,16 @@ def test_a_table_that_only_clamps_is_the_clamp_of_what_is_before_it() -> None:
 def test_only_a_program_is_simplified() -> None:
     with pytest.raises(TypeError, match=r"simplify: program: found int, needed a Program"):
         simplify(3)
+
+
+def test_a_clamp_that_cuts_nothing_off_stays_where_it_proves_that_sums_fit() -> None:
+    """Without it the claim of the table, 255, would be more than 32 bits can add up."""
+    size = 266
+    table = Table(np.arange(256) % 2, Codes(0, 255, 0))
+    clamp = MaxPool2d((1, 1), y=Codes(0, 1, 0))
+    sums = Linear(np.full((1, size**2), 127), None, 2**30, 50, Codes(0, 255, 0))
+    program = Program((table, clamp, Flatten(), sums), (1, size, size), Codes(0, 255, 0))
+    found = simplify(program)
+    x = np.random.default_rng(0).integers(0, 256, (1, size, size, 2), np.uint8)
+    np.testing.assert_array_equal(np.asarray(run(found, x)), np.asarray(run(program, x)))
+    assert any(operator.y == clamp.y for operator in found.operators if isinstance(operator, MaxPool2d))
