@@ -73,6 +73,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/exact.py",
+            "return whole.requantized(graph, acc, operator.bias, scaling, int(bounds.max()), len(job.shape))",
+            "max → sum",
+        ): "a larger bound takes the other way to the same codes",
+        (
+            "exchange/onnx/qdq.py",
+            "scale = m * 2.0**-n if abs(exponent) <= 80 else 0.0",
+            "<= → <",
+        ): "a step of 2⁸⁰ or 2⁻⁸⁰ is taken as 1 in the next line",
+        (
             "exchange/tflite/xnnpack.py",
             "positive, negative = (int(np.rint(np.float32(256) * factor)) for factor in (real, below))",
             "float32 → float16",
@@ -192,6 +202,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "NumPy's buffer is larger or smaller for it, which changes no number",
     },
     "machine": {
+        (
+            "machine/processes.py",
+            "stop = perf_counter() + AWAKE",
+            "+ → -",
+        ): "falls asleep at once; the message is read all the same",
         (
             "machine/processes.py",
             "while not incoming.poll(0) and perf_counter() < stop:",

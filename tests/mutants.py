@@ -40,7 +40,7 @@ from theorems import PAGE
 ROOT = TESTS.parent
 LINK = re.compile(r"\]\(([^)]*\.py)\)")
 ENOUGH = 0.98
-SECONDS = 240  # for the tests of one mistake
+SECONDS = 120  # for the tests of one mistake
 OPTIONS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not long")
 
 

@@ -56,6 +56,7 @@ def test_each_number_is_its_count_in_a_loop(size, seed):
     assert found.student.nll == pytest.approx(nll, abs=1e-12) and found.student.ece == pytest.approx(
         ece, abs=1e-12
     )
+    assert found.student.count.shape == (15,)  # as in the paper
     assert found.agreement == same / N and found.kl == pytest.approx(kl_divergence(z, t, 1.0)[0])
     assert found.agreement_wrong == same_wrong / wrong if wrong else math.isnan(found.agreement_wrong)
 

@@ -80,3 +80,7 @@ def test_probabilities_that_are_all_but_a_half_are_rounded_as_the_loops_do(
     program = Program((operator,), (others + 1,), Codes(-128, 127, 0))
     for product in WAYS:
         assert run(program, x, product)[:, 0].tolist() == reference.softmax(operator, x[:, 0].tolist())
+
+
+def test_what_a_softmax_writes_are_shares_in_steps_of_a_256th() -> None:
+    assert Softmax(2**30, 9).y == Codes(-128, 127, -128, (1, 8))

@@ -23,6 +23,7 @@ def test_an_update_meets_every_entry_once_on_any_number_of_threads(size, chunk, 
     with pytest.MonkeyPatch.context() as patch, Workers(threads) as workers:
         patch.setattr(machine, "CHUNK", chunk)
         run(update, [(3.0, *pair) for pair in chunks(a, b)], workers)
+        assert [part.size for (part,) in chunks(a)] == [part.size for part, _ in chunks(a, b)]
     np.testing.assert_array_equal(b, 3 * a)
 
 

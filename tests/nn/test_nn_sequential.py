@@ -18,6 +18,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
+from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import MOST, logits, predict
@@ -276,3 +277,11 @@ def test_what_does_not_fit_is_refused(error, line, call):
 def changed(key, array):
     params = {k: a for k, a in NET.params.items() if k != key}
     return NET.with_params(params if array is None else params | {key: array})
+
+
+def test_a_line_of_a_block_counts_nothing_since_its_layers_have_lines_of_their_own():
+    block, rng = Residual({"conv": Conv2d(2, 2, 1)}), np.random.default_rng(0)
+    net = Sequential.create({"block": block, "flat": Flatten(), "fc": Linear(8, 3)}, (2, 2, 2), rng)
+    lines = [line.split() for line in net.summary().splitlines()]
+    assert ["block", "Residual", "2×2×2", "0", "0"] in lines
+    assert sum(int(line[-1]) for line in lines[1:-1]) == int(lines[-1][-1])

@@ -200,6 +200,8 @@ def test_a_grid_is_frozen():
     grid = Grid([1.0, 2.0], 0, 0, 7)
     with pytest.raises(AttributeError):
         grid.lo = 1
+    for part in (grid.scale, grid.zero):
+        assert not part.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         grid.scale[0] = 3
 

@@ -81,3 +81,8 @@ def test_power_of_two_grids_keep_signs_and_leave_room_for_biases():
     unit = shifted["conv2"].scale * shifted["fc1.w"].scale
     operator = next(operator for operator in program.operators if operator.name == "fc1")
     assert operator.bias[:2] * unit[:2] == pytest.approx(0.7, rel=1e-6)
+
+
+def test_of_two_scales_without_an_error_the_smaller_that_clips_nothing_is_taken():
+    """(QP1) begins at the least that covers the largest weight, and not above."""
+    assert power_of_two_scale(np.array([[8.0, 8.0], [4.0, -4.0]]), 7).tolist() == [2.0, 1.0]

@@ -14,7 +14,15 @@ from scipy.integrate import quad
 from tinyzip.quant import histogram, ranges
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.histogram import Histogram
-from tinyzip.quant.ranges import METHODS, MovingAverage, entropy, laplace_cut, normal_cut, observer
+from tinyzip.quant.ranges import (
+    METHODS,
+    MovingAverage,
+    entropy,
+    laplace_cut,
+    least_squares,
+    normal_cut,
+    observer,
+)
 
 
 def range_of(method, bits, *batches):
@@ -311,3 +319,11 @@ def test_unknown_methods_momenta_and_bits_are_refused():
 def test_a_rule_that_is_not_known_is_refused():
     with pytest.raises(ValueError, match=r"^method: found 'other', needed one of percentile, mse"):
         ranges.range_of(histogram_of(np.arange(9.0)), "other", 8)
+
+
+def test_ends_are_tried_at_each_fraction_from_the_first_to_the_whole():
+    """Of two candidates one is the half: an outlier that is one of many is cut there."""
+    seen = histogram_of(np.append(np.linspace(-0.5, 0.5, 4001), 1.0), np.full(1, -1.0))
+    assert least_squares(seen, 3, 2) == pytest.approx((-0.5, 0.5), rel=1e-2)
+    seen = histogram_of(np.append(np.linspace(-1, 1, 2001), [0.0]))
+    assert least_squares(seen, 8, 2) == (-1.0, 1.0)

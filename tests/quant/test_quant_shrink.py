@@ -126,3 +126,8 @@ def test_a_hundred_and_twenty_eight_images_say_how_many_bits_each_layer_needs_an
         assert told[0] == {"conv": 4, "out": 4}
         assert told[1][0] == seen and told[1][2] == (2, 3, 4, 5, 6, 7, 8) and told[2] == {"conv": 5, "out": 5}
         assert shrunk.images == held_back and shrunk.bits == {"conv": 5, "out": 5}
+
+
+def test_a_line_says_on_how_many_images_the_class_is_the_original_s(program: Program) -> None:
+    told = str(module.Shrunk(program, {"conv": 3}, 2, 15))
+    assert told.endswith("the class is the original's on 13 of 15 images held back")

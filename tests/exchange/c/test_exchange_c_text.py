@@ -180,6 +180,8 @@ def test_int_of_16_bits_counts_to_32767_and_what_is_more_is_int32(tmp_path: Path
     ):
         program = Program((operator, Flatten()), shape, BYTE)
         assert drafted(program, "tz").whole == ("int32_t" if wide else "int"), (shape, operator)
+        functions = c.source(program)[1].split("int tz_classify(")[0]
+        assert not (wide and re.search(r"\bint\b", functions)), (shape, operator)
     for rows, count in ((32767, 2), (32768, 4)):
         tall = Program(
             (one(w=np.ones((1, 1, 2, 1), int)), one(w=np.ones((1, 1, 2, 1), int))), (1, rows + 1, 1), BYTE

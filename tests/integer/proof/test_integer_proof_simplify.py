@@ -404,3 +404,10 @@ def test_a_clamp_that_cuts_nothing_off_stays_where_it_proves_that_sums_fit() -> 
     x = np.random.default_rng(0).integers(0, 256, (1, size, size, 2), np.uint8)
     np.testing.assert_array_equal(np.asarray(run(found, x)), np.asarray(run(program, x)))
     assert any(operator.y == clamp.y for operator in found.operators if isinstance(operator, MaxPool2d))
+
+
+def test_of_two_factors_the_one_of_a_channel_that_is_not_needed_goes() -> None:
+    first = conv(np.arange(4).reshape(2, 2, 1, 1))
+    program = simplified(first, Multiply([2, -3], 2**30, 30, WIDE), conv([[[[0]], [[1]]]]))
+    assert [shape[0] for shape in program.shapes] == [2, 1, 1, 1]
+    assert program.operators[1].w.tolist() == [-3]
