@@ -230,3 +230,8 @@ def test_descent_goes_as_far_as_codes_reach_and_not_for_less_than_a_billionth():
     assert descend(small, np.full((2, 1), 3.0)).tolist() == [[3.0], [3.0]]
     far = Rows(np.full((2, 5), 9.0), np.ones(2), -7, 7, np.eye(5), np.eye(5))
     assert (descend(far, np.full((2, 5), -7.0)) == 7).all()
+
+
+def test_where_a_soft_step_reaches_1_exactly_it_has_no_slope():
+    h, slope = soft_step(np.array([2.397895272798368]))
+    assert h.item() == 1 and slope.item() == 0
