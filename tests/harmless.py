@@ -73,6 +73,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/network.py",
+            "if type(layer) in JOINS and isinstance(layer, Residual):",
+            "type(layer) in JOINS and isinstance(layer, Residual) → (type(layer) in JOINS)",
+        ): "all kinds that join are blocks; the rest is for types",
+        (
             "exchange/onnx/exact.py",
             "return whole.requantized(graph, acc, operator.bias, scaling, int(bounds.max()), len(job.shape))",
             "max → sum",
@@ -109,6 +114,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/proof/equals.py",
+            "values = spread(x * places.size, shape) + places[..., None]",
+            "+ → -",
+        ): "numbers that differ do so with either sign: a place is less than their distance",
+        (
+            "integer/fast/steps.py",
+            "guess = np.clip(np.floor(halves / m) - bias, -bounds - 1, bounds + 1).astype(np.int64)",
+            "+ → -",
+        ): "sums two beside a guess are asked, too",
         (
             "integer/fast/convolution.py",
             "if acc is not None and conv.pool is not None:",

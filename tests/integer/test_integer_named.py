@@ -1,6 +1,6 @@
 """Operators that name earlier outputs, map codes or move them: what they refuse, and how they print."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from tinyzip.integer import (
     AvgPool2d,
     Codes,
     Concat,
+    Conv2d,
     Flatten,
     GlobalAvgPool,
     Linear,
@@ -351,3 +352,9 @@ def test_an_order_of_axes_is_what_numpy_makes_of_it() -> None:
     for operator, wanted in cases:
         found = run(Program((operator,), (3, 4, 5), Codes(0, 255, 7)), x)
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("kind", [Conv2d, Linear, Add, Product])
+def test_names_roundings_and_bits_are_given_by_name(kind: Any) -> None:
+    by_name = {field.name for field in fields(kind) if field.kw_only}
+    assert by_name == {field.name for field in fields(kind)} & {"name", "rounding", "weight_bits"}

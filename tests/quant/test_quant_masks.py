@@ -356,11 +356,14 @@ def test_what_is_not_said_is_at_once_every_twenty_steps_by_size():
     assert list(one.masks) == list(other.masks) == ["conv.w", "out.w"]
 
 
-@pytest.mark.parametrize(("begin", "end", "chosen"), [(0, 0, [1]), (0, 5, [1, 5]), (2, 5, [5]), (1, 1, [1])])
+@pytest.mark.parametrize(
+    ("begin", "end", "every", "chosen"),
+    [(0, 0, 20, [1]), (0, 5, 20, [1, 5]), (2, 5, 20, [5]), (1, 1, 20, [1]), (1, 6, 3, [4, 6])],
+)
 def test_masks_are_chosen_at_the_first_step_and_at_the_last_and_between_them_every_so_many(
-    begin, end, chosen
+    begin, end, every, chosen
 ):
-    told = Pruned.create(small_network(), 0.8, begin=begin, end=end)
+    told = Pruned.create(small_network(), 0.8, begin=begin, end=end, every=every)
     before, count = told.masks, sum(mask.size for mask in told.masks.values())
     for step in range(1, 8):
         other = trained(told, epochs=step, batch=60, optimizer=PLAIN, schedule=0.3)

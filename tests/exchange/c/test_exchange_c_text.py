@@ -222,6 +222,10 @@ def test_both_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(OSError, match=r"other\.c"):
         c.write(small(), tmp_path / "other")
     assert not (tmp_path / "other.h").exists()
+    (tmp_path / "none.h").mkdir()  # where the first of the two cannot be written
+    with pytest.raises(OSError, match=r"none\.h"):
+        c.write(small(), tmp_path / "none")
+    assert not (tmp_path / "none.c").exists()
     with pytest.raises(FileNotFoundError, match="digits"):
         c.write(small(), tmp_path / "missing" / "digits")
     with pytest.raises(ValueError, match="c: name: found"):
