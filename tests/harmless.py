@@ -73,6 +73,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/file.py",
+            "return values.astype(dtype, copy=False).reshape(shape)",
+            "False → True",
+        ): "a copy of the same numbers",
+        (
             "exchange/onnx/network.py",
             "if type(layer) in JOINS and isinstance(layer, Residual):",
             "type(layer) in JOINS and isinstance(layer, Residual) → (type(layer) in JOINS)",
@@ -362,6 +367,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
     },
     "quant": {
+        (
+            "quant/grid.py",
+            "if (origin != np.floor(origin)).any():",
+            "floor → rint",
+        ): "only a whole number is equal to either",
+        (
+            "quant/masks.py",
+            "gone = np.zeros(len(order), np.bool_)",
+            "zeros → ones",
+        ): "each entry is set in the next line",
         (
             "quant/quadratic.py",
             "inside = (stretched > 0) & (stretched < 1)",

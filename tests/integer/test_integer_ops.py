@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from integer_programs import batch, codes, integers, programs, small
 
-from tinyzip.integer import Codes, Linear, Operator, Program, ops, requantize, run
+from tinyzip.integer import AvgPool2d, Codes, Linear, Operator, Program, ops, requantize, run
+from tinyzip.integer.fast.run import WAYS
 
 
 @given(st.data())
@@ -78,3 +79,14 @@ def test_what_is_no_operator_is_refused() -> None:
         TypeError, match="apply: operator: found Operator, needed an operator of this package"
     ):
         ops.apply(Operator(), [np.zeros((1, 1), np.uint8)], [Codes(0, 1, 0)], Codes(0, 1, 0))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mean_of_more_than_24_bits_is_rounded_by_the_last_of_them(way: Any) -> None:
+    """67,600 codes whose sum is one less than a half."""
+    x = np.full((1, 260, 260, 1), 253, np.uint8)
+    x.reshape(-1)[1::2] = 254
+    program = Program((AvgPool2d(260), AvgPool2d(1)), (1, 260, 260), Codes(0, 255, 0))
+    assert run(program, x, way).item() == 254
+    x[0, 0, 1] -= 1
+    assert run(program, x, way).item() == 253

@@ -12,6 +12,7 @@ from integer_programs import BYTE, batch, conv, programs, small
 
 from tinyzip.integer import Flatten, Linear, MaxPool2d, Program, prepare, run
 from tinyzip.integer.fast.recorder import recorder
+from tinyzip.machine import blas
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
@@ -184,3 +185,17 @@ def test_what_gives_a_view_is_no_call() -> None:
     x = np.arange(6).reshape(2, 3).view(kind)
     turned = np.transpose(x)
     assert isinstance(turned, kind) and turned.base is not None and kind.calls == []
+
+
+def test_a_plan_by_blas_gives_its_threads_back() -> None:
+    found = blas.openblas()
+    if found is None:
+        pytest.skip("another BLAS")
+    planned = prepare(Program((conv(padding=1), Flatten()), (1, 6, 6), BYTE), 2, "blas")
+    before = found.get_threads()
+    found.set_threads(2)
+    try:
+        planned(np.zeros((1, 6, 6, 2), np.uint8))
+        assert found.get_threads() == 2
+    finally:
+        found.set_threads(before)
