@@ -38,6 +38,9 @@ def test_each_image_on_which_two_programs_disagree_is_a_line(net, tmp_path, caps
     head_line, first, *_ = capsys.readouterr().out.splitlines()
     assert head_line.split() == ["image", "first", "second"]
     assert first.split() == [str(k) for k in (odd[0], one[odd[0]], two[odd[0]])]
+    np.save(tmp_path / "one.npy", digits[odd[:1]])
+    assert main(["compare", str(net), str(tmp_path / "other.tz"), "--images", str(tmp_path / "one.npy")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 @pytest.mark.needs("PIL")

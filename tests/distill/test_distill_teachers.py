@@ -104,6 +104,9 @@ def test_an_ensemble_is_the_same_for_any_number_of_threads_and_leaves_its_member
 
 def test_models_that_do_not_fit_together_are_refused():
     good = network(1)
+    for models, found in (({}, "none"), ([good], "list"), ([], "list")):
+        with pytest.raises(ValueError, match=rf"^Ensemble: models: found {found}, needed one or more"):
+            Ensemble(models)
     for models in (
         {},
         [good],

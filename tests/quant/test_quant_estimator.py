@@ -213,3 +213,17 @@ def test_what_is_not_said_is_a_thousand_steps_of_32_examples() -> None:
         **dict.fromkeys(("network", "shape", "bits", "class_weight", "random_state")),
         **{"steps": 1000, "batch": 32, "learning_rate": 0.01},
     }
+
+
+@needs_sklearn
+def test_first_weights_are_drawn_by_a_number_of_31_bits_from_the_random_state() -> None:
+    seen = []
+
+    def build(rng, shape, classes):
+        seen.append(rng.bit_generator.state)
+        return estimator.vector_net(rng, shape, classes)
+
+    for state in (3, np.random.RandomState(3)):
+        Classifier(build, steps=1, random_state=state).fit(np.eye(4), [0, 1, 0, 1])
+    wanted = np.random.default_rng(np.random.RandomState(3).randint(2**31)).bit_generator.state
+    assert seen == [wanted, wanted]
