@@ -74,7 +74,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "exchange": {
         (
             "exchange/c/draft.py",
-            'return [" ".join(words)] if sum(map(len, words)) < WIDTH - 20 else [words[0], f"    {words[1]}"]',
+            'return [" ".join(words)] if sum(map(len, words)) < WIDTH - 20 else [words[0], f"    {words[1]}"]',  # noqa: E501
             "20 → 21",
         ): "where a long line of C is broken",
         (
@@ -444,6 +444,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "without curvatures all scores double, and their order stays",
     },
     "train": {
+        (
+            "train/run/shards.py",
+            "def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:",  # noqa: E501
+            "0.0 → 1.0",
+        ): "who does not say the progress asks for images only",
         (
             "train/augment.py",
             "step = max(1, CHUNK // (H * W))",

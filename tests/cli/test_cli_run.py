@@ -359,11 +359,13 @@ def test_codes_beyond_the_grid_are_refused(net, tmp_path, capsys):
     program = archive.read(net)
     narrow = Program(program.operators, program.shape, integer.Codes(0, 15, 0))
     archive.write(narrow, tmp_path / "narrow.tz")
-    np.save(tmp_path / "x.npy", np.full((2, 1, 28, 28), 16, np.uint8))
+    codes = np.full((2, 1, 28, 28), 16, np.uint8)
+    codes[1, 0, 0, 0] = 3
+    np.save(tmp_path / "x.npy", codes)
     err = error_of(
         capsys, "run", tmp_path / "narrow.tz", "--codes", tmp_path / "x.npy", "--out", tmp_path / "y.npy"
     )
-    assert "x.npy: found codes from 16 to 16, needed codes from 0 to 15" in err
+    assert "x.npy: found codes from 3 to 16, needed codes from 0 to 15" in err
 
 
 @pytest.mark.parametrize(

@@ -367,3 +367,12 @@ def test_copies_end_with_their_process_whether_it_is_killed_or_ends_by_itself(en
     )
     assert result.returncode == code and result.stderr == ""
     assert len(set(result.stdout.split())) == 3
+
+
+def test_signals_arrive_again_once_a_copy_is_made(pair):
+    usual = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        pair(pids).map([0, 1])
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)

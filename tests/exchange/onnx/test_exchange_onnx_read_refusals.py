@@ -756,3 +756,8 @@ def test_damage_is_refused_by_name_and_nothing_else_happens(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert caught > 100 and peak < 3_000_000
+
+
+def test_what_is_no_path_is_refused():
+    with pytest.raises(TypeError, match=r"^onnx.read: path: found 7, needed a path"):
+        onnx.read(7)
