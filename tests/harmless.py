@@ -12,6 +12,11 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
+            "archive/fields.py",
+            "q = ((2 << n) // m + 1) >> 1 if n >= 0 else 0",
+            "0 → 1",
+        ): "of no such number q is more than 2",
+        (
             "archive/weights.py",
             'for coding in ("mixed", "alone") if writer.taken + values.size <= DECISIVE_STEPS else ():',
             "+ → -",
