@@ -130,6 +130,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/proof/intervals.py",
+            "every = np.arange(x.lo.min(), x.hi.max() + 1)",
+            "max → sum",
+        ): "codes beyond the interval of a channel are not looked at",
+        (
+            "integer/fast/lanes.py",
+            "if base & (base - 1):",
+            "1 → 2",
+        ): "0 for powers of two, and for nothing else, either way",
+        (
             "integer/fast/scaling.py",
             "np.right_shift(wide, 63, out=sign)",
             "63 → 64",

@@ -322,3 +322,8 @@ def test_x_stays_below_two_to_the_31_and_above_two_to_the_23_while_bytes_are_lef
         assert reader._x < 1 << 31 and (reader._x >= LOWEST or reader._read == len(message))
         reader.bit(None, reader.cell("a", value % 7), reader.cell("b", value % 5))
         assert reader.plain(None, 16) == value
+
+
+def test_a_writer_refuses_what_is_no_number() -> None:
+    with pytest.raises(ValueError, match=r"found None, needed a whole number of 3 bits"):
+        Writer("it").plain(None, 3)

@@ -42,6 +42,7 @@ def test_the_classes_are_those_of_the_codes_of_the_images_however_they_are_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asked, "MOST", chunk)
         np.testing.assert_array_equal(classify(program, images, threads), codes.argmax(0))
+        assert classify(program, images, threads).dtype == np.int64
         real = outputs(program, images, threads)
     K, N = codes.shape[0], len(images)
     np.testing.assert_array_equal(real, grid_of(program.output).dequantize(codes).reshape(K, N))

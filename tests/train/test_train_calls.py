@@ -97,3 +97,10 @@ def test_numbers_at_the_ends_of_what_is_allowed_are_taken():
             zero()
     for lr in (Schedule(1.0, 0, 0, 0.5), Schedule(0, 0, 1.0, 0.5)):
         assert lr(0) + lr(1) == 1
+
+
+def test_the_room_says_where_a_name_is() -> None:
+    import tinyzip.train
+
+    with pytest.raises(AttributeError, match=r"^tinyzip.train: found no 'evaluated', needed one of"):
+        tinyzip.train.evaluated  # noqa: B018

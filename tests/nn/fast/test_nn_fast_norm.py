@@ -10,7 +10,7 @@ from rounding import gamma
 from shapes import SEEDS, integral, normal
 
 from tinyzip.machine.workspace import FRESH
-from tinyzip.nn.fast.norm import FastBatchNorm
+from tinyzip.nn.fast.norm import FastBatchNorm, train_forward
 from tinyzip.nn.layers import BatchNorm
 
 EPS = np.float32(1e-5)
@@ -97,3 +97,10 @@ def test_one_value_a_channel_has_no_variance():
     layer, p, x, _ = case(integral, (3,), 1, 0)
     with pytest.raises(ValueError, match=r"batch_norm_train: x: found .*two values a channel"):
         FastBatchNorm(layer, x.shape[:-1]).forward(p, x, train=True, rng=None, workspace=FRESH)
+
+
+def test_a_norm_leaves_what_it_reads_as_it_was_unless_it_may_write_over_it():
+    x = np.random.default_rng(0).normal(size=(3, 2, 2, 5))
+    before = x.copy()
+    train_forward(x, np.ones(3), np.zeros(3), 1e-5, FRESH)
+    np.testing.assert_array_equal(x, before)

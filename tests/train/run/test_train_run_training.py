@@ -1,5 +1,6 @@
 """A loss that is not finite stops a run, says where that began, and spoils no checkpoint."""
 
+from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ from resumable import train
 from tiny import IMAGES, LABELS, bytes_of, network
 
 from tinyzip.nn.inspected import Inspected
-from tinyzip.train.fit import hard_labels
+from tinyzip.train.fit import fit, hard_labels
 from tinyzip.train.run.checkpoint import read
 from tinyzip.train.run.training import as_printed, origin
 
@@ -150,3 +151,9 @@ def test_parameters_that_are_not_finite_are_not_saved_over_good_ones(tmp_path):
         train(checkpoint=path, checkpoint_seconds=0, objective=endless)
     meta, _ = read(path)
     assert (meta["epoch"], meta["step"]) == (0, 0)
+
+
+def test_the_seconds_of_all_epochs_are_no_more_than_the_run_took():
+    started = perf_counter()
+    _, history = fit(network(), IMAGES, LABELS, rng=np.random.default_rng(0), epochs=2, progress=False)
+    assert 0 < sum(history.seconds) <= perf_counter() - started
