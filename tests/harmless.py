@@ -78,6 +78,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/exact.py",
+            "return whole.requantized(graph, total, 0, scaling, bound, 3)",
+            "3 → 4",
+        ): "one number along axes of length 1 is the same number",
+        (
             "exchange/c/draft.py",
             'return [" ".join(words)] if sum(map(len, words)) < WIDTH - 20 else [words[0], f"    {words[1]}"]',  # noqa: E501
             "20 → 21",
@@ -129,6 +134,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/operators.py",
+            'groups, F = whole(self.groups, f"{where}: groups", 1, 2**31), len(full.w)',
+            "2 → 3",
+        ): "more groups than outputs are refused in the next line",
         (
             "integer/proof/intervals.py",
             "every = np.arange(x.lo.min(), x.hi.max() + 1)",
