@@ -453,3 +453,11 @@ def test_grids_that_are_no_dict_by_name_are_refused():
     model = separable_net()
     with pytest.raises(TypeError, match=r"^FakeQuantized: grids: found a list, needed grids by name"):
         FakeQuantized.create(model, [])
+
+
+def test_a_simulation_remembers_the_range_of_the_network_or_else_that_of_its_grid():
+    model = fold_batch_norm(separable_net())
+    grids = calibrate(model, np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8))
+    low, high = float(grids["input"].low), float(grids["input"].high)
+    assert FakeQuantized.create(model, grids).input_range == (low, high)
+    assert FakeQuantized.create(model.with_input_range((0.0, 0.5)), grids).input_range == (0.0, 0.5)

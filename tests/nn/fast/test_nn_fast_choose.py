@@ -236,3 +236,8 @@ def test_an_input_and_a_gradient_that_are_views_give_the_same_as_their_copies(la
     stage = one_stage(layer, shape)
     for name, array in through(stage, p, x, dy).items():
         np.testing.assert_array_equal(array, through(stage, p, x.copy(), dy.copy())[name], name)
+
+
+def test_three_layers_are_joined_whatever_comes_after_them():
+    for after in (BatchNorm(2), ReLU(), Conv2d(2, 2, 1)):
+        assert list(chosen(Conv2d(2, 2, 3), ReLU(), MaxPool2d(2), after)) == ["0", "3"]
