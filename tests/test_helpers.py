@@ -175,6 +175,7 @@ def test_no_folder_of_tests_is_taken_for_a_package_that_is_missing() -> None:
         assert not {"onnx", "tflite"} & {path.name for path in Path(place).iterdir()}, place
 
 
+@pytest.mark.long
 def test_what_is_said_to_change_no_result_can_still_be_planted() -> None:
     listed = [key for room in HARMLESS.values() for key in room]
     files = {file for file, _, _ in listed}

@@ -12,6 +12,8 @@ from idx_folders import write_folder
 
 from tinyzip.nn.model import Batch
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -13,6 +13,8 @@ from theorems import definitions, equations
 from tinyzip.integer.fast import choose as of_programs
 from tinyzip.nn.fast import choose as of_networks
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 LAW = r"[A-Z]+\d+"
 LAWS = re.compile(rf"^ *(\S.*?)  +({LAW}(?:(?:, |–){LAW})*)  ", re.MULTILINE)  # what, and its equations

@@ -263,6 +263,7 @@ def test_few_images_are_a_thirtieth_in_two_digits_but_twenty_of_each_class(sizes
     assert (np.diff(chosen) > 0).all() and (few.labels == labels[chosen]).all()
 
 
+@pytest.mark.long
 def test_seeds_compare_twins_and_a_second_command_makes_only_what_is_missing(
     tmp_path, monkeypatch, capsys
 ) -> None:

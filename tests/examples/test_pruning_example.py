@@ -11,6 +11,8 @@ from idx_folders import write_folder
 
 from tinyzip.nn.models import student_net
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -18,6 +18,8 @@ from tinyzip.nn import models
 from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.sequential import Sequential
 
+pytestmark = pytest.mark.long
+
 views = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 7)), min_size=1, max_size=4)
 
 

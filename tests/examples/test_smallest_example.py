@@ -12,6 +12,8 @@ from idx_folders import idx_bytes
 from tinyzip import archive
 from tinyzip.train.data import mnist
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
