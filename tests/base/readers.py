@@ -239,7 +239,7 @@ READERS: dict[str, Reader] = {
         4 << 20,
         64,
     ),
-    "onnx": Reader(onnx.read, onnx_files, changed_varints, as_it_is, 4 << 20, 64),
+    "onnx": Reader(onnx.read, onnx_files, changed_varints, as_it_is, 72 << 20, 64),  # and weights it makes
     "tflite": Reader(tflite.read, tflite_files, lambda data: integers(data, 0, 4, 4), as_it_is, 4 << 20, 64),
     "npy": Reader(lambda path: read_npy(str(path)), npy_files, changed_npy, as_it_is, 1 << 20, 4),
     "idx": Reader(read_idx, idx_files, changed_idx, as_it_is, 4 << 20, 4),
