@@ -178,7 +178,8 @@ class Copy:
     process: "BaseProcess"
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        assert sys.platform != "win32"  # see `can_copy`
+        if sys.platform == "win32":  # see `can_copy`
+            raise NotImplementedError
         context = get_context("fork")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs, self.connection), daemon=True)
@@ -215,7 +216,8 @@ class Copy:
 
 def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: "Connection") -> None:
     """The life of a copy: answer until the other end of the line is closed."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        raise NotImplementedError
     other_end.close()  # or it would stay open; younger copies hold it too, and end before this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -231,7 +233,8 @@ def _serve(function: Callable[[Any], Any], connection: "Connection", other_end: 
 
 def _look_out(connection: "Connection") -> None:
     """Stay awake until a message is there, or it is better to fall asleep over the reading."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        raise NotImplementedError
     incoming = select.poll()
     incoming.register(connection, select.POLLIN)
     stop = perf_counter() + AWAKE
@@ -245,7 +248,8 @@ def _children_are_kept() -> Iterator[None]:
 
     Where SIGCHLD is ignored it is not. Only the main thread can change that.
     """
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        raise NotImplementedError
     in_main_thread = threading.current_thread() is threading.main_thread()
     ignored = in_main_thread and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
     if ignored:
