@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 OUT = HERE.parent / "out" / "fuzz"
 SECONDS, MEGABYTES, MOST = 30, 1024, 1 << 16  # of one file: time, memory, bytes
-sys.path[:0] = [str(HERE.parent), str(HERE / "base")]
+BESIDE = ("base", "archive", "exchange/models")  # where `readers` and what it imports are
+sys.path[:0] = [str(HERE.parent), *(str(HERE / room) for room in BESIDE)]
 
 
 def fuzz(name: str, seconds: int) -> None:

@@ -14,11 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
+from hostile import sealed
+from onnx_wire import varint
 
-from tinyzip.archive.format import MARK, VERSION, pack, unpack
+from tinyzip.archive.format import MARK, pack, unpack
 from tinyzip.base.arrays import CHECKSUM, FIXED
 from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.exchange import onnx, tflite
@@ -84,14 +85,16 @@ def programs() -> list[bytes]:
     return [pack(program), (DATA / "version2-kinds.tz").read_bytes()]
 
 
+HEAD = len(MARK) + 5  # bytes before the message: the mark, the version and a checksum
+
+
 def sealed_program(data: bytes) -> bytes:
     """With the mark, the version and the checksum of a .tz file."""
-    start, message = MARK + bytes([VERSION]), data[len(MARK) + 5 :]
-    return start + crc32(start + message).to_bytes(4, "little") + message
+    return sealed(data[HEAD:])
 
 
 def changed_program(data: bytes) -> Iterator[bytes]:
-    return (sealed_program(other) for other in integers(data, len(MARK) + 5, 1, 1))
+    return (sealed_program(other) for other in integers(data, HEAD, 1, 1))
 
 
 # .onnx: Protocol Buffers, whose numbers are of any length
@@ -100,14 +103,6 @@ def changed_program(data: bytes) -> Iterator[bytes]:
 @cache
 def onnx_files() -> list[bytes]:
     return [path.read_bytes() for path in sorted((DATA / "onnx").glob("odd*script*.onnx"))]
-
-
-def varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
 
 
 NESTED = {(): (7, 8), (7,): (1, 5, 11, 12), (7, 1): (5,), (7, 1, 5): (5,)}
@@ -222,8 +217,7 @@ def changed_json(data: bytes) -> Iterator[bytes]:
         grown = length + len(changed) - len(data)
         yield sealed_arrays(FIXED.pack(magic, version, grown, len(changed)) + changed[FIXED.size :])
     for value in EXTREMES[:-1]:
-        body = FIXED.pack(magic, version, value, len(data)) + data[FIXED.size : -CHECKSUM]
-        yield body + sha256(body).digest()
+        yield sealed_arrays(FIXED.pack(magic, version, value, len(data)) + data[FIXED.size :])
 
 
 def tflite_files() -> list[bytes]:

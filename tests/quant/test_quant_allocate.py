@@ -206,7 +206,8 @@ def test_sensitivity_is_the_divergence_of_the_network_with_one_layer_rounded(bit
     for name, grid in best_weight_grids(model, bits).items():
         found = log_p(model.params | {name: grid.round_trip(model.params[name])})
         wanted = (np.exp(exact) * (exact - found)).sum(axis=0).mean()
-        assert costs[name.removesuffix(".w")][bits] == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+        # Logits of float32 are off by 1e-7, and so is a divergence, of which the least here is 0.01.
+        assert costs[name.removesuffix(".w")][bits] == pytest.approx(wanted, rel=2e-5, abs=0)
 
 
 @pytest.mark.parametrize(

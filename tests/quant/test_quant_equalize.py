@@ -156,5 +156,6 @@ def test_one_sweep_leaves_the_function_as_it_is_and_more_go_on_from_there(monkey
     assert_same(logits(model, images, threads=1), logits(once, images, threads=1))
     monkeypatch.undo()
     all_at_once, later = equalize(model), equalize(once)
-    np.testing.assert_allclose(later.params["conv.w"], all_at_once.params["conv.w"], rtol=1e-2)
+    # The same sweeps one after another; between the two calls lies one rounding to float32.
+    np.testing.assert_allclose(later.params["conv.w"], all_at_once.params["conv.w"], rtol=1e-5)
     assert not np.allclose(once.params["conv.w"], all_at_once.params["conv.w"], rtol=1e-2)

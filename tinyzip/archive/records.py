@@ -35,25 +35,27 @@ from tinyzip.integer.residuals import Add, Concat, Product, Recall
 
 MOST_OPERATORS = 4096
 PARTS = ("container", "structure", "names", "weights", "biases", "multipliers")  # of a file
-PART_OF = {"name": "names", "w": "weights", "table": "weights", "bias": "biases"}
-PART_OF |= {"m0": "multipliers", "n": "multipliers"}
+PART_OF = {"name": "names", "w": "weights", "table": "weights", "bias": "biases",
+           "m0": "multipliers", "n": "multipliers"}  # fmt: skip
 
-PER_OUTPUT: dict[str, Leaf] = {"weight_bits": leaf.weight_bits, "bias": leaf.per_output(integer)}
-PER_OUTPUT |= {"m0": leaf.per_output(leaf.multiplier), "n": leaf.per_output(leaf.difference), "y": leaf.grid}
-KINDS: dict[type[Operator], dict[str, Leaf]] = {Conv2d: {"w": leaf.kernels} | PER_OUTPUT}
-KINDS |= {Linear: {"w": leaf.matrix} | PER_OUTPUT, MaxPool2d: {"kernel": leaf.pair}, Flatten: {}, Argmax: {}}
-KINDS |= {GlobalAvgPool: {}, AvgPool2d: {"kernel": leaf.pair}}
-KINDS |= {Add: {"other": leaf.source, "m0": leaf.naturals, "n": leaf.naturals, "y": leaf.grid}}
-KINDS |= {Recall: {"source": leaf.source}, Concat: {"sources": leaf.sources}, Pad: {"padding": leaf.padding}}
-KINDS |= {Table: {"y": leaf.grid, "table": leaf.table}}
-KINDS |= {Multiply: {"w": leaf.integers, "m0": natural, "n": natural, "y": leaf.grid}}
-KINDS |= {Softmax: {"m0": natural, "n": natural}, Reshape: {"shape": leaf.sizes}}
-KINDS |= {Transpose: {"axes": leaf.axes}}
-KINDS |= {Product: {"other": leaf.source, "m0": natural, "n": natural, "y": leaf.grid}}
-DEFAULTED: dict[str, Leaf] = {"rounding": leaf.word("double", "single", "shift", "float32")}
-DEFAULTED |= {"padding": leaf.padding, "stride": leaf.pair, "groups": leaf.groups, "name": leaf.text}
-DEFAULTED |= {"dilation": leaf.pair, "order": leaf.word("CHW", "HWC"), "y": leaf.grid, "m0": natural}
-DEFAULTED |= {"n": natural}
+PER_OUTPUT: dict[str, Leaf] = {
+    "weight_bits": leaf.weight_bits, "bias": leaf.per_output(integer), "m0": leaf.per_output(leaf.multiplier),
+    "n": leaf.per_output(leaf.difference), "y": leaf.grid}  # fmt: skip
+KINDS: dict[type[Operator], dict[str, Leaf]] = {  # in the order of their numbers
+    Conv2d: {"w": leaf.kernels} | PER_OUTPUT,
+    Linear: {"w": leaf.matrix} | PER_OUTPUT,
+    MaxPool2d: {"kernel": leaf.pair}, Flatten: {}, Argmax: {}, GlobalAvgPool: {},
+    AvgPool2d: {"kernel": leaf.pair},
+    Add: {"other": leaf.source, "m0": leaf.naturals, "n": leaf.naturals, "y": leaf.grid},
+    Recall: {"source": leaf.source}, Concat: {"sources": leaf.sources}, Pad: {"padding": leaf.padding},
+    Table: {"y": leaf.grid, "table": leaf.table},
+    Multiply: {"w": leaf.integers, "m0": natural, "n": natural, "y": leaf.grid},
+    Softmax: {"m0": natural, "n": natural}, Reshape: {"shape": leaf.sizes}, Transpose: {"axes": leaf.axes},
+    Product: {"other": leaf.source, "m0": natural, "n": natural, "y": leaf.grid}}  # fmt: skip
+DEFAULTED: dict[str, Leaf] = {
+    "rounding": leaf.word("double", "single", "shift", "float32"), "padding": leaf.padding,
+    "stride": leaf.pair, "groups": leaf.groups, "name": leaf.text, "dilation": leaf.pair,
+    "order": leaf.word("CHW", "HWC"), "y": leaf.grid, "m0": natural, "n": natural}  # fmt: skip
 
 
 def walk_program(coder: Coder, program: Program | None) -> Program:

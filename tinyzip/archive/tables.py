@@ -97,8 +97,8 @@ def steps_of(codes: Symbols, view: View) -> tuple[int, Steps]:
         np.add.at(counts, part, 1)
     shared = np.flatnonzero(e)
     place = magnitude[shared] & ((1 << e[shared]) - 1)
-    after, k = shared + 1, np.full(codes.size, CHANCE)
-    steps = Steps(
-        np.insert(start, after, place), np.insert(frequency, after, 1), np.insert(k, after, e[shared])
+    return highest, Steps(
+        np.insert(start, shared + 1, place),
+        np.insert(frequency, shared + 1, 1),
+        np.insert(np.full(codes.size, CHANCE), shared + 1, e[shared]),
     )
-    return highest, steps

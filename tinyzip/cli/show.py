@@ -63,16 +63,15 @@ def text_of(file: str, options: Namespace) -> str:
 def facts(program: Program) -> dict[str, Any]:
     """All that the table says, as JSON can hold it."""
     codes, peak = memory_of(program)
-    found: dict[str, Any] = {"shape": program.shape, "input": codes_as_words(program.input)}
-    found |= {"multiply_accumulates": sum(program.multiplications), "code_memory": codes, "peak_memory": peak}
-    operators: list[dict[str, Any]] = []
-    for i, operator in enumerate(program.operators):
-        facts: dict[str, Any] = {"kind": operator.kind, "name": operator.name, "shape": program.shapes[i + 1]}
-        facts |= {"weight_bits": getattr(operator, "weight_bits", None)}
-        facts |= {"codes": codes_as_words(program.codes[i + 1]), "stored_bytes": stored_bytes(operator)}
-        facts |= {"multiply_accumulates": program.multiplications[i], "bound": program.bounds[i]}
-        operators.append(facts | {"accumulator": str(program.accumulators[i]) if program.bounds[i] else None})
-    return found | {"operators": operators}
+    operators = [{
+        "kind": operator.kind, "name": operator.name, "shape": program.shapes[i + 1],
+        "weight_bits": getattr(operator, "weight_bits", None), "codes": codes_as_words(program.codes[i + 1]),
+        "stored_bytes": stored_bytes(operator), "multiply_accumulates": program.multiplications[i],
+        "bound": program.bounds[i], "accumulator": str(program.accumulators[i]) if program.bounds[i] else None
+    } for i, operator in enumerate(program.operators)]  # fmt: skip
+    return {"shape": program.shape, "input": codes_as_words(program.input),
+            "multiply_accumulates": sum(program.multiplications), "code_memory": codes, "peak_memory": peak,
+            "operators": operators}  # fmt: skip
 
 
 def codes_as_words(codes: Codes) -> dict[str, Any]:

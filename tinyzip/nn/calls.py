@@ -18,9 +18,9 @@ from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.network import Network
 
-SIZES = {"in_channels": "C=", "out_channels": "F=", "in_features": "C=", "out_features": "F="}
-SIZES |= {"kernel_size": "kernel=", "filters": "F=", "units": "F=", "pool_size": "kernel="}
-SIZES |= {"strides": "stride="}
+SIZES = {"in_channels": "C=", "out_channels": "F=", "in_features": "C=", "out_features": "F=",
+         "kernel_size": "kernel=", "filters": "F=", "units": "F=", "pool_size": "kernel=",
+         "strides": "stride="}  # fmt: skip
 
 CREATE = "layers by name: Sequential.create({'conv1': Conv2d(1, 8, 3), …}, (1, 28, 28), rng)"
 GIVES_LOGITS, ONE_ROW = "none: a network gives logits", "Conv2d(C, F, (1, k)) on images (C, 1, W)"

@@ -236,8 +236,9 @@ def _both_ends(histogram: Histogram, cut: float) -> Range:
     return max(-cut, histogram.low), min(cut, histogram.high)
 
 
-RULES: dict[str, Callable[[Histogram, int], Range]] = {"percentile": percentile, "mse": least_squares}
-RULES |= {"entropy": entropy, "aciq": aciq, "octav": octav}
+RULES: dict[str, Callable[[Histogram, int], Range]] = {
+    "percentile": percentile, "mse": least_squares, "entropy": entropy, "aciq": aciq, "octav": octav,
+}  # fmt: skip
 METHODS = ("minmax", "average", *RULES)
 
 

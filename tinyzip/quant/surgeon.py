@@ -67,7 +67,7 @@ def rise(w: Real, inverse: Real, t: Real) -> Real:
 def set_one(w: Real, inverse: Real, q: int, t: float) -> tuple[Real, Real]:
     """The row with w[q] = t and the other free weights at their best, by (SG2); H⁻¹ without q, by (SG3)."""
     column = inverse[:, q]
-    w, inverse = (w - (w[q] - t) / column[q] * column, inverse - np.outer(column, column) / column[q])
+    w, inverse = w - (w[q] - t) / column[q] * column, inverse - np.outer(column, column) / column[q]
     w[q], inverse[q], inverse[:, q] = t, 0, 0
     return w, inverse
 

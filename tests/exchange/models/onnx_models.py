@@ -339,24 +339,6 @@ def dense(draw, model, x, C):
     return (model.node("Relu", y), F) if draw(st.booleans()) else (y, F)
 
 
-def varint(value):
-    """A number of the wire, as one of 64 bits."""
-    data, value = b"", value % 2**64
-    while value > 127:
-        data += bytes([value & 127 | 128])
-        value >>= 7
-    return data + bytes([value])
-
-
-def field(number, data):
-    return varint(8 * number + 2) + varint(len(data)) + data
-
-
-def fields(*numbers):
-    """A message of whole numbers, field by field."""
-    return b"".join(varint(8 * number) + varint(value) for number, value in numbers)
-
-
 IMAGE = Value((2, 5, 6))
 
 

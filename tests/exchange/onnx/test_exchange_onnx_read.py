@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from onnx_models import Model, conv, drawn_models, field, fields, gelu, norm, values_of, varint
+from onnx_models import Model, conv, drawn_models, gelu, norm, values_of
 from onnx_sessions import session
+from onnx_wire import field, fields, varint
 from record_onnx import FOLDER, NAMES
 
 from tinyzip import integer

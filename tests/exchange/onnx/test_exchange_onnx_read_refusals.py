@@ -5,7 +5,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from onnx_models import Model, conv, field, fields, values_of, varint
+from onnx_models import Model, conv, values_of
+from onnx_wire import field, fields, varint
 from record_onnx import FOLDER
 
 from tinyzip.exchange import onnx

@@ -164,10 +164,10 @@ def argmax(draft: Draft, step: Step) -> Lines:
     return ["int best = 0;", *block(f"for (int c = 1; c < {C}; c++)", better), "answer[0] = best;"]
 
 
-WRITERS: dict[type[Operator], Callable[[Draft, Step], Lines]] = {Conv2d: conv2d, Linear: linear}
-WRITERS |= {MaxPool2d: pool, AvgPool2d: pool, GlobalAvgPool: global_avg_pool, Add: add, Product: product}
-WRITERS |= {Concat: concat, Table: table, Multiply: multiply, Softmax: softmax, Pad: pad}
-WRITERS |= {Transpose: transpose, Flatten: reordered, Reshape: reordered, Argmax: argmax}
+WRITERS: dict[type[Operator], Callable[[Draft, Step], Lines]] = {
+    Conv2d: conv2d, Linear: linear, MaxPool2d: pool, AvgPool2d: pool, GlobalAvgPool: global_avg_pool,
+    Add: add, Product: product, Concat: concat, Table: table, Multiply: multiply, Softmax: softmax, Pad: pad,
+    Transpose: transpose, Flatten: reordered, Reshape: reordered, Argmax: argmax}  # fmt: skip
 
 
 def check_known(program: Program) -> None:

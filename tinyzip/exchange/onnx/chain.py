@@ -33,8 +33,8 @@ BINARY = ("Add", "Sub", "Mul", "Div", "Sum", "Concat")
 JOINS: dict[str, type[Residual]] = {"Add": Residual, "Sum": Residual, "Mul": Product, "Concat": Concatenation}
 MOST_JOINED = 64  # by one node; and blocks within blocks
 ENDS = ("Softmax", "LogSoftmax", "ArgMax")
-NAMES = {AvgPool2d: "pool", BatchNorm: "norm", Conv2d: "conv", Flatten: "flatten", GlobalAvgPool: "average"}
-NAMES |= {Linear: "fc", MaxPool2d: "pool", Residual: "block"}
+NAMES = {AvgPool2d: "pool", BatchNorm: "norm", Conv2d: "conv", Flatten: "flatten", GlobalAvgPool: "average",
+         Linear: "fc", MaxPool2d: "pool", Residual: "block"}  # fmt: skip
 
 
 def network(graph: Graph) -> Sequential:

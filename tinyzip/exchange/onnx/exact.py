@@ -43,8 +43,8 @@ def weighted(job: Job) -> str:
     w, zeros = unsigned(operator.w), [job.byte(zero_of(x), "zero"), job.byte(W_ZERO, "w zero")]
     if isinstance(operator, Conv2d):
         how = window(operator.kernel, operator.stride, operator.padding)
-        groups, read = {"group": operator.groups, "dilations": [*operator.dilation]}, job.inputs[0]
-        acc = graph.add("ConvInteger", read, job.byte(w, "w"), *zeros, **groups, **how)
+        given = job.inputs[0], job.byte(w, "w"), *zeros
+        acc = graph.add("ConvInteger", *given, group=operator.groups, dilations=[*operator.dilation], **how)
     else:
         acc = graph.add("MatMulInteger", job.inputs[0], job.byte(w.T, "w"), *zeros)
     bounds = channel_bounds(operator, x)

@@ -191,7 +191,7 @@ class Reader:
             if value is not None:
                 attributes[name] = value
             if name in LISTS and not isinstance(value, tuple):
-                self.refuse(f"{name[:24]} that are no list", "whole numbers", f"node {i} ({kind[:64]})")
+                self.refuse(f"{name} that are no list", "whole numbers", f"node {i} ({kind[:64]})")
         return Node(i, kind[:64], self.text(message, 3), inputs, outputs, attributes)
 
     def attribute(self, entry: Message) -> Attribute | None:

@@ -192,21 +192,22 @@ def dropout(step: Step) -> Value:
     return step.x
 
 
-READERS: dict[str, Read] = {"Add": shifted, "AveragePool": avg_pool, "BatchNormalization": batch_norm}
-READERS |= {"Cast": cast, "Clip": clip, "Concat": concat, "Conv": conv, "Div": scaled, "Dropout": dropout}
-READERS |= {"Flatten": flatten, "Gelu": gelu, "Gemm": gemm, "GlobalAveragePool": global_average}
-READERS |= {"GlobalMaxPool": global_max, "HardSigmoid": hard_sigmoid, "Identity": same, "MatMul": matmul}
-READERS |= {"MaxPool": max_pool, "Mul": scaled, "Pad": pad, "ReduceMax": reduce, "ReduceMean": reduce}
-READERS |= {"Reshape": reshape, "Squeeze": squeeze, "Sub": shifted, "Transpose": transpose}
-READERS |= {"HardSwish": lambda step: activation(step, HardSwish())}
-READERS |= {"LeakyRelu": lambda step: activation(step, LeakyReLU(float(step.attribute("alpha", 0.01))))}
-READERS |= {"Relu": lambda step: activation(step, ReLU()), "SiLU": lambda step: activation(step, SiLU())}
-READERS |= {"Sigmoid": lambda step: activation(step, Sigmoid())}
-READERS |= {"Tanh": lambda step: activation(step, Tanh())}
-INSTEAD = {"PRelu": "LeakyRelu, of one slope,"} | dict.fromkeys(("Max", "Min"), "Relu or Clip")
-INSTEAD |= dict.fromkeys(("Celu", "Elu", "Mish", "Selu", "Softplus"), "HardSwish, Gelu or x·Sigmoid(x)")
-INSTEAD |= {f"{over}Normalization": "BatchNormalization" for over in ("Group", "Instance", "Layer")}
-INSTEAD |= dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), "the float model, for `tinyzip quantize`,")
+READERS: dict[str, Read] = {
+    "Add": shifted, "AveragePool": avg_pool, "BatchNormalization": batch_norm, "Cast": cast, "Clip": clip,
+    "Concat": concat, "Conv": conv, "Div": scaled, "Dropout": dropout, "Flatten": flatten, "Gelu": gelu,
+    "Gemm": gemm, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max, "Identity": same,
+    "HardSigmoid": hard_sigmoid, "MatMul": matmul, "MaxPool": max_pool, "Mul": scaled, "Pad": pad,
+    "ReduceMax": reduce, "ReduceMean": reduce, "Reshape": reshape, "Squeeze": squeeze, "Sub": shifted,
+    "Transpose": transpose,
+    "LeakyRelu": lambda step: activation(step, LeakyReLU(float(step.attribute("alpha", 0.01)))),
+    "Relu": lambda step: activation(step, ReLU()), "SiLU": lambda step: activation(step, SiLU()),
+    "Tanh": lambda step: activation(step, Tanh()), "Sigmoid": lambda step: activation(step, Sigmoid()),
+    "HardSwish": lambda step: activation(step, HardSwish())}  # fmt: skip
+INSTEAD = {
+    "PRelu": "LeakyRelu, of one slope,", **dict.fromkeys(("Max", "Min"), "Relu or Clip"),
+    **dict.fromkeys(("Celu", "Elu", "Mish", "Selu", "Softplus"), "HardSwish, Gelu or x·Sigmoid(x)"),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), "the float model, for `tinyzip quantize`,"),
+    **{f"{over}Normalization": "BatchNormalization" for over in ("Group", "Instance", "Layer")}}  # fmt: skip
 """What comes nearest to kinds that are not read."""
 BORDERED = ("Conv", "MaxPool", "Pad", "Identity", "Dropout")
 EVERYWHERE = ("Add", "Cast", "Clip", "Div", "Dropout", "Identity", "Mul", "Relu", "Sub")

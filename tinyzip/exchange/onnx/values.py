@@ -23,8 +23,8 @@ NO_BORDER: Padding = ((0, 0), (0, 0))
 DEEPEST = 32  # nodes from a tensor's shape to where it is used
 MOST_NUMBERS = 64  # of a shape under construction
 SHARED = 4
-WRITTEN: dict[str, type] = {"value": np.ndarray, "value_float": float, "value_floats": tuple}
-WRITTEN |= {"value_int": int, "value_ints": tuple}
+WRITTEN: dict[str, type] = {"value": np.ndarray, "value_float": float, "value_floats": tuple,
+                            "value_int": int, "value_ints": tuple}  # fmt: skip
 FOLDED = ("Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze")
 COMPUTED: dict[str, Any] = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}
 TYPES = {1: np.float32, 6: np.int32, 7: np.int64, 10: np.float16, 11: np.float64}

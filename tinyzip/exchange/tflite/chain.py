@@ -162,9 +162,7 @@ def needed(graph: Graph, end: int) -> list[Node]:
     wanted, nodes = {end}, []
     for node in reversed(graph.nodes):
         if wanted.intersection(node.outputs):
-            wanted.update(
-                node.inputs[:1] if node.kind == "RESHAPE" else node.inputs
-            )  # not how a shape is made
+            wanted.update(node.inputs[: 1 if node.kind == "RESHAPE" else None])  # not how a shape is made
             nodes.append(node)
     return nodes[::-1]
 

@@ -274,19 +274,17 @@ def activation(table: Callable[[Chain, Node, Grid, Grid], NDArray[np.int16]], fu
     return read
 
 
-KINDS: dict[str, Reader] = {"CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d}
-KINDS |= {"FULLY_CONNECTED": fully_connected, "ADD": add, "MUL": mul, "MAX_POOL_2D": pool(MaxPool2d)}
-KINDS |= {"AVERAGE_POOL_2D": pool(AvgPool2d), "MEAN": mean, "PAD": pad, "RESHAPE": reshape}
-KINDS |= {"SQUEEZE": reshape, "EXPAND_DIMS": reshape, "TRANSPOSE": transpose, "CONCATENATION": concatenation}
-KINDS |= {"QUANTIZE": quantize, "DEQUANTIZE": dequantize, "SOFTMAX": softmax}
-KINDS |= {"RELU": activation(lambda chain, node, x, y: chain.kernels.rectifier(x, y), "RELU")}
-KINDS |= {"RELU6": activation(lambda chain, node, x, y: chain.kernels.rectifier(x, y), "RELU6")}
-KINDS |= {
-    "LEAKY_RELU": activation(lambda chain, node, x, y: chain.kernels.leaky(x, y, node.options["Alpha"]))
-}
-KINDS |= {"LOGISTIC": activation(lambda chain, node, x, y: chain.kernels.logistic(x, y))}
-KINDS |= {"TANH": activation(lambda chain, node, x, y: chain.kernels.tanh(x, y))}
-KINDS |= {"HARD_SWISH": activation(lambda chain, node, x, y: chain.kernels.hard_swish(x, y))}
+KINDS: dict[str, Reader] = {
+    "CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected, "ADD": add,
+    "MUL": mul, "MAX_POOL_2D": pool(MaxPool2d), "AVERAGE_POOL_2D": pool(AvgPool2d), "MEAN": mean, "PAD": pad,
+    "RESHAPE": reshape, "SQUEEZE": reshape, "EXPAND_DIMS": reshape, "TRANSPOSE": transpose,
+    "CONCATENATION": concatenation, "QUANTIZE": quantize, "DEQUANTIZE": dequantize, "SOFTMAX": softmax,
+    "RELU": activation(lambda chain, node, x, y: chain.kernels.rectifier(x, y), "RELU"),
+    "RELU6": activation(lambda chain, node, x, y: chain.kernels.rectifier(x, y), "RELU6"),
+    "LEAKY_RELU": activation(lambda chain, node, x, y: chain.kernels.leaky(x, y, node.options["Alpha"])),
+    "LOGISTIC": activation(lambda chain, node, x, y: chain.kernels.logistic(x, y)),
+    "TANH": activation(lambda chain, node, x, y: chain.kernels.tanh(x, y)),
+    "HARD_SWISH": activation(lambda chain, node, x, y: chain.kernels.hard_swish(x, y))}  # fmt: skip
 
 
 def translate(graph: Graph, kernels: Reference) -> Chain:

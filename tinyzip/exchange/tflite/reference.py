@@ -38,8 +38,8 @@ from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, N_LEAST, N_MOST, divide, rescale
 from tinyzip.integer.residuals import ADD_SHIFT
 
-ACTIVATIONS: dict[str, tuple[float, float]] = {"NONE": (-np.inf, np.inf), "RELU": (0.0, np.inf)}
-ACTIVATIONS |= {"RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}
+ACTIVATIONS: dict[str, tuple[float, float]] = {"NONE": (-np.inf, np.inf), "RELU": (0.0, np.inf),
+                                               "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}  # fmt: skip
 Numbers = dict[str, Any]  # m0, n and rounding of an operator, by the names of its fields
 Shape = tuple[int, ...]
 Every = NDArray[np.int64]  # all codes of a grid

@@ -117,7 +117,8 @@ def pool_after(program: Program, i: int, trace: bool) -> MaxPool2d | None:
     """
     match program.operators[i : i + 2]:
         case [Conv2d(), MaxPool2d() as pool] if not trace:
-            return None if any(i in operator.reads(0) for operator in program.operators[i + 2 :]) else pool
+            others = enumerate(program.operators[i + 2 :], i + 2)
+            return None if any(i in operator.reads(k) for k, operator in others) else pool
     return None
 
 

@@ -144,7 +144,7 @@ GIVE = (  # stages that make a new dx
     *(Rectified, ConvReLUPool, AlignedConvReLUPool, FastResidual),
 )
 
-STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {Conv2d: convolution, Linear: FastLinear}
-STAGES |= {MaxPool2d: FastMaxPool2d, AvgPool2d: FastAvgPool2d, GlobalAvgPool: FastGlobalAvgPool}
-STAGES |= {ReLU: FastReLU, BatchNorm: FastBatchNorm, Dropout: FastDropout}
-STAGES |= dict.fromkeys((Residual, Product, Concatenation), residual)
+STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
+    Conv2d: convolution, Linear: FastLinear, ReLU: FastReLU, BatchNorm: FastBatchNorm, Dropout: FastDropout,
+    MaxPool2d: FastMaxPool2d, AvgPool2d: FastAvgPool2d, GlobalAvgPool: FastGlobalAvgPool,
+    Residual: residual, Product: residual, Concatenation: residual}  # fmt: skip
