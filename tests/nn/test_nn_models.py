@@ -9,6 +9,8 @@ NETWORKS = [
     "student_net",
     "wide_net",
     "lenet5",
+    "lenet5_caffe",
+    "lenet_300_100",
     "vgg_net",
     "separable_net",
     "wide_mlp",
@@ -51,6 +53,17 @@ def test_the_wide_net_is_the_seed_net_with_65558_parameters():
 
 def test_lenet5_has_the_parameters_of_its_textbook_form():
     assert parameters(models.lenet5()) == 61_706
+
+
+def test_the_lenets_of_pruning_have_the_weights_of_each_layer_that_its_papers_count():
+    for make, weights in (
+        (models.lenet5_caffe, [500, 25_000, 400_000, 5_000]),
+        (models.lenet_300_100, [235_200, 30_000, 1_000]),
+    ):
+        net = make()
+        assert [array.size for key, array in net.params.items() if key.endswith(".w")] == weights
+    assert parameters(models.lenet5_caffe()) == 431_080
+    assert parameters(models.lenet_300_100()) == 266_610
 
 
 def test_the_wide_mlp_is_784_1200_1200_10():
@@ -115,6 +128,8 @@ def test_every_network_has_the_layers_that_its_paper_and_its_files_name():
         (models.student_net, two),
         (models.wide_net, two),
         (models.lenet5, [*two, "relu4", "fc3"]),
+        (models.lenet5_caffe, two),
+        (models.lenet_300_100, str.split("flatten fc1 relu1 fc2 relu2 fc3")),
         (models.vgg_net, pairs),
         (models.separable_net, [*separable, "average", "flatten", "fc1"]),
         (models.wide_mlp, str.split("flatten fc1 relu1 fc2 relu2 fc3")),

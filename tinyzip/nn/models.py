@@ -45,6 +45,17 @@ def lenet5(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequen
     return _two_convolutions(rng, shape, 6, 16, [120, 84, classes], padding=2)
 
 
+def lenet5_caffe(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """LeNet-5 as Caffe's example has it and papers on pruning count it [Han et al. 2015, table 4], but with
+    ReLU after convolutions too: 20 and 50 maps, 500 hidden units, 431,080 parameters on MNIST."""
+    return _two_convolutions(rng, shape, 20, 50, [500, classes])
+
+
+def lenet_300_100(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
+    """Fully connected, 300 and 100 hidden units [LeCun et al. 1998, §III.C]: 266,610 parameters on MNIST."""
+    return _create(rng, shape, {}, [300, 100, classes])
+
+
 def vgg_net(rng: Draws = None, shape: Shape = MNIST, classes: int = 10) -> Sequential:
     """Pairs of 3×3 convolutions before each pooling, in the manner of [Simonyan & Zisserman 2015]."""
     body: dict[str, Layer] = {}
