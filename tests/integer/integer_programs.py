@@ -37,6 +37,7 @@ from tinyzip.integer.layout import ORDERS
 
 BYTE = Codes(0, 255, 0)
 M0, N = multiplier(Fraction(1, 1000))
+COUNTS = [*range(1, 10), 15, 16, 17, 24]  # examples: few, and enough for columns that are made apart
 Draw = Any
 Shapes = tuple[tuple[int, ...], ...]
 Grids = tuple[Codes, ...]

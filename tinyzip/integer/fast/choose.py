@@ -12,7 +12,7 @@ programs that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64).
     float products         XP1       4.34×  product="blas"                  Σ |w|·R < 2²⁴
     products in pieces     MP1       1.21×  float products                  BLAS has small kernels
     rows that share lines  LP2       1.34×  convolutions by float products  kh > sh, dh = 1, columns·N ≥ 64
-    columns apart          LP1       1.03×  Conv2d, MaxPool2d up to 4 wide  windows disjoint, N ≥ 8
+    columns apart          LP1       1.03×  Conv2d, MaxPool2d up to 4 wide  windows disjoint, N ≥ 16
     band matrices          DW1       1.28×  depthwise by float products     W ≤ 10·kw·sw, dh = 1
     two sums in a product  LN1–LN4   1.29×  float products, β ≤ 2,895       F·K + … > 45·(F + packed)
     steps of floats        FS1, FS2  1.18×  codes of float products         where it is proved

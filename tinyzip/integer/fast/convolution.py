@@ -36,7 +36,7 @@ from tinyzip.integer.fast.pools import max_pool2d, reduce_parts, sweep
 from tinyzip.integer.operators import Conv2d, MaxPool2d
 from tinyzip.machine.workspace import Workspace
 
-FEW = 8  # examples; of fewer, neighbours lie so close that making them apart gains nothing
+FEW = 16  # examples; of fewer, neighbours lie so close that making them apart gains nothing
 
 
 @dataclass(frozen=True)
