@@ -4,17 +4,23 @@ The seed's network in float is the start of everything. After training, without 
 size, and the others stay as they are; or by the surgeon, who lets the others make up for them; and the rest
 is rounded to 8 bits by the surgeon. Or the network is trained on with 4 bits while it loses its weights: at
 once, or gradually; by size, or by second derivatives; one by one, or in units; from labels alone, or as the
-student of a wider network as well; and then with values that the weights of a layer share, as codes of 8
-bits. Where a row has several shares, each training goes on from the one before, so that the last has had
-the most epochs. Activations always have 8 bits.
+student of two others as well, a wider network and its own float; and then with values that the weights of a
+layer share, as codes of 8 bits. Beside these: fewer bits alone, pruning with 8 bits, shared values alone.
+Where a row has several shares, each training goes on from the one before, so that the last has had the most
+epochs. Activations always have 8 bits.
+
+Two more tables: what each layer alone costs when the surgeon takes a share of its weights; and the surgeon's
+rounding beside AdaRound's, with the time of each.
 
 Rows: {"way", "share", "weight_bits", "seed", "float_errors", "errors", "bytes", "zeros"}: errors of the test
-images, bytes of the packed program, and the share of its weight codes that are 0.
+images, bytes of the packed program, and the share of its weight codes that are 0. Rows of rounding have
+"seconds" of one core, those of a layer alone are in float and have no bytes.
 """
 
 import sys
+import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +33,14 @@ from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spre
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
-from tinyzip.distill import student
+from tinyzip.distill.objective import Distillation
+from tinyzip.distill.teachers import Ensemble
+from tinyzip.distill.transfer import record, views
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, wide_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for, post_train
+from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.classify import classify
 from tinyzip.quant.codebook import Shared
@@ -51,30 +60,67 @@ CALIBRATION, QUICK_IMAGES = 1000, 300
 COLOURS = 7  # of lines before they come again
 AFTER = "the smallest, others as they are", "the surgeon's"
 CURVED, COUNT = "gradually, by second derivatives", 16
-TAUGHT, SHARED = f"{CURVED}, and a teacher", f"{CURVED}, then {COUNT} values"
+TAUGHT = f"{CURVED}, and teachers"
+SHARED, BOTH = f"{CURVED}, then {COUNT} values", f"{TAUGHT}, then {COUNT} values"
+BITS, ALONE, VALUES = (
+    "none: fewer bits",
+    "gradually, by second derivatives, with 8 bits",
+    "none: shared values",
+)
+TOGETHER = {  # who wins where: a line of the picture, and its rows
+    "fewer bits": BITS,
+    "pruning, 8 bits": ALONE,
+    "shared values": VALUES,
+    "pruning, 4 bits": CURVED,
+    "pruning, 4 bits, teachers": TAUGHT,
+    "pruning, shared values": SHARED,
+    "pruning, shared values, teachers": BOTH,
+}
+SOFT, TEMPERATURE = 0.7, 3.0
+ROUNDED, ROUNDING_BITS = {"bias": "nearest", "surgeon": "surgeon", "adaround": "AdaRound"}, (4, 3, 2)
+LAYER = "one layer alone, by the surgeon"
+SCANNED = 0.5, 0.7, 0.8, 0.9, 0.95, 0.98
+
+
+class Step(NamedTuple):
+    """A training: the share of weights that are gone in its end, the bits of the others, its epochs.
+
+    values  that the weights of a layer share, as codes of 8 bits; 0: as many as the bits allow
+    epochs  0: as many as the set's setting says
+    """
+
+    share: float
+    bits: int = 4
+    values: int = 0
+    epochs: int = 0
 
 
 class Way(NamedTuple):
-    """How a network loses weights while it trains.
+    """How a network is trained on, one step after the other.
 
-    shares   one after the other
     options  of `Pruned.create`
     last     the layer that gives the logits may lose weights, too
+    taught   by a wider network and the float network, or from labels alone
+    start    the way whose network of the same share each step starts from; "": the float network
     """
 
-    shares: tuple[float, ...]
+    steps: tuple[Step, ...]
     options: dict[str, Any] = {}  # noqa: RUF012
     last: bool = True
+    taught: bool = False
+    start: str = ""
 
 
 class Setting(NamedTuple):
     """How a set is learned.
 
-    epochs  of the float networks, and for each share
+    epochs  of the float networks, and for each step
     rates   the highest learning rates of both
     others  how images are distorted: for the teacher, the float network, and pruning
     part    of the steps in which weights go
+    views   of each image that teachers speak of
     after   shares after training
+    scanned  shares of each layer alone
     """
 
     epochs: tuple[int, int]
@@ -82,11 +128,18 @@ class Setting(NamedTuple):
     batch: int
     others: tuple[Augmentation, Augmentation, Augmentation]
     part: float
+    views: int
     after: tuple[float, ...]
+    scanned: tuple[float, ...]
     ways: dict[str, Way]
 
 
-SHARES = (0.8, 0.9, 0.95)
+def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
+    """A step for each share."""
+    return tuple(Step(share, bits) for share in shares)
+
+
+SHARES, BY_CURVATURE = (0.8, 0.9, 0.95), {"curvature": True}
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
@@ -98,8 +151,13 @@ SETTINGS = {
             Augment(shift=1, rotation=8, scale=0.06),
         ),
         2 / 3,
+        8,
         (0.5, 0.7),
-        {CURVED: Way(SHARES, {"curvature": True})},
+        SCANNED,
+        {
+            CURVED: Way(to(*SHARES), BY_CURVATURE),
+            TAUGHT: Way(to(*SHARES), BY_CURVATURE, taught=True),
+        },
     ),
     ROWS: Setting(
         (20, 4),
@@ -107,16 +165,22 @@ SETTINGS = {
         64,
         (Moved(2), Moved(2), Moved(2)),
         2 / 3,
+        4,
         (0.5, 0.7),
+        SCANNED,
         {
-            "at once": Way(SHARES, {"at once": True}),
-            "gradually": Way((0.5, *SHARES)),
-            CURVED: Way(SHARES, {"curvature": True}),
-            TAUGHT: Way(SHARES, {"curvature": True}),
-            SHARED: Way((0.9,)),
-            "2 of 4 in a row": Way((0.5,), {"pattern": 4}),
-            "whole kernels": Way((0.5, 0.8), {"pattern": "kernels"}),
-            "whole filters": Way((0.5,), {"pattern": "filters"}, last=False),
+            "at once": Way(to(*SHARES), {"at once": True}),
+            "gradually": Way(to(0.5, *SHARES)),
+            CURVED: Way(to(*SHARES), BY_CURVATURE),
+            TAUGHT: Way(to(*SHARES), BY_CURVATURE, taught=True),
+            SHARED: Way(tuple(Step(share, 8, COUNT) for share in SHARES), start=CURVED),
+            BOTH: Way(tuple(Step(share, 8, COUNT) for share in SHARES), taught=True, start=TAUGHT),
+            "2 of 4 in a row": Way(to(0.5), {"pattern": 4}),
+            "whole kernels": Way(to(0.5, 0.8), {"pattern": "kernels"}),
+            "whole filters": Way(to(0.5), {"pattern": "filters"}, last=False),
+            ALONE: Way(to(*SHARES, bits=8), BY_CURVATURE),
+            BITS: Way(tuple(Step(0.0, bits) for bits in (4, 3, 2))),
+            VALUES: Way(tuple(Step(0.0, 8, values) for values in (16, 8, 4))),
         },
     ),
 }
@@ -126,73 +190,100 @@ def recipe(on: str) -> str:
     """What decides the rows, as text."""
     told = SETTINGS[on]
     ways = "".join(f"\n{name}: {way}" for name, way in told.ways.items())
-    return f"{told._replace(ways={})}{ways}"
+    return f"{told._replace(ways={})}\nsoft {SOFT}, T {TEMPERATURE}{ways}"
 
 
 def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
-    """A row for each way and each share."""
+    """A row for each way and each share, for each layer alone, and for each rounding."""
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
         train = train[:QUICK_IMAGES]
     shape, seen = to_input(train.images[:1]).shape[:3], train.images[:CALIBRATION]
     strong, medium, light = told.others
-    floats, epochs = (1 if quick else count for count in told.epochs)
 
-    def learn(
-        name: str, model: Any, count: int, lr: float, how: Callable[..., Any] = fit, **more: Any
-    ) -> Any:
-        rng = np.random.default_rng([seed, 1])
-        told_all = {"images": train.images, "labels": train.labels, "rng": rng, "epochs": count}
-        return trained(folder, name, how, model, **told_all, batch=told.batch, schedule=one_cycle(lr), **more)
+    floats = 1 if quick else told.epochs[0]
+
+    def learn(name: str, model: Any, epochs: int, lr: float, **more: Any) -> Any:
+        how = {"images": train.images, "labels": train.labels, "rng": np.random.default_rng([seed, 1])}
+        how |= {"epochs": epochs, "batch": told.batch, "schedule": one_cycle(lr)}
+        return trained(folder, name, fit, model, **(how | more))
+
+    def draw(make: Callable[..., Sequential]) -> Sequential:
+        return make(np.random.default_rng([seed, 2]), shape, train.classes)
+
+    def wrong(classes: Any) -> int:
+        return int((classes != test.labels).sum())
 
     def row(way: str, share: float, bits: int, program: Program) -> Row:
         codes = np.concatenate([o.w.ravel() for o in program.operators if hasattr(o, "w")])
-        errors = int((classify(program, test.images, 1) != test.labels).sum())
         found = {"way": way, "share": share, "weight_bits": bits, "seed": seed, "float_errors": in_float}
         return found | {
-            "errors": errors,
+            "errors": wrong(classify(program, test.images, 1)),
             "bytes": len(archive.pack(program)),
             "zeros": round(float((codes == 0).mean()), 4),
         }
 
-    first = np.random.default_rng([seed, 2])
-    net = learn("float", seed_net(first, shape, train.classes), floats, told.rates[0], augment=medium)
-    in_float = int((predict(net, test.images) != test.labels).sum())
+    @cache
+    def teachers() -> dict[str, Any]:
+        """Views of the images, and what the teachers say of each; options of `fit`."""
+        wide = learn("teacher", draw(wide_net), floats, told.rates[0], augment=strong)
+        V, rng = 1 if quick else told.views, np.random.default_rng([seed, 3])
+        images, labels = views(train.images, train.labels, light, V, rng)
+        said = record(Ensemble({"wide": wide, "float": net}), images)
+        return {"images": images, "labels": labels, "objective": Distillation(said, SOFT, TEMPERATURE, "kl")}
+
+    net = learn("float", draw(seed_net), floats, told.rates[0], augment=medium)
+    in_float = wrong(predict(net, test.images))
     rows = []
     for way in AFTER:
         for share in (0.0, *told.after):
             thin = prune(net, seen, share) if way != AFTER[0] else smallest_removed(net, share)
             rows.append(row(way, share, 8, lower(*post_train(thin, seen, 8, 8, "surgeon"))))
-    grids = grids_for(net, seen, 4, 8)
     networks: dict[tuple[str, float], FakeQuantized] = {}
-    steps = epochs * -(-len(train) // told.batch)
     for name, way in told.ways.items():
-        fake, before = FakeQuantized.create(net, grids), 0.0
-        how: Callable[..., Any] = fit
-        if name == TAUGHT:
-            wide = wide_net(np.random.default_rng([seed, 2]), shape, train.classes)
-            teacher = learn("teacher", wide, floats, told.rates[0], augment=strong)
-            how = partial(student.train, teacher=teacher, soft=0.7, temperature=3.0, loss="kl")
-        for share in way.shares:
-            if name == SHARED:
-                thin = networks[CURVED, share].model()
+        fake, before, bits = FakeQuantized.create(net, grids_for(net, seen, 8, 8)), 0.0, 8
+        for step in way.steps:
+            epochs = 1 if quick else step.epochs or told.epochs[1]
+            if step.bits != bits or not step.share:
+                bits, before = step.bits, 0.0
+                fake = FakeQuantized.create(net, grids_for(net, seen, bits, 8))
+            start: Any = fake
+            if step.values:
+                thin = networks[way.start, step.share].model() if way.start else net
                 even = calibrate(thin, seen, 8, 8, per_channel=False)
-                book = Shared.create(FakeQuantized.create(thin, even, "straight-through"), COUNT)
-                made = learn(f"{name}, {share:g}", book, epochs, told.rates[1], augment=light).applied()
-                rows.append(row(name, share, 8, lower(made.model(), made.grids())))
-                continue
-            more = dict(way.options)
-            end = 0 if more.pop("at once", False) else int(told.part * steps)
-            if more.get("curvature"):
-                more["curvature"] = curvature(fake.model(), seen)
-            if not way.last:
-                more["names"] = [f"{layer}.w" for layer in ("conv1", "conv2", "fc1")]
-            start = Pruned.create(fake, share, first=before, end=end, **more)
-            made = learn(f"{name}, {share:g}", start, epochs, told.rates[1], how, augment=light)
-            fake, before = made.applied(), share
-            networks[name, share] = fake
-            rows.append(row(name, share, 4, lower(fake.model(), fake.grids())))
+                start = Shared.create(FakeQuantized.create(thin, even, "straight-through"), step.values)
+            elif step.share:
+                more = dict(way.options)
+                steps = epochs * -(-len(train) // told.batch)
+                end = 0 if more.pop("at once", False) else int(told.part * steps)
+                if more.get("curvature"):
+                    more["curvature"] = curvature(fake.model(), seen)
+                if not way.last:
+                    more["names"] = [f"{layer}.w" for layer in ("conv1", "conv2", "fc1")]
+                start = Pruned.create(fake, step.share, first=before, end=end, **more)
+            how = teachers() if way.taught else {"augment": light}
+            looks = max(1, epochs // told.views) if way.taught else epochs
+            made = learn(
+                f"{name}, {step.share:g}, {step.bits}, {step.values}", start, looks, told.rates[1], **how
+            )
+            fake, before = made if made.__class__ is FakeQuantized else made.applied(), step.share
+            networks[name, step.share] = fake
+            called = f"{name}, {step.values}" if name == VALUES else name
+            rows.append(row(called, step.share, step.bits, lower(fake.model(), fake.grids())))
+    for bits in ROUNDING_BITS:
+        grids = grids_for(net, seen, bits, 8)
+        for method, way in ROUNDED.items():
+            start = time.process_time()
+            rounded, _ = post_train(net, seen, bits, grids, method)
+            seconds = {"seconds": time.process_time() - start}
+            rows.append(row(way, 0.0, bits, lower(rounded, grids)) | seconds)
+    layers = [block.name for block in blocks_of(net)]
+    for layer in layers:
+        for share in told.scanned:
+            thin = prune(net, seen, {name: share if name == layer else 0.0 for name in layers})
+            found = {"way": LAYER, "layer": layer, "share": share, "seed": seed, "float_errors": in_float}
+            rows.append(found | {"errors": wrong(predict(thin, test.images))})
     return rows
 
 
@@ -203,36 +294,74 @@ def smallest_removed(net: Sequential, share: float) -> Sequential:
     return net.with_params({**net.params, **{name: net.params[name] * mask for name, mask in masks.items()}})
 
 
+def above_float(rows: list[Row]) -> str:
+    """Errors above float, mean ± standard deviation over seeds."""
+    return spread([row["errors"] - row["float_errors"] for row in rows], "+.1f")
+
+
 def as_table(rows: list[Row]) -> str:
-    """Errors above float and bytes, a line for each way, a column for each share."""
+    """Errors above float and bytes by way and share; then of each layer alone, and of each rounding."""
     start = [found[0]["float_errors"] for found in grouped(rows, "seed").values()]
-    shares = sorted({row["share"] for row in rows})
+    scanned = [row for row in rows if row["way"] == LAYER]
+    timed = [row for row in rows if "seconds" in row]
+    pruned = [row for row in rows if row["way"] != LAYER and "seconds" not in row]
+    shares = sorted({row["share"] for row in pruned})
     lines = [["weights that go", "bits", *(f"{share:.0%}" for share in shares)]]
-    for (way, bits), found in grouped(rows, "way", "weight_bits").items():
+    for (way, bits), found in grouped(pruned, "way", "weight_bits").items():
         cells = grouped(found, "share")
         line = [way, f"{bits}"]
         for share in shares:
             cell = cells.get((share,), [])
-            above = spread([row["errors"] - row["float_errors"] for row in cell], "+.1f") if cell else ""
-            line.append(f"{above} {np.mean([row['bytes'] for row in cell]):6,.0f}" if cell else "")
+            size = f" {np.mean([row['bytes'] for row in cell]):6,.0f}" if cell else ""
+            line.append(above_float(cell) + size if cell else "")
         lines.append(line)
-    return f"float: {spread(start)} errors; above that, and bytes\n{aligned(lines)}"
+    layers = [[LAYER, *(f"{share:.0%}" for (share,) in grouped(scanned, "share"))]]
+    for (layer,), found in grouped(scanned, "layer").items():
+        layers.append([layer, *map(above_float, grouped(found, "share").values())])
+    rounding = [["rounding", *(f"{bits} bits" for (bits,) in grouped(timed, "weight_bits")), "seconds"]]
+    for (way,), found in grouped(timed, "way").items():
+        seconds = f"{np.mean([row['seconds'] for row in found]):.2f}"
+        rounding.append([way, *map(above_float, grouped(found, "weight_bits").values()), seconds])
+    head = f"float: {spread(start)} errors; above that, and bytes"
+    return "\n\n".join([f"{head}\n{aligned(lines)}", aligned(layers), aligned(rounding)])
 
 
 def plot_pruning(rows: list[Row], path: Path) -> None:
-    """Errors above float against the bytes of the program, a line for each way."""
-    figure, axes = plots.new_figure(1, 1, plots.WIDTH, 5.5)
+    """Errors above float against the bytes of the program: a line for each way to prune; and for each of
+    `TOGETHER`."""
+    pruned = [row for row in rows if "bytes" in row and "seconds" not in row]
+    ways = [way for (way,) in grouped(pruned, "way")]
+    others = [way for way in ways if not way.startswith((BITS, VALUES, ALONE, SHARED, BOTH))]
+    figure, axes = plots.new_figure(2, 1, plots.WIDTH, 11)
+    compared = {name: way for name, way in TOGETHER.items() if any(way in own for own in ways)}
+    for ax, lines in zip(axes[:, 0], ({way: way for way in others}, compared), strict=True):
+        for number, (label, way) in enumerate(lines.items()):
+            again = {"linestyle": "--", "markerfacecolor": "white"} if number >= COLOURS else {}
+            own = [row for row in pruned if row["way"].rstrip(", 0123456789") == way.rstrip(", 0123456789")]
+            cells = grouped(own, "way", "share", "weight_bits").values()
+            points = [[(row["bytes"], row["errors"] - row["float_errors"]) for row in cell] for cell in cells]
+            size, errors = np.array([np.mean(point, axis=0) for point in points]).T
+            ax.plot(size, errors, label=label, **again)
+        ax.set(xlabel="bytes of the packed program", ylabel="errors above float, of the test images")
+        ax.set_yscale("symlog", linthresh=10)
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False, fontsize=9)
+    axes[1, 0].set(xscale="log")
+    plots.save(figure, path)
+
+
+def plot_layers(rows: list[Row], path: Path) -> None:
+    """Errors above float against the share that a layer alone loses, a line for each layer."""
+    figure, axes = plots.new_figure(1, 1, plots.WIDTH, 4)
     ax = axes[0, 0]
-    for number, ((way,), found) in enumerate(grouped(rows, "way").items()):
-        again = {"linestyle": "--", "markerfacecolor": "white"} if number >= COLOURS else {}
-        cells = grouped(found, "share").values()
-        points = [[(row["bytes"], row["errors"] - row["float_errors"]) for row in cell] for cell in cells]
-        size, errors = np.array([np.mean(point, axis=0) for point in points]).T
-        ax.plot(size, errors, label=way, **again)
-    ax.set(xlabel="bytes of the packed program", ylabel="errors above float, of the test images")
+    for (layer,), found in grouped([row for row in rows if row["way"] == LAYER], "layer").items():
+        cells = grouped(found, "share")
+        above = [np.mean([row["errors"] - row["float_errors"] for row in cell]) for cell in cells.values()]
+        ax.plot([100 * share for (share,) in cells], above, label=layer)
+    ax.set(xlabel="weights of the layer that are gone, percent", ylabel="errors above float")
     ax.set_yscale("symlog", linthresh=10)
     ax.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    ax.legend(frameon=False)
     plots.save(figure, path)
 
 
@@ -243,6 +372,7 @@ def main(words: list[str] | None = None) -> None:
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_pruning(rows, args.out / "pruning.png")
+        plot_layers(rows, args.out / "layers.png")
 
 
 if __name__ == "__main__":
