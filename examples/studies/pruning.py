@@ -167,7 +167,7 @@ SETTINGS = {
         2 / 3,
         4,
         (0.5, 0.7),
-        SCANNED,
+        (0.5, 0.8, 0.95),
         {
             "at once": Way(to(*SHARES), {"at once": True}),
             "gradually": Way(to(0.5, *SHARES)),
