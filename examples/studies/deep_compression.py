@@ -102,9 +102,16 @@ SETTINGS = {
     MNIST: Setting(
         {
             LENET5: Plan(
-                lenet5_caffe, {"conv1": 10, "conv2": 20, "fc1": 64}, 0.8, 3, (8, 24), (2e-3, 4e-3), 0.01
+                lenet5_caffe,
+                {"conv1": 10, "conv2": 20, "fc1": 64},
+                0.85,
+                3,
+                (6, 18),
+                (2e-3, 4e-3),
+                0.01,
+                (LABELS, TAUGHT),
             ),
-            PERCEPTRON: Plan(lenet_300_100, {"fc1": 100, "fc2": 50}, 0.94, 3, (15, 30), (2e-3, 4e-3), 0.01),
+            PERCEPTRON: Plan(lenet_300_100, {"fc1": 120, "fc2": 60}, 0.9, 3, (15, 30), (2e-3, 2e-3), 0.01),
         },
         (128, 256),
         (Augment(shift=2, rotation=12, scale=0.1), Augment(shift=1, rotation=8, scale=0.06)),
