@@ -9,16 +9,11 @@ layer share, as codes of 8 bits. Beside these: fewer bits alone, pruning with 8 
 Where a row has several shares, each training goes on from the one before, so that the last has had the most
 epochs. Activations always have 8 bits.
 
-Two more tables: what each layer alone costs when the surgeon takes a share of its weights; and the surgeon's
-rounding beside AdaRound's, with the time of each.
-
 Rows: {"way", "share", "weight_bits", "seed", "float_errors", "errors", "bytes", "zeros"}: errors of the test
-images, bytes of the packed program, and the share of its weight codes that are 0. Rows of rounding have
-"seconds" of one core, those of a layer alone are in float and have no bytes.
+images, bytes of the packed program, and the share of its weight codes that are 0.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -40,7 +35,6 @@ from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, wide_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for, post_train
-from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.classify import classify
 from tinyzip.quant.codebook import Shared
@@ -63,9 +57,9 @@ CURVED, COUNT = "gradually, by second derivatives", 16
 TAUGHT = f"{CURVED}, and teachers"
 SHARED, BOTH = f"{CURVED}, then {COUNT} values", f"{TAUGHT}, then {COUNT} values"
 BITS, ALONE, VALUES = (
-    "none: fewer bits",
+    "none, fewer bits",
     "gradually, by second derivatives, with 8 bits",
-    "none: shared values",
+    "none, shared values",
 )
 TOGETHER = {  # who wins where: a line of the picture, and its rows
     "fewer bits": BITS,
@@ -77,9 +71,6 @@ TOGETHER = {  # who wins where: a line of the picture, and its rows
     "pruning, shared values, teachers": BOTH,
 }
 SOFT, TEMPERATURE = 0.7, 3.0
-ROUNDED, ROUNDING_BITS = {"bias": "nearest", "surgeon": "surgeon", "adaround": "AdaRound"}, (4, 3, 2)
-LAYER = "one layer alone, by the surgeon"
-SCANNED = 0.5, 0.7, 0.8, 0.9, 0.95, 0.98
 
 
 class Step(NamedTuple):
@@ -120,7 +111,6 @@ class Setting(NamedTuple):
     part    of the steps in which weights go
     views   of each image that teachers speak of
     after   shares after training
-    scanned  shares of each layer alone
     """
 
     epochs: tuple[int, int]
@@ -130,7 +120,6 @@ class Setting(NamedTuple):
     part: float
     views: int
     after: tuple[float, ...]
-    scanned: tuple[float, ...]
     ways: dict[str, Way]
 
 
@@ -140,6 +129,7 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
 
 
 SHARES, BY_CURVATURE = (0.8, 0.9, 0.95), {"curvature": True}
+LONGER = Step(0.8, epochs=8), Step(0.9, epochs=16), Step(0.95, epochs=24)
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
@@ -153,10 +143,9 @@ SETTINGS = {
         2 / 3,
         8,
         (0.5, 0.7),
-        SCANNED,
         {
-            CURVED: Way(to(*SHARES), BY_CURVATURE),
-            TAUGHT: Way(to(*SHARES), BY_CURVATURE, taught=True),
+            CURVED: Way(LONGER, BY_CURVATURE),
+            TAUGHT: Way(LONGER, BY_CURVATURE, taught=True),
         },
     ),
     ROWS: Setting(
@@ -167,7 +156,6 @@ SETTINGS = {
         2 / 3,
         4,
         (0.5, 0.7),
-        (0.5, 0.8, 0.95),
         {
             "at once": Way(to(*SHARES), {"at once": True}),
             "gradually": Way(to(0.5, *SHARES)),
@@ -193,15 +181,16 @@ def recipe(on: str) -> str:
     return f"{told._replace(ways={})}\nsoft {SOFT}, T {TEMPERATURE}{ways}"
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
-    """A row for each way and each share, for each layer alone, and for each rounding."""
+def one_seed(
+    folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST, ways: list[str] | None = None
+) -> list[Row]:
+    """A row for each way and each share; `ways` are those while training, None: all."""
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
         train = train[:QUICK_IMAGES]
     shape, seen = to_input(train.images[:1]).shape[:3], train.images[:CALIBRATION]
     strong, medium, light = told.others
-
     floats = 1 if quick else told.epochs[0]
 
     def learn(name: str, model: Any, epochs: int, lr: float, **more: Any) -> Any:
@@ -241,7 +230,9 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
             thin = prune(net, seen, share) if way != AFTER[0] else smallest_removed(net, share)
             rows.append(row(way, share, 8, lower(*post_train(thin, seen, 8, 8, "surgeon"))))
     networks: dict[tuple[str, float], FakeQuantized] = {}
-    for name, way in told.ways.items():
+    asked = set(ways or told.ways)
+    asked |= {told.ways[name].start for name in asked}
+    for name, way in ((name, way) for name, way in told.ways.items() if name in asked):
         fake, before, bits = FakeQuantized.create(net, grids_for(net, seen, 8, 8)), 0.0, 8
         for step in way.steps:
             epochs = 1 if quick else step.epochs or told.epochs[1]
@@ -271,19 +262,6 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
             networks[name, step.share] = fake
             called = f"{name}, {step.values}" if name == VALUES else name
             rows.append(row(called, step.share, step.bits, lower(fake.model(), fake.grids())))
-    for bits in ROUNDING_BITS:
-        grids = grids_for(net, seen, bits, 8)
-        for method, way in ROUNDED.items():
-            start = time.process_time()
-            rounded, _ = post_train(net, seen, bits, grids, method)
-            seconds = {"seconds": time.process_time() - start}
-            rows.append(row(way, 0.0, bits, lower(rounded, grids)) | seconds)
-    layers = [block.name for block in blocks_of(net)]
-    for layer in layers:
-        for share in told.scanned:
-            thin = prune(net, seen, {name: share if name == layer else 0.0 for name in layers})
-            found = {"way": LAYER, "layer": layer, "share": share, "seed": seed, "float_errors": in_float}
-            rows.append(found | {"errors": wrong(predict(thin, test.images))})
     return rows
 
 
@@ -300,14 +278,11 @@ def above_float(rows: list[Row]) -> str:
 
 
 def as_table(rows: list[Row]) -> str:
-    """Errors above float and bytes by way and share; then of each layer alone, and of each rounding."""
+    """Errors above float and bytes, a line for each way, a column for each share."""
     start = [found[0]["float_errors"] for found in grouped(rows, "seed").values()]
-    scanned = [row for row in rows if row["way"] == LAYER]
-    timed = [row for row in rows if "seconds" in row]
-    pruned = [row for row in rows if row["way"] != LAYER and "seconds" not in row]
-    shares = sorted({row["share"] for row in pruned})
+    shares = sorted({row["share"] for row in rows})
     lines = [["weights that go", "bits", *(f"{share:.0%}" for share in shares)]]
-    for (way, bits), found in grouped(pruned, "way", "weight_bits").items():
+    for (way, bits), found in grouped(rows, "way", "weight_bits").items():
         cells = grouped(found, "share")
         line = [way, f"{bits}"]
         for share in shares:
@@ -315,29 +290,20 @@ def as_table(rows: list[Row]) -> str:
             size = f" {np.mean([row['bytes'] for row in cell]):6,.0f}" if cell else ""
             line.append(above_float(cell) + size if cell else "")
         lines.append(line)
-    layers = [[LAYER, *(f"{share:.0%}" for (share,) in grouped(scanned, "share"))]]
-    for (layer,), found in grouped(scanned, "layer").items():
-        layers.append([layer, *map(above_float, grouped(found, "share").values())])
-    rounding = [["rounding", *(f"{bits} bits" for (bits,) in grouped(timed, "weight_bits")), "seconds"]]
-    for (way,), found in grouped(timed, "way").items():
-        seconds = f"{np.mean([row['seconds'] for row in found]):.2f}"
-        rounding.append([way, *map(above_float, grouped(found, "weight_bits").values()), seconds])
-    head = f"float: {spread(start)} errors; above that, and bytes"
-    return "\n\n".join([f"{head}\n{aligned(lines)}", aligned(layers), aligned(rounding)])
+    return f"float: {spread(start)} errors; above that, and bytes\n{aligned(lines)}"
 
 
 def plot_pruning(rows: list[Row], path: Path) -> None:
     """Errors above float against the bytes of the program: a line for each way to prune; and for each of
     `TOGETHER`."""
-    pruned = [row for row in rows if "bytes" in row and "seconds" not in row]
-    ways = [way for (way,) in grouped(pruned, "way")]
+    ways = [way for (way,) in grouped(rows, "way")]
     others = [way for way in ways if not way.startswith((BITS, VALUES, ALONE, SHARED, BOTH))]
     figure, axes = plots.new_figure(2, 1, plots.WIDTH, 11)
     compared = {name: way for name, way in TOGETHER.items() if any(way in own for own in ways)}
     for ax, lines in zip(axes[:, 0], ({way: way for way in others}, compared), strict=True):
         for number, (label, way) in enumerate(lines.items()):
             again = {"linestyle": "--", "markerfacecolor": "white"} if number >= COLOURS else {}
-            own = [row for row in pruned if row["way"].rstrip(", 0123456789") == way.rstrip(", 0123456789")]
+            own = [row for row in rows if row["way"].rstrip(", 0123456789") == way.rstrip(", 0123456789")]
             cells = grouped(own, "way", "share", "weight_bits").values()
             points = [[(row["bytes"], row["errors"] - row["float_errors"]) for row in cell] for cell in cells]
             size, errors = np.array([np.mean(point, axis=0) for point in points]).T
@@ -350,29 +316,18 @@ def plot_pruning(rows: list[Row], path: Path) -> None:
     plots.save(figure, path)
 
 
-def plot_layers(rows: list[Row], path: Path) -> None:
-    """Errors above float against the share that a layer alone loses, a line for each layer."""
-    figure, axes = plots.new_figure(1, 1, plots.WIDTH, 4)
-    ax = axes[0, 0]
-    for (layer,), found in grouped([row for row in rows if row["way"] == LAYER], "layer").items():
-        cells = grouped(found, "share")
-        above = [np.mean([row["errors"] - row["float_errors"] for row in cell]) for cell in cells.values()]
-        ax.plot([100 * share for (share,) in cells], above, label=layer)
-    ax.set(xlabel="weights of the layer that are gone, percent", ylabel="errors above float")
-    ax.set_yscale("symlog", linthresh=10)
-    ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
-    plots.save(figure, path)
-
-
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    args = ask(options(__doc__, "pruning", quick, 6, of_rows=4), words)
-    rows = rows_of(args, one_seed, recipe(args.on))
+    parser = options(__doc__, "pruning", quick, 6, of_rows=4)
+    parser.add_argument("--ways", nargs="+", help="some ways while training, by their names in the table")
+    args = ask(parser, words)
+    known = SETTINGS[args.on].ways
+    if unknown := set(args.ways or ()) - set(known):
+        parser.error(f"--ways: found {min(unknown)!r}, needed some of {', '.join(map(repr, known))}")
+    rows = rows_of(args, one_seed, recipe(args.on), **({"ways": args.ways} if args.ways else {}))
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_pruning(rows, args.out / "pruning.png")
-        plot_layers(rows, args.out / "layers.png")
 
 
 if __name__ == "__main__":
