@@ -14,7 +14,6 @@ images, bytes of the packed program, and the share of its weight codes that are 
 """
 
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +43,7 @@ from tinyzip.quant.masks import keep
 from tinyzip.quant.prune import curvature, prune
 from tinyzip.quant.pruned import Pruned
 from tinyzip.train.augment import Augment
-from tinyzip.train.data import to_input
+from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import Augmentation
@@ -181,6 +180,15 @@ def recipe(on: str) -> str:
     return f"{told._replace(ways={})}\nsoft {SOFT}, T {TEMPERATURE}{ways}"
 
 
+def in_float(folder: Path, train: Dataset, seed: int, quick: bool, on: str) -> Sequential:
+    """The seed's network before anything goes, from its file in the folder, or trained now."""
+    told, rng = SETTINGS[on], np.random.default_rng([seed, 1])
+    start = seed_net(np.random.default_rng([seed, 2]), to_input(train.images[:1]).shape[:3], train.classes)
+    how: dict[str, Any] = {"images": train.images, "labels": train.labels, "batch": told.batch, "rng": rng}
+    how |= {"epochs": 1 if quick else told.epochs[0], "schedule": one_cycle(told.rates[0])}
+    return trained(folder, "float", fit, start, **how, augment=told.others[1])
+
+
 def one_seed(
     folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST, ways: list[str] | None = None
 ) -> list[Row]:
@@ -190,23 +198,19 @@ def one_seed(
     if quick:
         train = train[:QUICK_IMAGES]
     shape, seen = to_input(train.images[:1]).shape[:3], train.images[:CALIBRATION]
-    strong, medium, light = told.others
-    floats = 1 if quick else told.epochs[0]
+    strong, _, light = told.others
 
     def learn(name: str, model: Any, epochs: int, lr: float, **more: Any) -> Any:
         how = {"images": train.images, "labels": train.labels, "rng": np.random.default_rng([seed, 1])}
         how |= {"epochs": epochs, "batch": told.batch, "schedule": one_cycle(lr)}
         return trained(folder, name, fit, model, **(how | more))
 
-    def draw(make: Callable[..., Sequential]) -> Sequential:
-        return make(np.random.default_rng([seed, 2]), shape, train.classes)
-
     def wrong(classes: Any) -> int:
         return int((classes != test.labels).sum())
 
     def row(way: str, share: float, bits: int, program: Program) -> Row:
         codes = np.concatenate([o.w.ravel() for o in program.operators if hasattr(o, "w")])
-        found = {"way": way, "share": share, "weight_bits": bits, "seed": seed, "float_errors": in_float}
+        found = {"way": way, "share": share, "weight_bits": bits, "seed": seed, "float_errors": float_errors}
         return found | {
             "errors": wrong(classify(program, test.images, 1)),
             "bytes": len(archive.pack(program)),
@@ -216,14 +220,16 @@ def one_seed(
     @cache
     def teachers() -> dict[str, Any]:
         """Views of the images, and what the teachers say of each; options of `fit`."""
-        wide = learn("teacher", draw(wide_net), floats, told.rates[0], augment=strong)
+        start = wide_net(np.random.default_rng([seed, 2]), shape, train.classes)
+        epochs = 1 if quick else told.epochs[0]
+        wide = learn("teacher", start, epochs, told.rates[0], augment=strong)
         V, rng = 1 if quick else told.views, np.random.default_rng([seed, 3])
         images, labels = views(train.images, train.labels, light, V, rng)
         said = record(Ensemble({"wide": wide, "float": net}), images)
         return {"images": images, "labels": labels, "objective": Distillation(said, SOFT, TEMPERATURE, "kl")}
 
-    net = learn("float", draw(seed_net), floats, told.rates[0], augment=medium)
-    in_float = wrong(predict(net, test.images))
+    net = in_float(folder, train, seed, quick, on)
+    float_errors = wrong(predict(net, test.images))
     rows = []
     for way in AFTER:
         for share in (0.0, *told.after):
