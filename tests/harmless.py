@@ -12,6 +12,11 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
+            "archive/bitwise.py",
+            "order = np.argsort(np.concatenate([asked.key, ORDER * plain + AFTER + 3]))",
+            "3 → 4",
+        ): "after the second bit and before the sign, either way",
+        (
             "archive/shorten.py",
             "lambda acc: code(np.clip(acc, low, high), m0) >= c,",
             "np.clip(acc, low, high) → (acc)",
@@ -44,6 +49,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "low - 1 → (low)"): BISECTED,
     },
     "base": {
+        (
+            "base/calls.py",
+            "value = options.get(flag, args[place] if place < len(args) else True)",
+            "True → False",
+        ): "where nothing is given there is nothing to refuse: any bool passes",
         ("base/files.py", "CHUNK = 1 << 18  # bytes", "1 → 2"): "as many bytes are read, by larger parts",
         ("base/files.py", "CHUNK = 1 << 18  # bytes", "18 → 19"): "as many bytes are read, by larger parts",
         (
@@ -479,6 +489,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "without curvatures all scores double, and their order stays",
     },
     "train": {
+        (
+            "train/augment.py",
+            "upper += np.float32(0.5)",
+            "float32 → float16",
+        ): "a half is a half, and the sum has the type of upper",
         (
             "train/run/shards.py",
             "def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:",  # noqa: E501

@@ -182,6 +182,11 @@ def test_a_file_is_replaced_by_its_own_kind_only(tmp_path, old, new):
     assert path.read_bytes() == old + b" old" and os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("start", [start for start in STARTS if start not in OTHERS])
+def test_what_follows_does_not_change_a_kind(start):
+    assert kind_of(start + b" and more") == kind_of(start)
+
+
 def test_64_bytes_tell_a_kind():
     text = b"a" * 63
     assert kind_of(text + b"bc") == kind_of(text + b"bd") != kind_of(text + b"cc")

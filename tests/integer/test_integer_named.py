@@ -103,6 +103,10 @@ def times(other: Any = -1, m0: Any = 2**30, n: Any = 40, y: Any = BYTE, rounding
             [Multiply([1], 2**30, 40, BYTE, cast(Any, "up"))],
             r"\(Multiply\): rounding: found 'up', needed one",
         ),
+        (
+            [Multiply([1], 2**30, 40, cast(Any, 3))],
+            r"operator 0 \(Multiply\): y: found int, needed Codes",
+        ),
         ([Multiply([255], 2**30, 5, BYTE)], r"operator 0 \(Multiply\): found a multiplier that scales"),
         ([Multiply([1], 2**30 + 1, 40, BYTE, "float32")], r"operator 0 \(Multiply\): m0: .*multiple of 128"),
         ([Softmax(2**30, 32)], r"operator 0 \(Softmax\): n: found 32, needed a whole number from 0 to 31"),

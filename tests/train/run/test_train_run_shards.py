@@ -200,3 +200,17 @@ def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks
         shards.model = other
         assert shards(np.arange(46), (0,)).loss != first
     assert not forks
+
+
+def test_what_is_not_of_this_package_is_not_taken_to_copies(forks, seen_by_copies):
+    """A model, objective and augmentation go there, or none of them: what others have written may look at
+    what the process does meanwhile."""
+
+    def theirs(z, batch):
+        return hard_labels(z, batch)
+
+    for objective, augment in ((theirs, None), (hard_labels, lambda images, seed: images)):
+        with Workers(2) as workers:
+            shards = Shards(seen_by_copies, IMAGES, LABELS, objective, augment, workers, 23)
+            shards(np.arange(46), (0,))
+    assert not forks

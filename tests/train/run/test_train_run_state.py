@@ -53,6 +53,15 @@ def test_any_order_of_steps_saves_and_loads_equals_the_straight_run(tmp_path_fac
             assert state.epoch * STEPS + state.step == at
 
 
+def test_each_step_moves_every_array_that_is_trained():
+    with Workers(1) as workers:
+        state = start(workers)
+        for _ in range(EPOCHS * STEPS):
+            before = {name: state.model.params[name].copy() for name in state.model.trainable()}
+            step(state)
+            assert all((state.model.params[name] != array).any() for name, array in before.items())
+
+
 @ANY_SEED
 def test_the_generator_ends_where_it_would_have_ended(tmp_path):
     rng, other = np.random.default_rng(3), np.random.default_rng(8)

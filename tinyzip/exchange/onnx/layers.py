@@ -156,8 +156,8 @@ def gelu(step: Step) -> Value:
 
 def activation(step: Step, layer: Layer) -> Value:
     """A function of every number by itself."""
-    low = layer.low if isinstance(layer, Clip) else 0.0 if isinstance(layer, ReLU | Sigmoid) else None
-    positive = low is not None and low >= 0
+    low = layer.low if isinstance(layer, Clip) else None
+    positive = isinstance(layer, ReLU | Sigmoid) or (low is not None and low >= 0)
     return replace(step.add(layer), positive=positive)
 
 
