@@ -155,6 +155,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/proof/intervals.py",
+            "return w.astype(np.int64).reshape(groups, -1, *w.shape[1:])",
+            "int64 → float32",
+        ): "a product of two codes is below 2²⁴ and so exact in float32 as well, and the sum is of int64",
+        (
+            "integer/fast/planned.py",
+            "one = self.count == 1  # whose rows are too short to gain from it",
+            "1 → 2",
+        ): "the same numbers with NumPy's small buffer and without",
+        (
             "integer/operators.py",
             'groups, F = whole(self.groups, f"{where}: groups", 1, 2**31), len(full.w)',
             "2 → 3",

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from quant_networks import assert_same, networks, randomized
 
 from tinyzip.nn.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.equalize import equalize
@@ -59,6 +60,19 @@ def test_equalization_does_not_change_the_model_it_was_given(model_and_images):
     equalize(model)
     for name, value in before.items():
         assert (model.params[name] == value).all()
+
+
+@pytest.mark.parametrize("order", [(1e-4, 1.0, 1.0), (1.0, 1.0, 1e-4)])
+def test_sweeps_go_on_while_the_factor_of_any_channel_is_far_from_one(order):
+    """(QE2): the first channel is even from the start, and the factors of the other are all below 1, or all
+    above: along a chain each channel's ranges end as their geometric mean."""
+    layers = {f"fc{k}": Linear(2, 2) for k in range(3)}
+    params = {}
+    for k, value in enumerate(order):
+        params |= {f"fc{k}.w": np.diag([1.0, value]), f"fc{k}.b": np.zeros(2)}
+    equal = equalize(Sequential(layers, params, (2,))).params
+    for k in range(3):
+        np.testing.assert_allclose(np.diag(equal[f"fc{k}.w"]), [1, 1e-4 ** (1 / 3)], rtol=2e-3)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])

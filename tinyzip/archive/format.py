@@ -171,7 +171,8 @@ def unpack(data: bytes, source: str = "unpack: data") -> Program:
     """The program in the bytes of a .tz file; unpack(pack(program)) == program, leaf for leaf.
 
     source  what to call the bytes in an error
-    Raises ValueError for all that `pack` could not have written.
+    Raises ValueError for all that `pack` could not have written, and takes no more memory than 4 MB and 64
+    times the bytes, whatever they state.
     """
     return unpack_with_ledger(data, source)[0]
 

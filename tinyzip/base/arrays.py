@@ -76,7 +76,8 @@ def read(
     magics  those of the kinds that are wanted
     label   what to call the file in an error; its path when None
     raises  ValueError, with what was found and what was needed, when the file is of another kind or
-            version, too short or too long, or changed in any bit; OSError when it cannot be read
+            version, too short or too long, or changed in any bit; OSError when it cannot be read. The
+            memory is at most 4 MB and 64 times the file, whatever that states
     """
     check_path(path)
     label = os.fspath(path) if label is None else label

@@ -19,7 +19,7 @@ NEEDED = "a NumPy array (.npy), as np.save(path, array) writes it"
 
 
 def read_npy(path: str) -> Array:
-    """The array in a file, still on the disk: read-only.
+    """The array in a file, still on the disk: read-only, for 1 MB and 4 times the file at most.
 
     raises  ValueError, naming the file, for another kind of file, a damaged one, one of Python objects, and
             an array without any number; OSError where it cannot be read

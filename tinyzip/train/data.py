@@ -40,7 +40,8 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     returns  any of uint8, int8, int16, int32, float32, float64 in native byte order, writable;
              rank 0 is one number, shape ()
     raises   FileNotFoundError for a missing file; ValueError, one line that names the file, for one
-             that is damaged, too short, too long or not IDX
+             that is damaged, too short, too long or not IDX. Whatever its header states, no more memory is
+             taken than 4 times what is in the file, which gzip makes at most 1,032 times as long, and 4 MB
     """
     if not isinstance(path, str | os.PathLike):
         refuse("read_idx: path", type(path).__name__, "a path", TypeError)

@@ -34,7 +34,8 @@ def read(path: PathLike) -> Sequential:
              or a concatenation are blocks: `nn.residual`, `nn.joins`
 
     Raises ValueError, naming the file, the node's number in it, its kind, its name and why, for all that
-    cannot be read; OSError where the file, or the one of large constants beside it, cannot be.
+    cannot be read; OSError where the file, or the one of large constants beside it, cannot be. Takes no more
+    memory than 64 times the file and 72 MB, of which 68 are for weights that dilated windows make.
     """
     check_path(path, "onnx.read: path")
     return network(read_graph(path))

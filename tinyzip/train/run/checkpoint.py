@@ -25,7 +25,7 @@ def write(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, Array]) 
 
 
 def read(path: PathLike) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The `meta` and `arrays` of the checkpoint `path`; raises as `base.arrays.read`."""
+    """The `meta` and `arrays` of the checkpoint `path`; raises, and is bounded, as `base.arrays.read`."""
     _, meta, arrays = files.read(path, CHECKPOINT, label=f"checkpoint {path}")
     return meta, arrays
 
