@@ -261,6 +261,19 @@ def test_scratch_memory_is_of_the_kind_of_the_array_that_it_is_for() -> None:
     assert (BLOCK, MOST, SCRATCH) == (2**23, 96, 2**21)
 
 
+def test_an_array_of_a_kind_of_its_own_sees_the_calls_of_every_run() -> None:
+    """Also where plain codes of the same shape would be answered by repeating the calls of an earlier run."""
+    program = Program((conv(), Flatten()), (1, 4, 4), BYTE)
+    workers, codes = Workers(1), np.full((1, 4, 4, 2), 9, np.uint8)
+    counts = []
+    for _ in range(4):
+        kind = recorder()
+        run(program, codes, threads=workers)
+        run(program, codes.view(kind), threads=workers)
+        counts.append(len(kind.calls))
+    assert len(set(counts)) == 1 and counts[0] > 0
+
+
 def test_a_trace_is_asked_for_by_true_and_not_by_a_word() -> None:
     program = Program((Flatten(),), (1, 2, 2), Codes(0, 255, 0))
     with pytest.raises(TypeError, match=r"^run: trace: found 'yes', needed True or False"):

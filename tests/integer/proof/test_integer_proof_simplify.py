@@ -388,6 +388,16 @@ def test_a_table_that_only_clamps_is_the_clamp_of_what_is_before_it() -> None:
     assert "Table" in kinds(simplified(first, Table(relu.table + (signed == 5), relu.y), conv([[[[1]]]])))
 
 
+@pytest.mark.parametrize(("lo", "hi"), [(0, 127), (-128, 0)])
+def test_a_last_table_that_clamps_one_end_is_that_clamp_and_claims_the_other_end_as_before(
+    lo: int, hi: int
+) -> None:
+    """The sums lie between -36 and 27; what is claimed of the output does not depend on it."""
+    signed = np.arange(256).astype(np.uint8).view(np.int8)
+    program = simplified(conv([[[[3]], [[-4]]]]), Table(np.clip(signed, lo, hi), Codes(lo, hi, 0)))
+    assert kinds(program) == ["Conv2d"] and program.output == Codes(lo, hi, 0)
+
+
 def test_only_a_program_is_simplified() -> None:
     with pytest.raises(TypeError, match=r"simplify: program: found int, needed a Program"):
         simplify(3)
