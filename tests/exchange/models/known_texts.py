@@ -207,6 +207,13 @@ def flattened() -> Program:
     )
 
 
+def reshaped() -> Program:
+    """Images of which no two lengths are equal, written out and filled in again in either order."""
+    table = Table(np.arange(256)[::-1].copy(), Y)
+    orders = [Reshape((12, 2, 5), "HWC"), table, Reshape((5, 8, 3)), table, Reshape((2, 15, 4), "HWC")]
+    return Program((table, *orders, table, Flatten("HWC")), (4, 5, 6), Y)
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "kinds": every_kind,
     "fields": every_field,
@@ -218,6 +225,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "flattened": flattened,
     "streams": streams,
     "two": two_rows,
+    "reshaped": reshaped,
 }
 
 
