@@ -109,7 +109,7 @@ def _parse(body: memoryview, length: int) -> tuple[dict[str, Any], dict[str, NDA
     for name, dtype, shape in header["arrays"]:
         if not isinstance(name, str) or name in arrays:
             raise ValueError(f"{name!r} for another array's name")
-        if min(shape, default=0) < 0:
+        if any(length < 0 for length in shape):
             raise ValueError(f"{name}: shape {shape}")
         if dtype not in DTYPES:
             raise ValueError(f"{name}: dtype {dtype}")
