@@ -384,6 +384,11 @@ def test_what_no_shape_is_computed_from_is_refused_by_its_node(words):
     assert message.startswith(f"file: node 1 ({kind} 'n'): found ") and words in message, message
 
 
+def test_eight_axes_are_not_too_many():
+    values = values_of("Unsqueeze", [5], list(range(1, 9)))
+    assert values.axes(values.graph.nodes[1]) == tuple(range(1, 9))
+
+
 def test_shapes_in_33_steps_and_more_constants_than_four_times_the_file_are_refused():
     nodes = [Node(0, "Shape", "", ("x",), ("t0",), {})]
     nodes += [Node(k, "Identity", "", (f"t{k - 1}",), (f"t{k}",), {}) for k in range(1, 34)]

@@ -97,6 +97,12 @@ def test_where_steps_would_have_been_others_the_first_of_them_is_named(tmp_path)
         train(epochs=5, checkpoint=path, resume=path)
     assert path.read_bytes() == before
 
+    with pytest.raises(KeyboardInterrupt):
+        train(augment=Interrupt(2), checkpoint=tmp_path / "first")
+    assert read(tmp_path / "first")[0]["epoch"] == 0
+    with pytest.raises(ValueError, match=message):
+        train(epochs=5, augment=Interrupt(-1), resume=tmp_path / "first")
+
     class Late:
         """An objective of ones own that looks at the progress."""
 
