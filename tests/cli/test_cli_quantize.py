@@ -131,6 +131,12 @@ def test_a_network_is_read_by_its_name_in_capitals_too(tmp_path):
     assert command.read_network(str(tmp_path / "A.ONNX")).shape == (3, 32, 32)
 
 
+def test_the_program_to_write_has_to_be_named(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["quantize", "small.net"])
+    assert ended.value.code == 2 and "--out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

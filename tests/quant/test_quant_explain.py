@@ -13,6 +13,7 @@ from quant_networks import networks, pictures, random_student, randomized
 
 from tinyzip import integer
 from tinyzip.integer import Argmax, Program
+from tinyzip.nn.activations import Clip
 from tinyzip.nn.layers import Conv2d, Flatten, Linear
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.residual import Residual
@@ -37,12 +38,38 @@ def calibrated(weights, activations):
     return calibrate(random_student(), images(), weights, activations)
 
 
+def quantized(grids, x):
+    return grids["input"].quantize(to_input(x))
+
+
 def explained(weights=8, activations=8, change=None, labels=None):
     model, x = random_student(), images()
     grids = calibrated(weights, activations)
     if change:
         grids = grids | change(grids)
     return explain(model, lower(model, grids), x, labels)
+
+
+def test_codes_are_counted_from_the_least_that_there_can_be():
+    """A clamp leaves codes that begin at 103 and end at 228 of a wider grid."""
+    layers = {"conv": Conv2d(1, 2, 3), "clip": Clip(-1.0, 4.0), "flat": Flatten(), "out": Linear(72, 3)}
+    model = randomized(layers, (1, 8, 8), np.random.default_rng(0), np.float32)
+    x = pictures(30, 8)
+    grids = calibrate(model, x) | {"conv": Grid(0.04, 128, 0, 255)}
+    program = lower(model, grids)
+    codes = integer.run(program, quantized(grids, x), trace=True)[0]
+    first = explain(model, program, x).layers[0]
+    assert (program.codes[1].lo, program.codes[1].hi) == (103, 228)
+    assert first.unused == pytest.approx(1 - np.unique(codes).size / 126)
+    assert first.saturated == np.isin(codes, (103, 228)).mean() > 0
+
+
+def test_a_layer_that_says_nothing_in_float_has_noise_alone():
+    model, x = random_student(), images()
+    program = lower(model, calibrated(8, 8))
+    name = next(iter(blocks_of(model))).name
+    silent = model.with_params(model.params | {f"{name}.b": model.params[f"{name}.b"] - 1e4})
+    assert explain(silent, program, x).layers[0].signal_to_noise == -np.inf
 
 
 @settings(max_examples=25)

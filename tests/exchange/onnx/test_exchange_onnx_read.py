@@ -563,15 +563,15 @@ def test_an_image_that_is_flattened_with_channels_last_turns_the_weights_after_i
 
 
 @pytest.mark.needs("onnx", "onnxruntime")
-@pytest.mark.parametrize("groups", [1, 4])
-def test_a_dilated_convolution_is_one_with_zeros_between_its_weights(groups, tmp_path_factory):
+@pytest.mark.parametrize(("groups", "rows", "columns"), [(1, 2, 3), (4, 2, 3), (1, 2, 1), (1, 1, 3)])
+def test_a_dilated_convolution_is_one_with_zeros_between_its_weights(groups, rows, columns, tmp_path_factory):
     model = Model((2, 4, 11, 12))
-    given = {"dilations": [2, 3], "strides": [1, 2], "pads": [2, 0, 1, 3], "group": groups}
+    given = {"dilations": [rows, columns], "strides": [1, 2], "pads": [2, 0, 1, 3], "group": groups}
     x = model.node("Conv", "x", model.drawn(8, 4 // groups, 3, 2), model.drawn(8), **given)
     data = model.build(model.node("Flatten", model.node("GlobalAveragePool", x)))
     net = read(data, tmp_path_factory)
     layer = next(layer for layer in net.layers.values() if isinstance(layer, Conv2d))
-    assert (layer.kernel, np.count_nonzero(net.params["conv1.w"][0, 0])) == ((5, 4), 6)
+    assert (layer.kernel, np.count_nonzero(net.params["conv1.w"][0, 0])) == ((2 * rows + 1, columns + 1), 6)
     x = np.random.default_rng(0).normal(size=(2, 4, 11, 12)).astype(np.float32)
     (exact,) = session(data).run(None, {"x": x})
     assert_near(answers(net, x), exact)

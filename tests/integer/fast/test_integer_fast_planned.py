@@ -148,6 +148,7 @@ def test_work_that_looks_at_values_cannot_be_planned() -> None:
     "fields, error, words",
     [
         ({"count": 0}, ValueError, "prepare: count"),
+        ({"count": 2**20 + 1}, ValueError, "prepare: count: found 1048577"),
         ({"count": True}, ValueError, "prepare: count"),
         ({"product": "float"}, ValueError, "prepare: product"),
         (
