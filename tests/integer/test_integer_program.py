@@ -318,3 +318,16 @@ def test_a_program_says_what_does_what_it_does_not() -> None:
 def test_an_input_that_is_no_codes_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^Program: input: found tuple, needed Codes"):
         Program((Flatten(),), (1, 2, 2), cast(Any, (0, 255, 0)))
+
+
+@pytest.mark.parametrize("n", [29, 30, 31, 32, 60])
+def test_a_bound_may_be_as_large_as_int32_is_after_its_shift_to_the_left(n: int) -> None:
+    """2ˡ·bound ≤ 2³¹ − 1 with l of (F3), which is 0 from n = 31 on."""
+    most = (2**31 - 1) >> max(31 - n, 0)
+
+    def program(bias: int) -> Program:
+        return Program((Linear([[1]], [bias - 1], 2**30, n, BYTE),), (1,), Codes(0, 1, 0))
+
+    assert program(most).bounds == (most,)
+    with pytest.raises(ValueError, match=r"^operator 0 \(Linear\): found .* that (scales|could)"):
+        program(most + 1)
