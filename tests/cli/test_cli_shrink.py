@@ -25,6 +25,9 @@ def test_what_is_proved_needless_is_gone_and_said(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out.splitlines()
     assert said[0].split() == ["operators", "channels", "weights", "multiply-accumulates", "bytes"]
     assert said[1].split() == ["as", "it", "was", "31", "2,738", "208,112", "7,489,664", "333,288"]
+    assert all(
+        line.startswith(name) for line, name in zip(said[1:], ("as it was", "simpl", "short"), strict=False)
+    )
     simplified, shortened = (line.split() for line in said[2:4])
     assert (simplified[0], shortened[0], simplified[1:-1]) == ("simplified", "shortened", shortened[1:-1])
     assert simplified[-1] > shortened[-1] == f"{out.stat().st_size:,}" and out.stat().st_size <= 34_000
