@@ -320,6 +320,12 @@ def test_an_input_that_is_no_codes_is_refused() -> None:
         Program((Flatten(),), (1, 2, 2), cast(Any, (0, 255, 0)))
 
 
+def test_the_output_is_what_the_last_operator_writes() -> None:
+    first, second = Codes(0, 9, 0), Codes(-4, 5, 1)
+    operators = (Linear([[1]], None, M0, N, first), Linear([[1]], None, M0, N, BYTE))
+    assert Program((*operators, Linear([[1]], None, M0, N, second)), (1,), BYTE).output == second
+
+
 @pytest.mark.parametrize("n", [29, 30, 31, 32, 60])
 def test_a_bound_may_be_as_large_as_int32_is_after_its_shift_to_the_left(n: int) -> None:
     """2ˡ·bound ≤ 2³¹ − 1 with l of (F3), which is 0 from n = 31 on."""

@@ -63,14 +63,13 @@ def input_gradient(dy: Array, w: Array, geometry: Geometry, dx: Array, workspace
                 with workspace.scratch():
                     dpatches = workspace.empty((*w.shape[::2], columns.stop - columns.start), dx.dtype)
                     products.multiply(w.swapaxes(1, 2), dy[:, :, columns], dpatches)
-                    first, last = rows.start * geometry.stride[0], (rows.stop - 1) * geometry.stride[0]
-                    scatter(dpatches, geometry, image[:, first : last + geometry.kernel[0]])
+                    scatter(dpatches, geometry, image[:, rows.start * geometry.stride[0] :])
         if image is not dx:
             np.copyto(dx, image[:, top : top + H, left : left + W])
 
 
 def scatter(dpatches: Array, geometry: Geometry, image: Array) -> None:
-    """`col2im` onto some rows of an image, adding at once what never falls on one pixel."""
+    """`col2im` onto the first rows of an image, adding at once what never falls on one pixel."""
     C, _, _, N = image.shape
     (kh, kw), (sh, sw), (c, h, w, n) = geometry.kernel, geometry.stride, image.strides
     parts = dpatches.reshape(C, kh, kw, -1, geometry.outputs[1], N)
