@@ -326,6 +326,12 @@ def test_the_output_is_what_the_last_operator_writes() -> None:
     assert Program((*operators, Linear([[1]], None, M0, N, second)), (1,), BYTE).output == second
 
 
+def test_a_tensor_has_as_many_values_as_int32_counts() -> None:
+    assert Program((Flatten(),), (1, 1, 2**31 - 1), BYTE).shapes[-1] == (2**31 - 1,)
+    with pytest.raises(ValueError, match=r"operator 0 \(Flatten\): found a tensor of 2147483648 values"):
+        Program((Flatten(),), (1, 2, 2**30), BYTE)
+
+
 @pytest.mark.parametrize("n", [29, 30, 31, 32, 60])
 def test_a_bound_may_be_as_large_as_int32_is_after_its_shift_to_the_left(n: int) -> None:
     """2ˡ·bound ≤ 2³¹ − 1 with l of (F3), which is 0 from n = 31 on."""

@@ -99,6 +99,14 @@ def test_conv2d_refuses(case):
         conv2d(**(dict(x=X, w=W) | change))
 
 
+def test_where_nothing_is_said_windows_go_step_by_step_over_one_group_without_border():
+    rng = np.random.default_rng(0)
+    x, w, dy = (rng.normal(size=shape) for shape in ((2, 5, 5, 3), (4, 2, 3, 3), (4, 3, 3, 3)))
+    assert np.array_equal(conv2d(x, w), conv2d(x, w, None, 1, 0, 1))
+    for found, wanted in zip(conv2d_backward(dy, x, w), conv2d_backward(dy, x, w, 1, 0, 1), strict=True):
+        assert np.array_equal(found, wanted)
+
+
 def test_conv2d_backward_refuses_a_gradient_of_another_shape():
     with pytest.raises(ValueError, match="conv2d_backward: dy"):
         conv2d_backward(np.zeros((4, 3, 2, 1), np.float32), X, W)
