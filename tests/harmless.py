@@ -160,6 +160,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/steps.py",
+            'NEAR = np.arange(-2, 3)  # sums around a guess; "double" rounds up before, which is worth one',
+            "2 → 3",
+        ): "one sum more is looked at",
+        (
             "integer/fast/lanes.py",
             "if base & (base - 1):",
             "& → |",
@@ -257,8 +262,8 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "both have been looked at before, and are 1 at least",
         (
             "integer/fast/convolution.py",
-            "FEW = 8  # examples; of fewer, neighbours lie so close that making them apart gains nothing",
-            "8 → 9",
+            "FEW = 16  # examples; of fewer, neighbours lie so close that making them apart gains nothing",
+            "16 → 17",
         ): "which of two layouts an example more or less takes; both give the same sums",
         (
             "integer/fast/run.py",

@@ -133,6 +133,15 @@ def test_what_a_target_cannot_use_is_one_line_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["net.tz"]
 
 
+@pytest.mark.parametrize(("words", "missing"), [(["--to", "c"], "--out"), (["--out", "x"], "--to")])
+def test_what_to_write_and_where_has_to_be_said(
+    words: list[str], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "net.tz", *words])
+    assert ended.value.code == 2 and missing in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_there_is_one_line(
     net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -133,6 +133,15 @@ def test_least_squares_cuts_both_ends_to_one_length_and_then_each_twice(seed):
     assert range_of("mse", 3, x) == best != first
 
 
+def test_least_squares_gives_back_an_end_that_was_cut():
+    """One that a cut of both ends to one length has taken from values of which some lie at a single place."""
+    rng = np.random.default_rng(888)
+    bell = rng.normal(size=rng.integers(5, 60)) * rng.uniform(0.1, 2)
+    x = np.concatenate([bell, np.repeat(rng.uniform([-5, 0.5], [-0.5, 5]), rng.integers(1, 30, 2))])
+    low, high = range_of("mse", 3, x)
+    assert x.min() < low < -2.5 and high == x.max()
+
+
 def test_least_squares_cuts_the_two_ends_apart():
     """Values lie from −1 to ¼, and one at 8: no cut of both ends to one length is as good."""
     x = np.append(np.linspace(-1, 0.25, 5000), 8.0)
