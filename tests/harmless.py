@@ -12,6 +12,16 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
+            "archive/weights.py",
+            "forms = [(0, WHOLE, plan(writer, values, view))]",
+            "0 → 1",
+        ): "of two forms whose costs are equal to 2⁻¹⁶ bit either may be written",
+        (
+            "archive/weights.py",
+            "if 2 * listed.size <= np.ptp(listed):",
+            "* → +",
+        ): "how few values there have to be for a list of them to be tried; it is written where it is shorter",
+        (
             "archive/bitwise.py",
             "order = np.argsort(np.concatenate([asked.key, ORDER * plain + AFTER + 3]))",
             "3 → 4",
@@ -159,6 +169,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/memory.py",
+            "VALUE = 24  # bytes of scratch memory for a value that goes through integers of 64 bits and back",
+            "24 → 25",
+        ): "how much is done at once: more or fewer rows in a block",
         (
             "integer/fast/steps.py",
             'NEAR = np.arange(-2, 3)  # sums around a guess; "double" rounds up before, which is worth one',
@@ -514,6 +529,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "without curvatures all scores double, and their order stays",
     },
     "train": {
+        (
+            "train/run/shards.py",
+            "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",
+            "> → >=",
+        ): "a single shard gives the same bits in a copy of the process",
         (
             "train/run/training.py",
             "parts = (validation[0][shard] for shard in shards(len(validation[0])))",

@@ -11,7 +11,7 @@ from idx_folders import write_folder
 
 from tinyzip import archive, integer
 from tinyzip.cli.main import main
-from tinyzip.cli.pictures import add_images, is_picture, labels_of, pixels_of, read_images
+from tinyzip.cli.pictures import add_images, folder_of, is_picture, labels_of, pixels_of, read_images
 from tinyzip.cli.programs import File, Layout
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import read_graph
@@ -403,6 +403,11 @@ def test_a_bad_option_is_one_line_that_says_what_to_do(
     np.save("ints.npy", digits.astype(int))
     np.save("few.npy", np.arange(3))
     assert said in error_of(capsys, "run", net, *words)
+
+
+def test_the_digits_of_the_sources_are_found_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert folder_of(None).samefile(Path(__file__).parents[2] / "examples" / "data" / "mnist")
 
 
 @pytest.mark.filterwarnings("default")

@@ -59,6 +59,7 @@ def test_a_weight_is_a_number_from_0_up(weight):
     with pytest.raises(ValueError, match=r"^Guide: loss: found 'glance', needed one of 'hint', 'attention'"):
         Guide("glance", "relu", "relu")
     assert Guide("angles", "relu", "relu", 0).weight == 0
+    assert Guide("angles", "relu", "relu").weight == 1
 
 
 def test_a_hint_brings_a_regressor_that_begins_as_a_linear_layer_does():

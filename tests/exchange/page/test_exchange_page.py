@@ -248,6 +248,7 @@ def test_a_page_takes_tensors_of_2_to_the_24_and_work_of_2_to_the_31_and_no_more
     y = Codes(0, 255, 0)
     for operator, before, outputs, own in (
         (Linear(np.ones((6, 24), int), None, 2**30, 40, y), (24,), 6, 24),
+        (Linear(np.ones((1, 24), int), None, 2**30, 40, y), (24,), 1, 24),
         (Conv2d(np.ones((6, 3, 2, 5), int), None, 2**30, 40, y, groups=2), (6, 3, 8), 6 * 2 * 4, 30),
         (MaxPool2d((2, 3), 1), (6, 3, 8), 6 * 2 * 6, 6),
         (AvgPool2d((1, 2), 2), (6, 3, 8), 6 * 2 * 4, 2),
