@@ -20,7 +20,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "archive/weights.py",
             "if 2 * listed.size <= np.ptp(listed):",
             "* → +",
-        ): "how few values there have to be for a list of them to be tried; it is written where it is shorter",
+        ): "how few values there are where a list of them is tried; it is written where it is shorter",
         (
             "archive/bitwise.py",
             "order = np.argsort(np.concatenate([asked.key, ORDER * plain + AFTER + 3]))",
@@ -171,7 +171,8 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "integer": {
         (
             "integer/fast/memory.py",
-            "VALUE = 24  # bytes of scratch memory for a value that goes through integers of 64 bits and back",
+            "VALUE = 24  # bytes of scratch memory for a value that goes through "
+            "integers of 64 bits and back",
             "24 → 25",
         ): "how much is done at once: more or fewer rows in a block",
         (
