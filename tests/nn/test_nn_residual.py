@@ -25,7 +25,7 @@ from tinyzip.nn.layers import (
     MaxPool2d,
     ReLU,
 )
-from tinyzip.nn.residual import Residual
+from tinyzip.nn.residual import Residual, substituted
 from tinyzip.nn.sequential import Sequential
 
 SHAPE = (2, 6, 6)
@@ -349,3 +349,24 @@ def test_arrays_of_a_block_are_float32_unless_given():
         arrays = block.initialize(np.random.default_rng(0), **dtype)
         assert {array.dtype for array in arrays.values()} == {np.dtype(dtype.get("dtype", np.float32))}
         assert {part: array.shape for part, array in arrays.items()} == block.parameter_shapes()
+
+
+def test_others_stand_in_the_order_and_by_the_ends_of_names_that_are_told_in_blocks_of_blocks_too():
+    inner = Residual({"a": Conv2d(2, 2, 1), "b": ReLU()}, {"a": Conv2d(2, 2, 1)})
+    chain = {"a": ReLU(), "one": Concatenation({"two": inner, "a": ReLU()}), "b": ReLU()}
+    asked = []
+
+    def by(name, layer):
+        asked.append(name)
+        more = {".before": Flatten(), "": Dropout(0.5), ".after": Sigmoid()}
+        return more if name in ("b", "one.body.two.body.a") else {} if name == "a" else {"": layer}
+
+    found = substituted(chain, by)
+    ways = "a one.body.two.body.a one.body.two.body.b one.body.two.shortcut.a one.body.two one.body.a one b"
+    assert asked == ways.split()
+    assert list(found) == ["one", "b.before", "b", "b.after"]
+    assert found["b"] == Dropout(0.5) and isinstance(found["one"], Concatenation)
+    two = found["one"].body["two"]
+    assert list(two.body) == ["a.before", "a", "a.after", "b"] and two.body["a"] == Dropout(0.5)
+    assert two.shortcut == inner.shortcut and list(found["one"].body) == ["two", "a"]
+    assert substituted(chain, lambda name, layer: {"": layer}) == chain

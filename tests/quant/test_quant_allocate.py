@@ -8,23 +8,27 @@ from hypothesis import strategies as st
 from quant_networks import pictures, random_student
 
 from tinyzip import archive
+from tinyzip.distill.temperature import kl_divergence
 from tinyzip.quant.allocate import allocate, fit_budget, knapsack, sensitivity, sizes
 from tinyzip.quant.auto import post_train
 from tinyzip.quant.calibrate import activation_grids, calibrate
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
+from tinyzip.quant.prune import pruned_alone
 from tinyzip.train.evaluate import logits
 
-tables = st.dictionaries(
-    st.sampled_from("abcd"),
-    st.dictionaries(
-        st.integers(1, 8), st.tuples(st.integers(0, 9), st.integers(0, 20)), min_size=1, max_size=5
-    ),
-    min_size=1,
-)
+
+def tables_of(choices):
+    """For some layers, for some choices, a cost and bytes."""
+    row = st.dictionaries(choices, st.tuples(st.integers(0, 9), st.integers(0, 20)), min_size=1, max_size=5)
+    return st.dictionaries(st.sampled_from("abcd"), row, min_size=1)
 
 
-@given(tables, st.integers(0, 90))
+tables = tables_of(st.integers(1, 8))
+pairs = tables_of(st.tuples(st.integers(1, 8), st.sampled_from([0.0, 0.5, 0.9])))
+
+
+@given(tables | pairs, st.integers(0, 90))
 def test_knapsack_equals_brute_force(table, budget):
     """(QK1)"""
     costs = {layer: {b: float(cost) for b, (cost, _) in row.items()} for layer, row in table.items()}
@@ -194,6 +198,67 @@ def test_of_equal_costs_the_smaller_file_is_taken_and_uniform_bits_only_where_th
     assert fit_budget(costs, bytes_of, 4, weigh) == {"a": 8, "b": 8} and asked[-1] == {"a": 8, "b": 8}
 
 
+@pytest.mark.parametrize("bits", [2, 4])
+def test_pruning_is_one_of_the_choices_each_block_alone_and_the_others_whole(bits):
+    """Costs are divergences of the network with one block pruned and rounded; bytes the codes' entropy."""
+    model, images = random_student(), pictures(60, 28)
+    choices = [(bits, 0.0), (bits, 0.5), (bits, 0.8)]
+    costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices, images)
+    exact = logits(model, images)
+    alone = {(name, share): arrays for name, share, arrays in pruned_alone(model, images, (0.5, 0.8))}
+    plain = sensitivity(model, images, (bits,)), sizes(model, (bits,))
+    for name, row in costs.items():
+        assert list(row) == list(bytes_of[name]) == choices
+        assert (row[bits, 0.0], bytes_of[name][bits, 0.0]) == tuple(table[name][bits] for table in plain)
+        for share in (0.5, 0.8):
+            thin = model.with_params(model.params | alone[name, share])
+            grid = best_weight_grids(thin, bits)[f"{name}.w"]
+            w = thin.params[f"{name}.w"]
+            rounded = thin.with_params(thin.params | {f"{name}.w": grid.round_trip(w)})
+            assert row[bits, share] == kl_divergence(logits(rounded, images), exact, 1.0)[0]
+            counts = np.unique(grid.quantize(w), return_counts=True)[1]
+            information = (counts * np.log2(w.size / counts)).sum()
+            assert bytes_of[name][bits, share] == math.ceil(information / 8)
+        assert bytes_of[name][bits, 0.8] < bytes_of[name][bits, 0.5] < bytes_of[name][bits, 0.0]
+
+
+def test_an_allocation_that_may_prune_costs_no_more_than_one_that_may_not_nor_than_one_choice_for_all():
+    model, images = random_student(), pictures(60, 28)
+    choices = [(bits, share) for bits in (2, 4) for share in (0.0, 0.6)]
+    costs, bytes_of = sensitivity(model, images, choices), sizes(model, choices, images)
+    weigh = weighed(bytes_of)
+
+    def cost(chosen):
+        return sum(costs[name][choice] for name, choice in chosen.items())
+
+    for one in choices:
+        budget = weigh(dict.fromkeys(costs, one))
+        chosen = allocate(model, images, budget, choices, weigh)
+        assert weigh(chosen) <= budget and cost(chosen) <= cost(dict.fromkeys(costs, one))
+        if one[1] == 0:
+            bits = allocate(
+                model, images, budget, (2, 4), lambda b: weigh({n: (k, 0.0) for n, k in b.items()})
+            )
+            assert cost(chosen) <= cost({name: (b, 0.0) for name, b in bits.items()})
+
+
+def test_bits_among_pairs_are_pairs_that_prune_nothing():
+    model, images = random_student(), pictures(9, 28)
+    seen = []
+
+    def weigh(chosen):
+        seen.append(chosen)
+        return 1
+
+    assert set(allocate(model, images, 10**6, [4, (8, 0.0)], weigh).values()) <= {(4, 0.0), (8, 0.0)}
+    assert all(isinstance(choice, tuple) for chosen in seen for choice in chosen.values())
+
+
+def test_bytes_of_what_prunes_need_images_to_say_which_weights_go():
+    with pytest.raises(ValueError, match=r"^sizes: images: found None, needed some"):
+        sizes(random_student(), [(4, 0.5)])
+
+
 @pytest.mark.parametrize("bits", [1, 3])
 def test_sensitivity_is_the_divergence_of_the_network_with_one_layer_rounded(bits):
     model, images = random_student(), pictures(9, 28)
@@ -217,7 +282,18 @@ def test_sensitivity_is_the_divergence_of_the_network_with_one_layer_rounded(bit
         *[({"budget": bytes_}, ValueError, "budget: found") for bytes_ in (0, -5, np.inf, np.nan, "9", None)],
         *[
             ({"choices": some}, ValueError, "choices: found")
-            for some in ((), "24", 8, (2, 9), (0, 2), (2, 2.5))
+            for some in (
+                (),
+                "24",
+                8,
+                (2, 9),
+                (0, 2),
+                (2, 2.5),
+                [(2, 1.0)],
+                [(4, -0.1)],
+                [(1, 0.5)],
+                [(2, 0, 0)],
+            )
         ],
         ({"weigh": 3}, TypeError, "weigh: found 3"),
     ],

@@ -24,6 +24,7 @@ from tinyzip.quant.explain import Explanation, LayerReport, explain
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
+from tinyzip.quant.redundancy import redundancy
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 
@@ -239,6 +240,18 @@ def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
     assert "images change their class" in lines[-1] and "errors in float" in lines[-1]
 
 
+def test_the_last_columns_say_what_each_layer_could_do_without():
+    report = explained()
+    assert {layer.name: layer.enough for layer in report.layers} == redundancy(random_student(), images())
+    words = [line.split()[-3:] for line in str(report).splitlines()]
+    assert words[0] == ["rank", "pruned", "bits"]
+    for layer, found in zip(report.layers, words[1:], strict=False):
+        rank, pruned, bits = layer.enough
+        assert found == [f"{rank}", f"{100 * pruned:.0f}%", f"{bits}"]
+    far = replace(report, layers=(replace(report.layers[0], enough=(4, 0.07, 9)),))
+    assert str(far).splitlines()[1].split()[-4:] == ["4", "7%", "over", "8"]
+
+
 @pytest.mark.needs("matplotlib")
 def test_the_plot_is_a_picture(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -301,7 +314,11 @@ def test_a_program_of_other_names_is_refused(names):
 def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_first_layer_on_top(
     tmp_path, monkeypatch
 ):
-    layers = LayerReport("one", 20.5, np.inf, 0.25, 0, 3, 0), LayerReport("two", 81.0, -4.0, 0.0, 0, 1, 0)
+    enough = 3, 0.5, 9
+    layers = (
+        LayerReport("one", 20.5, np.inf, 0.25, 0, 3, 0, enough),
+        LayerReport("two", 81.0, -4.0, 0.0, 0, 1, 0, enough),
+    )
     pyplot = MagicMock()
     figure, axes = MagicMock(), [MagicMock() for _ in range(3)]
     pyplot.subplots.return_value = figure, axes

@@ -11,7 +11,8 @@ from tinyzip.quant.auto import METHODS, post_train, quantize
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.prune import prune
+from tinyzip.quant.masks import keep
+from tinyzip.quant.prune import curvature, prune, pruned_alone
 from tinyzip.quant.quadratic import Rows
 from tinyzip.quant.rounding import correct_bias, moments, surgeon
 from tinyzip.quant.surgeon import damped
@@ -95,6 +96,30 @@ def test_shares_by_name_are_kept_in_each_layer():
     pruned = prune(model, images, {"conv1": 0.0, "conv2": 0.25, "fc1": 0.9})
     gone = [int((pruned.params[w] == 0).sum()) for w in WEIGHTS]
     assert gone == [0, 8, 72]
+
+
+@pytest.mark.parametrize("name", ["conv1", "conv2", "fc1"])
+def test_a_block_alone_loses_the_least_by_second_derivatives_and_the_rest_is_refitted(name):
+    """(MK2), (SG6), (QR2): its own mean output stays, and no other weights bring it nearer."""
+    model, images = grouped_network(np.float64)
+    h, key = curvature(model, images)[f"{name}.w"], f"{name}.w"
+    w, exact = model.params[key], outputs(model, images)[name]
+    found = {
+        share: arrays for one, share, arrays in pruned_alone(model, images, (0.0, 0.3, 0.8)) if one == name
+    }
+    assert list(found) == [0.0, 0.3, 0.8]
+    for share, arrays in found.items():
+        assert set(arrays) == {key, f"{name}.b"}
+        np.testing.assert_array_equal(arrays[key] != 0, keep({key: h * w**2}, share)[key])
+        seen = seen_by(model, model, name, images)
+        thin = model.with_params(model.params | arrays)
+        for g, rows in enumerate(groups(model, name, seen)):
+            part = groups(thin, name, seen)[g]
+            wanted = refit(*damped(rows, seen.covariance[g], seen.cross[g]), part != 0)
+            np.testing.assert_allclose(part, wanted, atol=1e-9)
+        other = outputs(thin, images)[name]
+        axes = tuple(range(1, exact.ndim))
+        np.testing.assert_allclose(other.mean(axis=axes), exact.mean(axis=axes), atol=1e-9)
 
 
 def test_images_that_are_all_alike_leave_the_least_weights_to_go():

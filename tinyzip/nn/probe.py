@@ -11,13 +11,13 @@ network without probes pays nothing for them.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tinyzip.nn.chain import Chain
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_array, check_lengths
-from tinyzip.nn.residual import Residual
+from tinyzip.nn.residual import Residual, substituted
 
 
 @dataclass
@@ -50,21 +50,11 @@ class Probe(Layer):
         return dy + cache.dy, {}
 
 
-def probed(layers: Chain, names: Collection[str], way: str = "") -> dict[str, Layer]:
-    """The layers with a probe after each of those named, also in residual blocks ("block1.body.conv1").
-
-    way  what stands before their names: "block1.body."
-    """
-    chain: dict[str, Layer] = {}
-    for name, layer in layers.items():
-        if isinstance(layer, Residual):
-            body = probed(layer.body, names, f"{way}{name}.body.")
-            shortcut = probed(layer.shortcut, names, f"{way}{name}.shortcut.")
-            layer = replace(layer, body=body, shortcut=shortcut)
-        chain[name] = layer
-        if way + name in names:
-            chain[f"{name}.probe"] = Probe()
-    return chain
+def probed(layers: Chain, names: Collection[str]) -> dict[str, Layer]:
+    """The layers with a probe after each of those named, also in residual blocks ("block1.body.conv1")."""
+    return substituted(
+        layers, lambda name, layer: {"": layer} | {".probe": Probe()} if name in names else {"": layer}
+    )
 
 
 def probes(layers: Chain, caches: Any) -> dict[str, Seen]:

@@ -18,7 +18,8 @@ A network with such blocks is still one chain, and its arrays stand in one flat 
 are named by the way to it, "block1.body.conv1.w". A block may hold further blocks.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -146,3 +147,20 @@ def every_layer(layers: Chain, shape: Shape, way: str = "", reads: str = "input"
             refuse(min(twice), "two layers that this names", "another name for one of them")
         found |= inner
     return found
+
+
+def substituted(layers: Chain, by: Callable[[str, Layer], Chain], way: str = "") -> dict[str, Layer]:
+    """The chain with others in place of its layers, those in residual blocks among them.
+
+    by   from a layer's name, with the way to it, and the layer to those in its place, by what their names
+         have after its own: {"": layer} leaves it
+    way  what stands before their names: "block1.body."
+    """
+    chain: dict[str, Layer] = {}
+    for name, layer in layers.items():
+        if isinstance(layer, Residual):
+            body = substituted(layer.body, by, f"{way}{name}.body.")
+            shortcut = substituted(layer.shortcut, by, f"{way}{name}.shortcut.")
+            layer = replace(layer, body=body, shortcut=shortcut)
+        chain |= {f"{name}{ending}": one for ending, one in by(way + name, layer).items()}
+    return chain

@@ -30,6 +30,7 @@ After training again, with the layer's output in view, which that simulation giv
     quadratic.py                 which of its two neighbours each weight is rounded to
     surgeon.py, surgeon_fast.py  what the others should become when one is rounded, or taken away
     rounding.py, prune.py        both for a whole network
+    lowrank.py                   a layer as two, with few channels between them
 
 The door: the only way from the float world to the integer world.
 
@@ -39,6 +40,7 @@ The door: the only way from the float world to the integer world.
 
 Choosing: what to spend, and what was lost.
 
+    redundancy.py                what each layer could do without
     explain.py, drawn.py         where the accuracy went, layer by layer; the same as a picture
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call

@@ -32,12 +32,11 @@ from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Blocks, blocks_of
-from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.fold import checked_and_folded, fold_batch_norm
 from tinyzip.quant.grid import Grid, check_bits, check_finite
 from tinyzip.quant.ranges import observer
 from tinyzip.train.data import check_shape
 from tinyzip.train.images import to_input
-from tinyzip.train.pixels import check_model_range
 
 Bits = int | Mapping[str, int]
 Grids = dict[str, Grid]
@@ -69,10 +68,7 @@ def calibrate(
     raises         ValueError that names what is wrong: no images, NaN, numbers that fail (PX1), bits, a layer
                    without integer operator
     """
-    check_network(model, "calibrate: model")
-    check_shape(model, images, "calibrate: images")
-    check_model_range(model, images, "calibrate: images")
-    model = fold_batch_norm(model)
+    model = checked_and_folded(model, images, "calibrate")
     grids = activation_grids(model, images, activations, method)
     grids |= weight_grids(model, weights, weight_method, per_channel)
     return fit_biases(model, grids)

@@ -13,6 +13,8 @@ The integer program and its float network see the same images, and are compared 
                     to this one on integers and the rest in float, theirs is another class for the first time
     float recovers  of the images whose class changed: how many get it back if this one block computes in
                     float and only its output is rounded. Negative if that made it worse
+    enough: rank,   what each of these alone, weights that are 0 and bits, would have to be for an error of a
+    pruned, bits    hundredth of the layer's output, without any training: `redundancy`
 
 The rounding of a residual block's sum shows in the block after it.
 
@@ -49,12 +51,14 @@ from tinyzip.quant.blocks import Block, blocks_of
 from tinyzip.quant.calibrate import inputs
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import by_channel
+from tinyzip.quant.redundancy import Enough, redundancy
 from tinyzip.quant.twin import float_twin, grid_of, readable, weight_scales
 from tinyzip.train.data import check_labels, check_shape
 from tinyzip.train.pixels import check_range
 
 LEAST_COSINE = 0.1
 COLUMNS = "layer, signal/noise, of the weights, saturated, unused codes, first changes, float recovers"
+COLUMNS += ", enough: rank, pruned, bits"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class LayerReport:
     unused: float
     first_changes: int
     recovered: int
+    enough: Enough
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +105,9 @@ class Explanation(Shown):
         for one in self.layers:
             noise = f"{one.signal_to_noise:.1f} dB", f"{one.weights_signal_to_noise:.1f} dB"
             codes, changes = (f"{one.saturated:.2%}", f"{one.unused:.0%}"), f"{one.first_changes}"
-            rows.append((one.name, *noise, *codes, changes, f"{one.recovered:+d}"))
+            rank, pruned, bits = one.enough
+            enough = f"{rank}", f"{pruned:.0%}", f"{bits}" if bits <= 8 else "over 8"
+            rows.append((one.name, *noise, *codes, changes, f"{one.recovered:+d}", *enough))
         end = f"{self.changed} of {self.images} images change their class"
         if self.errors is not None:
             end += f"; {self.float_errors} errors in float, {self.errors} in integers"
@@ -159,7 +166,9 @@ def explain(
             open_cases = tally.see(outputs, codes, exact, found, open_cases)
         classes.append((exact, found))
     exact, found = (np.concatenate(parts) for parts in zip(*classes, strict=True))
-    reports, changed = tuple(tally.report() for tally in tallies), int((exact != found).sum())
+    enough = redundancy(network, images)
+    reports = tuple(tally.report(enough[tally.block.name]) for tally in tallies)
+    changed = int((exact != found).sum())
     errors = () if labels is None else (int((exact != labels).sum()), int((found != labels).sum()))
     return Explanation(reports, len(images), changed, *errors)
 
@@ -264,12 +273,12 @@ class _Tally:
         self.recovered += int((found != exact).sum()) - int((again != exact).sum())
         return np.asarray(open_cases & ~changed)
 
-    def report(self) -> LayerReport:
+    def report(self, enough: Enough) -> LayerReport:
         width = self.y.hi - self.y.lo + 1
         ends = self.seen[width - 1] + (self.seen[0] if self.y.lo != self.y.zero else 0)
         noise = _ratio(self.signal, self.noise), self.weights
         codes = float(ends / self.seen.sum()), float((self.seen[:width] == 0).mean())
-        return LayerReport(self.block.name, *noise, *codes, self.first_changes, self.recovered)
+        return LayerReport(self.block.name, *noise, *codes, self.first_changes, self.recovered, enough)
 
 
 def _ratio(signal: float, noise: float) -> float:

@@ -24,8 +24,11 @@ from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import AnyInspected, Inspected
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
+from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.grid import by_channel
+from tinyzip.train.data import check_shape
+from tinyzip.train.pixels import check_model_range
 
 
 def fold_batch_norm(model: AnyInspected) -> AnyInspected:
@@ -38,6 +41,14 @@ def fold_batch_norm(model: AnyInspected) -> AnyInspected:
     params = dict(model.params)
     layers = _folded(model, model.layers, params, "")
     return replace(model, layers=layers, params=params)
+
+
+def checked_and_folded(model: AnyInspected, images: Array, caller: str) -> AnyInspected:
+    """The model without batch norms, if it is one, and sees images like these; `caller` begins a refusal."""
+    check_network(model, f"{caller}: model")
+    check_shape(model, images, f"{caller}: images")
+    check_model_range(model, images, f"{caller}: images")
+    return fold_batch_norm(model)
 
 
 def _folded(model: Inspected, chain: Mapping[str, Layer], params: Arrays, way: str) -> dict[str, Layer]:

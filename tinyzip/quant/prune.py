@@ -13,22 +13,21 @@ its output is, as nearly as can be, what it was in the whole network; the bias t
 A weight that was taken away is a 0 in the dict, and nothing else. All that rounds leaves zeros alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from tinyzip.base.refuse import is_number, refuse
+from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import AnyInspected, Inspected
+from tinyzip.nn.layer import Arrays
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.blocks import Block, blocks_of
-from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.fold import checked_and_folded
+from tinyzip.quant.masks import keep
 from tinyzip.quant.rounding import Moments, corrected_bias, input_pairs, moments
 from tinyzip.quant.surgeon import Real, damped
 from tinyzip.quant.surgeon_fast import Kept, Order, kept, refit, removals
-from tinyzip.train.data import check_shape
-from tinyzip.train.pixels import check_model_range
 
 Share = float | Mapping[str, float]
 """The part of the weights that is taken away, in [0, 1): of all together, or of each block's by name."""
@@ -44,10 +43,7 @@ def prune(model: AnyInspected, images: Array, share: Share) -> AnyInspected:
              would bring a layer's output on these images nearer to the whole network's, but for (SG4)
     raises   ValueError for a share that is not in [0, 1), other names, images that do not fit
     """
-    check_network(model, "prune: model")
-    check_shape(model, images, "prune: images")
-    check_model_range(model, images, "prune: images")
-    model = fold_batch_norm(model)
+    model = checked_and_folded(model, images, "prune")
     blocks = {block.name: block for block in blocks_of(model)}
     together = _check_share(share, list(blocks))
     params = dict(model.params)
@@ -59,15 +55,38 @@ def prune(model: AnyInspected, images: Array, share: Share) -> AnyInspected:
             found = iter(kept([one for name in names for one in orders[name]], count))
             masks |= {name: [next(found) for _ in orders[name]] for name in names}
         for name, block in blocks.items():
-            w, b, pruned = f"{name}.w", f"{name}.b", model.with_params(params)
+            pruned = model.with_params(params)
             seen = moments(block.layer, input_pairs(model, pruned, pruned, name, images))
-            statistics = zip(seen.covariance, seen.cross, masks[name], strict=True)
-            parts = zip(_groups(model.params[w], seen), statistics, strict=True)
-            rows = [refit(*damped(part, cov, cross), mask) for part, (cov, cross, mask) in parts]
-            params[w] = np.reshape(rows, model.params[w].shape).astype(model.dtype)
-            if b in params:
-                params[b] = corrected_bias(model.params[b], model.params[w], params[w], seen)
+            params |= _refitted(model, name, seen, masks[name])
     return model.with_params(params)
+
+
+def pruned_alone(
+    model: Inspected, images: Array, shares: Collection[float]
+) -> Iterator[tuple[str, float, Arrays]]:
+    """Each block's name, each share, and its arrays if it alone loses that share (MK2), refitted (SG6).
+
+    A scan of how sensitive the blocks are looks at model.with_params(model.params | arrays). Arguments as in
+    `prune`, batch norms folded.
+    """
+    h = curvature(model, images)
+    for block in blocks_of(model):
+        seen = moments(block.layer, input_pairs(model, model, model, block.name, images))
+        (key,) = one = {f"{block.name}.w": model.params[f"{block.name}.w"] ** 2 * h[f"{block.name}.w"]}
+        for share in shares:
+            masks = seen.rows(keep(one, share)[key])
+            yield block.name, share, _refitted(model, block.name, seen, masks > 0)
+
+
+def _refitted(model: Inspected, name: str, seen: Moments, masks: Iterable[Kept]) -> Arrays:
+    """A block's weights under the masks of its groups, those that stay refitted (SG6), and its bias."""
+    w, b = f"{name}.w", f"{name}.b"
+    parts = zip(seen.rows(model.params[w]), seen.covariance, seen.cross, masks, strict=True)
+    rows = [refit(*damped(part, covariance, cross), mask) for part, covariance, cross, mask in parts]
+    arrays = {w: np.reshape(rows, model.params[w].shape).astype(model.dtype)}
+    if b in model.params:
+        arrays[b] = corrected_bias(model.params[b], model.params[w], arrays[w], seen)
+    return arrays
 
 
 def curvature(model: Inspected, images: Array) -> dict[str, Array]:
@@ -94,14 +113,9 @@ def _removals(model: Inspected, block: Block, images: Array) -> list[tuple[Order
 def _whole(model: Inspected, block: Block, images: Array) -> tuple[Real, Real, float]:
     """Of a block in the network as it is: the rows of its groups, their Σ, the variance of its outputs."""
     seen = moments(block.layer, input_pairs(model, model, model, block.name, images))
-    rows = _groups(model.params[f"{block.name}.w"], seen)
+    rows = seen.rows(model.params[f"{block.name}.w"])
     variance = float(np.einsum("gfk,gkl,gfl->", rows, seen.covariance, rows))
     return rows, seen.covariance, variance or 1.0
-
-
-def _groups(w: Array, seen: Moments) -> Real:
-    """The weights (F, …) of a layer as the rows of each of its groups, (G, F/G, K)."""
-    return w.reshape(len(seen.mean), -1, seen.mean.shape[1]).astype(np.float64)
 
 
 def _check_share(share: Share, names: list[str]) -> list[tuple[list[str], float]]:
@@ -110,6 +124,10 @@ def _check_share(share: Share, names: list[str]) -> list[tuple[list[str], float]
         refuse("prune: share", f"shares for {sorted(share)}", f"one for each of {names}")
     parts = [([name], share[name]) for name in names] if isinstance(share, Mapping) else [(names, share)]
     for _, part in parts:
-        if not is_number(part) or not 0 <= part < 1:
-            refuse("prune: share", part, "a number from 0 to below 1")
+        check_share(part, "prune: share")
     return parts
+
+
+def check_share(part: float, argument: str) -> None:
+    if not is_number(part) or not 0 <= part < 1:
+        refuse(argument, said(part), "a number from 0 to below 1")

@@ -61,6 +61,10 @@ class Moments:
     covariance: Real
     cross: Real
 
+    def rows(self, w: Array) -> Real:
+        """The weights (F, …) of the layer as the rows of each of its groups, (G, F/G, K)."""
+        return w.reshape(len(self.mean), -1, self.mean.shape[1]).astype(np.float64)
+
 
 def patches(layer: Conv2d | Linear, x: Array) -> Array:
     """What each output of a layer is a product with: (G, K, P), from the layer's input (…, N)."""
@@ -170,8 +174,7 @@ def _mean(w: Array, x: Real) -> Real:
 
 def _rounded(w: Array, grid: Grid, seen: Moments, choose: Choose) -> Array:
     """The weights of a layer (F, …) on their grid, rounded group by group."""
-    G, K = seen.mean.shape
-    rows = w.reshape(G, -1, K).astype(np.float64)
+    rows, G = seen.rows(w), len(seen.mean)
     steps = np.broadcast_to(grid.scale, len(w)).reshape(G, -1)
     codes = [
         choose(Rows(rows[g], steps[g], grid.lo, grid.hi, seen.covariance[g], seen.cross[g])) for g in range(G)

@@ -15,7 +15,7 @@ The price is counted on images that nothing of this has seen: on how many of the
 the original's. It needs no labels, for the original is what is to be met.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -31,7 +31,7 @@ from tinyzip.nn.activations import Clip
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import ReLU
 from tinyzip.nn.ops.checks import Array
-from tinyzip.nn.residual import Residual
+from tinyzip.nn.residual import substituted
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.allocate import CHOICES, allocate
 from tinyzip.quant.auto import post_train
@@ -117,17 +117,10 @@ def clamped_twin(program: Program) -> tuple[Sequential, Grids]:
     written = zip(program.operators, program.codes[1:], strict=True)
     grids = {operator.name: grid_of(y) for operator, y in written}
 
-    def clamped(chain: Mapping[str, Layer], way: str) -> dict[str, Layer]:
-        layers: dict[str, Layer] = {}
-        for name, layer in chain.items():
-            if isinstance(layer, Residual):
-                body = clamped(layer.body, f"{way}{name}.body.")
-                layer = replace(layer, body=body, shortcut=clamped(layer.shortcut, f"{way}{name}.shortcut."))
-            elif isinstance(layer, ReLU):
-                layer = Clip(0.0, float(grids[way + name.removesuffix(".relu")].high))
-            layers[name] = layer
-        return layers
+    def clamped(name: str, layer: Layer) -> dict[str, Layer]:
+        is_relu = isinstance(layer, ReLU)
+        return {"": Clip(0.0, float(grids[name.removesuffix(".relu")].high)) if is_relu else layer}
 
-    model = replace(twin, layers=clamped(twin.layers, ""))
+    model = replace(twin, layers=substituted(twin.layers, clamped))
     grids = {"input": grid_of(program.input)} | grids
     return model, {name: grids[name] for name in blocks_of(model).grids}
