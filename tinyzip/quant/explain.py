@@ -13,13 +13,14 @@ The integer program and its float network see the same images, and are compared 
                     to this one on integers and the rest in float, theirs is another class for the first time
     float recovers  of the images whose class changed: how many get it back if this one block computes in
                     float and only its output is rounded. Negative if that made it worse
-    enough: rank,   what each of these alone, weights that are 0 and bits, would have to be for an error of a
-    pruned, bits    hundredth of the layer's output, without any training: `redundancy`
 
 The rounding of a residual block's sum shows in the block after it.
 
 The last column says which layer deserves another bit, the one before where the trouble begins; they need
 not name the same layer. Where labels are given, errors of both are counted too.
+
+A second table says what rank, what share of weights that are 0, and what bits would be enough for a layer,
+each of them alone and without training, at an error of a hundredth of the layer's output: `redundancy`.
 
 Without a float network the program is compared with its `float_twin`: the program read back as a network,
 with the weights that its codes mean. Against it only the rounding of activations shows.
@@ -58,7 +59,6 @@ from tinyzip.train.pixels import check_range
 
 LEAST_COSINE = 0.1
 COLUMNS = "layer, signal/noise, of the weights, saturated, unused codes, first changes, float recovers"
-COLUMNS += ", enough: rank, pruned, bits"
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,17 @@ class Explanation(Shown):
         return f"{len(self.layers)} blocks, {self.changed} of {self.images} images change their class"
 
     def __str__(self) -> str:
-        rows = [tuple(COLUMNS.split(", "))]
+        rows, enough = [tuple(COLUMNS.split(", "))], [("enough", "rank", "pruned", "bits")]
         for one in self.layers:
             noise = f"{one.signal_to_noise:.1f} dB", f"{one.weights_signal_to_noise:.1f} dB"
             codes, changes = (f"{one.saturated:.2%}", f"{one.unused:.0%}"), f"{one.first_changes}"
             rank, pruned, bits = one.enough
-            enough = f"{rank}", f"{pruned:.0%}", f"{bits}" if bits <= 8 else "over 8"
-            rows.append((one.name, *noise, *codes, changes, f"{one.recovered:+d}", *enough))
+            rows.append((one.name, *noise, *codes, changes, f"{one.recovered:+d}"))
+            enough.append((one.name, f"{rank}", f"{pruned:.0%}", f"{bits}" if bits <= 8 else "over 8"))
         end = f"{self.changed} of {self.images} images change their class"
         if self.errors is not None:
             end += f"; {self.float_errors} errors in float, {self.errors} in integers"
-        return f"{aligned(rows)}\n{end}"
+        return f"{aligned(rows)}\n{end}\n\n{aligned(enough)}"
 
 
 @write_instead()
