@@ -13,6 +13,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
             "archive/weights.py",
+            "SPARSE = 16  # times as many weights as are not zero: then runs are tried",
+            "16 → 17",
+        ): "where one more form is tried; it is written where it is shorter",
+        (
+            "archive/weights.py",
             "forms = [(0, WHOLE, plan(writer, values, view))]",
             "0 → 1",
         ): "of two forms whose costs are equal to 2⁻¹⁶ bit either may be written",

@@ -153,6 +153,24 @@ def test_a_reader_uses_as_many_bits_as_the_steps_cost(parts: list[tuple[str, int
     assert whole_bytes(reader.ledger, len(message)).keys() == {(PROGRAM, "container"), (PROGRAM, "structure")}
 
 
+def test_each_step_moves_the_position_by_its_cost_while_bytes_are_left() -> None:
+    """(E1), (E4): to a thousandth of a bit, whether a byte is read at that step or not."""
+    asked = (np.random.default_rng(0).random(400) < 0.2).astype(int).tolist()
+    writer, cell, costs = Writer("message"), [0, 0], []
+    for bit in asked:
+        before = writer.cost
+        writer.bit(bit, cell, cell)
+        costs.append((writer.cost - before) / 2**16)
+    message = writer.finish()
+    reader, cell, moves = Reader(message, "message"), [0, 0], []
+    while reader._read < len(message):
+        before = reader._position()
+        reader.bit(None, cell, cell)
+        moves.append(reader._position() - before)
+    assert len(moves) > 200 and max(costs) > 1
+    np.testing.assert_allclose(moves, costs[: len(moves)], atol=1e-3)
+
+
 @given(st.lists(st.floats(0, 1e4), max_size=20), st.integers(0, 10**6))
 def test_the_bytes_of_all_parts_add_up_to_the_file(moves: list[float], more: int) -> None:
     ledger = Ledger()
