@@ -6,6 +6,7 @@ which stay apart for eyes that do not tell red from green; a line also has a mar
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -58,7 +59,12 @@ def new_figure(rows: int, columns: int, width: float, height: float, **options: 
 
 
 def save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=120)
+    """Write a picture with 256 colours, which takes a third of the bytes of one with all."""
+    from PIL import Image  # which comes with matplotlib
+
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=120)
+    Image.open(drawn).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def plot_learning(histories: Mapping[str, History], path: Path) -> None:

@@ -122,7 +122,7 @@ def test_nothing_is_loaded_from_outside(book: Path, pages: dict[str, Read]) -> N
             assert (book / name).parent.joinpath(urlsplit(target).path).exists(), f"{name}: {target}"
     for style in book.rglob("*.css"):
         assert not re.findall(r"@import|url\([\"']?(?:https?:)?//", style.read_text(encoding="utf-8")), style
-    assert sum(file.stat().st_size for file in book.rglob("*") if file.is_file()) < 11_000_000
+    assert sum(file.stat().st_size for file in book.rglob("*") if file.is_file()) < 10_000_000
 
 
 def test_names_of_places_are_given_once(pages: dict[str, Read]) -> None:
