@@ -12,6 +12,11 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
+            "archive/fields.py",
+            "m, n = value or (1, 0)",
+            "1 → 2",
+        ): "what stands there when a file is read is not looked at",
+        (
             "archive/weights.py",
             "SPARSE = 16  # times as many weights as are not zero: then runs are tried",
             "16 → 17",
@@ -112,6 +117,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "a copy of numbers that are only read",
     },
     "exchange": {
+        (
+            "exchange/onnx/integers.py",
+            "most += int(np.abs(plus).max()) + int(np.abs(theta).max())",
+            "int(np.abs(plus).max()) + int(np.abs(theta).max()) → (int(np.abs(plus).max()))",
+        ): "a tie is less than 2ˢ, and a sum of 2⁵⁵ with it and 255·2ˢ passes 2⁶³ only where it does without it",
+        (
+            "exchange/c/weights.py",
+            "single = fields.astype(np.uint8)[:, None] >> np.arange(bits, dtype=np.uint8) & 1",
+            "uint8 → int8",
+        ): "the lowest bits are the same in two's complement",
         (
             "exchange/onnx/graph.py",
             "self.onnx.checker.check_model(model, full_check=True)",
@@ -535,6 +550,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "without curvatures all scores double, and their order stays",
     },
     "train": {
+        (
+            "train/run/shards.py",
+            "while len(self._gradients) < shards:",
+            "< → <=",
+        ): "room for one shard more",
         (
             "train/run/shards.py",
             "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",

@@ -149,6 +149,16 @@ def test_descent_only_goes_down_and_ends_where_no_single_change_helps(seed, shif
 
 
 @given(seeds)
+def test_the_descent_leaves_the_codes_of_weights_that_are_zero_and_of_no_others(seed):
+    """The columns of other weights move, those of 1 among them, where the codes are far from the best."""
+    rows, *_ = problem(seed, hi=7)
+    w = np.where(np.arange(rows.w.shape[1]) % 2, 1.0, 0.0) * np.ones_like(rows.w)
+    apart = Rows(w, rows.step, -7, 7, np.eye(w.shape[1]), np.eye(w.shape[1]))
+    q = np.full(w.shape, -7.0)
+    assert ((descend(apart, q) == q) == (w == 0)).all()
+
+
+@given(seeds)
 @settings(max_examples=10)
 def test_each_change_of_the_descent_is_the_best_there_is(seed):
     """(QQ4), of one row, against trying all changes by one in each round."""

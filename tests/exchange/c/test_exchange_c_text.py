@@ -18,7 +18,7 @@ from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.sources import drafted
 from tinyzip.exchange.c.text import affine, comment, identifiers, index
 from tinyzip.exchange.c.weights import packed
-from tinyzip.integer import Codes, Conv2d, Flatten, Linear, MaxPool2d, Pad, Program, Recall
+from tinyzip.integer import Add, Codes, Conv2d, Flatten, Linear, MaxPool2d, Pad, Program, Recall, Table
 
 HOSTILE = [
     '"; system("rm -rf /"); "',
@@ -272,6 +272,13 @@ def test_what_several_read_is_whole_and_what_is_not_needed_is_not_computed() -> 
     assert list(plan.steps) == [0, 3]
     plan = Plan.of(tall(Flatten(), Linear(np.ones((1, 320), int), None, M0, 50, BYTE)), "abcde")
     assert plan.streamed >= {0}
+
+
+def test_a_pool_reads_what_its_convolution_read_whatever_comes_after_it() -> None:
+    first, one = Table(np.arange(256), BYTE), conv(w=np.ones((1, 1, 1, 1), int))
+    total = Add(-1, [1, 1], 1, BYTE, rounding="single")
+    plan = Plan.of(Program((first, one, MaxPool2d(1), total), (1, 4, 4), BYTE), "abcd")
+    assert plan.steps[2].reads == (0,) and plan.steps[2].conv == 1 and 1 not in plan.steps
 
 
 @settings(max_examples=60)

@@ -26,6 +26,17 @@ def differing(program, x, runtime=session):
     return [int((f != e).sum()) if f.shape == e.shape else -1 for f, e in zip(found, expected, strict=True)]
 
 
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300])
+def test_constants_of_a_graph_are_finite(value) -> None:
+    graph = Draft("out.onnx")
+    graph.scope = "conv1"
+    with pytest.raises(
+        ValueError, match=r"^out\.onnx: conv1\.w: found values that are not finite in float32"
+    ):
+        graph.constant([1.0, value], np.float32, "w")
+    assert graph.constant([1.0], np.float32, "w") == "conv1/w"
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_known_programs_give_the_graph_that_they_gave(name) -> None:
     """No node more and none less, and names that say who made a tensor, which no code of an output shows."""

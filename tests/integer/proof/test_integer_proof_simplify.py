@@ -398,6 +398,12 @@ def test_a_last_table_that_clamps_one_end_is_that_clamp_and_claims_the_other_end
     assert kinds(program) == ["Conv2d"] and program.output == Codes(lo, hi, 0)
 
 
+def test_a_last_table_that_writes_one_code_is_no_clamp() -> None:
+    for code in (0, 5):
+        program = simplified(conv([[[[3]], [[-4]]]]), Table(np.full(256, code), WIDE))
+        assert program.output == WIDE
+
+
 def test_only_a_program_is_simplified() -> None:
     with pytest.raises(TypeError, match=r"simplify: program: found int, needed a Program"):
         simplify(3)

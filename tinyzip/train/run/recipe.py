@@ -98,7 +98,7 @@ def check_function(function: Any, arguments: int, argument: str, needed: str) ->
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """The callbacks as a list; refuses what is not some functions of an `Epoch`."""
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
+    if not isinstance(callbacks, Iterable):
         refuse("fit: callbacks", said(callbacks), "a list of functions, also of one: [function]", TypeError)
     functions = list(callbacks)
     for function in functions:
