@@ -121,7 +121,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "exchange/onnx/integers.py",
             "most += int(np.abs(plus).max()) + int(np.abs(theta).max())",
             "int(np.abs(plus).max()) + int(np.abs(theta).max()) → (int(np.abs(plus).max()))",
-        ): "a tie is less than 2ˢ, and a sum of 2⁵⁵ with it and 255·2ˢ passes 2⁶³ only where it does without it",
+        ): "a tie is below 2ˢ: 2⁵⁵ with it and with 255·2ˢ passes 2⁶³ only where it does without it",
         (
             "exchange/c/weights.py",
             "single = fields.astype(np.uint8)[:, None] >> np.arange(bits, dtype=np.uint8) & 1",
@@ -550,11 +550,6 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "without curvatures all scores double, and their order stays",
     },
     "train": {
-        (
-            "train/run/shards.py",
-            "while len(self._gradients) < shards:",
-            "< → <=",
-        ): "room for one shard more",
         (
             "train/run/shards.py",
             "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",
