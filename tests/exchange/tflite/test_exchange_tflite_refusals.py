@@ -17,6 +17,7 @@ from tinyzip.exchange.tflite.chain import shape_of, short
 from tinyzip.exchange.tflite.file import Reader, Tensor, graph_of, read_graph
 from tinyzip.exchange.tflite.operators import translate
 from tinyzip.exchange.tflite.reference import Reference
+from tinyzip.integer import run
 
 WINDOW = {"Padding": VALID, "StrideH": 1, "StrideW": 1}
 
@@ -628,3 +629,21 @@ def test_a_graph_whose_output_is_its_input_is_no_program() -> None:
     model = Model()
     x = image(model, 2, 2, 1)
     refused(model, x, x, "a program that is refused", "needed one that can be built")
+
+
+def test_axes_of_length_one_go_and_come_back() -> None:
+    """SQUEEZE and EXPAND_DIMS, whose second input is an axis and no shape."""
+    model = Model()
+    x, y, r, flat = (
+        image(model, 4, 1, 2),
+        image(model, 4, 1, 2),
+        image(model, 4, 1, 2),
+        model.tensor((1, 4, 2), 0.1),
+    )
+    model.node("RELU", [x], r)
+    model.node("SQUEEZE", [r], flat)
+    model.node("EXPAND_DIMS", [flat, model.constant(np.int32([2]))], y)
+    model.inputs, model.outputs = [x], [y]
+    program = read(model.build())
+    codes = np.random.default_rng(0).integers(-128, 128, (*program.shape, 3)).astype(np.int8)
+    assert np.array_equal(run(program, codes), np.maximum(codes, 0))
