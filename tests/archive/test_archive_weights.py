@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_programs import DATA, KNOWN
 
-from tinyzip.archive import bitwise, format, pack, tables, weights
+from tinyzip.archive import bitwise, pack, tables, weights
 from tinyzip.archive.bitwise import ALONE, CHANNEL, NEAR, SIGNS, SUM
 from tinyzip.archive.coder import SLOTS, Reader, Writer
 from tinyzip.archive.neighbours import LEVEL, LEVELS, View, channel_level, neighbours, places
@@ -98,7 +99,7 @@ def asked(codes: np.ndarray, view: View, mixed: bool) -> Iterator[tuple[int, int
 
 
 def test_places_have_the_numbers_that_the_description_of_the_format_gives_them() -> None:
-    said = " ".join((format.__doc__ or "").split())
+    said = " ".join((Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8").split())
     for words in (
         f"decide(near + {LEVELS}·L, {CHANNEL} + mean + {LEVELS}·L)",
         f"in coding 1, decide({ALONE} + L)",

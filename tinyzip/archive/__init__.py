@@ -8,7 +8,7 @@ tables.py      weights as symbols, for long tensors
 weights.py     a tensor of weights, in whatever makes it shortest
 fields.py      the fields of operators
 records.py     a program as a row of numbers
-format.py      the file, and how it is read, bit by bit
+format.py      the file
 account.py     where every byte of a file goes
 shorten.py     the same program in fewer bits
 """

@@ -1,4 +1,4 @@
-// A message is one large number, read step by step: the format that tinyzip/archive/format.py describes, by a
+// A message is one large number, read step by step: the format that docs/format.md describes, by a
 // second reader, written from that description alone. Nothing in a file is believed.
 
 const { abs, exp, floor, fround, log2, max, min, sign, sqrt } = Math;
