@@ -40,7 +40,7 @@ from tinyzip.machine import products
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
-from tinyzip.nn.fast import blocks, pools, rows, taller, turned, winograd
+from tinyzip.nn.fast import blocks, pools, rows, taller, turned
 from tinyzip.nn.fast.choose import first_stage, one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
@@ -246,11 +246,6 @@ def laws() -> Iterator[Law]:
         wide = first_stage([five, relu, pool], digits)[1]
     together = reused(passes(five, digits, wide))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
-
-    conv, shape = Conv2d(32, 32, 3, padding=1), (32, 14, 14)  # conv2b of vgg_net
-    given = normal(1, 32, 32 * 9), normal(*shape, N), conv.geometry(shape), normal(1, 32, 14 * 14 * N)
-    six, four = (reused(partial(route, *given)) for route in (rows.multiply, winograd.multiply))
-    yield Law("two columns from four", "X20, X21", "y of vgg conv2b", six, four)
 
 
 def program_of(weights: int, activations: int, name: str = "seed_net") -> Program:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from shapes import SEEDS, integral
 
 from tinyzip.machine import products
-from tinyzip.nn.fast import aligned, blocks, choose, rows, taller, turned, winograd
+from tinyzip.nn.fast import aligned, blocks, choose, rows, taller, turned
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.choose import one_stage, stages
@@ -67,9 +67,7 @@ def test_a_convolution_gets_the_routes_whose_conditions_it_meets():
     assert routes(Conv2d(2, 4, 1, 2)) == (plain, blocks.weight_gradient, scatter)
     assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (shared, few, gather, shared)
     many = Conv2d(40, 40, 3, padding=1)  # 14,400 weights
-    two = winograd.multiply
-    assert routes(many, (40, 9, 9)) == (two, tall, gather, two)
-    assert routes(Conv2d(16, 16, 3), (16, 9, 9)) == (two, few, gather, two)
+    assert routes(many, (40, 9, 9)) == (shared, tall, gather, shared)
 
 
 def test_each_layer_has_its_stage():

@@ -10,7 +10,6 @@ within the rounding of a sum in another order on real ones, or a bound of its ow
     memory.py       results in memory that is there already
     blocks.py       the patches of a convolution in blocks that stay in cache
     rows.py         a convolution whose rows of outputs share their patches
-    winograd.py     two columns of outputs from four multiplications for six
     taller.py       the taller factor first
     turned.py       the input's gradient gathered, with turned kernels
     conv.py         the convolution as it runs, by these routes

@@ -20,7 +20,6 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
     pooling before the ReLU   X15, X16  1.10×  Conv2d, ReLU, MaxPool2d(2)        always
     aligned patches           X17–X19   0.95×  the same, stride 1, one group     5×5 and no small kernels
-    two columns from four     X20, X21  1.14×  y, 3 wide, stride 1               F·C ≥ 8·(F + C)
 
 All together, the network as it is printed divided by the network that runs:
 
@@ -39,7 +38,7 @@ from itertools import pairwise, takewhile
 from math import prod
 from typing import Any
 
-from tinyzip.nn.fast import aligned, blocks, rows, taller, turned, winograd
+from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
 from tinyzip.nn.fast.added import FastResidual
 from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
@@ -115,7 +114,7 @@ def convolution(layer: Conv2d, shape: Shape) -> Stage:
     F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)
     K = C * prod(layer.kernel)
     weights = rows.weight_gradient if rows.pays_for_weights(F, K, geometry) else weight_route(F, K)
-    return FastConv2d(layer, shape, product_route(F, C, geometry), weights, input_route(F, C, geometry))
+    return FastConv2d(layer, shape, product_route(geometry), weights, input_route(F, C, geometry))
 
 
 def residual(layer: Residual, shape: Shape) -> Stage:
@@ -123,9 +122,7 @@ def residual(layer: Residual, shape: Shape) -> Stage:
     return FastResidual(layer, shape, body, shortcut)
 
 
-def product_route(F: int, C: int, geometry: Geometry) -> Route:
-    if winograd.applies(geometry) and winograd.pays(F, C, geometry):
-        return winograd.multiply
+def product_route(geometry: Geometry) -> Route:
     return rows.multiply if rows.pays(geometry) else blocks.multiply
 
 
@@ -135,7 +132,7 @@ def weight_route(F: int, K: int) -> Route:
 
 def input_route(F: int, C: int, geometry: Geometry) -> Route:
     if turned.applies(geometry) and turned.pays(F, C, geometry):
-        return partial(turned.input_gradient, multiply=product_route(C, F, turned.turned(geometry)))
+        return partial(turned.input_gradient, multiply=product_route(turned.turned(geometry)))
     return blocks.input_gradient
 
 
