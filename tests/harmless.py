@@ -335,6 +335,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "machine": {
         (
             "machine/processes.py",
+            "while not incoming.poll(0) and perf_counter() < stop:",
+            "not incoming.poll(0) → (incoming.poll(0))",
+        ): "for how long a copy stays awake, which decides what a message takes and not what it says",
+        (
+            "machine/processes.py",
             "stop = perf_counter() + AWAKE",
             "+ → -",
         ): "falls asleep at once; the message is read all the same",

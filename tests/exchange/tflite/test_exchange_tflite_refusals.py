@@ -90,6 +90,14 @@ def test_weights_and_biases_that_no_convolution_has_are_refused(
     refused(model, x, y, "operator 0 (CONV_2D)", words)
 
 
+def test_two_scales_along_another_axis_than_the_outputs_are_refused() -> None:
+    model = Model()
+    x, y = image(model, 4, 4, 2), image(model, 4, 4, 2)
+    w = model.constant(np.ones((2, 1, 1, 2), np.int8), scale=[0.1, 0.2], axis=3)
+    model.node("CONV_2D", [x, w, model.constant(np.zeros(2, np.int32))], y, **WINDOW)
+    refused(model, x, y, "operator 0 (CONV_2D)", "2 scales on axis 3")
+
+
 def test_weights_that_the_model_computes_are_refused() -> None:
     model = Model()
     x, w, y = image(model, 8), model.tensor((3, 8), 0.1), image(model, 3)
