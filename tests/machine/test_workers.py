@@ -146,3 +146,13 @@ def test_an_error_waits_until_no_thread_uses_the_workspaces():
     with Workers(2) as crew, pytest.raises(ZeroDivisionError):
         crew.map(work, range(2))
     assert done == [1]
+
+
+def test_threads_stay_from_block_to_block():
+    met = set()
+    with Workers(2) as two:
+        pool = two._pool
+    for _ in range(3):
+        with two:
+            met.add(two._pool)
+    assert met == {pool} != {None}

@@ -161,6 +161,16 @@ def test_more_axes_than_numpy_has_are_refused(tmp_path):
     assert "shape" in refusal(tmp_path / "deep")
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(b"", "an empty file"), (b"\x01", "the first bytes 01"), (b"PNG!", "the first bytes 50 4e")],
+)
+def test_what_a_file_begins_with_is_said(content, found, tmp_path):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError, match=f"x: found {found}"):
+        read_idx(tmp_path / "x")
+
+
 def test_a_path_of_another_type_is_refused():
     for read in (read_idx, mnist):
         with pytest.raises(TypeError, match="needed a path"):
