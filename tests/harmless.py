@@ -484,6 +484,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "quant": {
         (
+            "quant/fake_layer.py",
+            "AVERAGE = 2.0**-10  # of a step",
+            "10 → 11",
+        ): "half as much lifts a half over the middle, too, and still nothing else",
+        (
             "quant/powers.py",
             "scale = 2.0 ** np.ceil(np.log2(np.where(largest > 0, largest, hi) / hi))",
             "0 → 1",

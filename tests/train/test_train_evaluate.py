@@ -13,7 +13,7 @@ from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import FEWEST, MOST, Inference, evaluate, logits, predict, shards
+from tinyzip.train.evaluate import FEWEST, MOST, Inference, check_finite, evaluate, logits, predict, shards
 
 NET = network()
 ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * MOST + 9, 6, 6), dtype=np.uint8)
@@ -195,3 +195,13 @@ def test_images_that_may_lie_in_two_ways_are_told_both():
         ValueError, match=r"np.moveaxis\(images, -1, 0\) if they are last, images\[0\] if not$"
     ):
         predict(NET, np.zeros((1, 6, 6, 6), np.uint8))
+
+
+@pytest.mark.parametrize(("pixel", "finite"), [(1e5, True), (3e38, True), (4e38, False), (np.inf, False)])
+def test_pixels_are_finite_where_float32_holds_them(pixel, finite):
+    images = np.full((2, 3, 3), pixel)
+    if finite:
+        check_finite(images, "images")
+    else:
+        with pytest.raises(ValueError, match="images: found NaN or infinite pixels"):
+            check_finite(images, "images")
