@@ -11,7 +11,7 @@
  */
 #include "fields.h"
 
-#if FIELDS_CHECKSUM != 0x4550ed9a
+#if FIELDS_CHECKSUM != 0x38596a23
 #error fields.h is of another program: export all files again
 #endif
 
@@ -59,22 +59,25 @@ static int16_t lang_l_nger_rows; /* how many are done */
 /* The bit of an array with 1 bit a weight, the lowest bits of a byte first. */
 static int weight1(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 8) >> (k % 8) & 1;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 8) >> (at % 8) & 1;
     return field;
 }
 
 /* Weight k, in two's complement, of an array with 2 bits a weight, the lowest bits of a byte first. */
 static int weight2(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 4) >> (k % 4 * 2) & 3;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 4) >> (at % 4 * 2) & 3;
     return (field ^ 2) - 2;
 }
 
 /* Weight k, in two's complement, of an array with 3 bits a weight, the lowest bits of a byte first. */
 static int weight3(const uint8_t *w, int k)
 {
-    const int first = k % 8 * 3, shift = first % 8;
-    const uint8_t *q = w + k / 8 * 3 + first / 8;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const unsigned first = at % 8 * 3, shift = first % 8;
+    const uint8_t *q = w + at / 8 * 3 + first / 8;
     int field = FLASH_8(q) >> shift;
     if (shift + 3 > 8)
         field |= FLASH_8(q + 1) << (8 - shift);
@@ -159,9 +162,11 @@ static void first_sums(int f, int oh)
             const int row = h * 10;
             for (int j = 0; j < 3; j++) {
                 const int w = weight3(first_w, (f * 3 + i) * 3 + j);
-                const int v = j - 1;
-                for (int ow = v < 0 ? -v : 0, end = v > -1 ? 10 - v : 11; ow < end; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * FIELDS_READ_INPUT(image, row + ow + j - 1));
+                if (w) {
+                    const int v = j - 1;
+                    for (int ow = v < 0 ? -v : 0, end = v > -1 ? 10 - v : 11; ow < end; ow++)
+                        sums16[ow] = (int16_t)(sums16[ow] + w * FIELDS_READ_INPUT(image, row + ow + j - 1));
+                }
             }
         }
     }
@@ -358,8 +363,10 @@ static void lang_l_nger_sums(int f, int oh)
             const int row = (c * 9 + h % 9) * 12;
             for (int j = 0; j < 10; j++) {
                 const int w = (int8_t)FLASH_8(lang_l_nger_w + ((f * 6 + c) * 9 + i) * 10 + j);
-                for (int ow = 0; ow < 3; ow++)
-                    sums32[ow] += w * (shared0.maxpool2d1_codes[row + ow + j] + 100);
+                if (w) {
+                    for (int ow = 0; ow < 3; ow++)
+                        sums32[ow] += w * (shared0.maxpool2d1_codes[row + ow + j] + 100);
+                }
             }
         }
     }

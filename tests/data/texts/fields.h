@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define FIELDS_CHECKSUM 0x4550ed9a
+#define FIELDS_CHECKSUM 0x38596a23
 #define FIELDS_INPUT_SIZE 120
 #define FIELDS_OUTPUT_SIZE 1
 #define FIELDS_INPUT_ZERO (0)

@@ -11,7 +11,7 @@
  */
 #include "flattened.h"
 
-#if FLATTENED_CHECKSUM != 0xcc55eea0
+#if FLATTENED_CHECKSUM != 0xbdfe374e
 #error flattened.h is of another program: export all files again
 #endif
 
@@ -45,15 +45,17 @@ static int16_t sums16[1]; /* sums of a row of a channel */
 /* Weight k, in two's complement, of an array with 2 bits a weight, the lowest bits of a byte first. */
 static int weight2(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 4) >> (k % 4 * 2) & 3;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 4) >> (at % 4 * 2) & 3;
     return (field ^ 2) - 2;
 }
 
 /* Weight k, in two's complement, of an array with 3 bits a weight, the lowest bits of a byte first. */
 static int weight3(const uint8_t *w, int k)
 {
-    const int first = k % 8 * 3, shift = first % 8;
-    const uint8_t *q = w + k / 8 * 3 + first / 8;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const unsigned first = at % 8 * 3, shift = first % 8;
+    const uint8_t *q = w + at / 8 * 3 + first / 8;
     int field = FLASH_8(q) >> shift;
     if (shift + 3 > 8)
         field |= FLASH_8(q + 1) << (8 - shift);

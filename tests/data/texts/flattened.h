@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define FLATTENED_CHECKSUM 0xcc55eea0
+#define FLATTENED_CHECKSUM 0xbdfe374e
 #define FLATTENED_INPUT_SIZE 96
 #define FLATTENED_OUTPUT_SIZE 1
 #define FLATTENED_INPUT_ZERO (0)

@@ -11,7 +11,7 @@
  */
 #include "joins.h"
 
-#if JOINS_CHECKSUM != 0x99f6155d
+#if JOINS_CHECKSUM != 0x79001c11
 #error joins.h is of another program: export all files again
 #endif
 
@@ -154,8 +154,10 @@ static void one_sums(int f, int oh)
         const int h = oh;
         const int row = (c * 5 + h) * 3;
         const int w = (int8_t)FLASH_8(one_w + f * 2 + c);
-        for (int ow = 0; ow < 3; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (JOINS_READ_INPUT(image, row + ow) - 5));
+        if (w) {
+            for (int ow = 0; ow < 3; ow++)
+                sums16[ow] = (int16_t)(sums16[ow] + w * (JOINS_READ_INPUT(image, row + ow) - 5));
+        }
     }
 }
 

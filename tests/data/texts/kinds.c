@@ -11,7 +11,7 @@
  */
 #include "kinds.h"
 
-#if KINDS_CHECKSUM != 0x28be1b70
+#if KINDS_CHECKSUM != 0xaa838e12
 #error kinds.h is of another program: export all files again
 #endif
 
@@ -69,22 +69,25 @@ static int16_t sums16[8]; /* sums of a row of a channel */
 /* The bit of an array with 1 bit a weight, the lowest bits of a byte first. */
 static int weight1(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 8) >> (k % 8) & 1;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 8) >> (at % 8) & 1;
     return field;
 }
 
 /* Weight k, in two's complement, of an array with 2 bits a weight, the lowest bits of a byte first. */
 static int weight2(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 4) >> (k % 4 * 2) & 3;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 4) >> (at % 4 * 2) & 3;
     return (field ^ 2) - 2;
 }
 
 /* Weight k, in two's complement, of an array with 5 bits a weight, the lowest bits of a byte first. */
 static int weight5(const uint8_t *w, int k)
 {
-    const int first = k % 8 * 5, shift = first % 8;
-    const uint8_t *q = w + k / 8 * 5 + first / 8;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const unsigned first = at % 8 * 5, shift = first % 8;
+    const uint8_t *q = w + at / 8 * 5 + first / 8;
     int field = FLASH_8(q) >> shift;
     if (shift + 5 > 8)
         field |= FLASH_8(q + 1) << (8 - shift);
@@ -225,9 +228,11 @@ static void conv2d1_sums(int f, int oh)
             const int row = (f * 6 + h) * 8;
             for (int j = 0; j < 3; j++) {
                 const int w = weight2(conv2d1_w, (f * 3 + i) * 3 + j);
-                const int v = j - 1;
-                for (int ow = v < 0 ? -v : 0, end = v > 0 ? 8 - v : 8; ow < end; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * shared1.first_codes[row + ow + j - 1]);
+                if (w) {
+                    const int v = j - 1;
+                    for (int ow = v < 0 ? -v : 0, end = v > 0 ? 8 - v : 8; ow < end; ow++)
+                        sums16[ow] = (int16_t)(sums16[ow] + w * shared1.first_codes[row + ow + j - 1]);
+                }
             }
         }
     }

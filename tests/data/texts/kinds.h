@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define KINDS_CHECKSUM 0x28be1b70
+#define KINDS_CHECKSUM 0xaa838e12
 #define KINDS_INPUT_SIZE 84
 #define KINDS_OUTPUT_SIZE 1
 #define KINDS_INPUT_ZERO (0)

@@ -11,7 +11,7 @@
  */
 #include "rows.h"
 
-#if ROWS_CHECKSUM != 0x5d18694e
+#if ROWS_CHECKSUM != 0xf17405d5
 #error rows.h is of another program: export all files again
 #endif
 
@@ -66,7 +66,8 @@ static int16_t j_rows; /* how many are done */
 /* Weight k, in two's complement, of an array with 2 bits a weight, the lowest bits of a byte first. */
 static int weight2(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 4) >> (k % 4 * 2) & 3;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 4) >> (at % 4 * 2) & 3;
     return (field ^ 2) - 2;
 }
 
@@ -233,9 +234,11 @@ static void b_sums(int f, int oh)
             const int row = (f * 5 + h % 5) * 7;
             for (int j = 0; j < 3; j++) {
                 const int w = (int8_t)FLASH_8(b_w + (f * 2 + i) * 3 + j);
-                const int v = j - 1;
-                for (int ow = v < 0 ? -v : 0, end = v > 0 ? 7 - v : 7; ow < end; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * shared0.a_codes[row + ow + j - 1]);
+                if (w) {
+                    const int v = j - 1;
+                    for (int ow = v < 0 ? -v : 0, end = v > 0 ? 7 - v : 7; ow < end; ow++)
+                        sums16[ow] = (int16_t)(sums16[ow] + w * shared0.a_codes[row + ow + j - 1]);
+                }
             }
         }
     }

@@ -11,7 +11,7 @@
  */
 #include "small.h"
 
-#if SMALL_CHECKSUM != 0xfe82a8be
+#if SMALL_CHECKSUM != 0x4ced69ce
 #error small.h is of another program: export all files again
 #endif
 
@@ -44,7 +44,8 @@ static int16_t maxpool2d1_rows; /* how many are done */
 /* Weight k, in two's complement, of an array with 4 bits a weight, the lowest bits of a byte first. */
 static int weight4(const uint8_t *w, int k)
 {
-    const int field = FLASH_8(w + k / 2) >> (k % 2 * 4) & 15;
+    const unsigned at = (unsigned)k; /* for which / and % are shifts */
+    const int field = FLASH_8(w + at / 2) >> (at % 2 * 4) & 15;
     return (field ^ 8) - 8;
 }
 
@@ -100,9 +101,11 @@ static void conv_sums(int f, int oh)
             const int row = h * 8;
             for (int j = 0; j < 3; j++) {
                 const int w = weight4(conv_w, (f * 3 + i) * 3 + j);
-                const int v = j - 1;
-                for (int ow = v < 0 ? -v : 0, end = v > 0 ? 8 - v : 8; ow < end; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * SMALL_READ_INPUT(image, row + ow + j - 1));
+                if (w) {
+                    const int v = j - 1;
+                    for (int ow = v < 0 ? -v : 0, end = v > 0 ? 8 - v : 8; ow < end; ow++)
+                        sums16[ow] = (int16_t)(sums16[ow] + w * SMALL_READ_INPUT(image, row + ow + j - 1));
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 #include "small.h"
 #include <stdio.h>
 
-#if SMALL_CHECKSUM != 0xfe82a8be
+#if SMALL_CHECKSUM != 0x4ced69ce
 #error small.h is of another program: export all files again
 #endif
 

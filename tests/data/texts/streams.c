@@ -11,7 +11,7 @@
  */
 #include "streams.h"
 
-#if STREAMS_CHECKSUM != 0x8fd4c0da
+#if STREAMS_CHECKSUM != 0x7902fec3
 #error streams.h is of another program: export all files again
 #endif
 
@@ -182,9 +182,11 @@ static void conv2d2_sums(int f, int oh)
                 const int row = (c * 4 + h % 4) * 10;
                 for (int j = 0; j < 3; j++) {
                     const int w = (int8_t)FLASH_8(conv2d2_w + ((f * 4 + c) * 4 + i) * 3 + j);
-                    const int v = 2 * j;
-                    for (int ow = 0, end = v > 3 ? 10 - v : 7; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * (pad1_codes[row + ow + 2 * j] - 5));
+                    if (w) {
+                        const int v = 2 * j;
+                        for (int ow = 0, end = v > 3 ? 10 - v : 7; ow < end; ow++)
+                            sums16[ow] = (int16_t)(sums16[ow] + w * (pad1_codes[row + ow + 2 * j] - 5));
+                    }
                 }
             }
         }

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define STREAMS_CHECKSUM 0x8fd4c0da
+#define STREAMS_CHECKSUM 0x7902fec3
 #define STREAMS_INPUT_SIZE 810
 #define STREAMS_OUTPUT_SIZE 2
 #define STREAMS_INPUT_ZERO (9)

@@ -11,7 +11,7 @@
  */
 #include "thin.h"
 
-#if THIN_CHECKSUM != 0x368279f2
+#if THIN_CHECKSUM != 0xb76ea136
 #error thin.h is of another program: export all files again
 #endif
 
@@ -274,8 +274,10 @@ static void conv2d8_sums(void)
     for (int c = 0; c < 2; c++) {
         const int row = c * 7;
         const int w = (int8_t)FLASH_8(conv2d8_w + c);
-        for (int ow = 0; ow < 7; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.concat7_codes[row + ow] + 7));
+        if (w) {
+            for (int ow = 0; ow < 7; ow++)
+                sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.concat7_codes[row + ow] + 7));
+        }
     }
 }
 
@@ -314,8 +316,10 @@ static void conv2d10_sums(int f)
         sums16[ow] = 0;
     for (int j = 0; j < 4; j++) {
         const int w = (int8_t)FLASH_8(conv2d10_w + f * 4 + j);
-        for (int ow = 0; ow < 7; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (shared1.pad9_codes[ow + j] + 7));
+        if (w) {
+            for (int ow = 0; ow < 7; ow++)
+                sums16[ow] = (int16_t)(sums16[ow] + w * (shared1.pad9_codes[ow + j] + 7));
+        }
     }
 }
 
@@ -343,8 +347,10 @@ static void conv2d11_sums(void)
     for (int c = 0; c < 3; c++) {
         const int row = c * 7;
         const int w = (int8_t)FLASH_8(conv2d11_w + c);
-        for (int ow = 0; ow < 7; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.conv2d10_codes[row + ow] + 7));
+        if (w) {
+            for (int ow = 0; ow < 7; ow++)
+                sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.conv2d10_codes[row + ow] + 7));
+        }
     }
 }
 

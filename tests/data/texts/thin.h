@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define THIN_CHECKSUM 0x368279f2
+#define THIN_CHECKSUM 0xb76ea136
 #define THIN_INPUT_SIZE 7
 #define THIN_OUTPUT_SIZE 3
 #define THIN_INPUT_ZERO (3)

@@ -11,7 +11,7 @@
  */
 #include "two.h"
 
-#if TWO_CHECKSUM != 0x07899f4c
+#if TWO_CHECKSUM != 0xd5d75655
 #error two.h is of another program: export all files again
 #endif
 
@@ -97,8 +97,10 @@ static void conv2d0_sums(int f, int oh)
     const int h = oh;
     const int row = h * 90;
     const int w = (int8_t)FLASH_8(conv2d0_w + f);
-    for (int ow = 0; ow < 90; ow++)
-        sums16[ow] = (int16_t)(sums16[ow] + w * TWO_READ_INPUT(image, row + ow));
+    if (w) {
+        for (int ow = 0; ow < 90; ow++)
+            sums16[ow] = (int16_t)(sums16[ow] + w * TWO_READ_INPUT(image, row + ow));
+    }
 }
 
 static void conv2d0_row(int oh)
@@ -152,8 +154,10 @@ static void conv2d2_sums(int f, int oh)
         const int h = oh;
         const int row = (c * 2 + h) * 90;
         const int w = (int8_t)FLASH_8(conv2d2_w + f * 2 + c);
-        for (int ow = 0; ow < 90; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * table1_codes[row + ow]);
+        if (w) {
+            for (int ow = 0; ow < 90; ow++)
+                sums16[ow] = (int16_t)(sums16[ow] + w * table1_codes[row + ow]);
+        }
     }
 }
 

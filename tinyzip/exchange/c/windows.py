@@ -1,9 +1,12 @@
 """Depth: convolution, pooling and fully connected layers in C, a row at a time.
 
 A convolution adds up one row of one channel: each weight once, times the row of codes that it meets. Places
-outside the image hold the zero point and add nothing, so they are not visited. What the row's sums become,
-codes or the greatest of a pool's windows, is the matter of another function.
+outside the image hold the zero point and add nothing, so they are not visited; nor is the row of a weight
+that is 0, where there are more than a few. What the row's sums become, codes or the greatest of a pool's
+windows, is the matter of another function.
 """
+
+import numpy as np
 
 from tinyzip.base.windows import Pair
 from tinyzip.exchange.c.draft import Draft, scales_of
@@ -14,6 +17,8 @@ from tinyzip.integer.fixedpoint import M0_STEP, significant
 from tinyzip.integer.layout import Flatten
 from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool, Weighted
 from tinyzip.integer.table import describe
+
+ZEROS = 1 / 16  # of the weights: from here on it pays to ask whether a weight is one
 
 
 def title(draft: Draft, i: int, k: int, more: str = "") -> Lines:
@@ -107,6 +112,8 @@ def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> 
             *block(f"for (int ow = {first}, end = {end}; ow < end; ow++)", product),
         ]
     number = index(("f", F), ("c", CG), ("i", kh), ("j", kw))
+    if OW > 1 and np.mean(operator.w == 0) > ZEROS:
+        along = block("if (w)", along)
     along = loops([("j", kw)], let("int", "w", weight(operator, f"{draft.name(i)}_w", number), along))
     row = let("int", "row", index((channel, C), draft.slot(k, "h"), ("0", W)), along)
     conditions = ["h >= 0"] * (top > 0) + [f"h < {H}"] * ((OH - 1) * sh + (kh - 1) * dh - top >= H)
