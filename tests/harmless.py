@@ -303,11 +303,6 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "which of two layouts an example more or less takes; both give the same sums",
         (
             "integer/fast/run.py",
-            "NOTES = 8  # shards of different plans and sizes that a workspace remembers",
-            "8 → 9",
-        ): "a shard that is not remembered is walked through",
-        (
-            "integer/fast/run.py",
             "memory = [take(codes, (size * N,), np.uint8, workspace) for size in plan.sizes]",
             "uint8 → int8",
         ): "bytes either way, which are then read as what each output is",
@@ -321,18 +316,13 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "added[:, k] += rows[:, c]",
             "+ → -",
         ): "keys are only compared, and sums that are equal still are when all their signs turn",
-        (
-            "integer/fast/planned.py",
-            "one = self.count == 1  # whose rows are too short to gain from it",
-            "== → !=",
-        ): "NumPy's buffer is larger or smaller for it, which changes no number",
-        (
-            "integer/fast/planned.py",
-            "one = self.count == 1  # whose rows are too short to gain from it",
-            "1 → 2",
-        ): "NumPy's buffer is larger or smaller for it, which changes no number",
     },
     "machine": {
+        (
+            "machine/recorder.py",
+            "NOTES = 8  # runs of different functions and shapes that a workspace remembers",
+            "8 → 9",
+        ): "what is not remembered is called",
         (
             "machine/processes.py",
             "while not incoming.poll(0) and perf_counter() < stop:",

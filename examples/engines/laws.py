@@ -33,14 +33,15 @@ from tinyzip.integer.fast import choose, gemm, lines
 from tinyzip.integer.fast import plan as plans
 from tinyzip.integer.fast.gemm import Product
 from tinyzip.integer.fast.plan import plan_of
-from tinyzip.integer.fast.run import Recorded, walk
+from tinyzip.integer.fast.run import last_of, walk
 from tinyzip.integer.fast.scaling import Scaling
 from tinyzip.integer.fast.steps import Steps
 from tinyzip.machine import products
+from tinyzip.machine.recorder import Recorded
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
-from tinyzip.nn.fast import blocks, pools, rows, taller, turned
+from tinyzip.nn.fast import blocks, pools, rows, short, taller, turned
 from tinyzip.nn.fast.choose import first_stage, one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
@@ -247,6 +248,31 @@ def laws() -> Iterator[Law]:
     together = reused(passes(five, digits, wide))
     yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
 
+    net, image = models.seed_net(), normal(*models.MNIST, 1)
+
+    def answers(x: Array, workspace: Workspace) -> Array:
+        return net.forward(x, workspace=workspace)[0]
+
+    from_lines = partial(Recorded(answers, image, Workspace()), image)
+    with patch.object(short, "SHORT", 0):
+        straight = partial(Recorded(answers, image, Workspace()), image)
+    yield Law("short runs from lines", "X20", "seed_net, one image", straight, from_lines)
+
+    dy, w, dx = normal(1, 20, 64), normal(1, 20, 250), normal(*digits, 1)
+
+    def gradients(dy: Array, workspace: Workspace) -> Array:
+        workspace.reset()
+        blocks.input_gradient(dy, w, five.geometry(digits), dx.view(workspace.kind), workspace)
+        return dx
+
+    added_up = partial(Recorded(gradients, dy, Workspace()), dy)
+    with patch.object(short, "SHORT", 0):
+        in_turn = partial(Recorded(gradients, dy, Workspace()), dy)
+    yield Law("one sum of short runs", "X21", "dx of seed conv2, one image", in_turn, added_up)
+
+    once = reused(lambda workspace: net.forward(image, workspace=workspace))
+    yield Law("calls written down", "PL1", "seed_net, one image", once, from_lines)
+
 
 def program_of(weights: int, activations: int, name: str = "seed_net") -> Program:
     """A network in so many bits; images are bytes."""
@@ -331,7 +357,7 @@ def integer_laws() -> Iterator[Law]:
         yield Law(name, equations, where, changed([part], changed([part], work)()), work())
 
     single = images[..., :1].copy()
-    recorded = Recorded(plan_of(seed, "integer", False), single.copy(), Workspace())
+    recorded = Recorded(partial(last_of, plan_of(seed, "integer", False)), single.copy(), Workspace())
     yield Law(
         "calls written down", "PL1", "seed 8/8, one image", walked(seed, single), partial(recorded, single)
     )

@@ -44,7 +44,7 @@ from parts.roofline_work import Rows, Work, answering, counted, learning, passin
 from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.integer.fast.gemm import Product
-from tinyzip.integer.fast.recorder import Call
+from tinyzip.machine.recorder import Call
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn import models

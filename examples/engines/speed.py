@@ -34,7 +34,7 @@ from parts import plots
 from peers import Batch, chart
 from peers.chart import STEADY
 from peers.clock import Effort, Speed, measure
-from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios
+from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios, small_ratios
 from peers.seats import Job, Seat
 
 from tinyzip.base.files import write_atomically
@@ -50,7 +50,7 @@ from tinyzip.quant.lower import lower
 Record = dict[str, Any]
 
 ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
-BATCHES = {"train": (1, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
+BATCHES = {"train": (1, 16, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
 VARIANTS = (  # in --json
     *("default", "channels-last", "integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"),
@@ -225,7 +225,9 @@ def compare(engines: Mapping[str, Seat], effort: Effort, other_networks: bool) -
         show(work, part)
         speeds += part
     yardsticks = measure(own.jobs("yardsticks", program), draw(64), 1, effort) if own else []
-    ratios = float_ratios(Found(speeds)) + integer_ratios(Found(speeds), BATCHES["integer"][1:], yardsticks)
+    found = Found(speeds)
+    ratios = float_ratios(found) + small_ratios(found)
+    ratios += integer_ratios(found, BATCHES["integer"][1:], yardsticks)
     if own:
         training = [entry for entry in entries if (entry.engine, entry.work) == ("tinyzip", "train")]
         with busy():

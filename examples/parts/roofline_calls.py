@@ -1,6 +1,6 @@
 """What a NumPy call does, counted from its arguments alone: multiply-accumulates, and bytes of memory.
 
-`tinyzip.integer.fast.recorder` writes calls down. Here they are read: a matrix product has as many terms as
+`tinyzip.machine.recorder` writes calls down. Here they are read: a matrix product has as many terms as
 its result has entries, times the length of the sums; and whatever the call, it reads or writes each byte of
 its arrays once, those that a view skips not at all, and those that it shows several times once.
 """
@@ -11,21 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.integer.fast.recorder import Call, Recorder
-from tinyzip.machine.workspace import Workspace
+from tinyzip.machine.recorder import Call
 
 Array = NDArray[Any]
-
-
-class Watching(Workspace):
-    """Scratch memory whose arrays write down what happens to them."""
-
-    def __init__(self, kind: type[Recorder]) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return super().empty(shape, dtype).view(self.kind)
 
 
 def arrays_of(value: Any) -> Iterator[Array]:

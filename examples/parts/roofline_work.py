@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from parts.roofline_calls import Array, Watching
+from parts.roofline_calls import Array
 
 from tinyzip.integer import Program
 from tinyzip.integer.fast.gemm import Product
 from tinyzip.integer.fast.plan import plan_of
-from tinyzip.integer.fast.recorder import Call, recorder
 from tinyzip.integer.fast.run import walk
 from tinyzip.machine.chunks import chunks, run
 from tinyzip.machine.packed import Packed
+from tinyzip.machine.recorder import Call, recorder
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.chain import parts_of
@@ -87,8 +87,9 @@ def add(_: Array, total: Array, first: Array, second: Array) -> None:
 
 def counted(make: Callable[[See, Workspace], Work]) -> dict[str, list[Call]]:
     """The calls of a work, by row."""
-    kind, ends, rows = recorder(), [0], {}
-    work = make(lambda array: array.view(kind), Watching(kind))
+    workspace, ends, rows = Workspace(), [0], {}
+    kind = workspace.kind = recorder()
+    work = make(lambda array: array.view(kind), workspace)
 
     def mark(name: str) -> None:
         rows.setdefault(name, []).extend(kind.calls[ends[-1] :])

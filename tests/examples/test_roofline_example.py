@@ -13,7 +13,7 @@ from parts.roofline_calls import macs, replaced, seen, touched, union
 from parts.roofline_machine import SIZES, Machine, numbers
 from parts.roofline_work import answering, counted, learning, passing, repeated
 
-from tinyzip.integer.fast.recorder import recorder
+from tinyzip.machine.recorder import recorder
 from tinyzip.nn import models
 from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.sequential import Sequential

@@ -50,12 +50,13 @@ def test_the_records_name_every_setting_once_and_every_speed_is_positive(quick) 
     records = json.loads(quick[1].read_text(encoding="utf-8"))
     found = [(r["work"], r["variant"], r["batch"], r["threads"]) for r in records]
     integers = ["integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"]
+    batches = {"train": (1, 16, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
     kinds = {"train": ["default"], "float": ["default"], "integer": integers}
     needed = [
         (work, variant, batch, threads)
         for work, variants in kinds.items()
         for variant in variants
-        for batch in ((1, 64, 256) if work == "integer" else (1, 64, 128, 256))
+        for batch in batches[work]
         for threads in (1, 2)
     ]
     assert sorted(found) == sorted(needed)

@@ -38,7 +38,7 @@ def test_the_printed_engine_runs_without_the_fast_one(data: Any) -> None:
     x = batch(data.draw, program.input, (*program.shape, 3))
     wanted, traced = run(program, x), run(program, x, trace=True)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("plan_of", "walk", "last_of", "Recorded"):
+        for name in ("plan_of", "walk", "last_of", "repeated"):
             patch.setattr(importlib.import_module("tinyzip.integer.fast.run"), name, None)
         with pytest.raises(TypeError):
             run(program, x)

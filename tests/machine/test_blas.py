@@ -55,7 +55,7 @@ def test_runs_and_planned_runs_hold_blas_and_let_it_go_also_after_an_error(openb
         answer()
         assert openblas == [2, 1, 2]
     (recorded,) = planned.recorded.values()
-    monkeypatch.setattr(recorded, "calls", ((None, (), {}),))
+    monkeypatch.setattr(recorded, "bound", (None,))
     with pytest.raises(TypeError):
         planned(codes)
     assert openblas == [2, 1, 2, 1, 2]

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shapes import distinct, normal
 from test_nn_sequential import SHAPE, everything
 
 from tinyzip.machine import products
+from tinyzip.machine.recorder import Recorded, repeated
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -28,6 +30,7 @@ from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.fit import fit
 from tinyzip.train.run.checkpoint import describe
+from tinyzip.train.run.passes import passes, through
 
 LAYERS = {
     "dense": Conv2d(1, 2, 5, padding=1),  # aligned to the pooling, where BLAS has no small kernels
@@ -262,6 +265,53 @@ def test_of_real_numbers_they_differ_by_the_rounding_of_sums(case, train):
     for name, array in expected.items():
         largest = max(1, np.abs(array).max())
         np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-10 * largest, err_msg=name)
+
+
+@given(drawn(whole=False), st.sampled_from([1, 2, 40]), st.sampled_from([np.float32, np.float64]))
+def test_a_forward_that_is_repeated_gives_the_bits_of_one_that_is_not(case, N, dtype):
+    """(PL1), also after the arrays have changed where they stand."""
+    net = case[0].with_params({key: array.astype(dtype) for key, array in case[0].params.items()})
+    joined = {"product": Product({"one": ReLU()}), "both": Concatenation({"two": Tanh()}, swapped=True)}
+    fc = {"fc": Linear(6, 2)}
+    params = net.params | {"fc.w": np.ones((2, 6), dtype), "fc.b": np.zeros(2, dtype)}
+    net = Sequential(net.layers | joined | fc, params, net.shape)
+    assert net.layout.repeats
+
+    def forward(x, workspace):
+        workspace.reset()
+        return net.forward(x, workspace=workspace)[0]
+
+    workspace, rng = Workspace(), np.random.default_rng(0)
+    for k in range(4):
+        for array in net.params.values():
+            array *= rng.uniform(0.5, 1, array.shape).astype(dtype)
+        x = rng.normal(size=(*net.shape, N)).astype(dtype)
+        found = repeated(forward, "net", x, workspace)
+        assert found.tobytes() == forward(x, Workspace()).tobytes()
+        assert [isinstance(note, Recorded) for note in workspace.notes.values()] == [k > 0]
+
+
+@settings(max_examples=150)
+@given(drawn(whole=False), st.sampled_from([1, 2, 20]), st.sampled_from([np.float32, np.float64]))
+def test_a_step_that_is_repeated_gives_the_bits_of_one_that_is_not(case, N, dtype):
+    """(PL1): logits, gradients, what batch norm has measured; of other images, draws and arrays each time."""
+    net = case[0].with_params({key: array.astype(dtype) for key, array in case[0].params.items()})
+    assume(net.layout.repeats_training and (N > 1 or not any(key.endswith("gamma") for key in net.params)))
+    workspace, other, rng = Workspace(), Workspace(), np.random.default_rng(0)
+    for k in range(5):
+        for array in net.params.values():
+            array *= rng.uniform(0.5, 1, array.shape).astype(dtype)
+        images, weights = rng.random((N, *net.shape)), rng.normal(size=(3, N))
+        found = []
+        for way, memory in ((passes, workspace), (through, other)):
+            both = way(net, images, np.random.default_rng(k), memory)
+            x, z, caches = next(both)
+            arrays = {"x": x, "z": z, **both.send((weights * z).astype(dtype)), **net.statistics(caches)}
+            assert {type(array) for array in arrays.values()} == {np.ndarray}
+            found.append({name: (array.shape, array.tobytes()) for name, array in arrays.items()})
+            memory.reset()
+        assert found[0] == found[1]
+    assert [isinstance(note, tuple) for note in workspace.notes.values()] == [True]
 
 
 @pytest.mark.parametrize("kind", [Network, Inspected, Sequential])

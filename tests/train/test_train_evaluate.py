@@ -9,11 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import IMAGES, fake_quantized, network, noting
 
+from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.fast.stage import Stage
+from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import to_input
-from tinyzip.train.evaluate import FEWEST, MOST, Inference, check_finite, evaluate, logits, predict, shards
+from tinyzip.train.evaluate import (
+    FEWEST,
+    MOST,
+    Inference,
+    check_finite,
+    evaluate,
+    logits,
+    logits_of_shard,
+    predict,
+    shards,
+)
 
 NET = network()
 ENOUGH = np.random.default_rng(1).integers(0, 256, (2 * MOST + 9, 6, 6), dtype=np.uint8)
@@ -67,6 +80,51 @@ def test_any_model_is_asked_in_the_same_way_and_answers_as_its_forward(forks, ma
             assert len(forks) == min(question, 1)
             for array in model.params.values():
                 array *= 1.25
+
+
+def test_the_third_question_of_a_size_decides_nothing_and_sees_the_arrays_of_now(monkeypatch):
+    """(PL1)"""
+    net, other, images = network(), network(), ENOUGH[:3]
+    for array in other.params.values():
+        array += 0.5
+    with Inference(net, 1) as inference:
+        first = inference.logits(images)
+        inference.logits(images)
+        for model in (net, other):
+            for name, array in net.params.items():
+                array[...] = model.params[name]
+            wanted = logits(model, images, threads=1)
+            with monkeypatch.context() as patch:
+                patch.setattr(Workspace, "empty", None)
+                np.testing.assert_array_equal(inference.logits(images), wanted)
+        assert not np.array_equal(first, wanted)
+    workspace = Workspace()
+    for model in (net, other, network(), net.with_params(network().params)) * 3:
+        found = logits_of_shard(model, images, workspace)
+        np.testing.assert_array_equal(found, logits(model, images, threads=1))
+
+
+@pytest.mark.parametrize("base", [Layer, Stage])
+def test_a_layer_of_the_callers_own_that_looks_at_values_answers_each_time(base):
+    class Loud(Flatten, base):
+        def forward(self, p, x, *, workspace=None, **_):
+            return (x if x.max() > 1 else -x).reshape(-1, x.shape[-1]), None
+
+        backward = None
+
+    class Own(Sequential):
+        def forward(self, x, **how):
+            z, caches = super().forward(x, **how)
+            return (z if z.max() > 0 else 0 * z), caches
+
+    net = network(noisy=False)
+    for kind in (Sequential, Own):
+        model = kind(net.layers | {"flatten": Loud()}, net.params, net.shape)
+        with Inference(model, 1) as inference:
+            for k in (9, 9, 0, 9, 0, 9):
+                images = IMAGES[:2].astype(np.float32) * k / 255
+                wanted = model.forward(to_input(images))[0]
+                np.testing.assert_array_equal(inference.logits(images), wanted)
 
 
 @given(st.integers(1, 1000))

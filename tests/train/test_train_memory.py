@@ -77,11 +77,11 @@ def test_after_the_first_steps_a_step_allocates_less_than_a_megabyte(
     try:
         with Workers(2) as workers:
             step = steps_of(make(), workers, augment, dtype)
-            for number in range(5):
+            for number in range(6):
                 before, _ = tracemalloc.get_traced_memory()
                 tracemalloc.reset_peak()
                 step()
-                if number > 1:
+                if number > 2:  # the third is written down
                     most = tracemalloc.get_traced_memory()[1] - before
                     assert most < 1 << 20
                     assert (noted.peaks > 0).all() and (noted.peaks < 1 << 20).all()

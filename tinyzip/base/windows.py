@@ -104,8 +104,8 @@ def strided(
     """
     if x.flags.c_contiguous:
         start = row * x.strides[1] + column * x.strides[2] if row or column else 0
-        return np.ndarray(shape, x.dtype, x, start, strides)
-    return as_strided(x[:, row:, column:] if row or column else x, shape, strides)
+        return np.ndarray.__new__(type(x), shape, x.dtype, x, start, strides)
+    return as_strided(x[:, row:, column:] if row or column else x, shape, strides, subok=True)
 
 
 def reach_of(kernel: Pair, dilation: Pair) -> Pair:

@@ -30,6 +30,7 @@ class Workspace:
         self._top = 0
         self.peak = 0  # the most bytes that were ever taken at once, or asked for
         self.notes: dict[Any, Any] = {}  # what its users know about this memory; forgotten when it moves
+        self.kind: type[NDArray[Any]] = np.ndarray  # of the arrays that it hands out
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An uninitialised array of the given shape and dtype on top of the stack."""
@@ -38,8 +39,8 @@ class Workspace:
         self._top = start + -(-size // ALIGNMENT) * ALIGNMENT
         self.peak = max(self.peak, self._top)
         if start + size > self._memory.size:
-            return np.empty(shape, dtype)
-        return np.ndarray(shape, dtype, self._memory, start)
+            return self.kind(shape, dtype)
+        return self.kind(shape, dtype, self._memory, start)
 
     def reserve(self, size: int) -> None:
         """Have room for so many bytes from now on, or from when nothing is taken."""

@@ -28,6 +28,7 @@ from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Arrays, Draws, Layer
+from tinyzip.nn.layers import Flatten
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Placed, Residual, every_layer
 
@@ -45,6 +46,17 @@ class Layout:
     @cached_property
     def stages(self) -> dict[str, Stage]:
         return choose.stages(self.layers, self.shape)
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Is every answer the same list of calls? Those of another's stage may depend on values."""
+        return not any(isinstance(placed.layer, Stage) for placed in self.every_layer.values())
+
+    @cached_property
+    def repeats_training(self) -> bool:
+        """The same of forward and backward, whose caches must be known, too."""
+        kinds = {type(placed.layer) for placed in self.every_layer.values()}
+        return kinds <= {*choose.STAGES, Flatten}
 
     @cached_property
     def learning(self) -> dict[str, Any]:
@@ -87,15 +99,23 @@ class Sequential(Inspected):
         for name, value in others.items():
             refuse(f"forward: {name}", said(value), "train=, rng= or workspace=", TypeError)
         self.check_input(x, train)
-        return chain.forward(self.layout.stages, self.parts, x, train=train, rng=rng, workspace=workspace)
+        parts = self.parts_for(workspace)
+        return chain.forward(self.layout.stages, parts, x, train=train, rng=rng, workspace=workspace)
 
     def backward(
         self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH, **_: Any
     ) -> Arrays:
         self.check_gradient(dz, caches, "backward")
-        learning = self.layout.learning
-        _, grads = chain.backward(learning, self.parts, dz, caches, workspace=workspace, need_dx=True)
+        learning, parts = self.layout.learning, self.parts_for(workspace)
+        _, grads = chain.backward(learning, parts, dz, caches, workspace=workspace, need_dx=True)
         return {key: grads[key] for key in self.trainable()}
+
+    def parts_for(self, workspace: Workspace) -> dict[str, Arrays]:
+        """`parts`, of the kind of the workspace's arrays: so what is made of them alone is noted, too."""
+        if workspace.kind is np.ndarray:
+            return self.parts
+        arrays = {name: array.view(workspace.kind) for name, array in self.params.items()}
+        return chain.parts_of(self.layers, arrays)
 
     def image_gradient(
         self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH, **_: Any

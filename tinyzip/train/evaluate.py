@@ -17,12 +17,14 @@ import numpy as np
 from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
+from tinyzip.machine.recorder import repeated
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.calls import refuse_network
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.nn.ops.checks import Array
+from tinyzip.nn.sequential import Sequential
 from tinyzip.train.data import Dataset, check_labels, check_shape
 from tinyzip.train.images import check_images, to_input
 from tinyzip.train.images_fast import into_workspace
@@ -107,12 +109,14 @@ class Inference:
         copies: Processes[Array, Array] | None = None
         if self._may_fork and len(parts) > 1:
             copies = self._workers.copies("logits", self._logits_of_shared)
-        if copies is None:
-            answers = self._workers.map(partial(logits_of_shard, self._model), parts)
-        else:
+        if copies is not None:
             for name, array in self._shared.params.items():  # as they are now
                 np.copyto(array, self._model.params[name])
             answers = copies.map(parts)
+        elif len(images) > 1:
+            answers = self._workers.map(partial(logits_of_shard, self._model), parts)
+        else:  # rows of one number, for which the buffer that `map` brings is no better
+            answers = [logits_of_shard(self._model, images, self._workers.workspaces[0])]
         z: Array = np.concatenate(answers, axis=-1)
         if not np.isfinite(z).all():  # the model's own doing, or that of the images
             check_finite(images, "logits: images")
@@ -141,11 +145,20 @@ def shards(N: int) -> list[slice]:
 
 def logits_of_shard(model: Model, images: Array, workspace: Workspace) -> Array:
     """z (K, N) of a few images, as a new array; the workspace is given back."""
-    dtype = next(iter(model.params.values())).dtype
-    x = into_workspace(images, workspace).astype(dtype, copy=False)
-    z = model.forward(x, workspace=workspace)[0].copy()
+    again = type(model) is Sequential and model.layout.repeats
+    ask = partial(answer, model)
+    z: Array = repeated(ask, id(model), images, workspace) if again else ask(images, workspace)
+    z = z.copy()
     workspace.reset()
     return z
+
+
+def answer(model: Model, images: Array, workspace: Workspace) -> Array:
+    """z (K, N) of a few images, in the workspace."""
+    workspace.reset()
+    dtype = next(iter(model.params.values())).dtype
+    x = into_workspace(images, workspace).astype(dtype, copy=False)
+    return model.forward(x, workspace=workspace)[0]
 
 
 def score(model: Model, images: Array, labels: Array, workers: Workers) -> tuple[float, int]:

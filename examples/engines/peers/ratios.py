@@ -7,6 +7,7 @@ import numpy as np
 from peers.clock import Speed
 
 THREADS = (1, 2)
+SMALL = 16  # images that are one shard
 
 Ratio = tuple[str, list[float]]
 """What is divided by what; the quotient with one thread and with two, nan where it was not measured."""
@@ -29,8 +30,20 @@ class Found:
         return (self._speeds[key], key[3]) if key else (np.nan, 0)
 
     def batches(self, engine: str, work: str) -> list[int]:
-        """The batches that were measured, but for single images, which two threads cannot share."""
-        return sorted({key[3] for key in self._speeds if key[:2] == (engine, work) and key[3] > 1})
+        """The batches that were measured, but for the smallest, which two threads cannot share."""
+        return sorted({key[3] for key in self._speeds if key[:2] == (engine, work) and key[3] > SMALL})
+
+    def fastest(self, own: bool, work: str, batch: int, threads: int) -> float:
+        """Of tinyzip's variants of eight bits or floats, or else of all other engines'; nan if none."""
+        rates = (
+            rate
+            for (engine, *what, count), rate in self._speeds.items()
+            if (engine == "tinyzip") == own
+            and "/" not in what[1]
+            and what[::2] == [work, batch]
+            and count == threads
+        )
+        return max(rates, default=np.nan)
 
     def at(self, engine: str, work: str, variant: str, batch: int, threads: int) -> float:
         return self._speeds.get((engine, work, variant, batch, threads), np.nan)
@@ -53,6 +66,21 @@ def float_ratios(found: Found) -> list[Ratio]:
             two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
             ratios.append((f"{name}, two threads ÷ one, batch {batch}", [np.nan, two / one]))
     return ratios
+
+
+def small_ratios(found: Found) -> list[Ratio]:
+    """tinyzip beside the fastest other engine, whichever that is, where Python costs most."""
+    return [
+        (
+            f"{name} ÷ the fastest other, batch {batch}",
+            [
+                found.fastest(True, work, batch, threads) / found.fastest(False, work, batch, threads)
+                for threads in THREADS
+            ],
+        )
+        for batch in (1, SMALL)
+        for work, name in (("train", "training"), ("float", "float forward"), ("integer", "int8"))
+    ]
 
 
 def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Speed]) -> list[Ratio]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tinyzip.base.windows import pad
 from tinyzip.integer.fast import lines
 from tinyzip.integer.fast.lines import Layout, centre, gather
-from tinyzip.integer.fast.recorder import recorder
 from tinyzip.integer.operators import NO_PADDING
+from tinyzip.machine.recorder import recorder
 from tinyzip.machine.workspace import FRESH, Fresh
 
 

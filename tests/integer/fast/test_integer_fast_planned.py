@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from integer_programs import BYTE, batch, conv, programs, small
 
 from tinyzip.integer import Flatten, Linear, MaxPool2d, Program, prepare, run
-from tinyzip.integer.fast.recorder import recorder
 from tinyzip.machine import blas
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
@@ -119,31 +118,6 @@ def test_many_examples_are_planned_in_the_shards_of_a_run(
     np.testing.assert_array_equal(np.asarray(planned(x)), np.asarray(run(program, x)))
 
 
-def test_copies_after_ones_back_are_repeated_and_views_stay_views() -> None:
-    """Reshapes that must copy, picked rows, assignments, means; the second time from other numbers."""
-
-    def work(x: Any) -> Any:
-        y = np.zeros_like(x) + x.T.reshape(3, 4)
-        y[1:, [0, 2]] = x[[2, 0]][:, 1:3]
-        y[0] += x[x.shape[0] - 1].astype(np.int64)
-        return y.copy().reshape(2, 6).sum(0) + np.clip(y.transpose(), -3, 3, out=y.T)[0, 0:1]
-
-    kind = recorder()
-    entry, other = np.arange(12).reshape(3, 4), np.arange(12).reshape(3, 4)[::-1] ** 2
-    result = work(entry.view(kind)).view(np.ndarray)
-    np.testing.assert_array_equal(result, work(entry))
-    entry[...] = other
-    for call, args, options in kind.calls:
-        call(*args, **options)
-    np.testing.assert_array_equal(result, work(other))
-
-
-def test_work_that_looks_at_values_cannot_be_planned() -> None:
-    for look in (lambda x: x[0], np.max, lambda x: x.sum()):
-        with pytest.raises(ValueError, match="a value that Python looks at"):
-            look(np.arange(3).view(recorder()))
-
-
 @pytest.mark.parametrize(
     "fields, error, words",
     [
@@ -179,13 +153,6 @@ def test_a_plan_that_would_give_other_codes_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr("tinyzip.integer.fast.planned.run", lambda *_: np.asarray(right) + 1)
     with pytest.raises(ValueError):
         prepare(program, 2)
-
-
-def test_what_gives_a_view_is_no_call() -> None:
-    kind = recorder()
-    x = np.arange(6).reshape(2, 3).view(kind)
-    turned = np.transpose(x)
-    assert isinstance(turned, kind) and turned.base is not None and kind.calls == []
 
 
 def test_a_plan_by_blas_gives_its_threads_back() -> None:

@@ -27,8 +27,8 @@ from tinyzip.integer import (
 )
 from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import plan_of
-from tinyzip.integer.fast.recorder import recorder
-from tinyzip.integer.fast.run import MOST, NOTES, SCRATCH, WAYS, most_together, shard_size
+from tinyzip.integer.fast.run import MOST, SCRATCH, WAYS, most_together, shard_size
+from tinyzip.machine.recorder import NOTES, recorder
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 

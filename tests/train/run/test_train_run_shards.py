@@ -150,9 +150,9 @@ def test_an_augmentation_of_this_library_is_used_as_it_is_in_the_shards_own_memo
         workspace = Workspace()
         for _ in range(2):
             workspace.reset()
-            moved = shards.input(np.arange(10), np.random.default_rng(1), workspace)
+            moved = shards.shown(np.arange(10), np.random.default_rng(1), workspace)
         assert np.shares_memory(moved, workspace._memory)
-    np.testing.assert_array_equal(moved, to_input(own(IMAGES[:10], np.random.default_rng(1))))
+    np.testing.assert_array_equal(moved, own(IMAGES[:10], np.random.default_rng(1)))
 
 
 def test_many_parameters_leave_their_gradients_where_they_arise(monkeypatch):

@@ -9,8 +9,7 @@ pools.py, depthwise.py, kernels.py, convolution.py, elementwise.py, copies.py
                        what each operator computes
 choose.py              the whole list, what each is worth, and which operator gets what
 plan.py, shown.py      in which order, and where the outputs live; and as a table
-recorder.py, run.py, planned.py
-                       the engine; and what it does, written down and repeated
+run.py, planned.py     the engine; and what it does, written down and repeated
 
 `ops` says what each operator means; here the same codes are written in less time. Read `choose.py` first for
 the list and last for the choice.

@@ -5,7 +5,7 @@ the whole program on its own scratch memory. So memory does not grow with the nu
 the shard nor the thread that an example lands in can change its result: all of it is exact.
 
 Most of the time of a small shard is Python's, between the calls. So to those who hand in the same `Workers`
-again a run becomes a list of these calls, see `planned`.
+again a run becomes a list of these calls, see `machine.recorder`.
 
 `product="printed"` takes the shards through `ops` instead, and needs nothing else of this folder.
 """
@@ -23,17 +23,16 @@ from tinyzip.integer.codes import Array, whole
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import Plan, dtype_of, plan_of
-from tinyzip.integer.fast.recorder import recorder
 from tinyzip.integer.operators import Argmax, Conv2d
 from tinyzip.integer.program import Program, check_program, place
 from tinyzip.integer.scores import Scores
+from tinyzip.machine.recorder import repeated
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
 Way = Product | Literal["printed"]
 WAYS: tuple[Way, ...] = (*PRODUCTS, "printed")
 MOST = 96  # examples in a shard
-NOTES = 8  # shards of different plans and sizes that a workspace remembers
 SCRATCH = 2**21  # bytes of outputs that are needed at once, unless one example needs more
 
 
@@ -82,7 +81,7 @@ def run(
         elif trace or type(codes) is not np.ndarray:
             found = walk(plan, codes[..., part], workspace)
         else:
-            found = [(last, last_of(plan, codes[..., part], workspace))]
+            found = [(last, repeated(partial(last_of, plan), id(plan), codes[..., part], workspace))]
         for i, y in found:
             if i in outputs:
                 outputs[i][..., part] = y
@@ -116,38 +115,9 @@ def walk(plan: Plan, codes: Array, workspace: Workspace) -> Iterator[tuple[int, 
         yield task.i, y
 
 
-class Recorded:
-    """A walk from an array of codes on, in a workspace, as a list of calls."""
-
-    def __init__(self, plan: Plan, entry: Array, workspace: Workspace) -> None:
-        kind = recorder()
-        *_, (_, y) = walk(plan, entry.view(kind), workspace)
-        self.entry, self.output, self.calls = entry, y.view(np.ndarray), tuple(kind.calls)
-
-    def __call__(self, codes: Array) -> Array:
-        """What the last operator makes of other codes, valid until the workspace is used again."""
-        np.copyto(self.entry, codes)
-        for call, args, options in self.calls:
-            call(*args, **options)
-        return self.output
-
-
 def last_of(plan: Plan, codes: Array, workspace: Workspace) -> Array:
-    """What the last operator makes of a shard, valid until the workspace is used again.
-
-    The first time it walks, the second time it writes down how, by (PL1), and from then on it repeats that.
-    """
-    key = id(plan), codes.shape
-    known = workspace.notes.get(key)
-    if isinstance(known, Recorded):
-        return known(codes)
-    if known is not None:
-        recorded = workspace.notes[key] = Recorded(plan, codes.copy(), workspace)
-        return recorded.output
+    """What the last operator makes of a shard, valid until the workspace is used again."""
     *_, (_, y) = walk(plan, codes, workspace)
-    if len(workspace.notes) >= NOTES:
-        workspace.notes.clear()
-    workspace.notes[key] = plan  # which keeps its id from being given to another
     return y
 
 
@@ -159,8 +129,7 @@ def memory_of(program: Program) -> tuple[int, int]:
     """
     plan, workspace = plan_of(program, "integer", False), Workspace()
     entry = np.full((*program.shape, 1), program.input.zero, program.input.dtype)
-    for _ in walk(plan, entry, workspace):
-        pass
+    last_of(plan, entry, workspace)
     return entry.nbytes + sum(plan.sizes), entry.nbytes + workspace.peak
 
 
@@ -186,7 +155,8 @@ def resume(program: Program, outputs: list[Array]) -> Array:
 
 def answer(plan: Plan, codes: Array, workspace: Workspace) -> Array:
     """What the last operator makes of a shard, as a new array."""
-    return last_of(plan, codes, workspace).copy()
+    y: Array = repeated(partial(last_of, plan), id(plan), codes, workspace)
+    return y.copy()
 
 
 def check(program: Program, codes: Array) -> None:

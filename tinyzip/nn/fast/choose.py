@@ -20,6 +20,9 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
     pooling before the ReLU   X15, X16  1.10×  Conv2d, ReLU, MaxPool2d(2)        always
     aligned patches           X17–X19   0.95×  the same, stride 1, one group     5×5 and no small kernels
+    short runs from lines     X20       1.19×  patches, stride 1 down, kh > 1    OW·N < 64
+    one sum of short runs     X21       2.50×  dx of the same, by col2im         OW·N < 64
+    calls written down        PL1       2.69×  shapes that come again            layers of these kinds
 
 All together, the network as it is printed divided by the network that runs:
 

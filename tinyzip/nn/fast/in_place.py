@@ -58,12 +58,8 @@ class FastReLU(Single[ReLU]):
 
 
 def rectify(x: Array, y: Array, workspace: Workspace) -> None:
-    """y = max(x, 0); y may be x."""
-    with workspace.scratch():
-        # `maximum` with a plain number is five times slower than with an array.
-        zeros = workspace.empty(x.shape[1:], x.dtype)
-        zeros[...] = 0
-        np.maximum(x, zeros, out=y)
+    """y = max(x, 0); y may be x. `clip` reads no second array, and takes least time between arrays ()."""
+    x.clip(np.zeros((), x.dtype), np.full((), np.inf, x.dtype), out=y)
 
 
 def rectify_backward(dy: Array, y: Array, workspace: Workspace, over: bool = False) -> Array:

@@ -70,6 +70,10 @@ def compete(z: Array, best: Array, winners: Array | None) -> None:
     winners  (3, F, …) bool, overwritten: is the upper row's maximum the larger; is the left one of the upper
              row; is the left one of the lower row
     """
+    if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same
+        left, right = np.maximum(z[0], z[1], out=z[0])
+        np.maximum(left, right, out=best)
+        return
     left, right = z[:, 0], z[:, 1]
     if winners is not None:
         np.greater_equal(left, right, out=winners[1:])

@@ -37,11 +37,13 @@ from tinyzip.machine.packed import Packed
 from tinyzip.machine.processes import is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
+from tinyzip.nn.layers import Dropout
 from tinyzip.nn.model import MANY, AnyModel, Batch, Model, Objective
 from tinyzip.nn.ops.checks import Array
 from tinyzip.train.augment import Augment
-from tinyzip.train.images_fast import into_workspace
+from tinyzip.train.evaluate import input_of
 from tinyzip.train.loop import Augmentation
+from tinyzip.train.run.passes import passes, repeats
 from tinyzip.train.run.recipe import check_answer, checked_augmentation
 from tinyzip.train.run.watched import Watched
 
@@ -111,8 +113,9 @@ class Shards(Generic[AnyModel]):
         self.workers = workers
         self.size = size
         self._group = group
-        self._dtype = next(iter(model.params.values())).dtype
         self._total = self._empty()
+        kinds = {type(each.layer) for each in model.every_layer.values()} if repeats(model) else {Dropout}
+        self._draws = augment is not None or Dropout in kinds
         self._many = sum(array.size for array in self._total.places.values()) >= MANY
         self._parts: list[Packed] = []
         self._gradients: list[Iterable[Array]] = []
@@ -130,14 +133,16 @@ class Shards(Generic[AnyModel]):
             measured = self._processes.map(shards)
         else:
             measured = self.workers.map(self._shard, shards)
-        total = self._total.places if self._many else self._total.vectors
-        arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
-        run(_sum, [chunk for same in arrays for chunk in chunks(*same)], self.workers)
+        sums = self._total if self._many or len(shards) > 1 else self._parts[0]  # is (SH1) of one shard
+        if sums is self._total:
+            total = sums.places if self._many else sums.vectors
+            arrays = zip(total.values(), *self._gradients[: len(shards)], strict=True)
+            run(_sum, [chunk for same in arrays for chunk in chunks(*same)], self.workers)
         for workspace in self._workspaces:
             workspace.reset()
         losses, statistics = zip(*measured, strict=True)
         means = {name: np.add.reduce([part[name] for part in statistics]) for name in statistics[0]}
-        return Gradient(sum(losses), self._total, means)
+        return Gradient(sum(losses), sums, means)
 
     def _cut(self, index: NDArray[np.int64], seed: tuple[int, ...], progress: float = 0.0) -> list[Shard]:
         parts = (index[start : start + self.size] for start in range(0, len(index), self.size))
@@ -164,21 +169,18 @@ class Shards(Generic[AnyModel]):
         trained = {name: self.model.params[name] for name in self.model.trainable()}
         return Packed.like(trained, self._group, empty)
 
-    def input(
-        self, index: NDArray[np.int64], rng: np.random.Generator, workspace: Workspace = FRESH
-    ) -> Array:
-        """What the model sees of a shard."""
+    def shown(self, index: NDArray[np.int64], rng: Any, workspace: Workspace = FRESH) -> Array:
+        """The images of a shard, augmented."""
         images: Array = workspace.empty((len(index), *self.images.shape[1:]), self.images.dtype)
         self.images.take(index, axis=0, out=images, mode="clip")  # a `take` that may raise writes to a copy
         if isinstance(self.augment, Augment):
-            images = self.augment(images, rng, workspace)
-        elif self.augment is not None:
-            images = self.augment(images, rng)
-        return into_workspace(images, workspace).astype(self._dtype, copy=False)
+            return self.augment(images, rng, workspace)
+        return images if self.augment is None else self.augment(images, rng)
 
     def inputs(self, index: NDArray[np.int64], seed: tuple[int, ...]) -> Iterable[Array]:
         """What the model sees of each shard of a batch, with the draws of a call."""
-        return (self.input(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
+        shown = (self.shown(shard.index, _rng(seed, shard.s)) for shard in self._cut(index, seed))
+        return (input_of(self.model, images) for images in shown)
 
     def _shard(self, shard: Shard, workspace: Workspace) -> tuple[float, dict[str, Array]]:
         """A shard's parts of loss and statistics, by (SH1); that of the gradient is left in `_gradients`."""
@@ -186,12 +188,13 @@ class Shards(Generic[AnyModel]):
         share = len(index) / shard.batch
         if self._many:
             workspace = self._workspaces[s]
-        rng = _rng(shard.seed, s)
-        x = self.input(index, rng, workspace)
+        rng = _rng(shard.seed, s) if self._draws else None
+        images = self.shown(index, rng, workspace)
+        both = passes(self.model, images, rng, workspace)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            z, caches = self.model.forward(x, train=True, rng=rng, workspace=workspace)
+            x, z, caches = next(both)
             loss, dz = self._judge(z, caches, x, shard)
-            grads = self.model.backward(dz * share, caches, workspace=workspace)
+            grads = both.send(dz * share)
             statistics = self.model.statistics(caches)
         if self._many:
             self._gradients[s] = [grads[name] for name in self._total.places]
