@@ -190,7 +190,8 @@ def test_the_result_is_trained_saved_quantized_and_packed_as_any_network(tmp_pat
 @pytest.mark.parametrize(
     ("ranks", "said"),
     [
-        ({"fc9": 1}, r"ranks: found 'fc9', needed layers among \['conv1', 'conv2', 'fc1'\]"),
+        ({"fc9": 1}, r"ranks: found \['fc9'\], needed a rank for some of \['conv1', 'conv2', 'fc1'\]"),
+        (0.5, r"ranks: found 0.5, needed a rank for some of"),
         ({"fc1": 6}, r"ranks\['fc1'\]: found 6, needed a whole number from 1 to 5"),
         ({"conv2": 3}, r"ranks\['conv2'\]: found 3, needed a whole number from 1 to 2"),
         ({"fc1": 0}, r"ranks\['fc1'\]: found 0"),
@@ -207,7 +208,7 @@ def test_ranks_that_no_layer_has_are_refused(ranks, said):
 def test_what_is_two_layers_already_is_refused_as_are_images_that_do_not_fit():
     model, images = grouped_network(np.float64)
     thin = low_rank(model, images, {"fc1": 2})
-    with pytest.raises(ValueError, match=r"^low_rank: ranks: found 'fc1'"):
+    with pytest.raises(ValueError, match=r"^low_rank: ranks: found \['fc1'\]"):
         low_rank(thin, images, {"fc1": 1})
     for other in (images[:, :5], images * 1.0):
         with pytest.raises(ValueError, match=r"^low_rank: images: found"):

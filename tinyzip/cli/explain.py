@@ -11,7 +11,7 @@ from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.quant.drawn import draw
 from tinyzip.quant.explain import explain
 
-HELP = "print layer by layer what rounding costs"
+HELP = "print layer by layer what rounding costs, and what would be enough"
 EXAMPLES = "tinyzip explain digits.tz --data examples/data/mnist --plot digits.png"
 PICTURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 

@@ -55,9 +55,10 @@ def low_rank(model: AnyInspected, images: Array, ranks: Mapping[str, int]) -> An
     """
     whole = changed = checked_and_folded(model, images, "low_rank")
     blocks = {block.name: block.layer for block in blocks_of(whole)}
-    for name in ranks:
-        if name not in blocks or f"{name}_in" in whole.every_layer:
-            refuse("low_rank: ranks", repr(name), f"layers among {list(blocks)}, of which none is called _in")
+    free = [name for name in blocks if f"{name}_in" not in whole.every_layer]
+    if not isinstance(ranks, Mapping) or not ranks.keys() <= set(free):
+        found = sorted(ranks.keys() - set(free)) if isinstance(ranks, Mapping) else said(ranks)
+        refuse("low_rank: ranks", found, f"a rank for some of {free}, which are one layer each")
     with Workers():
         for name in (name for name in blocks if name in ranks):
             seen = moments(blocks[name], input_pairs(whole, changed, changed, name, images))
