@@ -7,11 +7,12 @@ then choose:
     minimise Σ_l cost(l, b_l)   with   Σ_l bytes(l, b_l) ≤ budget                             (QK1)
 
 cost(l, b) is what the loss on validation images rises by when only layer l is quantized to b bits
-("sensitivity"). That the rises add up is an assumption: near the float model they are small, and to
-first order small things add. It is the only one. As it stands QK1 is a multiple-choice knapsack, and a
-handful of layers with seven choices each is solved exactly: go through the layers, and keep of all
-choices so far those that no other choice beats in both bytes and cost (the Pareto front). A choice that
-is beaten now stays beaten whatever follows, so nothing is lost.
+("sensitivity"); b may be a pair, too, of bits and of the share of weights that is pruned before. That the
+rises add up is an assumption: near the float model they are small, and to first order small things add. It is
+the only one. As it stands QK1 is a multiple-choice knapsack, and a handful of layers with seven choices each
+is solved exactly: go through the layers, and keep of all choices so far those that no other choice beats in
+both bytes and cost (the Pareto front). A choice that is beaten now stays beaten whatever follows, so nothing
+is lost.
 
 A file holds more than weights: tables, biases, multipliers. What they take hardly depends on the bits, but
 only packing tells how much. So a budget can be kept by weighing whole programs (`fit_budget`): solve QK1 on
@@ -202,7 +203,7 @@ def _grids(
     if shares and images is None:
         refuse("sizes: images", "None", "some, to say which weights go")
     params = {share: model.params for share in (0.0, *shares)}
-    for _, share, arrays in pruned_alone(model, images, shares) if images is not None else ():
+    for _, share, arrays in pruned_alone(model, images, shares) if shares and images is not None else ():
         params[share] = params[share] | arrays
     for choice, (b, share) in zip(choices, _pairs(choices), strict=True):
         grids = best_weight_grids(model.with_params(params[share]), b)

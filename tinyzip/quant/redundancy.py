@@ -9,10 +9,6 @@ least number of bits, weights rounded to nearest. All other weights stay as they
 mean (QR2). With training, or with the surgeon, more is possible; two of them together cost more.
 """
 
-from collections.abc import Iterable
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from tinyzip.base.refuse import is_number, refuse, said
@@ -45,18 +41,15 @@ def redundancy(model: Inspected, images: Array, error: float = 0.01) -> dict[str
         rank = next(r for r in range(1, len(s2) + 1) if s2[r:].sum() <= error * s2.sum())
         score = w * w * np.diagonal(covariance, axis1=1, axis2=2)[:, None]
         turn = score.ravel().argsort(kind="stable").argsort().reshape(w.shape)
-        shares = ((s / 100, w * (turn >= s * w.size / 100)) for s in range(99, -1, -1))
-        bits = ((b, seen.rows(grid[key].round_trip(model.params[key]))) for b, grid in enumerate(grids, 1))
-        first = partial(first_within, error, w, covariance)
-        found[block.name] = rank, first(shares), first(bits)
+        thin = ((s / 100, w * (turn >= s * w.size / 100)) for s in range(99, -1, -1))
+        rounded = ((b, seen.rows(grid[key].round_trip(model.params[key]))) for b, grid in enumerate(grids, 1))
+        most = error * variance(w, covariance)
+        share = next(share for share, other in thin if variance(other - w, covariance) <= most)
+        bits = next((b for b, other in rounded if variance(other - w, covariance) <= most), 9)
+        found[block.name] = rank, share, bits
     return found
 
 
-def first_within(error: float, w: Real, covariance: Real, candidates: Iterable[tuple[Any, Real]]) -> Any:
-    """Of values with rows the first whose rows are within the error by (RD1); 9 where there are none."""
-
-    def variance(rows: Real) -> float:
-        return float((rows @ covariance * rows).sum())
-
-    most = error * variance(w)
-    return next((value for value, other in candidates if variance(other - w) <= most), 9)
+def variance(w: Real, covariance: Real) -> float:
+    """Σ_rows w Σ wᵀ of (RD1), for rows w (G, F, K)."""
+    return float((w @ covariance * w).sum())
