@@ -42,7 +42,7 @@ from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
 from tinyzip.nn.fast import blocks, pools, rows, short, taller, turned
-from tinyzip.nn.fast.choose import first_stage, one_stage
+from tinyzip.nn.fast.choose import one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
 from tinyzip.nn.fast.pool_first import ConvReLUPool
@@ -242,12 +242,6 @@ def laws() -> Iterator[Law]:
     yield Law("pooling before the ReLU", "X15, X16", "ReLU and 2×2 maxima", in_turn, first)
 
     five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
-    joined = reused(passes(five, digits, ConvReLUPool(one_stage(five, digits))))
-    with PIECES:  # where the choice falls on them
-        wide = first_stage([five, relu, pool], digits)[1]
-    together = reused(passes(five, digits, wide))
-    yield Law("aligned patches", "X17–X19", "seed conv2, ReLU, pool", joined, together)
-
     net, image = models.seed_net(), normal(*models.MNIST, 1)
 
     def answers(x: Array, workspace: Workspace) -> Array:

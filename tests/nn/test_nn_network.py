@@ -33,7 +33,7 @@ from tinyzip.train.run.checkpoint import describe
 from tinyzip.train.run.passes import passes, through
 
 LAYERS = {
-    "dense": Conv2d(1, 2, 5, padding=1),  # aligned to the pooling, where BLAS has no small kernels
+    "dense": Conv2d(1, 2, 5, padding=1),
     "relu1": ReLU(),
     "pool1": MaxPool2d(2),
     "rows": Conv2d(2, 2, 3, padding=1),  # by rows of the kernel, and dx by turned kernels

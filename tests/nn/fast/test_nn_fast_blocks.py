@@ -74,19 +74,18 @@ def test_a_kernel_of_one_pixel_needs_no_patches(padding, groups, seed):
         assert np.shares_memory(block, x)
 
 
-@given(conv_layers(), st.integers(1, 4000), st.integers(0, 9))
-def test_blocks_hold_as_many_rows_as_fit_and_the_last_what_is_left(case, most, beside):
+@given(conv_layers(), st.integers(1, 4000))
+def test_blocks_hold_as_many_rows_as_fit_and_the_last_what_is_left(case, most):
     layer, shape, N = case
     geometry = layer.geometry(shape)
     (OH, OW), K = geometry.outputs, shape[0] * geometry.kernel[0] * geometry.kernel[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK", most)
-        cut = list(blocks.blocks(np.zeros((*shape, N), np.float32), geometry, beside))
+        cut = list(blocks.blocks(np.zeros((*shape, N), np.float32), geometry))
     assert [oh for rows, _ in cut for oh in range(OH)[rows]] == list(range(OH))
     assert [p for _, columns in cut for p in range(OH * OW * N)[columns]] == list(range(OH * OW * N))
     if not blocks.is_pointwise(geometry):
-        size = (K + beside) * OW * N * 4
-        assert cut[0][0].stop == min(OH, max(1, (most // 2 if beside else most) // size))
+        assert cut[0][0].stop == min(OH, max(1, most // (K * OW * N * 4)))
 
 
 def test_a_block_is_two_megabytes_where_nothing_is_patched():
@@ -103,5 +102,3 @@ def test_a_block_holds_no_more_than_it_may():
         x = integral(0, 3, 20, 10, 5)
         rows = [rows.stop - rows.start for rows, _ in blocks.blocks(x, geometry)]
         assert rows == [4, 4, 4, 4, 2]
-        beside = [rows.stop - rows.start for rows, _ in blocks.blocks(x, geometry, beside=27)]
-        assert beside == [1] * 18  # half the memory, for twice the rows

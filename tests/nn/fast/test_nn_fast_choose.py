@@ -8,9 +8,7 @@ from against import arrays, assert_equal, conv_layers, dirty, through
 from hypothesis import given, settings
 from shapes import SEEDS, integral
 
-from tinyzip.machine import products
-from tinyzip.nn.fast import aligned, blocks, choose, rows, taller, turned
-from tinyzip.nn.fast.aligned import AlignedConvReLUPool
+from tinyzip.nn.fast import blocks, choose, rows, taller, turned
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.choose import one_stage, stages
 from tinyzip.nn.fast.conv import FastConv2d
@@ -88,23 +86,12 @@ def test_each_layer_has_its_stage():
     assert type(one_stage(Conv2d(1, 4, 3), (1, 6, 6))) is FastConv2d  # one channel is one group
 
 
-@pytest.mark.parametrize("small_kernels", [False, True])
-def test_patches_are_aligned_to_the_pooling_where_blas_would_copy_its_factors(small_kernels, monkeypatch):
-    monkeypatch.setattr(products, "has_small_kernels", lambda: small_kernels)
+def test_a_convolution_is_joined_with_the_two_layers_after_it():
     five = Conv2d(2, 2, 5)
-    joined = AlignedConvReLUPool(five, aligned.larger(five, (2, 12, 12)), taller.weight_gradient)
     assert chosen(five, ReLU(), MaxPool2d(2), Flatten()) == {
-        "0": ConvReLUPool(one_stage(five, (2, 12, 12))) if small_kernels else joined,
+        "0": ConvReLUPool(one_stage(five, (2, 12, 12))),
         "3": AsPrinted(Flatten(), (2, 4, 4)),
     }
-
-
-@pytest.mark.parametrize(("F", "route"), [(8, taller.weight_gradient), (9, blocks.weight_gradient)])
-def test_of_aligned_patches_the_taller_factor_stands_first(F, route, monkeypatch):
-    """36 weights for each of four times F maps: more than 32, and not more than 36."""
-    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
-    stage = chosen(Conv2d(1, F, 5), ReLU(), MaxPool2d(2), shape=(1, 12, 12))["0"]
-    assert stage.weight_gradient is route
 
 
 def test_layers_are_joined_where_a_law_says_so():

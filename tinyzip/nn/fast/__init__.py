@@ -20,7 +20,6 @@ within the rounding of a sum in another order on real ones, or a bound of its ow
     norm.py         batch normalisation in few passes
     in_place.py     ReLU in the memory of what it rectifies
     pool_first.py   pooling before the rectifier
-    aligned.py      convolution, ReLU and pooling by patches aligned to the pooling
     chain.py        how far back a chain of stages goes
     added.py        two such chains, and their sum
     choose.py       the whole list, what each is worth, and which layer gets what

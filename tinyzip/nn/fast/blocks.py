@@ -96,17 +96,17 @@ def sum_of_products(pairs: Iterable[tuple[Array, Array]], out: Array, workspace:
 
 
 def patch_blocks(
-    x: Array, groups: int, geometry: Geometry, workspace: Workspace, beside: int = 0
+    x: Array, groups: int, geometry: Geometry, workspace: Workspace
 ) -> Iterator[tuple[slice, Array]]:
     """The matrix of patches, block by block: its columns B, and patches[:, B] as (G, C/G·kh·kw, …).
 
-    A block is overwritten by the next. Take this inside a `scratch`. beside is for `blocks`.
+    A block is overwritten by the next. Take this inside a `scratch`.
     """
     K = x.shape[0] * geometry.kernel[0] * geometry.kernel[1]
     image = padded(x, geometry.padding, workspace)
     view = windows(image, geometry.kernel, geometry.stride)
     memory = None
-    for rows, columns in blocks(x, geometry, beside):
+    for rows, columns in blocks(x, geometry):
         if is_pointwise(geometry):
             block = image.reshape(K, -1)
         else:
@@ -121,16 +121,12 @@ def patch_blocks(
         yield columns, block.reshape(groups, K // groups, -1)
 
 
-def blocks(x: Array, geometry: Geometry, beside: int = 0) -> Iterator[tuple[slice, slice]]:
-    """Cut the output into runs of rows whose patches fit into the cache: rows, and columns of patches.
-
-    beside  rows of a second matrix that should fit in with the patches, not far from a core
-    """
+def blocks(x: Array, geometry: Geometry) -> Iterator[tuple[slice, slice]]:
+    """Cut the output into runs of rows whose patches fit into the cache: rows, and columns of patches."""
     OH, OW = geometry.outputs
     row = OW * x.shape[3]
     K = x.shape[0] * geometry.kernel[0] * geometry.kernel[1]
-    size = BLOCK // 2 if beside else BLOCK
-    most = OH if is_pointwise(geometry) else max(1, size // ((K + beside) * row * x.itemsize))
+    most = OH if is_pointwise(geometry) else max(1, BLOCK // (K * row * x.itemsize))
     for start in range(0, OH, most):
         stop = min(start + most, OH)
         yield slice(start, stop), slice(start * row, stop * row)

@@ -19,7 +19,6 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     winners in training only  X13       2.43×  max pooling                       always
     disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
     pooling before the ReLU   X15, X16  1.10×  Conv2d, ReLU, MaxPool2d(2)        always
-    aligned patches           X17–X19   0.95×  the same, stride 1, one group     5×5 and no small kernels
     short runs from lines     X20       1.19×  patches, stride 1 down, kh > 1    OW·N < 64
     one sum of short runs     X21       2.50×  dx of the same, by col2im         OW·N < 64
     calls written down        PL1       2.69×  shapes that come again            layers of these kinds
@@ -30,8 +29,7 @@ All together, the network as it is printed divided by the network that runs:
     training      2.7×    2.7×     2.2×           2.2×      1.2×
     forward       4.3×    4.0×     3.0×           2.2×      1.0×
 
-The time of a fully connected network is BLAS's own, printed or fast. Aligned patches are for other kernels
-than these: where OpenBLAS is held to AVX2 (OPENBLAS_CORETYPE=Haswell) they are worth 1.13×.
+The time of a fully connected network is BLAS's own, printed or fast.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,9 +39,8 @@ from itertools import pairwise, takewhile
 from math import prod
 from typing import Any
 
-from tinyzip.nn.fast import aligned, blocks, rows, taller, turned
+from tinyzip.nn.fast import blocks, rows, taller, turned
 from tinyzip.nn.fast.added import FastResidual
-from tinyzip.nn.fast.aligned import AlignedConvReLUPool
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.blocks import Route
 from tinyzip.nn.fast.conv import FastConv2d
@@ -96,10 +93,6 @@ def first_stage(layers: list[Layer], shape: Shape) -> tuple[int, Stage]:
     """How many of the layers, which follow each other, are computed together, and by what."""
     match list(takewhile(lambda layer: type(layer) in STAGES, layers)):  # a subclass may mean something else
         case [Conv2d() as conv, ReLU(), MaxPool2d() as pool] if pool == MaxPool2d(2):
-            if aligned.pays(conv):
-                geometry = aligned.larger(conv, shape)
-                route = weight_route(4 * conv.F, conv.C * prod(geometry.kernel))
-                return 3, AlignedConvReLUPool(conv, geometry, route)
             return 3, ConvReLUPool(one_stage(conv, shape))
         case [Conv2d() | Linear() | BatchNorm() as layer, ReLU(), *_]:
             return 2, Rectified(one_stage(layer, shape))
@@ -141,7 +134,7 @@ def input_route(F: int, C: int, geometry: Geometry) -> Route:
 
 GIVE = (  # stages that make a new dx
     *(FastConv2d, FastDepthwise, FastLinear, FastBatchNorm, FastMaxPool2d, FastAvgPool2d, FastGlobalAvgPool),
-    *(Rectified, ConvReLUPool, AlignedConvReLUPool, FastResidual),
+    *(Rectified, ConvReLUPool, FastResidual),
 )
 
 STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
