@@ -74,7 +74,7 @@ def stages(layers: Mapping[str, Layer], shape: Shape) -> dict[str, Stage]:
 
 
 def in_place(chosen: dict[str, Stage]) -> dict[str, Stage]:
-    """By (X10), stages write over what the neighbour has made for them and nobody else looks at.
+    """A batch norm writes over what a convolution has made for it, and nobody else looks at.
 
     What a chain begins and ends with may be somebody else's, and so may all that passes a layer as printed.
     """
@@ -84,8 +84,6 @@ def in_place(chosen: dict[str, Stage]) -> dict[str, Stage]:
                 chosen[after] = replace(norm, over=True)
             case FastConv2d() | FastDepthwise(), Rectified(stage=FastBatchNorm() as norm) as both:
                 chosen[after] = replace(both, stage=replace(norm, over=True))
-            case Rectified() as rectified, stage if type(stage) in GIVE:
-                chosen[before] = replace(rectified, over=True)
     return chosen
 
 
@@ -131,11 +129,6 @@ def input_route(F: int, C: int, geometry: Geometry) -> Route:
         return partial(turned.input_gradient, multiply=product_route(turned.turned(geometry)))
     return blocks.input_gradient
 
-
-GIVE = (  # stages that make a new dx
-    *(FastConv2d, FastDepthwise, FastLinear, FastBatchNorm, FastMaxPool2d, FastAvgPool2d, FastGlobalAvgPool),
-    *(Rectified, ConvReLUPool, FastResidual),
-)
 
 STAGES: dict[type[Layer], Callable[[Any, Shape], Stage]] = {
     Conv2d: convolution, Linear: FastLinear, ReLU: FastReLU, BatchNorm: FastBatchNorm, Dropout: FastDropout,

@@ -4,8 +4,7 @@ dx = dy where y > 0                                                             
 
 needs the rectifier's output alone (D2), and no backward of a convolution, a fully connected layer or a batch
 norm looks at its own output. So a ReLU after one of them may write over it. X10 saves a pass over new
-memory, and keeps what comes next in cache. The same holds on the way back: where dy has just been made by the
-stage after, nobody else looks at it, and dx takes its place.
+memory, and keeps what comes next in cache.
 """
 
 from dataclasses import dataclass
@@ -22,13 +21,9 @@ from tinyzip.nn.ops.checks import Array
 
 @dataclass(frozen=True)
 class Rectified(Stage):
-    """A stage whose backward does not look at its output, then ReLU, in that output's own memory.
-
-    over  may backward write over dy, too?
-    """
+    """A stage whose backward does not look at its output, then ReLU, in that output's own memory."""
 
     stage: Stage
-    over: bool = False
 
     def forward(self, p: Arrays, x: Array, *, train: bool, rng: Draws, workspace: Workspace) -> Output:
         y, inner = self.stage.forward(p, x, train=train, rng=rng, workspace=workspace)
@@ -37,7 +32,7 @@ class Rectified(Stage):
 
     def backward(self, p: Arrays, dy: Array, cache: Any, *, workspace: Workspace, need_dx: bool) -> Gradients:
         inner, y = cache
-        dz = rectify_backward(dy, y, workspace, self.over)
+        dz = rectify_backward(dy, y, workspace)
         return self.stage.backward(p, dz, inner, workspace=workspace, need_dx=need_dx)
 
     def statistics(self, p: Arrays, cache: Any) -> Arrays:
@@ -62,9 +57,9 @@ def rectify(x: Array, y: Array, workspace: Workspace) -> None:
     x.clip(np.zeros((), x.dtype), np.full((), np.inf, x.dtype), out=y)
 
 
-def rectify_backward(dy: Array, y: Array, workspace: Workspace, over: bool = False) -> Array:
-    """dx = dy where y > 0, else 0, in new memory or over dy                                    (X10)"""
-    dx = dy if over else workspace.empty(dy.shape, dy.dtype)
+def rectify_backward(dy: Array, y: Array, workspace: Workspace) -> Array:
+    """dx = dy where y > 0, else 0                                                              (X10)"""
+    dx = workspace.empty(dy.shape, dy.dtype)
     with workspace.scratch():
         positive = np.greater(y, 0, out=workspace.empty(y.shape, np.bool_))
         np.multiply(dy, positive, out=dx)
