@@ -12,7 +12,7 @@ from integer_programs import small
 from numpy.typing import NDArray
 
 from tinyzip.exchange import c
-from tinyzip.exchange.c.vectors import drawn
+from tinyzip.exchange.c.sources import drawn
 from tinyzip.integer import Codes, Conv2d, Flatten, Program, run
 from tinyzip.quant.classify import codes_of_pixels
 from tinyzip.quant.twin import grid_of

@@ -7,10 +7,8 @@ arithmetic.py  rounding in C, as `integer.fixedpoint` rounds
 draft.py       tables, and how a function reads and writes codes
 windows.py     convolution, pooling, fully connected layers: sums, row by row
 operators.py   all other operators
-numbers.py     what codes mean: scales, zero points, the code of a pixel
-file.py        the two files around the functions
-vectors.py     inputs with their outputs, and a main that compares
-sources.py     a program as a header and a source file
+file.py        the two files around the functions, and what codes mean
+sources.py     a program as a header and a source file, and inputs with their outputs
 """
 
 from tinyzip.exchange.c.sources import Written, source, write

@@ -4,11 +4,15 @@ import re
 from math import prod
 from zlib import crc32
 
+import numpy as np
+
 from tinyzip.exchange.c.arithmetic import called
 from tinyzip.exchange.c.draft import Draft, ctype
-from tinyzip.exchange.c.numbers import constants, functions
 from tinyzip.exchange.c.plan import Plan
-from tinyzip.exchange.c.text import Lines, text_of, uses
+from tinyzip.exchange.c.text import Lines, array, text_of, uses
+from tinyzip.integer.codes import Codes
+from tinyzip.quant.classify import codes_of_pixels
+from tinyzip.quant.twin import grid_of
 
 
 def header_of(draft: Draft, name: str) -> str:
@@ -27,7 +31,7 @@ def header_of(draft: Draft, name: str) -> str:
         CONSTANTS="\n".join(told),
         INPUT_TYPE=ctype(x.dtype),
         OUTPUT_TYPE="int32_t" if ends_in_class else ctype(y.dtype),
-        PIXELS="\n".join(functions(draft.prefix, x)),
+        PIXELS="\n".join(pixels(draft.prefix, x)),
     )
 
 
@@ -111,3 +115,31 @@ def answer(draft: Draft) -> Lines:
         "            best = k;",
         "    return best;",
     ]
+
+
+def has_scale(codes: Codes) -> bool:
+    """Whether a float32 holds the scale and its multiples: a program's is a fraction of any size."""
+    m, n = codes.scale
+    return abs(m.bit_length() - n) < 100
+
+
+def constants(P: str, side: str, codes: Codes) -> Lines:
+    """The zero point and the scale of input or output, and how a code is read, as macros."""
+    lines = [f"#define {P}_{side}_ZERO ({codes.zero})"]
+    if has_scale(codes):
+        lines.append(f"#define {P}_{side}_SCALE {float(grid_of(codes).scale)!r}")
+        lines.append(f"#define {P}_{side}_REAL(code) ({P}_{side}_SCALE * ((code) - {P}_{side}_ZERO))")
+    return lines
+
+
+def pixels(p: str, x: Codes) -> Lines:
+    """PREFIX_quantize and PREFIX_pixel, which round as `Grid.quantize` does, in double as there."""
+    if not has_scale(x):
+        return []
+    codes, body = codes_of_pixels(grid_of(x), np.arange(256, dtype=np.uint8)), [f"return ({p}_input_t)pixel;"]
+    if not np.array_equal(codes, np.arange(256)):
+        body = [*array(f"{p}_input_t", "codes", codes, ""), "return codes[pixel];"]
+    lines = "\n".join(f"    {line}" for line in body)
+    least, most = x.lo - x.zero, x.hi - x.zero
+    words = {"PREFIX": p, "UPPER": p.upper(), "LEAST": least, "MOST": most, "BODY": lines}
+    return text_of("pixels.h", **words).splitlines()

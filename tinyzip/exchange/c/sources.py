@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+import numpy as np
+
 from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.c.draft import Draft
+from tinyzip.exchange.c.draft import Draft, ctype
 from tinyzip.exchange.c.file import body_of, header_of, with_checksum
 from tinyzip.exchange.c.operators import check_known
 from tinyzip.exchange.c.operators import write as write_step
 from tinyzip.exchange.c.plan import Plan
-from tinyzip.exchange.c.text import identifiers
-from tinyzip.exchange.c.vectors import vectors_of
+from tinyzip.exchange.c.text import array, comment, identifiers, text_of
 from tinyzip.integer.bounds import INT16_MOST, INT32_MOST
-from tinyzip.integer.codes import whole
+from tinyzip.integer.codes import Array, whole
+from tinyzip.integer.fast.run import run
 from tinyzip.integer.layout import Pad
 from tinyzip.integer.operators import Conv2d, Pool, Weighted
 from tinyzip.integer.program import Program, check_program
@@ -133,3 +135,25 @@ def largest(program: Program) -> int:
             refuse(f"c: operator {i} ({operator.kind})", f"a size of {max(now)}", f"at most {INT32_MOST}")
         sizes += now
     return max(sizes)
+
+
+def drawn(program: Program, count: int) -> Array:
+    """So many inputs (C, H, W, N): all least, all greatest, all zero points, then random ones."""
+    x, rng = program.input, np.random.default_rng(0)
+    ends = [(x.lo, x.lo), (x.hi, x.hi), (x.zero, x.zero)]
+    ends += [tuple(sorted(rng.integers(x.lo, x.hi + 1, 2).tolist())) for _ in range(count - len(ends))]
+    return np.stack([rng.integers(lo, hi + 1, program.shape) for lo, hi in ends[:count]], -1).astype(x.dtype)
+
+
+def vectors_of(draft: Draft, name: str, count: int, check: str) -> str:
+    """The file of `count` examples; `check` are its lines that refuse another program's header."""
+    program, p = draft.plan.program, draft.prefix
+    x = drawn(program, count)
+    y = run(program, x)
+    y_type = "int32_t" if draft.plan.ends_in_class else ctype(program.output.dtype)
+    inputs = array(ctype(program.input.dtype), "inputs", np.moveaxis(x, -1, 0), "")
+    outputs = array(y_type, "outputs", np.moveaxis(y, -1, 0), "")
+    told = comment(f"{name}_vectors.c - inputs and the outputs that {name}.c has to give")
+    words = {"TOLD": "\n".join(told), "INPUTS": "\n".join(inputs), "OUTPUTS": "\n".join(outputs)}
+    words |= {"NAME": name, "CHECK": check, "EXAMPLES": str(count)}
+    return text_of("vectors.c", PREFIX=p, UPPER=p.upper(), **words)
