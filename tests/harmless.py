@@ -339,17 +339,17 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "not incoming.poll(0) and perf_counter() < stop → (perf_counter() < stop)",
         ): "stays awake in vain; the message is read all the same",
         (
-            "machine/chunks.py",
+            "machine/packed.py",
             "CHUNK = 1 << 17  # entries; fewer keep two threads asking for the interpreter",
             "1 → 2",
         ): "arrays are cut otherwise; every entry is computed by itself",
         (
-            "machine/chunks.py",
+            "machine/packed.py",
             "CHUNK = 1 << 17  # entries; fewer keep two threads asking for the interpreter",
             "17 → 18",
         ): "arrays are cut otherwise; every entry is computed by itself",
         (
-            "machine/chunks.py",
+            "machine/packed.py",
             "ENOUGH = 4  # chunks that are worth waking another thread",
             "4 → 5",
         ): "on one thread or two: every entry is computed by itself",
@@ -394,7 +394,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "0 → 1",
         ): "of no items, a copy is given none either",
         (
-            "machine/chunks.py",
+            "machine/packed.py",
             "threads = workers.threads if len(items) >= ENOUGH else 1",
             ">= → >",
         ): "on one thread or two: every entry is computed by itself",

@@ -14,8 +14,7 @@ from tinyzip.integer import Program
 from tinyzip.integer.fast.gemm import Product
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.run import walk
-from tinyzip.machine.chunks import chunks, run
-from tinyzip.machine.packed import Packed
+from tinyzip.machine.packed import Packed, chunks, run
 from tinyzip.machine.recorder import Call, recorder
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace

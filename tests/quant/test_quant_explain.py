@@ -167,7 +167,6 @@ def test_the_ruined_layer_is_where_classes_change_and_what_float_recovers():
 
     report = explained(change=ruin)
     assert report.changed > 0
-    assert report.first == next(layer.name for layer in report.layers if layer.first_changes)
     for most in ("first_changes", "recovered"):
         assert max(report.layers, key=lambda layer: getattr(layer, most)).name == "conv2"
     for least in ("signal_to_noise", "weights_signal_to_noise"):

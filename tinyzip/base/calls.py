@@ -45,7 +45,7 @@ def write_instead(
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         declared, name = signature(function), function.__name__
         owned = next(iter(declared.parameters), "") in ("self", "cls")
-        own = without_first(declared) if owned else declared
+        own = declared.replace(parameters=[*declared.parameters.values()][1:]) if owned else declared
         flags = flags_of(own)
         if function.__module__.endswith(f".{name}"):
             object.__setattr__(sys.modules[function.__module__], "__class__", File)
@@ -80,11 +80,6 @@ def built_by(
         return kind
 
     return decorate
-
-
-def without_first(declared: Signature) -> Signature:
-    """The signature without `self` or `cls`."""
-    return declared.replace(parameters=list(declared.parameters.values())[1:])
 
 
 def flags_of(declared: Signature) -> dict[str, tuple[int, str]]:

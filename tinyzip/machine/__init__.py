@@ -6,6 +6,5 @@ processes.py  copies of this process, which do not wait for each other's interpr
 blas.py       holding BLAS to one thread
 workers.py    one piece of work for several cores
 products.py   matrix products in pieces that are multiplied where they lie
-chunks.py     many passes over large arrays, while they are in cache
-packed.py     many small arrays in a few vectors
+packed.py     many small arrays in a few vectors, and these in chunks that stay in cache
 """

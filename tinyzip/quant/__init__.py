@@ -16,8 +16,7 @@ After training: a grid for everything that a trained network computes.
 During training: a network that learns while its grids are in place.
 
     lsq.py, lsq_fast.py          rounding and its gradients; the same in memory that is there already
-    fake_layer.py                rounding as a layer
-    insertion.py                 where a network's activations are rounded
+    fake_layer.py                rounding as a layer, and where a network's activations are rounded
     through.py                   a network whose arrays pass through a function on their way in
     fake.py                      a network that computes in float what the integers will compute
     rate.py                      what the weights will cost in the file, as a term of the loss
@@ -31,6 +30,7 @@ After training again, with the layer's output in view, which that simulation giv
     surgeon.py, surgeon_fast.py  what the others should become when one is rounded, or taken away
     rounding.py, prune.py        both for a whole network
     lowrank.py                   a layer as two, with few channels between them
+    redundancy.py                what each layer could do without
 
 The door: the only way from the float world to the integer world.
 
@@ -40,7 +40,6 @@ The door: the only way from the float world to the integer world.
 
 Choosing: what to spend, and what was lost.
 
-    redundancy.py                what each layer could do without
     explain.py, drawn.py         where the accuracy went, layer by layer; the same as a picture
     allocate.py                  more bits where they count, within a budget of bytes
     auto.py                      all of it in one call

@@ -105,10 +105,8 @@ class Classifier:
         how: dict[str, Any] = {"epochs": epochs, "batch": self.batch, "schedule": schedule, "progress": False}
         objective = ByClass(weights / weights[labels].mean())
         self.network_, self.history_ = fit(net, images, labels, rng=rng, objective=objective, **how)
-        some = images[:: max(1, len(X) // SOME)]
-        self.program_ = (
-            None if self.bits is None else quantize(self.network_, some, weights=self.bits).program
-        )
+        some, bits = images[:: max(1, len(X) // SOME)], self.bits
+        self.program_ = None if bits is None else quantize(self.network_, some, weights=bits).program
         return self
 
     def predict_proba(self, X: Any) -> Array:

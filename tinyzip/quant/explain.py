@@ -92,11 +92,6 @@ class Explanation(Shown):
     float_errors: int | None = None
     errors: int | None = None
 
-    @property
-    def first(self) -> str | None:
-        """The first layer at which the class of an image changes, None where no class does."""
-        return next((layer.name for layer in self.layers if layer.first_changes), None)
-
     def brief(self) -> str:
         return f"{len(self.layers)} blocks, {self.changed} of {self.images} images change their class"
 

@@ -17,7 +17,7 @@ What the engine will do is simulated:
     images       rounded to the input's grid, which is not learned: its range is known
     weights      rounded to their grids
     biases       rounded to whole multiples of s_x·s_w, the accumulator's unit; straight through
-    activations  rounded by layers between the source's own: see `insertion`
+    activations  rounded by layers between the source's own: see `fake_layer`
 
 How far can simulation and engine differ? Let D be the largest difference of codes at a block's input, Σ|w|
 the largest channel sum of |code| of its weights, K the number of products, M = s_x·s_w/s_y. Both round the
@@ -65,9 +65,8 @@ from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.blocks import Blocks, blocks_of
-from tinyzip.quant.fake_layer import relative
+from tinyzip.quant.fake_layer import Insertion, relative
 from tinyzip.quant.grid import Grid, by_channel
-from tinyzip.quant.insertion import Insertion
 from tinyzip.quant.lowbit import Signs, describe_grids, grids_of
 from tinyzip.quant.lsq import RULES, Rule, gradient_scale
 from tinyzip.quant.through import Through

@@ -11,10 +11,10 @@ the input, so that no pixel is left empty:
 with the shift t, angle θ, size s and elastic field d drawn for each image, a and b the fractions of q's
 row and column, and x₀₀ … x₁₁ the four input pixels around q, which are 0 outside the image.
 
-(AU3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`, and the tests hold it to that. But as
-four gathers over many images at once it runs five times as fast: 170,000 images of 28×28 a second on one
-core, in NumPy's loops, which release the interpreter lock. The Gaussian of (AU2) is linear: `scipy.ndimage`
-filters the identity once, which gives it as a matrix, and a field is two small matrix products.
+(AU3) is `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`, and the tests hold it to that. But it
+is computed sooner as four gathers over many images, in NumPy's loops, which release the interpreter lock. The
+Gaussian of (AU2) is linear: `scipy.ndimage` filters the identity once, which gives it as a matrix, and a
+field is two small matrix products.
 """
 
 from dataclasses import dataclass, replace

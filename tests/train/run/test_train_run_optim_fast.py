@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from stepping import DECAYS, RATES, SEEDS, draw, steps
 from tiny import bytes_of, network, train
 
-from tinyzip.machine.chunks import CHUNK, ENOUGH
-from tinyzip.machine.packed import Packed
+from tinyzip.machine.packed import CHUNK, ENOUGH, Packed
 from tinyzip.machine.workers import Workers
 from tinyzip.train.optim import SGD, AdamW, constant
 from tinyzip.train.run.checkpoint import read

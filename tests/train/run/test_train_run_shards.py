@@ -21,7 +21,7 @@ def gradient(size, dtype, threads=1, labels=LABELS):
         model = network(dtype, noisy=False)
         shards = Shards(model, IMAGES, labels, hard_labels, None, workers, size)
         result = shards(np.arange(46), (0,))
-        return result.loss, {name: grad.copy() for name, grad in result.grads.items()}
+        return result.loss, {name: grad.copy() for name, grad in result.packed.places.items()}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -31,7 +31,7 @@ def test_shards_of_any_size_give_the_same_gradient_within_the_rounding_of_a_sum(
     for n in range(46):
         with Workers(1) as workers:
             one = Shards(network(np.float64, noisy=False), IMAGES, LABELS, hard_labels, None, workers, 1)
-            for name, grad in one(np.array([n]), (0,)).grads.items():
+            for name, grad in one(np.array([n]), (0,)).packed.places.items():
                 terms[name] += np.abs(grad) / 46
     loss, grads = gradient(46, dtype)
     for size in (1, 2, 5, 16, 45):
@@ -47,7 +47,7 @@ def test_the_gradient_of_a_batch_is_the_slope_of_its_loss():
     model = network(np.float64, noisy=False)
     with Workers(2) as workers:
         shards = Shards(model, IMAGES, LABELS, hard_labels, None, workers, 7)
-        grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()}
+        grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).packed.places.items()}
         direction = {name: rng.normal(size=grad.shape) for name, grad in grads.items()}
         losses = []
         for step in (1e-6, -1e-6):
@@ -137,7 +137,9 @@ def test_gradients_by_what_an_objective_sees_are_means_over_the_batch(size):
         model = watch(network(np.float64, noisy=False), objective)
         with Workers(1) as workers:
             shards = Shards(model, IMAGES, LABELS, objective, None, workers, size)
-            found.append({name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()})
+            found.append(
+                {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).packed.places.items()}
+            )
     for name, plain in found[0].items():
         np.testing.assert_allclose(found[1][name], plain + (name == "conv.b"), rtol=1e-12, atol=1e-12)
 
@@ -186,7 +188,7 @@ def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies
         with Workers(threads) as workers:
             shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 5)
             for N in (15, 46, 15):
-                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).grads.values()])
+                found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).packed.places.values()])
     assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
 
 

@@ -51,7 +51,7 @@ def test_gradients_go_from_the_watched_layer_to_all_before_and_to_the_objectives
     rng = np.random.default_rng(2)
     with Workers(2) as workers:
         shards = Shards(model, IMAGES, LABELS, Looking(), None, workers, 7)
-        grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).grads.items()}
+        grads = {name: grad.copy() for name, grad in shards(np.arange(46), (0,)).packed.places.items()}
         assert grads.keys() == {"conv.w", "conv.b", "linear.w", "linear.b", "reader.w"}
         for name, grad in grads.items():  # one array at a time: none may hide another
             direction = rng.normal(size=grad.shape)

@@ -65,8 +65,9 @@ def body_of(draft: Draft, name: str) -> str:
         reads if f"{P}_READ_INPUT" in functions or plan.home(len(plan.names) - 1) < 0 else "",
         "\n".join(memory_of(plan, draft.prefix)),
     ]
+    answers = text_of("answers.c", WHOLE=draft.whole, UPPER=P).split("\n\n")
     words = {"NAME": name, "PREFIX": draft.prefix, "UPPER": P, "FUNCTIONS": functions}
-    words |= {"STEPS": "\n".join(steps(draft)), "ANSWER": "\n".join(answer(draft))}
+    words |= {"STEPS": "\n".join(steps(draft)), "ANSWER": answers[0 if plan.ends_in_class else 1].rstrip()}
     return text_of("source.c", FLASH_READ_MEMORY="\n".join(part for part in parts if part), **words)
 
 
@@ -102,19 +103,6 @@ def steps(draft: Draft) -> Lines:
         loop = f"    for ({kind} k = 0; k < {prod(plan.program.shapes[-1])}; k++)"
         lines += [loop, f"        answer[k] = {read};"]
     return lines
-
-
-def answer(draft: Draft) -> Lines:
-    """What PREFIX_classify makes of the output."""
-    if draft.plan.ends_in_class:
-        return ["    return (int)output[0];"]
-    return [
-        f"    {draft.whole} best = 0;",
-        f"    for ({draft.whole} k = 1; k < {draft.prefix.upper()}_OUTPUT_SIZE; k++)",
-        "        if (output[k] > output[best])",
-        "            best = k;",
-        "    return best;",
-    ]
 
 
 def has_scale(codes: Codes) -> bool:

@@ -9,7 +9,7 @@ from tinyzip.exchange.c.arithmetic import clipped
 from tinyzip.exchange.c.draft import Draft, clamped, scales_of
 from tinyzip.exchange.c.plan import Step
 from tinyzip.exchange.c.text import Lines, block, function, index, let, loops, uses
-from tinyzip.exchange.c.windows import conv2d, global_avg_pool, linear, pool, title
+from tinyzip.exchange.c.windows import conv2d, global_avg_pool, linear, more, pool, title
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import Argmax, AvgPool2d, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Operator
@@ -29,7 +29,6 @@ def at_each_place(draft: Draft, step: Step, code: Callable[[str], str], *parts: 
 def table(draft: Draft, step: Step) -> Lines:
     """(TB1), of the codes that come and no others."""
     (k,), operator = step.reads, draft.operator(step.i, Table)
-    draft.lines += title(draft, step.i, k)
     x, dtype = draft.codes(k), draft.codes(step.i).dtype
     rows = operator.table.reshape(-1, 256)[:, np.arange(x.lo, x.hi + 1) % 256].astype(dtype)
     place = draft.load(k, draft.place(k, "f", "oh", "ow"))
@@ -44,7 +43,6 @@ def table(draft: Draft, step: Step) -> Lines:
 def multiply(draft: Draft, step: Step) -> Lines:
     """(TB2)"""
     (k,), operator = step.reads, draft.operator(step.i, Multiply)
-    draft.lines += title(draft, step.i, k)
     w = draft.by_channel(f"{draft.name(step.i)}_w", operator.w)
     scales = scales_of(draft, step.i, operator, operator.y)
     x = draft.centred(k, draft.place(k, "f", "oh", "ow"))
@@ -54,7 +52,6 @@ def multiply(draft: Draft, step: Step) -> Lines:
 def add(draft: Draft, step: Step) -> Lines:
     """(AD1) and (AD2)"""
     operator = draft.operator(step.i, Add)
-    draft.lines += title(draft, step.i, step.reads[0])
     m0, n = operator.m0.tolist(), [clipped(v) for v in operator.n.tolist()]
     x = [draft.centred(k, draft.place(k, "f", "oh", "ow")) for k in step.reads]
     if operator.rounding == "double":
@@ -69,7 +66,6 @@ def add(draft: Draft, step: Step) -> Lines:
 def product(draft: Draft, step: Step) -> Lines:
     """(PD1)"""
     operator = draft.operator(step.i, Product)
-    draft.lines += title(draft, step.i, step.reads[0])
     scales = scales_of(draft, step.i, operator, operator.y)
     x, o = (draft.centred(k, draft.place(k, "f", "oh", "ow")) for k in step.reads)
     return at_each_place(draft, step, lambda f: scales.code(f"(int32_t){x} * {o}"), scales.declared())
@@ -78,8 +74,6 @@ def product(draft: Draft, step: Step) -> Lines:
 def softmax(draft: Draft, step: Step) -> Lines:
     """(SM1) to (SM4): the exponentials as a table, the reciprocal of their sum at each place."""
     i, (k,), operator = step.i, step.reads, draft.operator(step.i, Softmax)
-    meaning = " Exponentials in units of 2^-31, by how far a code is below the greatest."
-    draft.lines += title(draft, i, k, meaning)
     x, (C, _, W) = draft.codes(k), draft.plan.shape(k)
     kept = exponentials(operator)[255 - (x.hi - x.lo) :].astype(np.int32)
     here = draft.load(k, draft.place(k, "c", "oh", "ow"))
@@ -106,7 +100,6 @@ def softmax(draft: Draft, step: Step) -> Lines:
 
 def concat(draft: Draft, step: Step) -> Lines:
     i, (C, _, W) = step.i, draft.plan.shape(step.i)
-    draft.lines += title(draft, i, step.reads[0])
     lines, before = [line for k in step.reads for line in draft.pull(k, 1, 1)], 0
     for k in step.reads:
         own = draft.plan.shape(k)[0]
@@ -121,7 +114,6 @@ def concat(draft: Draft, step: Step) -> Lines:
 
 def pad(draft: Draft, step: Step) -> Lines:
     i, (k,), operator = step.i, step.reads, draft.operator(step.i, Pad)
-    draft.lines += title(draft, i, k)
     (_, H, W), (C, OH, OW) = draft.plan.shape(k), draft.plan.shape(i)
     (top, _), (left, _) = operator.padding
     x = draft.load(k, draft.place(k, "c", "h", "v"))
@@ -135,7 +127,6 @@ def pad(draft: Draft, step: Step) -> Lines:
 
 def transpose(draft: Draft, step: Step) -> Lines:
     i, (k,), operator = step.i, step.reads, draft.operator(step.i, Transpose)
-    draft.lines += title(draft, i, k)
     names = ("c", "h", "v")
     c, h, v = (names[operator.axes.index(axis)] for axis in range(3))
     copied = draft.store(i, draft.place(i, *names), draft.load(k, draft.place(k, c, h, v)))
@@ -145,7 +136,6 @@ def transpose(draft: Draft, step: Step) -> Lines:
 def reordered(draft: Draft, step: Step) -> Lines:
     """Flatten and Reshape of codes taken row by row, place by place, all channels of a place together."""
     i, (k,) = step.i, step.reads
-    draft.lines += title(draft, i, k)
     (C, H, W), to = draft.plan.shape(k), draft.plan.shape(i)
     number = index(("h", H), ("v", W), ("c", C))
     OC, _, OW = to
@@ -157,8 +147,7 @@ def reordered(draft: Draft, step: Step) -> Lines:
 
 
 def argmax(draft: Draft, step: Step) -> Lines:
-    i, (k,) = step.i, step.reads
-    draft.lines += title(draft, i, k, " The first of the greatest.")
+    (k,) = step.reads
     C = draft.plan.shape(k)[0]
     better = block(f"if ({draft.load(k, 'c')} > {draft.load(k, 'best')})", ["best = c;"])
     return ["int best = 0;", *block(f"for (int c = 1; c < {C}; c++)", better), "answer[0] = best;"]
@@ -179,8 +168,9 @@ def check_known(program: Program) -> None:
 
 def write(draft: Draft, step: Step) -> None:
     """Add the function of a step to the draft, and how it is called."""
-    operator = draft.plan.program.operators[step.i]
-    body = (conv2d if step.conv is not None else WRITERS[type(operator)])(draft, step)
+    i = step.i if step.conv is None else step.conv
+    draft.lines += title(draft, i, step.reads[0], more(draft, i))
+    body = WRITERS[type(draft.plan.program.operators[i])](draft, step)
     ends = "row" if uses(body, "oh") else "all"
     text, call = function(f"void {draft.name(step.i)}_{ends}", ["oh"], body)
     draft.lines += [*text, ""]

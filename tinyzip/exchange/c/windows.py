@@ -15,14 +15,15 @@ from tinyzip.exchange.c.text import Lines, affine, block, comment, function, ind
 from tinyzip.exchange.c.weights import packed, weight
 from tinyzip.integer.fixedpoint import M0_STEP, significant
 from tinyzip.integer.layout import Flatten
-from tinyzip.integer.operators import Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool, Weighted
+from tinyzip.integer.maps import Softmax
+from tinyzip.integer.operators import Argmax, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Pool, Weighted
 from tinyzip.integer.table import describe
 
 ZEROS = 1 / 16  # of the weights: from here on it pays to ask whether a weight is one
 
 
-def title(draft: Draft, i: int, k: int, more: str = "") -> Lines:
-    """The comment above an operator's functions: its name, kind and shapes."""
+def title(draft: Draft, i: int, k: int, more: str) -> Lines:
+    """The comment above an operator's functions: its name, kind and shapes, and what else there is to say."""
 
     def size(k: int) -> str:
         return "x".join(map(str, draft.plan.program.shapes[k + 1])) or "a class"
@@ -31,12 +32,19 @@ def title(draft: Draft, i: int, k: int, more: str = "") -> Lines:
     return comment(f"{draft.name(i)}: {kind}, {size(k)} to {size(i)}.{more}")
 
 
-def bounded(draft: Draft, i: int) -> str:
-    """A sentence on the sums of operator i."""
-    bound, dtype = draft.plan.program.bounds[i], draft.plan.sums_of(i)
-    if isinstance(draft.plan.program.operators[i], Weighted):
-        return f" |sum + bias| <= {bound:,}, and {dtype}_t holds the sum."
-    return f" |sum| <= {bound:,}, which {dtype}_t holds."
+def more(draft: Draft, i: int) -> str:
+    """What else there is to say of operator i."""
+    bound, dtype = f"{draft.plan.program.bounds[i]:,}", draft.plan.sums_of(i)
+    match draft.plan.program.operators[i]:
+        case Weighted():
+            return f" |sum + bias| <= {bound}, and {dtype}_t holds the sum."
+        case Pool(kind="AvgPool2d") | GlobalAvgPool():
+            return f" |sum| <= {bound}, which {dtype}_t holds."
+        case Softmax():
+            return " Exponentials in units of 2^-31, by how far a code is below the greatest."
+        case Argmax():
+            return " The first of the greatest."
+    return ""
 
 
 def add(total: str, bits: int, value: str) -> Lines:
@@ -49,7 +57,6 @@ def conv2d(draft: Draft, step: Step) -> Lines:
     i = step.i if step.conv is None else step.conv
     operator, pool = draft.operator(i, Conv2d), draft.plan.program.operators[step.i]
     k, bits = step.reads[0], 8 * draft.plan.sums_of(i).itemsize
-    draft.lines += title(draft, i, k, bounded(draft, i))
     draft.table(f"{draft.name(i)}_w", packed(operator), "0")
     y = pool.y if isinstance(pool, MaxPool2d) and pool.y is not None else operator.y
     scales = scales_of(draft, i, operator, y)
@@ -132,7 +139,6 @@ def pool(draft: Draft, step: Step) -> Lines:
     (kh, kw), (sh, sw) = operator.kernel, operator.steps
     x, is_max = draft.load(k, draft.place(k, "c", "h", "v")), isinstance(operator, MaxPool2d)
     y, dtype = draft.codes(i), draft.plan.sums_of(i)
-    draft.lines += title(draft, i, k, "" if is_max else bounded(draft, i))
     if is_max:
         value = "most" if operator.y is None else f"clamp(most, {y.lo}, {y.hi})"
         begin, each = [f"int most = {draft.codes(k).lo};"], block(f"if ({x} > most)", [f"most = {x};"])
@@ -161,7 +167,6 @@ def linear(draft: Draft, step: Step) -> Lines:
     i, (k,) = step.i, step.reads
     operator = draft.operator(i, Linear)
     (F, C), bits, name = operator.w.shape, 8 * draft.plan.sums_of(i).itemsize, draft.name(i)
-    draft.lines += title(draft, i, k, bounded(draft, i))
     draft.table(f"{name}_w", packed(operator), "0")
     scales = scales_of(draft, i, operator, operator.y)
     if step.flatten is None:
@@ -192,7 +197,6 @@ def global_avg_pool(draft: Draft, step: Step) -> Lines:
     i, (k,) = step.i, step.reads
     operator = draft.operator(i, GlobalAvgPool)
     (C, H, W), bits = draft.plan.shape(k), 8 * draft.plan.sums_of(i).itemsize
-    draft.lines += title(draft, i, k, bounded(draft, i))
     total, place = f"{draft.array(f'{draft.name(i)}_sums')}[{index(('c', C))}]", draft.place(k, "c", "h", "v")
     x = draft.load(k, place) if operator.sums_codes() else draft.centred(k, place)
     if operator.y is None or operator.m0 is None or operator.n is None:

@@ -32,8 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.refuse import refuse
-from tinyzip.machine.chunks import chunks, run
-from tinyzip.machine.packed import Packed
+from tinyzip.machine.packed import Packed, chunks, run
 from tinyzip.machine.processes import is_ours, is_shared, shared
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import FRESH, Workspace
@@ -78,11 +77,6 @@ class Gradient:
     loss: float
     packed: Packed
     statistics: Mapping[str, Array]
-
-    @property
-    def grads(self) -> Mapping[str, Array]:
-        """The gradient of each array by name."""
-        return self.packed.places
 
 
 class Shards(Generic[AnyModel]):

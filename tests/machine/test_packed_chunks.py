@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyzip.machine import chunks as machine
-from tinyzip.machine.chunks import ENOUGH, chunks, run
+from tinyzip.machine import packed as machine
+from tinyzip.machine.packed import ENOUGH, chunks, run
 from tinyzip.machine.workers import Workers
 
 
