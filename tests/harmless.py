@@ -96,6 +96,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "distill": {
         (
+            "distill/guides.py",
+            "arrays: Arrays = field(default_factory=dict, repr=False)",
+            "False → True",
+        ): "what is printed of an objective",
+        (
             "distill/features.py",
             "return g.astype(h.dtype, copy=False)",
             "False → True",
@@ -189,6 +194,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/scaling.py",
+            "m0 = np.where(n > 62, 0, m0)",
+            "0 → 1",
+        ): "either rounds to 0 after 62 bits",
         (
             "integer/fast/memory.py",
             "VALUE = 24  # bytes of scratch memory for a value that goes through "
@@ -318,6 +328,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "keys are only compared, and sums that are equal still are when all their signs turn",
     },
     "machine": {
+        (
+            "machine/workers.py",
+            'self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")',
+            "self.threads - 1 → (self.threads)",
+        ): "a thread more than there is work for",
         (
             "machine/recorder.py",
             "NOTES = 8  # runs of different functions and shapes that a workspace remembers",
@@ -473,6 +488,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
     },
     "quant": {
+        (
+            "quant/ranges.py",
+            "cut = mass[0] / beyond[0]",
+            "0 → 1",
+        ): "Newton's method begins a bin further and ends where it would have ended",
         (
             "quant/fake_layer.py",
             "AVERAGE = 2.0**-10  # of a step",

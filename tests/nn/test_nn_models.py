@@ -88,6 +88,7 @@ def test_windows_on_images_of_one_row_are_as_high(name):
         if key.startswith(("conv", "depthwise")) and array.ndim == 4:
             *channels, _, across = array.shape
             assert net.params[key].shape == (*channels, 1, across)
+            assert net.layers[key.removesuffix(".w")].padding[0] == (0, 0)
     z, caches = net.forward(np.ones((1, 1, 40, 2), np.float32), train=True)
     assert z.shape == (10, 2) and np.isfinite(z).all()
     assert set(net.backward(np.ones_like(z), caches)) == set(net.trainable())

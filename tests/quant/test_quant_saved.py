@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyzip.base import arrays as files
-from tinyzip.base.kinds import MODEL, kind_of
+from tinyzip.base.kinds import CHECKPOINT, MODEL, kind_of
+from tinyzip.distill.guides import Guide
+from tinyzip.distill.student import train
 from tinyzip.nn import models
 from tinyzip.nn.described import layers_of
 from tinyzip.nn.layer import Layer
@@ -95,6 +97,17 @@ def test_a_checkpoint_gives_the_model_of_its_run_in_one_call(tmp_path):
     options = dict(epochs=2, batch=4, progress=False, checkpoint=tmp_path / "run", threads=1)
     trained, _ = fit(network(), IMAGES, LABELS, rng=np.random.default_rng(0), **options)
     assert_same(load(tmp_path / "run"), trained)
+
+
+def test_a_checkpoint_gives_the_network_without_what_its_objective_has_learned(tmp_path):
+    """Such as the regressor of a hint."""
+    options = {"epochs": 1, "batch": 4, "progress": False, "threads": 1, "checkpoint": tmp_path / "run"}
+    name = next(iter(network().layers))
+    how = {"rng": np.random.default_rng(0), "guides": [Guide("hint", name, name)], **options}
+    taught, _ = train(network(), network(), IMAGES, LABELS, **how)
+    kept = [key for key in files.read(tmp_path / "run", CHECKPOINT)[2] if key.startswith("params/")]
+    assert len(kept) == len(taught.params) + 2
+    assert_same(load(tmp_path / "run"), taught)
 
 
 class Own(Layer):

@@ -41,6 +41,19 @@ def test_a_stage_and_its_relu_are_the_two_one_after_the_other_bit_for_bit(case, 
     np.testing.assert_array_equal(y, np.maximum(z, 0))
 
 
+def test_statistics_are_those_of_the_stage():
+    stage = choose.one_stage(BatchNorm(3), (3, 2, 3))
+    p, x, _ = arrays(normal, [BatchNorm(3)], (3, 2, 3), 4, 0)
+    p |= {"mean": np.zeros(3), "var": np.ones(3)}
+    how = {"train": True, "rng": None}
+    _, both = Rectified(stage).forward(p, x, workspace=dirty(), **how)
+    _, alone = stage.forward(p, x, workspace=dirty(), **how)
+    found, wanted = Rectified(stage).statistics(p, both), stage.statistics(p, alone)
+    assert found.keys() == wanted.keys() != set()
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
 def test_a_gradient_is_not_overwritten():
     layer, shape = Conv2d(3, 3, 2), (3, 4, 3)
     stage = choose.one_stage(layer, shape)

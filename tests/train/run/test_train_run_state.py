@@ -14,6 +14,7 @@ from tinyzip.train.augment import Augment
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import SGD, AdamW
 from tinyzip.train.run.checkpoint import read
+from tinyzip.train.run.shards import Shards
 from tinyzip.train.run.state import TrainingState, private_copy
 from tinyzip.train.run.training import Training
 
@@ -60,6 +61,16 @@ def test_each_step_moves_every_array_that_is_trained():
             before = {name: state.model.params[name].copy() for name in state.model.trainable()}
             step(state)
             assert all((state.model.params[name] != array).any() for name, array in before.items())
+
+
+def test_copies_of_the_process_are_asked_to_be_made_anew_where_something_may_have_changed(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Shards, "refresh", lambda shards: asked.append(shards))
+    with Workers(1) as workers:
+        state = start(workers)
+        before = len(asked)
+        state.refresh()
+    assert len(asked) == before + 1
 
 
 @ANY_SEED
