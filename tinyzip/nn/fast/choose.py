@@ -5,29 +5,29 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
 
     what                      law       worth  applies to                        pays
     sums by BLAS              X1        2.34×  sums over a long axis             always
-    memory in place           X2        2.09×  everything                        always
-    patches in blocks         X3        1.22×  every convolution                 always
-    rows that share patches   X4        1.08×  y of every convolution, few dw    kh > sh
-    products in pieces        MP1       1.38×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
+    memory in place           X2        1.99×  everything                        always
+    patches in blocks         X3        1.24×  every convolution                 always
+    rows that share patches   X4        1.05×  y of every convolution, few dw    kh > sh
+    products in pieces        MP1       1.37×  the same, by machine.products     BLAS has small kernels
+    taller factor first       X5        1.62×  dw of every convolution           C·kh·kw > F
     sums in pieces            MP2       1.27×  dw by X4, by machine.products     BLAS has small kernels
-    turned kernels            X6        1.48×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.83×  poolings, dw of depthwise         always
-    band matrices             X8, X9    4.40×  depthwise convolutions            always
-    ReLU in place             X10       1.25×  after Conv2d, Linear, BatchNorm   always
-    few passes                X11, X12  2.06×  batch norm                        always
-    winners in training only  X13       2.43×  max pooling                       always
-    disjoint windows          X14       1.64×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.10×  Conv2d, ReLU, MaxPool2d(2)        always
+    turned kernels            X6        1.51×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.60×  poolings, dw of depthwise         always
+    band matrices             X8, X9    4.32×  depthwise convolutions            always
+    ReLU in place             X10       1.05×  after Conv2d, Linear, BatchNorm   always
+    few passes                X11, X12  2.05×  batch norm                        always
+    winners in training only  X13       2.36×  max pooling                       always
+    disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.08×  Conv2d, ReLU, MaxPool2d(2)        always
     short runs from lines     X20       1.19×  patches, stride 1 down, kh > 1    OW·N < 64
-    one sum of short runs     X21       2.50×  dx of the same, by col2im         OW·N < 64
-    calls written down        PL1       2.69×  shapes that come again            layers of these kinds
+    one sum of short runs     X21       2.59×  dx of the same, by col2im         OW·N < 64
+    calls written down        PL1       2.93×  shapes that come again            layers of these kinds
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      2.7×    2.7×     2.2×           2.2×      1.2×
-    forward       4.3×    4.0×     3.0×           2.2×      1.0×
+    training      3.0×    3.1×     2.2×           2.4×      1.2×
+    forward       5.1×    4.9×     2.9×           2.1×      1.0×
 
 The time of a fully connected network is BLAS's own, printed or fast.
 """
