@@ -51,7 +51,7 @@ from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import Augmentation
-from tinyzip.train.optim import AdamW, one_cycle
+from tinyzip.train.optim import one_cycle
 
 CALIBRATION, SCORED, QUICK_IMAGES = 1000, 6000, 300
 LENET5, PERCEPTRON = "LeNet-5", "LeNet-300-100"
@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     bits    of the weights' grids
     epochs  of the float network, and on grids
     rates   the highest learning rates of both
-    decay   of weights on grids
+    batch   on grids
     ways    how it is taught
     """
 
@@ -86,15 +86,15 @@ class Plan(NamedTuple):
     bits: int
     epochs: tuple[int, int]
     rates: tuple[float, float]
-    decay: float
+    batch: int
     ways: tuple[str, ...] = (PLAIN, LABELS, TAUGHT)
 
 
 class Setting(NamedTuple):
-    """How a set is learned: examples of a batch and distortions, for the float networks and on grids."""
+    """How a set is learned: batches of the float networks, distortions of these and on grids."""
 
     plans: dict[str, Plan]
-    batch: tuple[int, int]
+    batch: int
     moved: tuple[Augmentation, Augmentation]
 
 
@@ -104,26 +104,26 @@ SETTINGS = {
             LENET5: Plan(
                 lenet5_caffe,
                 {"conv1": 10, "conv2": 20, "fc1": 64},
-                0.85,
+                0.825,
                 3,
-                (6, 18),
+                (6, 24),
                 (2e-3, 4e-3),
-                0.01,
+                128,
                 (LABELS, TAUGHT),
             ),
-            PERCEPTRON: Plan(lenet_300_100, {"fc1": 120, "fc2": 60}, 0.9, 3, (15, 30), (2e-3, 2e-3), 0.01),
+            PERCEPTRON: Plan(lenet_300_100, {"fc1": 120, "fc2": 60}, 0.9, 3, (15, 30), (2e-3, 2e-3), 256),
         },
-        (128, 256),
+        128,
         (Augment(shift=2, rotation=12, scale=0.1), Augment(shift=1, rotation=8, scale=0.06)),
     ),
     ROWS: Setting(
         {
             LENET5: Plan(
-                lenet5_caffe, {"conv1": 10, "conv2": 20, "fc1": 50}, 0.8, 3, (12, 8), (1e-2, 1e-2), 0.01
+                lenet5_caffe, {"conv1": 10, "conv2": 20, "fc1": 50}, 0.8, 3, (12, 8), (1e-2, 1e-2), 64
             ),
-            PERCEPTRON: Plan(lenet_300_100, {"fc1": 100, "fc2": 50}, 0.8, 3, (20, 12), (1e-2, 1e-2), 0.01),
+            PERCEPTRON: Plan(lenet_300_100, {"fc1": 100, "fc2": 50}, 0.8, 3, (20, 12), (1e-2, 1e-2), 64),
         },
-        (64, 64),
+        64,
         (Moved(2), Moved(2)),
     ),
 }
@@ -163,11 +163,10 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     shape = to_input(train.images[:1]).shape[:3]
     made: dict[str, Any] = {}
 
-    def learn(name: str, model: Any, epochs: int, lr: float, decay: float = 0.01, **how: Any) -> Any:
+    def learn(name: str, model: Any, epochs: int, lr: float, **how: Any) -> Any:
         told_all = {"images": train.images, "labels": train.labels, "rng": np.random.default_rng([seed, 1])}
-        told_all |= {"epochs": 1 if quick else epochs, "batch": told.batch[0], "schedule": one_cycle(lr)}
-        optimizer = AdamW(weight_decay=decay)
-        return trained(folder, name, fit, model, **(told_all | how), optimizer=optimizer)
+        told_all |= {"epochs": 1 if quick else epochs, "batch": told.batch, "schedule": one_cycle(lr)}
+        return trained(folder, name, fit, model, **(told_all | how))
 
     def in_float(name: str, moved: bool) -> Sequential:
         """A network as published, trained with images as they are, or moved."""
@@ -200,13 +199,11 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
             even = calibrate(small, seen, plan.bits, 8, "mse", "mse", per_channel=False)
             how = taught() if way == TAUGHT else {"augment": None if way == PLAIN else told.moved[1]}
             looks = plan.epochs[1]
-            steps = 1 if quick else int(PART * looks * (-(-len(train) // told.batch[1])))
+            steps = 1 if quick else int(PART * looks * (-(-len(train) // plan.batch)))
             fake, curved = FakeQuantized.create(small, even), curvature(small, seen)
             thin = Pruned.create(fake, plan.share, end=steps, curvature=curved)
             epochs = looks // VIEWS if way == TAUGHT else looks
-            thin = learn(
-                f"{name}, {way}", thin, epochs, plan.rates[1], plan.decay, batch=told.batch[1], **how
-            )
+            thin = learn(f"{name}, {way}", thin, epochs, plan.rates[1], batch=plan.batch, **how)
             programs[name, way] = as_program(thin)
     rows = []
     for (name, way), program in programs.items():
