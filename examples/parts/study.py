@@ -48,6 +48,15 @@ def ask(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argpars
     return args
 
 
+def asked_ways(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, known: Sequence[str]
+) -> dict[str, list[str]]:
+    """What a study that has an option --ways, which `options` leaves to it, is given beside the usual."""
+    if unknown := set(args.ways or ()) - set(known):
+        parser.error(f"--ways: found {min(unknown)!r}, needed some of {', '.join(map(repr, known))}")
+    return {"ways": args.ways} if args.ways else {}
+
+
 def rows_of(
     args: argparse.Namespace,
     study: Callable[..., list[Row]],

@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
 import numpy as np
 from parts.sets import MNIST, ROWS, Moved, read
-from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
+from parts.study import Row, ask, asked_ways, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
@@ -56,13 +56,14 @@ from tinyzip.train.optim import one_cycle
 CALIBRATION, SCORED, QUICK_IMAGES = 1000, 6000, 300
 LENET5, PERCEPTRON = "LeNet-5", "LeNet-300-100"
 PLAIN, LABELS, TAUGHT = "labels, images as they are", "labels, images moved", "a teacher, images moved"
+WAYS = PLAIN, LABELS, TAUGHT
 SOFT, TEMPERATURE, VIEWS = 0.7, 2.0, 6
 PART = 2 / 3  # of the steps on grids in which weights go
 ELSEWHERE = {  # errors in percent: in float, and as a file; bytes, and how much smaller
     PERCEPTRON: {"Deep Compression [Han et al. 2016, table 1]": ("1.64", "1.58", "27 KB", "40")},
     LENET5: {
         "Deep Compression [Han et al. 2016, table 1]": ("0.80", "0.74", "44 KB", "39"),
-        "MIRACLE [Havasi et al. 2019, table 1]": ("", "0.69", "3.03 KB", "568"),
+        "MIRACLE [Havasi et al. 2019]": ("", "0.69", "3.03 KB", "568"),
     },
 }
 
@@ -77,7 +78,6 @@ class Plan(NamedTuple):
     epochs  of the float network, and on grids
     rates   the highest learning rates of both
     batch   on grids
-    ways    how it is taught
     """
 
     make: Callable[..., Sequential]
@@ -87,7 +87,6 @@ class Plan(NamedTuple):
     epochs: tuple[int, int]
     rates: tuple[float, float]
     batch: int
-    ways: tuple[str, ...] = (PLAIN, LABELS, TAUGHT)
 
 
 class Setting(NamedTuple):
@@ -104,12 +103,11 @@ SETTINGS = {
             LENET5: Plan(
                 lenet5_caffe,
                 {"conv1": 10, "conv2": 20, "fc1": 64},
-                0.825,
+                0.85,
                 3,
-                (6, 24),
+                (6, 18),
                 (2e-3, 4e-3),
-                128,
-                (LABELS, TAUGHT),
+                256,
             ),
             PERCEPTRON: Plan(lenet_300_100, {"fc1": 120, "fc2": 60}, 0.9, 3, (15, 30), (2e-3, 2e-3), 256),
         },
@@ -154,8 +152,10 @@ def as_program(thin: Pruned[FakeQuantized]) -> Program:
     return archive.shorten(simplify(lower(fake.model(), fake.grids())))
 
 
-def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
-    """A row for each network and each way to teach it, the test images read when all have been trained."""
+def one_seed(
+    folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST, ways: list[str] | None = None
+) -> list[Row]:
+    """A row for each network and each way, or those asked for; the test images are read at the end."""
     told = SETTINGS[on]
     train, test = read(on, data, seed)
     if quick:
@@ -190,7 +190,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
 
     programs: dict[tuple[str, str], Program] = {}
     for name, plan in told.plans.items():
-        for way in plan.ways:
+        for way in ways or WAYS:
             whole = in_float(name, way != PLAIN)
             small = narrower(whole, plan.widths, np.random.default_rng([seed, 4]))
             scores = by_taylor(whole, train.images[:SCORED], train.labels[:SCORED])
@@ -245,8 +245,11 @@ def as_table(rows: list[Row], on: str) -> str:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    args = ask(options(__doc__, "deep_compression", quick, 3, of_rows=3), words)
-    print(as_table(rows_of(args, one_seed, recipe(args.on)), args.on))
+    parser = options(__doc__, "deep_compression", quick, 3, of_rows=3)
+    parser.add_argument("--ways", nargs="+", help="some ways to teach, by their names in the table")
+    args = ask(parser, words)
+    rows = rows_of(args, one_seed, recipe(args.on), **asked_ways(parser, args, WAYS))
+    print(as_table(rows, args.on))
 
 
 if __name__ == "__main__":

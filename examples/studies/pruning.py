@@ -24,7 +24,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from parts import plots
 from parts.sets import MNIST, ROWS, Moved, read
-from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spread, trained
+from parts.study import Row, ask, asked_ways, grouped, options, rows_of, run_as_script, spread, trained
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
@@ -130,7 +130,7 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
 
 
 SHARES, BY_CURVATURE = (0.8, 0.9, 0.95), {"curvature": True}
-LONGER = Step(0.8, epochs=8), Step(0.9, epochs=24), Step(0.95, epochs=32)
+LONGER = Step(0.8, epochs=8), Step(0.9, epochs=24)
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
@@ -329,10 +329,8 @@ def main(words: list[str] | None = None) -> None:
     parser = options(__doc__, "pruning", quick, 6, of_rows=4)
     parser.add_argument("--ways", nargs="+", help="some ways while training, by their names in the table")
     args = ask(parser, words)
-    known = SETTINGS[args.on].ways
-    if unknown := set(args.ways or ()) - set(known):
-        parser.error(f"--ways: found {min(unknown)!r}, needed some of {', '.join(map(repr, known))}")
-    rows = rows_of(args, one_seed, recipe(args.on), **({"ways": args.ways} if args.ways else {}))
+    ways = asked_ways(parser, args, list(SETTINGS[args.on].ways))
+    rows = rows_of(args, one_seed, recipe(args.on), **ways)
     print(as_table(rows))
     if plots.available(("matplotlib",)):
         plot_pruning(rows, args.out / "pruning.png")
