@@ -9,9 +9,9 @@ weights  Of the other weights most go one by one, gradually, by second derivativ
          trained on a grid of few bits, with one step a layer.
 bytes    What is proved to make no difference is taken out, multipliers are shortened, and all is packed.
 
-Both from labels, on images as they are or moved a little, and as students of the LeNet-5 in float. "×" is 4
-bytes for each parameter of the network as published, over all bytes of the .tz file, which runs as it is.
-Widths and shares were chosen on validation images; the test images are read once, at the end.
+Both from labels, on images as they are or moved a little, and as students of the LeNet-5 in float. They are
+as many times smaller as 4 bytes for each parameter of the network as published are more than all bytes of the
+.tz file, which runs as it is. Widths and shares were chosen by validation; test images are read at the end.
 """
 
 import sys
@@ -60,9 +60,9 @@ WAYS = PLAIN, LABELS, TAUGHT
 SOFT, TEMPERATURE, VIEWS = 0.7, 2.0, 6
 PART = 2 / 3  # of the steps on grids in which weights go
 ELSEWHERE = {  # errors in percent: in float, and as a file; bytes, and how much smaller
-    PERCEPTRON: {"Deep Compression [Han et al. 2016, table 1]": ("1.64", "1.58", "27 KB", "40")},
+    PERCEPTRON: {"Deep Compression [Han et al. 2016]": ("1.64", "1.58", "27 KB", "40")},
     LENET5: {
-        "Deep Compression [Han et al. 2016, table 1]": ("0.80", "0.74", "44 KB", "39"),
+        "Deep Compression [Han et al. 2016]": ("0.80", "0.74", "44 KB", "39"),
         "MIRACLE [Havasi et al. 2019]": ("", "0.69", "3.03 KB", "568"),
     },
 }
