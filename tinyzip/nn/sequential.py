@@ -112,10 +112,10 @@ class Sequential(Inspected):
 
     def parts_for(self, workspace: Workspace) -> dict[str, Arrays]:
         """`parts`, of the kind of the workspace's arrays: so what is made of them alone is noted, too."""
-        if workspace.kind is np.ndarray:
-            return self.parts
-        arrays = {name: array.view(workspace.kind) for name, array in self.params.items()}
-        return chain.parts_of(self.layers, arrays)
+        kind, parts = workspace.kind, self.parts
+        if kind is np.ndarray:
+            return parts
+        return {name: {part: a.view(kind) for part, a in own.items()} for name, own in parts.items()}
 
     def image_gradient(
         self, dz: Array, caches: dict[str, Any], *, workspace: Workspace = FRESH, **_: Any
