@@ -123,6 +123,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/exact.py",
+            'offset = graph.add("Sub", code, whole.int64(graph, y.zero, 3, "zero"))',
+            "3 → 4",
+        ): "one number of another rank, which is broadcast",
+        (
             "exchange/onnx/integers.py",
             "most += int(np.abs(plus).max()) + int(np.abs(theta).max())",
             "int(np.abs(plus).max()) + int(np.abs(theta).max()) → (int(np.abs(plus).max()))",
@@ -194,6 +199,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/lanes.py",
+            "if largest * (base + 1) < FLOAT_EXACT:",
+            "base + 1 → (base)",
+        ): "no base is such that only one of the two products is below 2²⁴",
         (
             "integer/fast/scaling.py",
             "m0 = np.where(n > 62, 0, m0)",
@@ -436,6 +446,12 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "nn": {
         (
+            "nn/described.py",
+            "if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):",
+            "KNOWN.get(kind) is not type(layer) or not is_dataclass(layer) → "
+            "(KNOWN.get(kind) is not type(layer))",
+        ): "each layer of the package is a dataclass",
+        (
             "nn/fast/bands.py",
             "PART = 2**19  # bytes of dy at a time for dw: half of a core's second-level cache",
             "** → *",
@@ -488,6 +504,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
     },
     "quant": {
+        (
+            "quant/pruned.py",
+            "found = (curvature or {}).get(name)",
+            "curvature or {} → (curvature)",
+        ): "there is one here",
         (
             "quant/ranges.py",
             "cut = mass[0] / beyond[0]",

@@ -14,6 +14,7 @@ from tinyzip.integer import (
     Argmax,
     AvgPool2d,
     Codes,
+    Concat,
     Flatten,
     GlobalAvgPool,
     Linear,
@@ -21,6 +22,7 @@ from tinyzip.integer import (
     Operator,
     Pad,
     Program,
+    Softmax,
     run,
 )
 from tinyzip.integer import table as module
@@ -324,6 +326,19 @@ def test_the_output_is_what_the_last_operator_writes() -> None:
     first, second = Codes(0, 9, 0), Codes(-4, 5, 1)
     operators = (Linear([[1]], None, M0, N, first), Linear([[1]], None, M0, N, BYTE))
     assert Program((*operators, Linear([[1]], None, M0, N, second)), (1,), BYTE).output == second
+
+
+@pytest.mark.parametrize("other", [Codes(0, 255, 1), Codes(0, 255, 0, (3, 1))])
+def test_what_is_concatenated_has_one_zero_and_one_scale(other: Codes) -> None:
+    w = np.ones((2, 1, 1, 1), int)
+    for sources in ((0, -1), (-1, 0), (-1, 0, -1)):
+        Program((conv(w=w, y=BYTE), Concat(sources)), (1, 4, 4), BYTE)
+        with pytest.raises(ValueError, match=r"operator 1 \(Concat\): .* one zero and one scale"):
+            Program((conv(w=w, y=other), Concat(sources)), (1, 4, 4), BYTE)
+
+
+def test_a_softmax_writes_256ths_from_the_least_code_on() -> None:
+    assert Softmax(2**30, 3).y == Codes(-128, 127, -128, (1, 8))
 
 
 def test_a_tensor_has_as_many_values_as_int32_counts() -> None:

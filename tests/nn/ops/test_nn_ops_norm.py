@@ -170,3 +170,13 @@ _, CACHE = batch_norm_train(X, G, G)
 def test_normalisations_refuse(error, line, call):
     with pytest.raises(error, match=line):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_dropout_draws_numbers_of_the_precision_of_its_input(dtype):
+    """(N4)"""
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype(dtype)
+    y, mask = dropout(x, 0.3, np.random.default_rng(0))
+    draws = np.random.default_rng(0).random(x.shape, dtype)
+    assert mask.dtype == dtype and np.array_equal(mask, (draws >= 0.3) * dtype(1 / 0.7))
+    assert np.array_equal(y, x * mask)
