@@ -161,7 +161,7 @@ def explain(
             open_cases = tally.see(outputs, codes, exact, found, open_cases)
         classes.append((exact, found))
     exact, found = (np.concatenate(parts) for parts in zip(*classes, strict=True))
-    enough = redundancy(network, images)
+    enough = redundancy(network.with_input_range(None), images)  # whose range has been looked at
     reports = tuple(tally.report(enough[tally.block.name]) for tally in tallies)
     changed = int((exact != found).sum())
     errors = () if labels is None else (int((exact != labels).sum()), int((found != labels).sum()))
