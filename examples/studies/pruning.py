@@ -129,7 +129,7 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
     return tuple(Step(share, bits) for share in shares)
 
 
-SHARES, BY_CURVATURE = (0.8, 0.9, 0.95), {"curvature": True}
+SHARES, FIRST, BY_CURVATURE = (0.8, 0.9, 0.95), (0.8, 0.9), {"curvature": True}
 LONGER = Step(0.8, epochs=8), Step(0.9, epochs=24)
 SETTINGS = {
     MNIST: Setting(
@@ -158,16 +158,16 @@ SETTINGS = {
         4,
         (0.5, 0.7),
         {
-            "at once": Way(to(*SHARES), {"at once": True}),
+            "at once": Way(to(*FIRST), {"at once": True}),
             "gradually": Way(to(0.5, *SHARES)),
             CURVED: Way(to(*SHARES), BY_CURVATURE),
-            TAUGHT: Way(to(*SHARES), BY_CURVATURE, taught=True),
-            SHARED: Way(tuple(Step(share, 8, COUNT) for share in SHARES), start=CURVED),
-            BOTH: Way(tuple(Step(share, 8, COUNT) for share in SHARES), taught=True, start=TAUGHT),
+            TAUGHT: Way(to(*FIRST), BY_CURVATURE, taught=True),
+            SHARED: Way(tuple(Step(share, 8, COUNT) for share in FIRST), start=CURVED),
+            BOTH: Way(tuple(Step(share, 8, COUNT) for share in FIRST), taught=True, start=TAUGHT),
             "2 of 4 in a row": Way(to(0.5), {"pattern": 4}),
             "whole kernels": Way(to(0.5, 0.8), {"pattern": "kernels"}),
             "whole filters": Way(to(0.5), {"pattern": "filters"}, last=False),
-            ALONE: Way(to(*SHARES, bits=8), BY_CURVATURE),
+            ALONE: Way(to(*FIRST, bits=8), BY_CURVATURE),
             BITS: Way(tuple(Step(0.0, bits) for bits in (4, 3, 2)), apart=True),
             VALUES: Way(tuple(Step(0.0, 8, values) for values in (16, 8, 4))),
         },
@@ -326,7 +326,7 @@ def plot_pruning(rows: list[Row], path: Path) -> None:
 
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
-    parser = options(__doc__, "pruning", quick, 6, of_rows=4)
+    parser = options(__doc__, "pruning", quick, 6, of_rows=3)
     parser.add_argument("--ways", nargs="+", help="some ways while training, by their names in the table")
     args = ask(parser, words)
     ways = asked_ways(parser, args, list(SETTINGS[args.on].ways))
