@@ -10,8 +10,14 @@ from tinyzip.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "examples" / "RECIPES.md").read_text(encoding="utf-8")
+LONG = {"And weights that go", "Bits under a byte budget"}  # which quantize some forty networks
 RECIPES = [
-    pytest.param(code, below, id=f"{number} {title}", marks=[pytest.mark.needs(needs)] if needs else [])
+    pytest.param(
+        code,
+        below,
+        id=f"{number} {title}",
+        marks=[pytest.mark.needs(needs)] * bool(needs) + [pytest.mark.long] * (title in LONG),
+    )
     for number, (title, needs, code, below) in enumerate(
         (title.strip(), needs, code, below)
         for title, section in re.findall(r"^##+ (.*?)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)

@@ -72,7 +72,7 @@ def weight_count(program: Program) -> int:
 
 
 @given(programs())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_every_leaf_of_every_program_comes_back(program: Program) -> None:
     data = pack(program)
     again = unpack(data)
@@ -302,6 +302,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, data: bytes, what: str) -> None:
     assert str(error.value).startswith(f"{path}: found ")
 
 
+@pytest.mark.long
 def test_a_small_file_takes_little_memory_whatever_it_asks_for() -> None:
     """2²² weights in 80 bytes, all the same, or all but a few pruned: the most that it may ask for."""
     same = np.full((2048, 2048), 3)

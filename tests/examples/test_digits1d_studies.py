@@ -17,7 +17,8 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("minute")
 
 
-@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("few", [True, False])
 def test_one_command_writes_a_page_with_the_table_of_every_study(
     minute: ModuleType, tmp_path: Path, few: bool
 ) -> None:

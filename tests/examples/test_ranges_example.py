@@ -17,6 +17,7 @@ def ranges(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("ranges")
 
 
+@pytest.mark.long
 @pytest.mark.needs("matplotlib")
 def test_every_rule_is_measured_at_all_bits_and_the_best_are_starred(ranges, tmp_path, capsys) -> None:
     write_folder(tmp_path / "data", shape=(28, 28))

@@ -193,7 +193,7 @@ def test_an_endless_loop_is_stopped_and_an_error_has_the_students_file_and_line_
     number = text[: text.index("{}")].count("\n") + 1
     for line, seconds, told in (
         ("if shape[0] == 50: undefined", 60, f"{exercise.file}:{number}: NameError: name 'undefined'"),
-        ("while shape[0] == 50: pass", 3, "network: still running after 3 seconds"),
+        ("while shape[0] == 50: pass", 2, "network: still running after 2 seconds"),
         ("if shape[0] == 50: import os; os._exit(3)", 60, "network: it ended Python before"),
     ):
         (solved(tmp_path) / exercise.file).write_text(text.replace("{}", line, 1), encoding="utf-8")

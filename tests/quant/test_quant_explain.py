@@ -73,7 +73,7 @@ def test_a_layer_that_says_nothing_in_float_has_noise_alone():
     assert explain(silent, program, x).layers[0].signal_to_noise == -np.inf
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(networks(), st.integers(2, 4), st.integers(3, 4))
 def test_every_column_is_what_its_text_says(model_and_images, bits, activations):
     model, x = fold_batch_norm(model_and_images[0]), model_and_images[1]
@@ -211,7 +211,7 @@ def test_a_program_whose_operators_have_no_name_is_explained_by_kind_and_place()
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(networks(), st.integers(2, 8), st.booleans())
 def test_the_network_that_was_lowered_is_never_taken_for_another(case, bits, per_channel):
     model, x = fold_batch_norm(case[0]), case[1]

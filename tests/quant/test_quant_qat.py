@@ -69,7 +69,7 @@ def trained_longer():
     return fit(trained(), IMAGES, LABELS, rng=np.random.default_rng(1), **options)[0]
 
 
-@pytest.mark.parametrize("bits", [1, 2])
+@pytest.mark.parametrize("bits", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_at_the_fewest_bits_it_beats_the_best_rounding_also_of_a_network_that_was_trained_as_long(bits):
     small = retrained(weights=bits, activations=4)
     for model, least in ((trained(), 10), (trained_longer(), 0)):
