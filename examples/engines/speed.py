@@ -1,14 +1,15 @@
 """How fast is tinyzip, beside the engines that one would otherwise use?
 
-    python examples/engines/speed.py              the network of the main example: four or five minutes
-    python examples/engines/speed.py --quick      the same, a minute or two, with more noise
-    python examples/engines/speed.py --all        other networks too: seven minutes
+    python examples/engines/speed.py              the network of the main example: five minutes
+    python examples/engines/speed.py --quick      the same, two minutes, with more noise
+    python examples/engines/speed.py --all        other networks too: ten minutes
     python examples/engines/speed.py --json FILE  and keep the speeds
     python examples/engines/speed.py --from FILE  draw what was kept: speed.png, in --out
 
-One network, one machine, one run. Each engine that is installed (torch, onnxruntime, LiteRT; none is needed)
-gets the same weights in its own format, and has to give the same answers before its time counts. Then all
-take turns: a short measurement of each, and again, so that a machine that slows down does so for everyone.
+One network, one machine, one run. Each engine that is installed (torch, torch.compile, onnxruntime, OpenVINO,
+LiteRT, JAX: pip install -e '.[engines]'; none is needed) gets the same weights in its own format, and has to
+give the same answers before its time counts. Then all take turns: a short measurement of each, and again, so
+that a machine that slows down does so for everyone.
 Each has a process of its own, which is stopped while another one has its turn. Printed are the median over
 the turns and half their range; ! marks what lies more than ±15 % apart and is not to be trusted.
 
@@ -34,7 +35,7 @@ from parts import plots
 from peers import Batch, chart
 from peers.chart import STEADY
 from peers.clock import Effort, Speed, measure
-from peers.ratios import THREADS, Found, Ratio, float_ratios, integer_ratios, small_ratios
+from peers.ratios import THREADS, Found, Ratio, fastest_ratios, float_ratios, integer_ratios
 from peers.seats import Job, Seat
 
 from tinyzip.base.files import write_atomically
@@ -49,15 +50,15 @@ from tinyzip.quant.lower import lower
 
 Record = dict[str, Any]
 
-ENGINES = ("tinyzip", "torch", "onnxruntime", "litert")
+ENGINES = ("tinyzip", "torch", "torch_compile", "onnxruntime", "openvino", "litert", "jax")
 BATCHES = {"train": (1, 16, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
 OTHERS = {"lenet5": 128, "vgg_net": 128, "separable_net": 128, "wide_mlp": 256}
 VARIANTS = (  # in --json
-    *("default", "channels-last", "integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"),
-    *("qdq", "exact", "qoperator", "qoperator uint8"),
+    *("default", "channels-last", "integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4", "blas 4/8"),
+    *("qdq", "exact", "qoperator", "qoperator uint8", "4/8", "4/8 all"),
 )
 NETWORK = "seed_net"
-FEWER = {"4/4": (4, 4), "2/4": (2, 4)}  # bits of weights and of activations
+FEWER = {"4/4": (4, 4), "2/4": (2, 4), "4/8": (4, 8)}  # bits of weights and of activations
 
 
 def load(names: Iterable[str], stack: ExitStack) -> dict[str, Seat]:
@@ -80,11 +81,11 @@ def draw(N: int, shape: tuple[int, ...] = models.MNIST) -> Batch:
     return Batch(rng.integers(0, 256, (N, *shape), np.uint8), rng.integers(0, 10, N))
 
 
-def program_of(model: Sequential, weights: int, activations: int) -> Program:
+def program_of(model: Sequential, weights: int, activations: int, rounding: str = "single") -> Program:
     """With so many bits; images stay bytes. Sums are rounded once, as the others do."""
     bits = {"input": 8} | {block.name: activations for block in blocks_of(fold_batch_norm(model))}
     grids = calibrate(model, draw(512).images, weights=weights, activations=bits)
-    return lower(model, grids, rounding="single")
+    return lower(model, grids, rounding=rounding)
 
 
 def called(speed: Job | Speed) -> str:
@@ -145,7 +146,7 @@ def show(title: str, speeds: Sequence[Speed]) -> None:
 
 
 def others(engines: Mapping[str, Seat], effort: Effort) -> tuple[list[Ratio], list[Record]]:
-    """Training and float forward of other networks, beside torch."""
+    """Training and float forward of other networks."""
     ratios: list[Ratio] = []
     records: list[Record] = []
     for name, N in OTHERS.items():
@@ -161,7 +162,8 @@ def others(engines: Mapping[str, Seat], effort: Effort) -> tuple[list[Ratio], li
             show(f"{name}, {work}", part)
             speeds += part
         found = Found(speeds)
-        ratios += [(f"{name}: {text}", row) for text, row in float_ratios(found)]
+        rows = float_ratios(found) + fastest_ratios(Found(counted(speeds)))
+        ratios += [(f"{name}: {text}", row) for text, row in rows]
         if name == "wide_mlp":
             for variant, text in (("default", "training"), ("gradient", "training without AdamW")):
                 row = [
@@ -191,13 +193,34 @@ def spin() -> None:
         pass
 
 
+def counted(speeds: Iterable[Speed]) -> list[Speed]:
+    """Those of engines at the whole work: no yardsticks."""
+    return [speed for speed in speeds if speed.engine in ENGINES and speed.variant in VARIANTS]
+
+
 def recorded(network: str, speeds: Iterable[Speed]) -> list[Record]:
     """What --json keeps of the speeds of a network."""
-    return [
-        {"network": network, **asdict(speed)}
-        for speed in speeds
-        if speed.engine in ENGINES and speed.variant in VARIANTS
-    ]
+    return [{"network": network, **asdict(speed)} for speed in counted(speeds)]
+
+
+def fewer_bits(engines: Mapping[str, Seat], model: Sequential) -> list[Job]:
+    """tinyzip's programs of fewer bits, and LiteRT's INT4 weights beside activations of eight bits."""
+    own, litert = engines["tinyzip"], engines.get("litert")
+    found: list[Job] = []
+    for name, bits in FEWER.items():
+        program = program_of(model, *bits)
+        jobs = own.jobs("products", program, f" {name}")
+        if litert and name == "4/8":
+            jobs += litert.jobs("four_bits", program, name, False)
+        check(jobs, draw(64))
+        found += jobs
+    if litert:
+        program = program_of(model, 4, 8, "double")
+        jobs = own.jobs("products", program, " 4/8 all")[:1]
+        jobs += litert.jobs("four_bits", program, "4/8 all", True)
+        check(jobs, draw(64))
+        found += jobs
+    return [job for job in found if job.variant in VARIANTS]
 
 
 def compare(engines: Mapping[str, Seat], effort: Effort, other_networks: bool) -> list[Record]:
@@ -208,10 +231,8 @@ def compare(engines: Mapping[str, Seat], effort: Effort, other_networks: bool) -
     print("\nDo they compute the same? (the first of each kind is the reference)")
     check(entries, draw(64))
     own = engines.get("tinyzip")
-    for name, bits in FEWER.items() if own else ():
-        fewer = own.jobs("products", program_of(model, *bits), f" {name}")
-        check(fewer, draw(64))
-        entries += [entry for entry in fewer if entry.variant in VARIANTS]
+    if own:
+        entries += fewer_bits(engines, model)
 
     speeds: list[Speed] = []
     for work, batches in BATCHES.items():
@@ -226,7 +247,7 @@ def compare(engines: Mapping[str, Seat], effort: Effort, other_networks: bool) -
         speeds += part
     yardsticks = measure(own.jobs("yardsticks", program), draw(64), 1, effort) if own else []
     found = Found(speeds)
-    ratios = float_ratios(found) + small_ratios(found)
+    ratios = fastest_ratios(Found(counted(speeds))) + float_ratios(found)
     ratios += integer_ratios(found, BATCHES["integer"][1:], yardsticks)
     if own:
         training = [entry for entry in entries if (entry.engine, entry.work) == ("tinyzip", "train")]
@@ -265,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.kept:
         records = chart.read(options.kept)
     else:
-        effort = Effort(3, 0.03) if options.quick else Effort(7, 0.18)
+        effort = Effort(3, 0.03) if options.quick else Effort(5, 0.18)
         with ExitStack() as stack:
             print("Engines")
             records = compare(load(options.only, stack), effort, options.all)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from peers import clock
+from peers.ratios import Found, fastest_ratios
 
 pytestmark = pytest.mark.long
 
@@ -49,7 +51,7 @@ def test_a_run_with_tinyzip_alone_succeeds_and_prints_its_own_ratios(quick) -> N
 def test_the_records_name_every_setting_once_and_every_speed_is_positive(quick) -> None:
     records = json.loads(quick[1].read_text(encoding="utf-8"))
     found = [(r["work"], r["variant"], r["batch"], r["threads"]) for r in records]
-    integers = ["integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4"]
+    integers = ["integer", "blas", "integer 4/4", "blas 4/4", "blas 2/4", "blas 4/8"]
     batches = {"train": (1, 16, 64, 128, 256), "float": (1, 64, 128, 256), "integer": (1, 64, 256)}
     kinds = {"train": ["default"], "float": ["default"], "integer": integers}
     needed = [
@@ -66,10 +68,29 @@ def test_the_records_name_every_setting_once_and_every_speed_is_positive(quick) 
 
 def test_the_entries_answers_are_compared_before_their_speeds(quick) -> None:
     before, _, after = quick[0].stdout.partition("images/s")
-    for name in ("blas", "blas 4/4", "blas 2/4"):
+    for name in ("blas", "blas 4/4", "blas 2/4", "blas 4/8"):
         line = next(line for line in before.splitlines() if line.split("  ")[2:3] == [f"tinyzip {name}"])
         assert "0.00% of codes differ" in line
     assert "codes differ" not in after
+
+
+def test_each_ratio_is_to_the_fastest_of_all_other_engines_and_names_it() -> None:
+    rates = {  # with one thread, with two
+        ("tinyzip", "integer"): (40, 60),
+        ("tinyzip", "blas"): (100, 150),
+        ("tinyzip", "blas 2/4"): (900, 900),
+        ("litert", "default"): (80, 300),
+        ("litert", "4/8"): (800, 800),
+        ("onnxruntime", "qdq"): (200, 90),
+    }
+    speeds = [
+        clock.Speed(engine, "integer", variant, 64, threads, rate, rate, rate)
+        for (engine, variant), row in rates.items()
+        for threads, rate in enumerate(row, 1)
+    ]
+    ((text, row),) = fastest_ratios(Found(speeds))
+    assert text == "int8 ÷ the fastest other (onnxruntime, litert), batch 64"
+    assert row == [100 / 200, 150 / 300], "programs of fewer bits are not counted"
 
 
 @pytest.mark.needs("matplotlib")

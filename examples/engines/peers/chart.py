@@ -2,10 +2,9 @@
 
 ratio = tinyzip's fastest variant / the fastest variant of all other engines
 
-each at the same network, work, batch and number of threads; programs of fewer bits than eight, which nobody
-else has, are left out. Right of the line at 1× tinyzip is ahead. A
-hollow point is not to be trusted: the turns of one of the two lay so far apart that something else was at
-work.
+each at the same network, work, batch and number of threads; programs of fewer bits than eight are left out.
+Right of the line at 1× tinyzip is ahead. A hollow point is not to be trusted: the turns of one of the two lay
+so far apart that something else was at work.
 """
 
 import json

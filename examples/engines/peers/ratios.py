@@ -7,7 +7,7 @@ import numpy as np
 from peers.clock import Speed
 
 THREADS = (1, 2)
-SMALL = 16  # images that are one shard
+SMALL = 16  # images that two threads cannot share
 
 Ratio = tuple[str, list[float]]
 """What is divided by what; the quotient with one thread and with two, nan where it was not measured."""
@@ -30,20 +30,19 @@ class Found:
         return (self._speeds[key], key[3]) if key else (np.nan, 0)
 
     def batches(self, engine: str, work: str) -> list[int]:
-        """The batches that were measured, but for the smallest, which two threads cannot share."""
-        return sorted({key[3] for key in self._speeds if key[:2] == (engine, work) and key[3] > SMALL})
+        """The batches that were measured."""
+        return sorted({key[3] for key in self._speeds if key[:2] == (engine, work)})
 
-    def fastest(self, own: bool, work: str, batch: int, threads: int) -> float:
-        """Of tinyzip's variants of eight bits or floats, or else of all other engines'; nan if none."""
+    def fastest(self, own: bool, work: str, batch: int, threads: int) -> tuple[float, str]:
+        """Of tinyzip's variants of eight bits or floats, or else of all other engines'; and whose it is."""
         rates = (
-            rate
-            for (engine, *what, count), rate in self._speeds.items()
-            if (engine == "tinyzip") == own
-            and "/" not in what[1]
-            and what[::2] == [work, batch]
-            and count == threads
+            (rate, key[0])
+            for key, rate in self._speeds.items()
+            if (key[0] == "tinyzip") == own
+            and "/" not in key[2]
+            and (key[1], *key[3:]) == (work, batch, threads)
         )
-        return max(rates, default=np.nan)
+        return max(rates, default=(np.nan, ""))
 
     def at(self, engine: str, work: str, variant: str, batch: int, threads: int) -> float:
         return self._speeds.get((engine, work, variant, batch, threads), np.nan)
@@ -62,25 +61,26 @@ def float_ratios(found: Found) -> list[Ratio]:
                 own[threads] = found.at("tinyzip", work, "default", batch, threads)
                 row.append(own[threads] / theirs)
             ratios.append((f"{name} ÷ {text}", row))
-        for batch in found.batches("tinyzip", work):
+        for batch in (batch for batch in found.batches("tinyzip", work) if batch > SMALL):
             two, one = (found.at("tinyzip", work, "default", batch, threads) for threads in (2, 1))
             ratios.append((f"{name}, two threads ÷ one, batch {batch}", [np.nan, two / one]))
     return ratios
 
 
-def small_ratios(found: Found) -> list[Ratio]:
-    """tinyzip beside the fastest other engine, whichever that is, where Python costs most."""
-    return [
-        (
-            f"{name} ÷ the fastest other, batch {batch}",
-            [
-                found.fastest(True, work, batch, threads) / found.fastest(False, work, batch, threads)
-                for threads in THREADS
-            ],
-        )
-        for batch in (1, SMALL)
-        for work, name in (("train", "training"), ("float", "float forward"), ("integer", "int8"))
-    ]
+def fastest_ratios(found: Found) -> list[Ratio]:
+    """tinyzip beside the fastest other engine, whichever that is with one thread and with two."""
+    ratios: list[Ratio] = []
+    for work, name in (("train", "training"), ("float", "float forward"), ("integer", "int8")):
+        for batch in found.batches("tinyzip", work):
+            row, names = [], []
+            for threads in THREADS:
+                mine, _ = found.fastest(True, work, batch, threads)
+                theirs, engine = found.fastest(False, work, batch, threads)
+                row.append(mine / theirs)
+                names.append(engine)
+            text = f"{name} ÷ the fastest other ({', '.join(dict.fromkeys(names))}), batch {batch}"
+            ratios.append((text, row))
+    return ratios
 
 
 def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Speed]) -> list[Ratio]:
@@ -92,8 +92,12 @@ def integer_ratios(found: Found, batches: Sequence[int], yardsticks: Sequence[Sp
             ("blas", "onnxruntime", "integer", "exact"),
             ("integer", "onnxruntime", "integer", "qoperator"),
             ("integer", "onnxruntime", "integer", "qoperator uint8"),
+            ("blas", "openvino", "integer", "default"),
             ("blas", "litert", "integer", "default"),
             ("blas 2/4", "litert", "integer", "default"),
+            ("blas 2/4", "litert", "integer", "4/8"),
+            ("blas 4/4", "litert", "integer", "4/8"),
+            ("blas 4/8", "litert", "integer", "4/8"),
             ("blas 2/4", "tinyzip", "integer", "blas"),
             ("blas 4/4", "tinyzip", "integer", "blas"),
             ("integer 4/4", "tinyzip", "integer", "integer"),

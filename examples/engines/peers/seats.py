@@ -1,8 +1,8 @@
 """Each engine in a process of its own, and only one of them awake.
 
 Engines in one process leave threads behind that spin for a while, in case more work comes, and take a core
-from whoever has the next turn. So each sits in a copy of this process, and is imported there only. Whenever a
-copy has nothing to answer, the system stops it, with all its threads.
+from the engine that has the next turn. So each sits in a copy of this process, and is imported there only.
+Whenever a copy has nothing to answer, the system stops it, with all its threads.
 """
 
 import os

@@ -4,6 +4,9 @@ A .tflite file is a FlatBuffer: tensors with scales and zero points, buffers, an
 schema ships with the runtime, so the file is built here from the program's own integers. LiteRT wants int8
 codes, (N, H, W, C), and weights as (F, kh, kw, C); a row of the linear layer after a flatten is put in that
 order too.
+
+Weights of four bits may be INT4, two in a byte; activations remain int8. Linear layers then run in the same
+kernels as before (XNNPACK's), convolutions in older ones, which are slower and round twice.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from tinyzip.nn.sequential import Sequential
 
 VERSION = f"litert {version('ai-edge-litert')}"
 KINDS = {np.dtype(np.int8): schema.TensorType.INT8, np.dtype(np.int32): schema.TensorType.INT32}
+LINEAR, ALL = (integer.Linear,), (integer.Linear, integer.Conv2d)
 
 
 class Chain:
@@ -40,7 +44,9 @@ class Chain:
         scale: Any = None,
         zero: Any = None,
         data: NDArray[Any] | None = None,
+        int4: bool = False,
     ) -> int:
+        """The index of a new tensor; with int4 the first of two numbers is the lower half of a byte."""
         made = schema.TensorT()
         made.name, made.shape = f"t{len(self.tensors)}", list(shape)
         made.type = KINDS[np.dtype(np.int8) if data is None else data.dtype]
@@ -50,6 +56,10 @@ class Chain:
             self.buffers.append(schema.BufferT())
             self.buffers[-1].data = np.frombuffer(data.tobytes(), np.uint8)
             made.buffer = len(self.buffers) - 1
+            if int4:
+                made.type = schema.TensorType.INT4
+                low, high = np.append(data.ravel(), np.zeros(data.size % 2, np.int8)).reshape(-1, 2).T
+                self.buffers[-1].data = (low & 15 | high << 4).view(np.uint8)
         if scale is not None:
             made.quantization = schema.QuantizationParametersT()
             made.quantization.scale = np.atleast_1d(np.asarray(scale, np.float32))
@@ -84,7 +94,8 @@ class Chain:
         return bytes(builder.Output())
 
 
-def int8_model(program: integer.Program) -> bytes:
+def int8_model(program: integer.Program, int4: tuple[type, ...] = ()) -> bytes:
+    """int4: the operators whose weights are written so."""
     chain = Chain()
 
     def activation(shape: tuple[int, ...], codes: Codes) -> int:
@@ -138,7 +149,7 @@ def int8_model(program: integer.Program) -> bytes:
             case _:
                 raise ValueError(f"found {operator}, needed an operator that is compared here")
         if scales is not None:
-            inputs.append(chain.tensor(w.shape, scales.w, 0, w))
+            inputs.append(chain.tensor(w.shape, scales.w, 0, w, isinstance(operator, int4)))
             inputs.append(
                 chain.tensor(operator.bias.shape, scales.w * np.float32(scales.x), 0, operator.bias)
             )
@@ -147,8 +158,8 @@ def int8_model(program: integer.Program) -> bytes:
     return chain.build(last)
 
 
-def quantized(program: integer.Program) -> Callable[[Batch, int], Run]:
-    model = int8_model(program)
+def quantized(program: integer.Program, int4: tuple[type, ...] = ()) -> Callable[[Batch, int], Run]:
+    model = int8_model(program, int4)
 
     def start(batch: Batch, threads: int) -> Run:
         codes = (batch.images.astype(np.int16) + moved(program.input, -128)).astype(np.int8)
@@ -171,3 +182,8 @@ def quantized(program: integer.Program) -> Callable[[Batch, int], Run]:
 
 def entries(model: Sequential, program: integer.Program | None) -> list[Entry]:
     return [] if program is None else [Entry("litert", "integer", "default", quantized(program))]
+
+
+def four_bits(program: integer.Program, variant: str, everywhere: bool) -> list[Entry]:
+    """A program of four-bit weights, as INT4 in the linear layers, or everywhere."""
+    return [Entry("litert", "integer", variant, quantized(program, ALL if everywhere else LINEAR))]

@@ -77,7 +77,7 @@ def forward(model: Sequential) -> Callable[[Batch, int], Run]:
 
 
 def run(program: integer.Program, product: Any) -> Callable[[Batch, int], Run]:
-    """A run of a program; for a single image a planned one, as whoever asks for them one by one would."""
+    """A run of a program; for a single image a planned one, as one would ask for them one by one."""
 
     def start(batch: Batch, threads: int) -> Run:
         codes = np.ascontiguousarray(batch.images.transpose(1, 2, 3, 0))
