@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinyzip.base.calls import File, built_by, takes, write_instead
-from tinyzip.base.refuse import is_masked, is_number, refuse, said, warn
+from tinyzip.base.refuse import is_masked, is_number, refuse, said, warn, whole
 from tinyzip.integer.codes import Codes
 from tinyzip.train.pixels import check_range
 
@@ -226,7 +226,7 @@ class Shaped:
         (check, "the function check"),
         ([1], "a list"),
         (np.zeros((2, 3)), "a numpy.ndarray of shape (2, 3)"),
-        (np.float32(1), "a numpy.float32 of shape ()"),
+        (np.float32(1), repr(np.float32(1))),
         (Shaped(), "a test_calls.Shaped of shape (2, 3)"),
         (Thing(1), "a test_calls.Thing"),
         (Codes(0, 255, 0), "a Codes"),
@@ -249,3 +249,19 @@ def test_a_warning_is_said_at_the_line_that_called_this_package():
     with pytest.warns(UserWarning, match=r"^images: found .*, needed") as met:
         check_range(np.array([[[0, 0.05]]]), None, "images")
     assert met[0].filename == __file__
+
+
+@pytest.mark.parametrize("value", [3, 7, np.int8(3), np.uint64(7)])
+def test_a_whole_number_is_pythons_or_numpys_within_its_limits(value):
+    assert whole(value, "it", 3, 7) == value and type(whole(value, "it", 3, 7)) is int
+    for least, most in ((-9, int(value) - 1), (int(value) + 1, 9)):
+        with pytest.raises(
+            ValueError, match=f"^it: found .*{value}.*needed a whole number from {least} to {most}"
+        ):
+            whole(value, "it", least, most)
+    for other in (True, 3.0, "3", None, np.float64(3), np.True_):
+        with pytest.raises(ValueError, match=r"^it: found"):
+            whole(other, "it", 0, 7)
+    assert whole(2**70, "it", 0) == 2**70
+    with pytest.raises(ValueError, match=r"^it: found -1, needed a whole number from 0 up$"):
+        whole(-1, "it", 0)

@@ -26,7 +26,6 @@ from tinyzip.integer import (
     run,
 )
 from tinyzip.integer import table as module
-from tinyzip.integer.codes import whole
 from tinyzip.integer.operators import bits_of
 from tinyzip.integer.shapes import padded
 from tinyzip.integer.table import HEAD, size, table
@@ -114,19 +113,6 @@ def test_the_bits_of_small_weights(least: int, most: int) -> None:
     w = np.arange(least, most + 1).astype(np.int8)
     wanted = 1 if len(w) == 2 else max(2, *(1 + int(v if v > 0 else -1 - v).bit_length() for v in w))
     assert bits_of(w) == wanted
-
-
-@pytest.mark.parametrize("value", [3, 7, np.int8(3), np.uint64(7)])
-def test_a_whole_number_is_pythons_or_numpys_within_its_limits(value: Any) -> None:
-    assert whole(value, "it", 3, 7) == value and type(whole(value, "it", 3, 7)) is int
-    for least, most in ((-9, int(value) - 1), (int(value) + 1, 9)):
-        with pytest.raises(
-            ValueError, match=f"^it: found .*{value}.*needed a whole number from {least} to {most}"
-        ):
-            whole(value, "it", least, most)
-    for other in (True, 3.0, "3", None, np.float64(3), np.True_):
-        with pytest.raises(ValueError, match=r"^it: found"):
-            whole(other, "it", 0, 7)
 
 
 def test_a_border_adds_rows_and_columns_to_what_reads_images_with_one() -> None:

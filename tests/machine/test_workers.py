@@ -68,9 +68,7 @@ def test_there_are_no_more_threads_than_cores_that_the_process_may_use(monkeypat
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True, 1025])
 def test_a_number_of_threads_that_is_none_is_refused(threads):
-    with pytest.raises(
-        ValueError, match=r"^threads: found .*, needed a whole number from 1 up, 1024 at most"
-    ):
+    with pytest.raises(ValueError, match=r"^threads: found .*, needed a whole number from 1 to 1024"):
         Workers(threads)
     assert Workers(np.int64(3)).threads == len(Workers(3).workspaces) == 3
     assert Workers().threads == 1 and Workers(1024).threads == 1024

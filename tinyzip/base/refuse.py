@@ -9,8 +9,8 @@ Where what was found is strange, but could be meant, the same line is a warning.
 
 import sys
 import warnings
-from numbers import Real
-from typing import NoReturn
+from numbers import Integral, Real
+from typing import Any, NoReturn
 
 LONGEST = 300  # characters of what was found
 
@@ -41,6 +41,14 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real)
 
 
+def whole(value: Any, argument: str, least: int, most: int | None = None) -> int:
+    """`value` as a Python int from `least` to `most`; refuses all else, booleans and floats included."""
+    counts = isinstance(value, Integral) and not isinstance(value, bool)
+    if not counts or value < least or (most is not None and value > most):
+        refuse(argument, said(value), f"a whole number from {least} {'up' if most is None else f'to {most}'}")
+    return int(value)
+
+
 def is_masked(array: object) -> bool:
     """Whether it is an array that hides some of its values, which all functions but its own see."""
     return type(array).__name__ == "MaskedArray"
@@ -50,7 +58,7 @@ def said(value: object) -> str:
     """What an error calls a value that is not of the kind that was needed: short, and with what it is."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    if isinstance(value, str | int | float | None):
+    if isinstance(value, str | Real | None):
         return repr(value)
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.model import Batch, Model, Probed
 from tinyzip.nn.ops.checks import Array
@@ -106,8 +106,7 @@ def views(
     raises   ValueError or TypeError for data, a V or a return of `augment` that do not fit
     """
     check_images(images, "views: images")
-    if not isinstance(V, int | np.integer) or isinstance(V, bool) or V < 1:
-        refuse("views: V", V, "a whole number from 1 up")
+    V = whole(V, "views: V", 1)
     if not isinstance(labels, np.ndarray) or labels.shape != images.shape[:1]:
         refuse("views: labels", getattr(labels, "shape", labels), f"({len(images)},), one for each image")
     seen = np.empty((V, *images.shape), images.dtype)

@@ -17,16 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, whole
 
 Array = NDArray[Any]
-
-
-def whole(value: Any, argument: str, least: int, most: int) -> int:
-    """`value` as a Python int in [least, most]; refuses all else, booleans and floats included."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        refuse(argument, repr(value), f"a whole number from {least} to {most}")
-    return int(value)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ all channels of a place together.
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.base.windows import Padding, padding_of
-from tinyzip.integer.codes import Array, whole
+from tinyzip.integer.codes import Array
 from tinyzip.integer.operators import Operator
 
 Order = Literal["CHW", "HWC"]

@@ -12,8 +12,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
-from tinyzip.integer.codes import Codes, whole
+from tinyzip.base.refuse import refuse, whole
+from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, Rounding
 from tinyzip.integer.operators import Operator, check_codes, check_multiplier, frozen
 

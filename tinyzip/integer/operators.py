@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.base.windows import Padding, Pair, padding_of, pair, reach_of, window_count
-from tinyzip.integer.codes import Array, Codes, whole
+from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, N_LEAST, N_MOST, ROUNDINGS, Rounding
 
 NO_PADDING: Padding = ((0, 0), (0, 0))

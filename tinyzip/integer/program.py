@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.names import attributes_say
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse, said, whole
 from tinyzip.base.table import Shown
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
-from tinyzip.integer.codes import Codes, whole
+from tinyzip.integer.codes import Codes
 from tinyzip.integer.layout import Flatten, Pad, Reshape, Transpose
 from tinyzip.integer.maps import Multiply, Softmax, Table
 from tinyzip.integer.operators import (

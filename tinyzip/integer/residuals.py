@@ -25,8 +25,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse
-from tinyzip.integer.codes import Codes, whole
+from tinyzip.base.refuse import refuse, whole
+from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import INT32, M0_LEAST, M0_MOST, N_MOST, Rounding
 from tinyzip.integer.operators import Operator, check_codes, check_multiplier, check_rounding, frozen
 

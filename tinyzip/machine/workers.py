@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import whole
 from tinyzip.machine import blas
 from tinyzip.machine.processes import Processes, can_copy
 from tinyzip.machine.workspace import Workspace
@@ -66,10 +66,8 @@ class Workers:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= 1024:
-            refuse("threads", repr(threads), "a whole number from 1 up, 1024 at most")
-        self.threads = int(threads)
-        self.workspaces = [Workspace() for _ in range(threads)]
+        self.threads = whole(threads, "threads", 1, 1024)
+        self.workspaces = [Workspace() for _ in range(self.threads)]
         self._pool: ThreadPoolExecutor | None = None
         self._processes: list[Processes[Any, Any]] = []
         self._key: Any = None

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.nn.ops.checks import Array, Shape, check_lengths
 
 Arrays = dict[str, Array]
@@ -72,8 +72,7 @@ def kaiming(rng: np.random.Generator, shape: Shape, dtype: Any) -> Array:
 
 def check_sizes(layer: str, **sizes: int) -> None:
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            refuse(f"{layer}: {name}", said(size), "a whole number from 1 up")
+        whole(size, f"{layer}: {name}", 1)
 
 
 def check_image(shape: Shape, layer: str, C: int | None = None) -> None:

@@ -45,7 +45,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.base.refuse import is_masked, refuse, said
+from tinyzip.base.refuse import is_masked, refuse, whole
 from tinyzip.nn.ops.checks import Array
 
 Real = NDArray[np.float64]
@@ -56,9 +56,7 @@ LARGEST = float(np.finfo(np.float32).max) * (1 + 2**-30)  # still rounds to the 
 
 def check_bits(bits: object, argument: str = "bits", least: int = 2) -> int:
     """`bits` as an int; refuses what is not a whole number from `least` to 8."""
-    if not isinstance(bits, int | np.integer) or isinstance(bits, bool) or not least <= bits <= 8:
-        refuse(argument, said(bits), f"a whole number from {least} to 8")
-    return int(bits)
+    return whole(bits, argument, least, 8)
 
 
 def check_finite(x: ArrayLike, argument: str) -> Array:

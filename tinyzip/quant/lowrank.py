@@ -31,7 +31,7 @@ from functools import partial
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse, said, whole
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.inspected import AnyInspected
 from tinyzip.nn.layer import Layer
@@ -53,20 +53,19 @@ def low_rank(model: AnyInspected, images: Array, ranks: Mapping[str, int]) -> An
     returns  the second of two layers has the name of that before, gives its output, and always has a bias
     raises   ValueError for other names and ranks, and for images that do not fit
     """
-    whole = changed = checked_and_folded(model, images, "low_rank")
-    blocks = {block.name: block.layer for block in blocks_of(whole)}
-    free = [name for name in blocks if f"{name}_in" not in whole.every_layer]
+    given = changed = checked_and_folded(model, images, "low_rank")
+    blocks = {block.name: block.layer for block in blocks_of(given)}
+    free = [name for name in blocks if f"{name}_in" not in given.every_layer]
     if not isinstance(ranks, Mapping) or not ranks.keys() <= set(free):
         found = sorted(ranks.keys() - set(free)) if isinstance(ranks, Mapping) else said(ranks)
         refuse("low_rank: ranks", found, f"a rank for some of {free}, which are one layer each")
     with Workers():
         for name in (name for name in blocks if name in ranks):
-            seen = moments(blocks[name], input_pairs(whole, changed, changed, name, images))
-            w, r = whole.params[f"{name}.w"], ranks[name]
+            seen = moments(blocks[name], input_pairs(given, changed, changed, name, images))
+            w, r = given.params[f"{name}.w"], ranks[name]
             rows = seen.rows(w)
             most = min(rows.shape[1:])
-            if not isinstance(r, int | np.integer) or isinstance(r, bool) or not 1 <= r <= most:
-                refuse(f"low_rank: ranks[{name!r}]", said(r), f"a whole number from 1 to {most}")
+            whole(r, f"low_rank: ranks[{name!r}]", 1, most)
             parts = zip(rows, seen.covariance, seen.cross, strict=True)
             best = np.stack([damped(part, covariance, cross)[0] for part, covariance, cross in parts])
             U = directions(best, seen.covariance)[0][:, :, :r]

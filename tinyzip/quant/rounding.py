@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip.base.calls import write_instead
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
@@ -118,9 +118,7 @@ def adaround(
     Its weights are grid values already, so whatever rounds them to nearest later leaves them alone. Layers at
     one bit keep their nearest signs: a sign leaves nothing to choose. Arguments as in `correct_bias`.
     """
-    whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
-    if not whole or iterations < 1:
-        refuse("adaround: iterations", said(iterations), "a whole number from 1 up")
+    whole(iterations, "adaround: iterations", 1)
     return _layer_by_layer(model, grids, images, partial(best_codes, iterations=iterations))
 
 

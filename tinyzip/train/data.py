@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tinyzip.base.calls import built_by, write_instead
-from tinyzip.base.refuse import is_masked, refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said, whole
 from tinyzip.base.table import Shown, aligned
 from tinyzip.nn.model import Model
 from tinyzip.nn.ops.checks import Array
@@ -200,8 +200,7 @@ def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Datas
         refuse("split: rng", type(rng).__name__, "a numpy.random.Generator", TypeError)
     if not isinstance(dataset, Dataset):
         refuse("split: dataset", type(dataset).__name__, "a Dataset", TypeError)
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or not 1 <= count < len(dataset):
-        refuse("split: count", count, f"a whole number from 1 to {len(dataset) - 1}")
+    whole(count, "split: count", 1, len(dataset) - 1)
     order = rng.permutation(len(dataset))
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     return dataset[kept], dataset[held]

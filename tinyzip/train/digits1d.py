@@ -25,7 +25,7 @@ its shape, wherever it stands, however wide it is, and however it leans; that is
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.train.data import Dataset
 
 # The paper's repository, greydanus/mnist1d, mnist1d/data.py.
@@ -57,8 +57,7 @@ def digits1d(seed: int = 0, train: int = 4000, test: int = 1000) -> tuple[Datase
     raises       ValueError for anything else
     """
     for name, count in (("seed", seed), ("train", train), ("test", test)):
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 0:
-            refuse(f"digits1d: {name}", said(count), "a whole number from 0 up")
+        whole(count, f"digits1d: {name}", 0)
     for name, count in (("train", train), ("test", test)):
         if count % CLASSES or not count:
             refuse(f"digits1d: {name}", count, f"a multiple of {CLASSES}, as many of each class")
@@ -66,8 +65,8 @@ def digits1d(seed: int = 0, train: int = 4000, test: int = 1000) -> tuple[Datase
     parts = [np.arange(count) % CLASSES for count in (train, test)]
     labels = np.concatenate([rng.permutation(part) for part in parts])
     rows = drawn(templates()[labels], rng)
-    whole = Dataset(((rows - rows.mean()) / rows.std()).astype(np.float32)[:, None], labels)
-    return whole[:train], whole[train:]
+    both = Dataset(((rows - rows.mean()) / rows.std()).astype(np.float32)[:, None], labels)
+    return both[:train], both[train:]
 
 
 def templates() -> Array:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tinyzip.base.files import PathLike, check_path, check_writable, write_atomically
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, whole
 from tinyzip.exchange.c.draft import Draft, ctype
 from tinyzip.exchange.c.file import body_of, header_of, with_checksum
 from tinyzip.exchange.c.operators import check_known
@@ -26,7 +26,7 @@ from tinyzip.exchange.c.operators import write as write_step
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import array, comment, identifiers, text_of
 from tinyzip.integer.bounds import INT16_MOST, INT32_MOST
-from tinyzip.integer.codes import Array, whole
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.run import run
 from tinyzip.integer.layout import Pad
 from tinyzip.integer.operators import Conv2d, Pool, Weighted

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
-from tinyzip.integer.codes import Array, whole
+from tinyzip.base.refuse import refuse, whole
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fast.run import check, last_of, most_together, run, scores, shard_size

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tinyzip.base.refuse import is_masked, refuse, said
+from tinyzip.base.refuse import is_masked, refuse, said, whole
 from tinyzip.integer import ops
-from tinyzip.integer.codes import Array, whole
+from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.gemm import PRODUCTS, Product
 from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import Plan, dtype_of, plan_of

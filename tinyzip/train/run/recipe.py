@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.calls import takes
-from tinyzip.base.refuse import is_number, refuse, said
+from tinyzip.base.refuse import is_number, refuse, said, whole
 from tinyzip.nn.model import Objective
 from tinyzip.nn.ops.checks import Array
 from tinyzip.train.history import Epoch
@@ -52,8 +52,7 @@ def recipe(
     raises  ValueError or TypeError for what is none of what `fit` takes
     """
     for name, value in (("epochs", epochs), ("batch", batch)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            refuse(f"fit: {name}", said(value), "a whole number from 1 up")
+        whole(value, f"fit: {name}", 1)
     optimizer = AdamW() if optimizer is None else optimizer
     if isinstance(optimizer, type | str) or not all(hasattr(optimizer, rule) for rule in ("init", "step")):
         refuse("fit: optimizer", said(optimizer), "a rule, such as AdamW() or SGD()", TypeError)
