@@ -35,7 +35,7 @@ def passing(net: Sequential, N: int, train: bool, see: See, workspace: Workspace
     """A network's forward, or forward and backward, on a shard, stage by stage."""
     images = see(RNG.integers(0, 256, (N, *net.shape), np.uint8))
     parts = parts_of(net.layers, {name: see(array) for name, array in net.params.items()})
-    names = list(net.stages)
+    names = list(net.steps)
     first = next(k for k, name in enumerate(names) if parts[name])
     start = see(RNG.normal(0, 1e-3, (*list(net.output_shapes().values())[-1], N)).astype(net.dtype))
 
@@ -43,13 +43,13 @@ def passing(net: Sequential, N: int, train: bool, see: See, workspace: Workspace
         workspace.reset()
         x, caches = into_workspace(images, workspace), {}
         mark("input")
-        for name, stage in net.stages.items():
+        for name, stage in net.steps.items():
             x, caches[name] = stage.forward(parts[name], x, train=train, rng=None, workspace=workspace)
             mark(name)
         dy: Any = start
         for k in reversed(range(first, len(names) if train else 0)):
             name = names[k]
-            dy, _ = net.stages[name].backward(
+            dy, _ = net.steps[name].backward(
                 parts[name], dy, caches[name], workspace=workspace, need_dx=k > first
             )
             mark(name)

@@ -121,7 +121,7 @@ def test_a_network_of_fast_blocks_is_the_printed_one(net, train):
         z, caches = network.forward(x, train=train, rng=np.random.default_rng(7))
         return z, network.backward(np.cos(z), caches), network.statistics(caches)
 
-    assert any(isinstance(stage, FastResidual) for stage in net.stages.values())
+    assert any(isinstance(stage, FastResidual) for stage in net.steps.values())
     (z, grads, statistics), (plain, slow_grads, slow_statistics) = run(net), run(net.printed())
     near = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
     near(z, plain)

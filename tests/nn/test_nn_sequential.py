@@ -129,10 +129,10 @@ def test_with_params_is_the_same_network_on_other_arrays():
 def test_stages_are_chosen_once_for_all_networks_of_the_same_layers():
     net = everything()
     for same in (net.with_params(dict(net.params)), net.with_input_range((0, 1))):
-        assert same.stages is net.stages and same.every_layer is net.every_layer
+        assert same.steps is net.steps and same.every_layer is net.every_layer
     layers = dict(net.layers) | {"pool2": MaxPool2d(2)}
     for other in (replace(net, layers=layers), replace(net, shape=(2, 16, 12))):
-        assert other.stages is not net.stages
+        assert other.steps is not net.steps
         assert (
             other.every_layer["conv1"].given == other.shape
             and other.every_layer["pool2"].layer == (other.layers["pool2"])

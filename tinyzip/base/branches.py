@@ -12,7 +12,7 @@ Every graph that residual blocks can be made of is found so, and in any other tw
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 DEEPEST = 32  # blocks within blocks
 
@@ -124,7 +124,5 @@ class Readers:
             for other in waiting[k + 1 :]:
                 if one.sum is not None and one.sum == other.sum:
                     return one, other, one.sum
-        return self.stuck(next((branch.sum for branch in waiting if branch.sum is not None), self.end))
-
-    def stuck(self, node: int) -> NoReturn:
+        node = next((branch.sum for branch in waiting if branch.sum is not None), self.end)
         raise Tangled(node, "branches that do not part at one place")

@@ -127,14 +127,12 @@ def windows(x: NDArray[Any], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)
     return view
 
 
-def im2col(
-    x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None = None, dilation: Pair = (1, 1)
-) -> NDArray[Any]:
+def im2col(x: NDArray[Any], kernel: Pair, stride: Pair, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """The windows of an already padded x (C, H, W, N), copied to a matrix (C·kh·kw, OH·OW·N).
 
     out  where to write, (C·kh·kw, OH·OW·N), contiguous; its dtype may be wider than x's
     """
-    view = windows(x, kernel, stride, dilation)
+    view = windows(x, kernel, stride)
     C, kh, kw, OH, OW, N = view.shape
     if out is None:
         out = np.empty((C * kh * kw, OH * OW * N), x.dtype)

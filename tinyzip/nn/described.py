@@ -58,10 +58,7 @@ def describe_layers(layers: Mapping[str, Layer]) -> dict[str, dict[str, Any]]:
 
 
 def layers_of(described: Any) -> dict[str, Layer]:
-    """The inverse of `describe_layers`.
-
-    raises  ValueError or TypeError for what it did not write
-    """
+    """The inverse of `describe_layers`; raises ValueError or TypeError for what it did not write."""
     if not isinstance(described, dict):
         refuse("layers", type(described).__name__, "layers by name")
     layers = {}

@@ -85,12 +85,8 @@ class Sequential(Inspected):
         return self.layout.every_layer
 
     @property
-    def stages(self) -> dict[str, Stage]:
+    def steps(self) -> dict[str, Stage]:
         """The layers as `forward` runs them: some are computed together with those that follow."""
-        return self.layout.stages
-
-    @property
-    def steps(self) -> dict[str, Any]:
         return self.layout.stages
 
     def forward(
@@ -122,7 +118,7 @@ class Sequential(Inspected):
     ) -> Array:
         self.check_gradient(dz, caches, "image_gradient")
         dx: Array
-        dx, _ = chain.backward(self.stages, self.parts, dz, caches, workspace=workspace, need_dx=True)
+        dx, _ = chain.backward(self.steps, self.parts, dz, caches, workspace=workspace, need_dx=True)
         return dx
 
     def structure(self) -> dict[str, Any]:

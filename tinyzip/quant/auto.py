@@ -33,11 +33,10 @@ from tinyzip.machine.workers import Workers
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.ops.checks import Array
-from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import Bits, Grids, activation_grids, fit_biases
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid, check_bits, check_finite
+from tinyzip.quant.grid import Grid, check_finite
 from tinyzip.quant.lowbit import best_weight_grids
 from tinyzip.quant.lower import lower
 from tinyzip.quant.prune import Share
@@ -182,16 +181,13 @@ def grids_for(
     activations  bits, or grids to take over
     ranges       "minmax" or "mse", for weights and activations alike
     """
-    names = [block.name for block in blocks_of(model)]
     if isinstance(activations, Mapping):
         given = {name: value for name, value in activations.items() if isinstance(value, Grid)}
         activations = {name: value for name, value in activations.items() if not isinstance(value, Grid)}
     else:
         given = {}
     grids = given or activation_grids(model, images, activations, ranges)
-    bits = dict(weights) if isinstance(weights, Mapping) else dict.fromkeys(names, weights)
-    bits = {name: check_bits(b, f"weights of {name}", 1) for name, b in bits.items()}
-    return fit_biases(model, grids | best_weight_grids(model, bits, ranges))
+    return fit_biases(model, grids | best_weight_grids(model, weights, ranges))
 
 
 def _judge(method: str, model: Inspected, fake: FakeQuantized, images: Array) -> Trial:

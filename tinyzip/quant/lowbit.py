@@ -139,7 +139,7 @@ def best_weight_grids(
     wanted = bits if isinstance(bits, Mapping) else dict.fromkeys(names, bits)
     if wanted.keys() != set(names):
         refuse("weights", f"bits for {sorted(wanted)}", f"bits for each of {names}")
-    searched_bits = {name: max(check_bits(b, name, 1), 3) for name, b in wanted.items()}
+    searched_bits = {name: max(check_bits(b, f"weights of {name}", 1), 3) for name, b in wanted.items()}
     searched = weight_grids(model, searched_bits, method)
     w = {name: model.params[f"{name}.w"] for name in names}
     return {

@@ -78,8 +78,7 @@ def check_range(images: Array, seen: Range | None, argument: str, mean: float | 
     elif images.dtype != np.uint8 and not 1 / FACTOR <= reach(found) <= FACTOR:
         warn(argument, in_words(images), "bytes (uint8), or numbers about 1: images / 255, as bytes are read")
     elif images.dtype == np.uint8 and high < DARK / 255:
-        needed = "bytes up to 255, which is 1; or floats: images.astype(np.float32)"
-        warn(argument, in_words(images), needed)
+        warn(argument, in_words(images), "bytes up to 255, which is 1; or floats: images.astype(np.float32)")
     return found
 
 

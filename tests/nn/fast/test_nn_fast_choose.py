@@ -161,9 +161,9 @@ CHAIN = {
 def test_what_nobody_else_looks_at_is_overwritten():
     """(X11): an own x after a convolution; not what others share."""
     net = Sequential.create(CHAIN, (1, 6, 6), np.random.default_rng(0))
-    assert net.stages["norm1"].stage.over and net.stages["norm2"].over
-    assert not net.stages["norm3"].over  # after a ReLU, whose backward looks at it
-    body = net.stages["block"].body
+    assert net.steps["norm1"].stage.over and net.steps["norm2"].over
+    assert not net.steps["norm3"].over  # after a ReLU, whose backward looks at it
+    body = net.steps["block"].body
     assert not body["body.norm"].stage.over and body["body.norm2"].over  # the block's x is its shortcut, too
 
 

@@ -121,8 +121,8 @@ def pad(draft: Draft, step: Step) -> Lines:
     store = draft.store(i, draft.place(i, "c", "oh", "ow"), value)
     h = f"oh - {top}" if OH > 1 else "0"
     v = f"ow - {left}" if OW > 1 else "0"
-    inner = let("int", "v", v, store)
-    return [*draft.pull(k, 1, 1 - top, count=OH), *let("int", "h", h, loops([("c", C), ("ow", OW)], inner))]
+    inner = let("v", v, store)
+    return [*draft.pull(k, 1, 1 - top, count=OH), *let("h", h, loops([("c", C), ("ow", OW)], inner))]
 
 
 def transpose(draft: Draft, step: Step) -> Lines:
@@ -143,7 +143,7 @@ def reordered(draft: Draft, step: Step) -> Lines:
     if to[1:] != (1, 1):
         place = index((f"(j % {OC})", OC), (f"j / {OC * OW}", to[1]), (f"j / {OC} % {OW}", OW))
     x = draft.load(k, draft.place(k, "c", "h", "v"))
-    return loops([("h", H), ("v", W), ("c", C)], let("int", "j", number, draft.store(i, place, x)))
+    return loops([("h", H), ("v", W), ("c", C)], let("j", number, draft.store(i, place, x)))
 
 
 def argmax(draft: Draft, step: Step) -> Lines:

@@ -115,10 +115,10 @@ def uses(lines: Sequence[str], name: str) -> bool:
     return any(re.search(rf"\b{name}\b", line) for line in lines)
 
 
-def let(ctype: str, name: str, value: str, *parts: Sequence[str]) -> Lines:
-    """The parts below a constant; without it where none of them uses it."""
+def let(name: str, value: str, *parts: Sequence[str]) -> Lines:
+    """The parts below a constant, an int; without it where none of them uses it."""
     lines = [line for part in parts for line in part]
-    return [f"const {ctype} {name} = {value};", *lines] if uses(lines, name) else lines
+    return [f"const int {name} = {value};", *lines] if uses(lines, name) else lines
 
 
 def function(head: str, parameters: Sequence[str], *parts: Sequence[str]) -> tuple[Lines, str]:

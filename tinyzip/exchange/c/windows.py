@@ -121,14 +121,14 @@ def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> 
     number = index(("f", F), ("c", CG), ("i", kh), ("j", kw))
     if OW > 1 and np.mean(operator.w == 0) > ZEROS:
         along = block("if (w)", along)
-    along = loops([("j", kw)], let("int", "w", weight(operator, f"{draft.name(i)}_w", number), along))
-    row = let("int", "row", index((channel, C), draft.slot(k, "h"), ("0", W)), along)
+    along = loops([("j", kw)], let("w", weight(operator, f"{draft.name(i)}_w", number), along))
+    row = let("row", index((channel, C), draft.slot(k, "h"), ("0", W)), along)
     conditions = ["h >= 0"] * (top > 0) + [f"h < {H}"] * ((OH - 1) * sh + (kh - 1) * dh - top >= H)
     if conditions:
         row = block(f"if ({' && '.join(conditions)})", row)
     h = affine(("oh", sh, OH), ("i", dh, kh), plus=-top)
     zeros = loops([("ow", OW)], [f"sums{bits}[{index(('ow', OW))}] = 0;"])
-    body = loops([("c", CG), ("i", kh)], let("int", "h", h, row))
+    body = loops([("c", CG), ("i", kh)], let("h", h, row))
     return function(f"void {draft.name(i)}_sums", ["f", "oh"], zeros, body)
 
 
@@ -171,7 +171,7 @@ def linear(draft: Draft, step: Step) -> Lines:
     scales = scales_of(draft, i, operator, operator.y)
     if step.flatten is None:
         w = weight(operator, f"{name}_w", index(("f", F), ("c", C)))
-        product = let("int", "w", w, add("sum", bits, f"w * {draft.centred(k, index(('c', C)))}"))
+        product = let("w", w, add("sum", bits, f"w * {draft.centred(k, index(('c', C)))}"))
         store = draft.store(i, index(("f", F)), scales.code("sum"))
         return loops(
             [("f", F)], [f"int{bits}_t sum = 0;"], loops([("c", C)], product), scales.declared(store)
@@ -183,7 +183,7 @@ def linear(draft: Draft, step: Step) -> Lines:
     number = index(("f", F), *((axis, axes[axis]) for axis in order))
     total = f"{draft.array(f'{draft.name(i)}_sums')}[{index(('f', F))}]"
     product = add(total, bits, f"w * {draft.centred(k, draft.place(k, 'c', 'h', 'v'))}")
-    product = let("int", "w", weight(operator, f"{name}_w", number), product)
+    product = let("w", weight(operator, f"{name}_w", number), product)
     inner = [(axis, axes[axis]) for axis in order if axis != "h"]
     return [
         *loops([("f", F)], [f"{total} = 0;"]),

@@ -167,10 +167,8 @@ def same(step: Step) -> Value:
 
 def cast(step: Step) -> Value:
     """x as another type, where that holds every float32: all others would round it."""
-    if step.node.attributes.get("to") not in WIDE:
-        step.refuse(
-            f"the type {step.node.attributes.get('to')}", "1 or 11, float32 or float64: none that rounds"
-        )
+    if (to := step.node.attributes.get("to")) not in WIDE:
+        step.refuse(f"the type {to}", "1 or 11, float32 or float64: none that rounds")
     return step.x
 
 

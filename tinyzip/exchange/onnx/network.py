@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.activations import add_activation
 from tinyzip.exchange.onnx.graph import Array, Draft, window
 from tinyzip.nn import layers as nn
+from tinyzip.nn.calls import check_network
 from tinyzip.nn.described import KNOWN
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.joins import Concatenation, Product
@@ -30,8 +31,7 @@ JOINS: dict[type[Layer], str] = {Residual: "Add", Product: "Mul", Concatenation:
 
 def network_graph(network: Inspected, target: PathLike) -> tuple[Draft, Any]:
     """The graph of `network`, and the model with its input `images` and its output `logits`."""
-    if not isinstance(network, Inspected):
-        refuse("write_network: network", said(network), "a Sequential", TypeError)
+    check_network(network, "write_network: network")
     graph = Draft(target)
     x = add_layers(graph, network.layers, network.params, "", "images")
     graph.nodes.append(graph.onnx.helper.make_node("Identity", [x], ["logits"], name="logits"))

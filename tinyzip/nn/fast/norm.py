@@ -54,9 +54,6 @@ class FastBatchNorm(Single[BatchNorm]):
         dgamma = (dot(rows, x.reshape(rows.shape)) - p["mean"] * dbeta) / deviation
         return dx, {"gamma": dgamma, "beta": dbeta}
 
-    def statistics(self, p: Arrays, cache: Any) -> Arrays:
-        return self.layer.statistics(p, cache)
-
 
 def train_forward(
     x: Array, gamma: Array, beta: Array, eps: Any, workspace: Workspace, over: bool = False

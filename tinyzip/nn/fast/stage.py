@@ -45,7 +45,7 @@ class Stage(ABC):
         return {}
 
 
-AnyLayer = TypeVar("AnyLayer")
+AnyLayer = TypeVar("AnyLayer", bound=Layer)
 AnyWindowed = TypeVar("AnyWindowed", bound=Conv2d | Pool)
 
 
@@ -58,6 +58,9 @@ class Single(Stage, Generic[AnyLayer]):
 
     layer: AnyLayer
     given: Shape
+
+    def statistics(self, p: Arrays, cache: Any) -> Arrays:
+        return self.layer.statistics(p, cache)
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,6 @@ class AsPrinted(Single[Layer]):
         for part in p.keys() - {*self.layer.running()}:
             check_array(dp.get(part), p[part].shape, dy.dtype, f"{name}: dp[{part!r}]")
         return dx, dp
-
-    def statistics(self, p: Arrays, cache: Any) -> Arrays:
-        return self.layer.statistics(p, cache)
 
     @cached_property
     def output(self) -> Shape:
