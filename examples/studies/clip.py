@@ -11,10 +11,13 @@ four at 8σ fewer. So one k might set the rate of a whole network. First the tab
 takes, in each layer, beyond the law. Then one k for all layers is compared with other ways to choose steps,
 
     one loss   each layer loses about the same part of its outputs' variance, as in `trellis.py`
-    one price  each layer has the step that makes error + λ·bits least, by the error of the logits where this
-               layer alone is rounded: for the last bit no layer pays more than another
+    one price  each layer has the step and the codes that make error + λ·bits least, by the error of the
+               logits where this layer alone is rounded: for the last bit no layer pays more than another. At
+               each step there is a choice of nearest codes and cheaper ones, by the search of `trellis.py`
+    … trellis  the same, but with two grids that take turns, by a table of 8 states
 
-Networks of real numbers are quantized after training, as in `trellis.py`, each weight to the nearest code.
+Networks of real numbers are quantized after training, as in `trellis.py`; with one k and at one loss each
+weight has the nearest code.
 
 Rows: {"network", "seed", "way": "law", "layer", "clip", "bits", "weights"}, bits by the coder for a layer
 alone, or for "all"; and {…, "way": one of WAYS, "steps", "bits", "loss", "float_errors"} with each layer's
@@ -23,10 +26,10 @@ rows near to BITS.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import e, log, log2, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 
@@ -40,16 +43,22 @@ from trellis import (
     MOST,
     QUICK_IMAGES,
     SETTINGS,
+    TRELLISES,
+    WIDER,
     Codes,
     Layer,
     Real,
     bits_as_it_is,
+    bits_known,
     counted,
     curve,
+    grids_of,
     layers_of,
+    multiples,
     near,
     networks,
     program_of,
+    quantized,
     saved,
 )
 
@@ -64,7 +73,20 @@ from tinyzip.train.evaluate import logits, predict
 CLIPS = (4, 2), (4, 4), (5, 8), (4, 8), (5, 16), (4, 16)  # b and k
 STEPS = tuple(4.4 * 2 ** (-i / 4) for i in range(25))  # in σ
 ERRORS = tuple(2.0**-i for i in range(-4, 14))  # that prices are made for
-WAYS = "one k", "one loss", "one price"
+WAYS = "one k", "one loss", "one price", "one price, trellis"
+PRICES = 0.01, 0.06, 0.12  # λ of a bit in the search for codes, in squared steps; the first takes the nearest
+
+
+class Choice(NamedTuple):
+    """A layer's codes (N,), the Δ of `trellis.py` that they count, and by a trellis of how many states."""
+
+    codes: Codes
+    delta: float
+    states: int = 1
+
+    @property
+    def grids(self) -> Codes:
+        return grids_of(self.codes, TRELLISES[self.states])
 
 
 def law(b: int, k: float) -> float:
@@ -72,18 +94,36 @@ def law(b: int, k: float) -> float:
     return b - log2(k) + log2(2 * pi * e) / 2 - 1
 
 
-def rounded(layer: Layer, step: float, most: int = MOST) -> Codes:
-    """A layer's codes (N,) of magnitudes up to `most`, for a step in its σ."""
-    codes = np.rint(layer.w / (step * layer.w.std())).astype(np.int64)
-    return np.clip(codes, -most, most)
+def rounded(layer: Layer, step: float, most: int = MOST) -> Choice:
+    """The codes of magnitudes up to `most` that are nearest, for a step in the layer's σ."""
+    width = step * float(layer.w.std())
+    codes = np.rint(layer.w / width).astype(np.int64)
+    return Choice(np.clip(codes, -most, most), width / 2)
 
 
-def replaced(net: Sequential, layers: Sequence[Layer], steps: Sequence[float]) -> Sequential:
-    """The network with these layers rounded, each with its step; means are right again, (QR2)."""
+def searched(layer: Layer, states: int) -> list[Choice]:
+    """For all STEPS and PRICES, what the search of `trellis.py` finds."""
+    points = [(step * float(layer.w.std()), price) for step in STEPS for price in PRICES]
+    deltas = [width / 2 * (WIDER if states > 1 else 1) for width, _ in points]
+    prices = [price * width * width for width, price in points]
+    found = quantized(layer, deltas, prices, states, states > 1)
+    return [Choice(codes, delta, states) for codes, delta in zip(found, deltas, strict=True)]
+
+
+def bits_of(layers: Sequence[Layer], choices: Sequence[Choice]) -> float:
+    """By the file's coder; by one that knows the grid where there are two."""
+    pairs = [*zip(choices, (one.view for one in layers), strict=True)]
+    if choices[0].states > 1:
+        return bits_known([(one.codes, view, one.grids) for one, view in pairs])
+    return bits_as_it_is([(one.codes, view) for one, view in pairs])
+
+
+def replaced(net: Sequential, layers: Sequence[Layer], choices: Sequence[Choice]) -> Sequential:
+    """The network with what the codes of these layers mean; means are right again, (QR2)."""
     params = dict(net.params)
-    for layer, step in zip(layers, steps, strict=True):
+    for layer, one in zip(layers, choices, strict=True):
         w, b = f"{layer.name}.w", f"{layer.name}.b"
-        values = rounded(layer, step) * (step * layer.w.std() * layer.unit)
+        values = multiples(one.codes, one.grids) * (one.delta * layer.unit)
         params[w] = values.reshape(layer.shape).astype(params[w].dtype)
         params[b] = corrected_bias(net.params[b], net.params[w], params[w], layer.seen)
     return net.with_params(params)
@@ -95,39 +135,46 @@ def error(net: Sequential, other: Sequential, images: NDArray[Any]) -> float:
     return float(((logits(other, images) - z) ** 2).sum() / z.var(axis=1).sum() / z.shape[1])
 
 
-def cheapest_steps(bits: Real, errors: Real, price: float) -> list[float]:
-    """For each layer the step of STEPS that makes error + price·bits least; both (layers, steps)."""
-    return [STEPS[i] for i in (errors + price * bits).argmin(1)]
+def at_one_price(bits: Real, errors: Real, price: float) -> list[int]:
+    """For each layer which of its choices makes error + price·bits least; both (layers, choices)."""
+    return [int(i) for i in (errors + price * bits).argmin(1)]
 
 
 def of_law(layers: Sequence[Layer]) -> list[Row]:
     """A row for each clip and layer, and for all layers together."""
     rows: list[Row] = []
     for b, k in CLIPS:
-        found = [(rounded(one, 2 * k / 2**b, 2 ** (b - 1) - 1), one.view) for one in layers]
-        parts = {one.name: [pair] for one, pair in zip(layers, found, strict=True)} | {"all": found}
-        for name, part in parts.items():
-            weights = sum(codes.size for codes, _ in part)
-            told = {"way": "law", "layer": name, "clip": [b, k]}
-            rows.append(told | {"bits": bits_as_it_is(part), "weights": weights})
+        found = [(one, rounded(one, 2 * k / 2**b, 2 ** (b - 1) - 1)) for one in layers]
+        for name, pairs in {**{one.name: [(one, choice)] for one, choice in found}, "all": found}.items():
+            own, choices = zip(*pairs, strict=True)
+            told = {"way": "law", "layer": name, "clip": [b, k], "bits": bits_of(own, choices)}
+            rows.append(told | {"weights": sum(one.w.size for one in own)})
     return rows
 
 
-def chosen(net: Sequential, layers: Sequence[Layer], seen: NDArray[Any]) -> dict[str, list[list[float]]]:
-    """For each way to choose them, the steps of all layers, coarse and fine."""
-    bits = [[bits_as_it_is([(rounded(one, t), one.view)]) for t in STEPS] for one in layers]
-    errors = [[error(net, replaced(net, [one], [t]), seen) for t in STEPS] for one in layers]
+def chosen(
+    net: Sequential, layers: Sequence[Layer], seen: NDArray[Any]
+) -> Iterator[tuple[str, list[Choice]]]:
+    """Each way, with what it chooses for all layers at each of its settings."""
+    for step in STEPS:
+        yield "one k", [rounded(one, step) for one in layers]
+        yield "one loss", [rounded(one, step / float(one.w.std())) for one in layers]
     N = sum(one.w.size for one in layers)
-    prices = [
-        2 * log(2) * loss / N for loss in ERRORS
-    ]  # what a bit is worth where errors fall as 4^(−bits/N)
-    priced = [cheapest_steps(np.array(bits), np.array(errors), price) for price in prices]
-    same, parts = [[t] * len(layers) for t in STEPS], [[t / one.w.std() for one in layers] for t in STEPS]
-    return dict(zip(WAYS, (same, parts, priced), strict=True))
+    for way, states in zip(WAYS[2:], (1, 8), strict=True):
+        found = [searched(one, states) for one in layers]
+        bits = [[bits_of([one], [choice]) for choice in own] for one, own in zip(layers, found, strict=True)]
+        errors = [
+            [error(net, replaced(net, [one], [choice]), seen) for choice in own]
+            for one, own in zip(layers, found, strict=True)
+        ]
+        for loss in ERRORS:
+            price = 2 * log(2) * loss / N  # what a bit is worth where errors fall as 4^(−bits/N)
+            places = at_one_price(np.array(bits), np.array(errors), price)
+            yield way, [own[i] for own, i in zip(found, places, strict=True)]
 
 
 def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
-    """Rows for each network: of the law, and of both ways to choose steps."""
+    """Rows for each network: of the law, and of all ways to choose steps."""
     train, test = read(on, data, seed)
     if quick:
         train = train[:QUICK_IMAGES]
@@ -140,18 +187,20 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
         rows += [{"network": network, "seed": seed, **row} for row in of_law(layers)]
         common: Row = {"network": network, "seed": seed, "weights": sum(one.w.size for one in layers)}
         common["float_errors"] = int((predict(net, test.images) != test.labels).sum())
-        for way, choices in chosen(net, layers, seen).items():
-            own: list[Row] = []
-            for steps in choices:
-                tensors = [(rounded(one, t), one.view) for one, t in zip(layers, steps, strict=True)]
-                told = {"way": way, "steps": steps, "knows": False, "bits": bits_as_it_is(tensors)}
-                own.append(common | told | {"loss": error(net, replaced(net, layers, steps), others)})
-            for i in near(own):
-                codes = [rounded(one, t) for one, t in zip(layers, own[i]["steps"], strict=True)]
-                deltas = [t * one.w.std() / 2 for one, t in zip(layers, own[i]["steps"], strict=True)]
-                program = program_of(net, grids, layers, codes, deltas, 1)
-                own[i]["errors"] = int((classify(program, test.images, 1) != test.labels).sum())
-            rows += own
+        points, own = [*chosen(net, layers, seen)], []
+        for way, choices in points:
+            steps = [2 * one.delta / float(layer.w.std()) for layer, one in zip(layers, choices, strict=True)]
+            told = {"way": way, "steps": steps, "bits": bits_of(layers, choices), "knows": False}
+            own.append(common | told | {"loss": error(net, replaced(net, layers, choices), others)})
+        for way in WAYS:
+            places = [i for i, (name, _) in enumerate(points) if name == way]
+            for i in near([own[i] for i in places]):
+                choices = points[places[i]][1]
+                codes, deltas = [one.codes for one in choices], [one.delta for one in choices]
+                program = program_of(net, grids, layers, codes, deltas, choices[0].states)
+                missed = classify(program, test.images, 1) != test.labels
+                own[places[i]]["errors"] = int(missed.sum())
+        rows += own
     return rows
 
 
@@ -180,6 +229,8 @@ def as_table(rows: list[Row]) -> str:
         for way in WAYS[1:]:
             cells = ([saved(own["one k",], own[way,], bits, "loss") for own in seeds] for bits in BITS)
             lines.append([f"  {way}", *map(spread, cells)])
+        cells = ([saved(own[WAYS[2],], own[WAYS[3],], bits, "loss") for own in seeds] for bits in BITS)
+        lines.append(["saved by a trellis, of so many bits of one price, %", *map(spread, cells)])
         lines.append(["errors, at so many bits", *("" for _ in BITS)])
         for way in WAYS:
             ends = [[own[way,][i] for i in near(own[way,])] for own in seeds]
@@ -196,7 +247,11 @@ def as_table(rows: list[Row]) -> str:
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
     args = ask(options(__doc__, "clip", quick, 3, of_rows=3), words)
-    print(as_table(rows_of(args, one_seed, f"{SETTINGS[args.on]}, clips {CLIPS}, {STEPS} σ, {ERRORS}")))
+    print(
+        as_table(
+            rows_of(args, one_seed, f"{SETTINGS[args.on]}, clips {CLIPS}, {STEPS} σ, {ERRORS}, {PRICES}")
+        )
+    )
 
 
 if __name__ == "__main__":
