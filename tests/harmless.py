@@ -179,6 +179,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "256 is a float16 too, and its product with a float32 is one",
         (
             "exchange/tflite/reference.py",
+            "reals = x.scale * (code - x.codes.zero).astype(np.float32)",
+            "float32 → float16",
+        ): "whole numbers up to 255 are float16 too, and the product with a float32 is one",
+        (
+            "exchange/tflite/reference.py",
             "lo, hi = (y.zero + rounded(np.float32(f) / self.scale) for f in ACTIVATIONS[activation])",
             "float32 → float16",
         ): "0, 1, 6 and infinity are float16 too, and the quotient by a float32 is one",
@@ -345,6 +350,12 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "a thread more than there is work for",
         (
             "machine/recorder.py",
+            "if function.signature is None and function.nin > 1:"
+            "  # the bits of an exp may depend on how arrays lie",
+            "1 → 2",
+        ): "sums and products of two arrays go through more axes, slower: each entry is computed by itself",
+        (
+            "machine/recorder.py",
             "NOTES = 8  # runs of different functions and shapes that a workspace remembers",
             "8 → 9",
         ): "what is not remembered is called",
@@ -423,6 +434,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "threads = workers.threads if len(items) >= ENOUGH else 1",
             ">= → >",
         ): "on one thread or two: every entry is computed by itself",
+        (
+            "machine/processes.py",
+            "theirs.close()",
+            "theirs.close() → pass",
+        ): "nothing else holds it once the copy has begun: it is closed where the function ends",
         (
             "machine/processes.py",
             "_look_out(self.connection)",
@@ -504,6 +520,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
     },
     "quant": {
+        (
+            "quant/calibrate.py",
+            "yield to_input(images[start : start + MOST]).astype(model.dtype, copy=False)",
+            "False → True",
+        ): "a copy of its own, of the same numbers, of one shard at a time",
         (
             "quant/pruned.py",
             "found = (curvature or {}).get(name)",

@@ -323,6 +323,18 @@ def test_what_is_concatenated_has_one_zero_and_one_scale(other: Codes) -> None:
             Program((conv(w=w, y=other), Concat(sources)), (1, 4, 4), BYTE)
 
 
+@pytest.mark.parametrize("lo", [-128, -1, 0])
+@pytest.mark.parametrize("hi", [127, 128, 255])
+def test_what_is_concatenated_fits_in_one_byte_signed_or_not(lo: int, hi: int) -> None:
+    first, second = Codes(lo, 127, 0), Codes(0, hi, 0)
+    operators = (conv(w=np.ones((2, 1, 1, 1), int), y=second), Concat((-1, 0)))
+    if lo < 0 and hi > 127:
+        with pytest.raises(ValueError, match=r"operator 1 \(Concat\): .* in one byte"):
+            Program(operators, (1, 4, 4), first)
+    else:
+        assert Program(operators, (1, 4, 4), first).output == Codes(lo, hi, 0)
+
+
 def test_a_softmax_writes_256ths_from_the_least_code_on() -> None:
     assert Softmax(2**30, 3).y == Codes(-128, 127, -128, (1, 8))
 

@@ -26,6 +26,7 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.models import separable_net
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
@@ -420,6 +421,20 @@ def test_as_it_is_printed_it_gives_the_same_bits_where_sums_are_exact(seed, laye
     for name, array in grads.items():
         np.testing.assert_allclose(array, slow_grads[name], rtol=1e-9, atol=1e-9, err_msg=name)
     assert printed.structure() == fake.structure()
+
+
+@pytest.mark.parametrize("printed", [False, True])
+def test_as_it_is_printed_it_rounds_by_the_printed_functions_alone_and_else_by_the_fast_ones(
+    printed, monkeypatch
+):
+    """So that each of the two gives the same bits again, in every place where it chooses."""
+    model, grids, images = made(0)
+    fake = FakeQuantized.create(model, grids)
+    fake = fake.printed() if printed else fake
+    for function in ("fake_quantize", "fake_quantize_backward"):
+        monkeypatch.setattr(lsq_fast if printed else lsq, function, None)
+    z, caches = fake.forward(read(model, images), train=True)
+    assert fake.backward(z, caches).keys() == fake.params.keys()
 
 
 def test_a_checkpoint_names_the_layers_that_round_as_always():

@@ -2,7 +2,7 @@
 
 import importlib
 import tracemalloc
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -50,6 +50,18 @@ def test_the_third_run_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [np.asarray(run(program, x + np.uint8(k), threads=workers)).copy() for k in (0, 1)][1]
     monkeypatch.setattr(Workspace, "empty", None)
     np.testing.assert_array_equal(np.asarray(run(program, x + np.uint8(1), threads=workers)), wanted)
+
+
+def test_a_planned_run_holds_blas_where_its_products_are_of_blas_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program, held = small(), list[str]()
+    monkeypatch.setattr(blas, "hold", lambda: held.append("held") or (lambda: held.append("let go")))
+    for product, wanted in zip(("integer", "blas"), ([], ["held", "let go"]), strict=True):
+        planned: Any = prepare(program, 2, cast(Any, product))
+        held.clear()
+        planned(np.zeros((*program.shape, 2), np.uint8))
+        assert held == wanted
 
 
 def test_an_answer_stays_when_the_next_one_is_computed() -> None:

@@ -73,6 +73,14 @@ def test_two_sums_share_a_product_where_that_pays(C: int, F: int, k: int, stride
     assert line["sums"] == ("2" if pays and not depthwise else "1")
 
 
+@pytest.mark.parametrize("F, C", [(50, 784), (50, 320), (40, 1), (64, 64)])
+def test_two_sums_of_a_linear_layer_share_a_product_as_what_gathers_none(F: int, C: int) -> None:
+    """(LN2): a packing of each input; at 320 only what gathers would gain by it."""
+    (line,) = lines(Linear(ones(F, C), None, 2**30, 40, NIBBLE), shape=(C,), x=Codes(0, 1, 0))
+    assert line["sums"] == ("2" if choose.pays(F, C, C) else "1")
+    assert choose.pays(F, C, C, True) == (F == 50) and choose.pays(F, C, C) == (C == 784)
+
+
 def test_it_says_which_pool_is_done_before_requantizing_and_how_many_columns_lie_apart() -> None:
     """(PQ1), (LP1): not one whose input another operator reads, nor apart where its windows overlap."""
     narrow, over = MaxPool2d((1, 4)), MaxPool2d(3, 1)

@@ -422,6 +422,15 @@ def test_a_clamp_that_cuts_nothing_off_stays_where_it_proves_that_sums_fit() -> 
     assert any(operator.y == clamp.y for operator in found.operators if isinstance(operator, MaxPool2d))
 
 
+@pytest.mark.parametrize("w", [1, 99])
+def test_a_clamp_that_cuts_nothing_off_stays_where_a_bound_would_grow_without_it(w: int) -> None:
+    """(B1): also where the sums are as wide with the table's claim, 255, as with the clamp's, 1."""
+    table = Table(np.arange(256) % 2, Codes(0, 255, 0))
+    clamp = MaxPool2d(2, y=Codes(0, 1, 0))
+    program = simplified(table, clamp, conv([[[[w]]]]), shape=(1, 5, 5), x=Codes(0, 255, 0))
+    assert program.bounds[-1] == w and kinds(program) == ["Table", "MaxPool2d", "Conv2d"]
+
+
 def test_of_two_factors_the_one_of_a_channel_that_is_not_needed_goes() -> None:
     first = conv(np.arange(4).reshape(2, 2, 1, 1))
     program = simplified(first, Multiply([2, -3], 2**30, 30, WIDE), conv([[[[0]], [[1]]]]))

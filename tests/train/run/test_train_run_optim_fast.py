@@ -30,6 +30,14 @@ def fast_steps(rule, params, gradients, lr, threads=1):
     return packed.places
 
 
+@pytest.mark.parametrize("kind", [SGD, AdamW])
+def test_arrays_lie_in_two_vectors_where_some_decay_and_else_in_one(kind):
+    params = draw(0, np.float32)
+    for decay, names, groups in ((0.1, (".w",), 2), (0.1, (), 1), (0.1, ("",), 1), (0.0, (".w",), 1)):
+        group = packed_optimizer(kind(weight_decay=decay, decayed=names)).group
+        assert len(Packed.like(params, group).vectors) == groups
+
+
 @given(SEEDS, RATES, DECAYS, NAMES, st.sampled_from([0.0, 0.9]), st.booleans(), DTYPES)
 def test_fast_sgd_is_the_textbooks_but_for_rounding(seed, lr, decay, names, momentum, nesterov, dtype):
     """(O1): Rounding is by u = ε/2 of what is rounded; a scalar is rounded too when it meets an array.
