@@ -78,8 +78,8 @@ def fastest_ratios(found: Found) -> list[Ratio]:
                 theirs, engine = found.fastest(False, work, batch, threads)
                 row.append(mine / theirs)
                 names.append(engine)
-            text = f"{name} ÷ the fastest other ({', '.join(dict.fromkeys(names))}), batch {batch}"
-            ratios.append((text, row))
+            whose = ", ".join(filter(None, dict.fromkeys(names)))
+            ratios.append((f"{name} ÷ the fastest other ({whose}), batch {batch}", row))
     return ratios
 
 
