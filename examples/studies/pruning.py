@@ -7,8 +7,8 @@ once, or gradually; by size, or by second derivatives; one by one, or in units; 
 student of two others as well, a wider network and its own float; and then with values that the weights of a
 layer share, as codes of 8 bits. Beside these: fewer bits alone, pruning with 8 bits, shared values alone.
 On digits of one row each training goes on from the share before, so that the last has had the most epochs;
-on MNIST each starts from the float network, and is the longer the more weights go. Activations always have
-8 bits.
+on MNIST each starts from the float network, and is the longer the more weights go; the largest share goes in
+float, before the grids; and teachers come last. Activations always have 8 bits.
 
 Rows: {"way", "share", "weight_bits", "seed", "float_errors", "errors", "bytes", "zeros"}: errors of the test
 images, bytes of the packed program, and the share of its weight codes that are 0.
@@ -78,12 +78,14 @@ class Step(NamedTuple):
 
     values  that the weights of a layer share, as codes of 8 bits; 0: as many as the bits allow
     epochs  0: as many as the set's setting says
+    before  epochs in float before these, in which the weights go then; 0: they go on the grids
     """
 
     share: float
     bits: int = 4
     values: int = 0
     epochs: int = 0
+    before: int = 0
 
 
 class Way(NamedTuple):
@@ -107,7 +109,7 @@ class Setting(NamedTuple):
     """How a set is learned.
 
     epochs  of the float networks, and for each step
-    rates   the highest learning rates of both
+    rates   the highest learning rates of both, and of losing weights in float
     others  how images are distorted: for the teacher, the float network, and pruning
     part    of the steps in which weights go
     views   of each image that teachers speak of
@@ -115,7 +117,7 @@ class Setting(NamedTuple):
     """
 
     epochs: tuple[int, int]
-    rates: tuple[float, float]
+    rates: tuple[float, float, float]
     batch: int
     others: tuple[Augmentation, Augmentation, Augmentation]
     part: float
@@ -130,11 +132,12 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
 
 
 SHARES, FIRST, BY_CURVATURE = (0.8, 0.9, 0.95), (0.8, 0.9), {"curvature": True}
-LONGER = Step(0.8, epochs=8), Step(0.9, epochs=24)
+LONGER = Step(0.8, epochs=8), Step(0.9, epochs=48), Step(0.95, epochs=24, before=72)
+TAUGHT_AFTER = tuple(Step(share, epochs=8) for share in SHARES)
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
-        (4e-3, 4e-3),
+        (4e-3, 4e-3, 2e-2),
         128,
         (
             Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4)),
@@ -146,12 +149,12 @@ SETTINGS = {
         (0.5, 0.7),
         {
             CURVED: Way(LONGER, BY_CURVATURE, apart=True),
-            TAUGHT: Way(LONGER, BY_CURVATURE, taught=True, apart=True),
+            TAUGHT: Way(TAUGHT_AFTER, taught=True, start=CURVED),
         },
     ),
     ROWS: Setting(
         (20, 4),
-        (3e-2, 2e-2),
+        (3e-2, 2e-2, 0.0),
         64,
         (Moved(2), Moved(2), Moved(2)),
         2 / 3,
@@ -237,30 +240,41 @@ def one_seed(
         for share in (0.0, *told.after):
             thin = prune(net, seen, share) if way != AFTER[0] else smallest_removed(net, share)
             rows.append(row(way, share, 8, lower(*post_train(thin, seen, 8, 8, "surgeon"))))
+
+    def thinner(model: Any, share: float, first: float, epochs: int, options: dict[str, Any]) -> Any:
+        """The model with masks, by which it loses weights from the one share to the other."""
+        steps = epochs * -(-len(train) // told.batch)
+        end = 0 if options.get("at once") or first == share else int(told.part * steps)
+        more = {key: value for key, value in options.items() if key not in ("at once", "curvature")}
+        if "curvature" in options:
+            more["curvature"] = curvature(model.model() if isinstance(model, FakeQuantized) else model, seen)
+        return Pruned.create(model, share, first=first, end=end, **more)
+
     networks: dict[tuple[str, float], FakeQuantized] = {}
     asked = set(ways or told.ways)
     asked |= {told.ways[name].start for name in asked}
     for name, way in ((name, way) for name, way in told.ways.items() if name in asked):
         fake, before, bits = FakeQuantized.create(net, grids_for(net, seen, 8, 8)), 0.0, 8
+        last = {} if way.last else {"names": [f"{layer}.w" for layer in ("conv1", "conv2", "fc1")]}
         for step in way.steps:
             epochs = 1 if quick else step.epochs or told.epochs[1]
             if step.bits != bits or way.apart:
-                bits, before = step.bits, 0.0
-                fake = FakeQuantized.create(net, grids_for(net, seen, bits, 8))
+                bits, before, source = step.bits, 0.0, net
+                if step.before:
+                    looks = 1 if quick else step.before
+                    thin = thinner(net, step.share, 0.0, looks, way.options | last)
+                    thin = learn(f"{name}, {step.share:g}", thin, looks, told.rates[2], augment=light)
+                    before, source = step.share, thin.applied()
+                fake = FakeQuantized.create(source, grids_for(source, seen, bits, 8))
             start: Any = fake
             if step.values:
                 thin = networks[way.start, step.share].model() if way.start else net
                 even = calibrate(thin, seen, 8, 8, per_channel=False)
                 start = Shared.create(FakeQuantized.create(thin, even, "straight-through"), step.values)
+            elif way.start:
+                start = thinner(networks[way.start, step.share], step.share, step.share, epochs, {})
             elif step.share:
-                more = dict(way.options)
-                steps = epochs * -(-len(train) // told.batch)
-                end = 0 if more.pop("at once", False) else int(told.part * steps)
-                if more.get("curvature"):
-                    more["curvature"] = curvature(fake.model(), seen)
-                if not way.last:
-                    more["names"] = [f"{layer}.w" for layer in ("conv1", "conv2", "fc1")]
-                start = Pruned.create(fake, step.share, first=before, end=end, **more)
+                start = thinner(fake, step.share, before, epochs, way.options | last)
             how = teachers() if way.taught else {"augment": light}
             looks = max(1, epochs // told.views) if way.taught else epochs
             made = learn(
