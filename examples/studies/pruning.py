@@ -79,6 +79,7 @@ class Step(NamedTuple):
     values  that the weights of a layer share, as codes of 8 bits; 0: as many as the bits allow
     epochs  0: as many as the set's setting says
     before  epochs in float before these, in which the weights go then; 0: they go on the grids
+    rate    the highest learning rate; 0: as the set's setting says
     """
 
     share: float
@@ -86,6 +87,7 @@ class Step(NamedTuple):
     values: int = 0
     epochs: int = 0
     before: int = 0
+    rate: float = 0.0
 
 
 class Way(NamedTuple):
@@ -133,7 +135,7 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
 
 SHARES, FIRST, BY_CURVATURE = (0.8, 0.9, 0.95), (0.8, 0.9), {"curvature": True}
 LONGER = Step(0.8, epochs=8), Step(0.9, epochs=48), Step(0.95, epochs=24, before=72)
-TAUGHT_AFTER = tuple(Step(share, epochs=8) for share in SHARES)
+TAUGHT_AFTER = tuple(Step(share, epochs=16, rate=2e-3) for share in SHARES)
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
@@ -277,9 +279,8 @@ def one_seed(
                 start = thinner(fake, step.share, before, epochs, way.options | last)
             how = teachers() if way.taught else {"augment": light}
             looks = max(1, epochs // told.views) if way.taught else epochs
-            made = learn(
-                f"{name}, {step.share:g}, {step.bits}, {step.values}", start, looks, told.rates[1], **how
-            )
+            called = f"{name}, {step.share:g}, {step.bits}, {step.values}"
+            made = learn(called, start, looks, step.rate or told.rates[1], **how)
             fake, before = made if made.__class__ is FakeQuantized else made.applied(), step.share
             networks[name, step.share] = fake
             called = f"{name}, {step.values}" if name == VALUES else name
