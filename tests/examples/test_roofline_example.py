@@ -99,7 +99,7 @@ class AsItIsPrinted(Sequential):
     """A network whose every stage is a layer's own forward and backward."""
 
     @property
-    def stages(self):
+    def steps(self):
         return {name: Seen(placed.layer, placed.given) for name, placed in self.every_layer.items()}
 
 
