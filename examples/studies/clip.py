@@ -51,7 +51,8 @@ from trellis import (
     bits_as_it_is,
     bits_known,
     counted,
-    curve,
+    decibels,
+    errors_near,
     grids_of,
     layers_of,
     multiples,
@@ -59,7 +60,7 @@ from trellis import (
     networks,
     program_of,
     quantized,
-    saved,
+    savings,
 )
 
 from tinyzip.base.table import aligned
@@ -221,25 +222,18 @@ def as_table(rows: list[Row]) -> str:
         parts.append(f"{network}\n{aligned(lines)}")
 
         seeds = [grouped(own, "way") for own in grouped(found, "seed").values()]
+        one_k, one_loss, one_price, with_trellis = ([own[way,] for own in seeds] for way in WAYS)
         lines = [["bits a weight, one k", *(f"{bits:g}" for bits in BITS)]]
-        curves = [curve(own["one k",], "loss") for own in seeds]
-        logarithms = [[10 / log(10) * np.interp(bits, *one) for one in curves] for bits in BITS]
-        lines.append(["error of logits, dB", *map(spread, logarithms)])
+        lines.append(["error of logits, dB", *decibels(one_k, "loss")])
         lines.append(["saved at the same error, %", *("" for _ in BITS)])
-        for way in WAYS[1:]:
-            cells = ([saved(own["one k",], own[way,], bits, "loss") for own in seeds] for bits in BITS)
-            lines.append([f"  {way}", *map(spread, cells)])
-        cells = ([saved(own[WAYS[2],], own[WAYS[3],], bits, "loss") for own in seeds] for bits in BITS)
-        lines.append(["saved by a trellis, of so many bits of one price, %", *map(spread, cells)])
+        for way, own in zip(WAYS[1:], (one_loss, one_price, with_trellis), strict=True):
+            lines.append([f"  {way}", *savings(one_k, own, "loss")])
+        name = "saved by a trellis, of so many bits of one price, %"
+        lines.append([name, *savings(one_price, with_trellis, "loss")])
         lines.append(["errors, at so many bits", *("" for _ in BITS)])
-        for way in WAYS:
-            ends = [[own[way,][i] for i in near(own[way,])] for own in seeds]
-            told = [
-                f"{spread([row['errors'] for row in of], '.0f')} at {np.mean([*map(counted, of)]):.2f}"
-                for of in zip(*ends, strict=True)
-            ]
-            lines.append([f"  {way}", *told])
-        floats = spread([own["one k",][0]["float_errors"] for own in seeds], ".0f")
+        for way, own in zip(WAYS, (one_k, one_loss, one_price, with_trellis), strict=True):
+            lines.append([f"  {way}", *errors_near(own)])
+        floats = spread([rows[0]["float_errors"] for rows in one_k], ".0f")
         parts.append(f"{network}, {floats} errors in float\n{aligned(lines)}")
     return "\n\n".join(parts)
 
@@ -247,11 +241,8 @@ def as_table(rows: list[Row]) -> str:
 def main(words: list[str] | None = None) -> None:
     quick = f"one seed, one epoch of {QUICK_IMAGES} images"
     args = ask(options(__doc__, "clip", quick, 3, of_rows=3), words)
-    print(
-        as_table(
-            rows_of(args, one_seed, f"{SETTINGS[args.on]}, clips {CLIPS}, {STEPS} σ, {ERRORS}, {PRICES}")
-        )
-    )
+    recipe = f"{SETTINGS[args.on]}, clips {CLIPS}, {STEPS} σ, {ERRORS}, {PRICES}"
+    print(as_table(rows_of(args, one_seed, recipe)))
 
 
 if __name__ == "__main__":

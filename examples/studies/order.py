@@ -100,8 +100,9 @@ def cost(program: Program) -> int:
 def ordered(program: Program, key: Callable[[NDArray[Any]], Order]) -> Program:
     """All hidden channels in the order of a key, layer by layer."""
     for i in hidden(program):
-        w = program.operators[i].w  # type: ignore[attr-defined]
-        program = reordered(program, i, key(w.reshape(len(w), -1).astype(np.int64)))
+        operator = program.operators[i]
+        assert isinstance(operator, Weighted)
+        program = reordered(program, i, key(operator.w.reshape(len(operator.w), -1).astype(np.int64)))
     return program
 
 

@@ -76,18 +76,19 @@ SOFT, TEMPERATURE = 0.7, 3.0
 class Step(NamedTuple):
     """A training: the share of weights that are gone in its end, the bits of the others, its epochs.
 
-    values  that the weights of a layer share, as codes of 8 bits; 0: as many as the bits allow
-    epochs  0: as many as the set's setting says
-    before  epochs in float before these, in which the weights go then; 0: they go on the grids
-    rate    the highest learning rate; 0: as the set's setting says
+    values    that the weights of a layer share, as codes of 8 bits; 0: as many as the bits allow
+    epochs    0: as many as the set's setting says
+    rate      the highest learning rate; 0: as the set's setting says
+    in_float  epochs before these, and their rate, of a training in float in which the weights go; None: they
+              go on the grids
     """
 
     share: float
     bits: int = 4
     values: int = 0
     epochs: int = 0
-    before: int = 0
     rate: float = 0.0
+    in_float: tuple[int, float] | None = None
 
 
 class Way(NamedTuple):
@@ -111,7 +112,7 @@ class Setting(NamedTuple):
     """How a set is learned.
 
     epochs  of the float networks, and for each step
-    rates   the highest learning rates of both, and of losing weights in float
+    rates   the highest learning rates of both
     others  how images are distorted: for the teacher, the float network, and pruning
     part    of the steps in which weights go
     views   of each image that teachers speak of
@@ -119,7 +120,7 @@ class Setting(NamedTuple):
     """
 
     epochs: tuple[int, int]
-    rates: tuple[float, float, float]
+    rates: tuple[float, float]
     batch: int
     others: tuple[Augmentation, Augmentation, Augmentation]
     part: float
@@ -134,12 +135,12 @@ def to(*shares: float, bits: int = 4) -> tuple[Step, ...]:
 
 
 SHARES, FIRST, BY_CURVATURE = (0.8, 0.9, 0.95), (0.8, 0.9), {"curvature": True}
-LONGER = Step(0.8, epochs=8), Step(0.9, epochs=48), Step(0.95, epochs=24, before=72)
+LONGER = Step(0.8, epochs=8), Step(0.9, epochs=48), Step(0.95, epochs=24, in_float=(72, 2e-2))
 TAUGHT_AFTER = tuple(Step(share, epochs=16, rate=2e-3) for share in SHARES)
 SETTINGS = {
     MNIST: Setting(
         (12, 8),
-        (4e-3, 4e-3, 2e-2),
+        (4e-3, 4e-3),
         128,
         (
             Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4)),
@@ -156,7 +157,7 @@ SETTINGS = {
     ),
     ROWS: Setting(
         (20, 4),
-        (3e-2, 2e-2, 0.0),
+        (3e-2, 2e-2),
         64,
         (Moved(2), Moved(2), Moved(2)),
         2 / 3,
@@ -262,10 +263,10 @@ def one_seed(
             epochs = 1 if quick else step.epochs or told.epochs[1]
             if step.bits != bits or way.apart:
                 bits, before, source = step.bits, 0.0, net
-                if step.before:
-                    looks = 1 if quick else step.before
+                if step.in_float:
+                    looks, rate = (1 if quick else step.in_float[0]), step.in_float[1]
                     thin = thinner(net, step.share, 0.0, looks, way.options | last)
-                    thin = learn(f"{name}, {step.share:g}", thin, looks, told.rates[2], augment=light)
+                    thin = learn(f"{name}, {step.share:g}", thin, looks, rate, augment=light)
                     before, source = step.share, thin.applied()
                 fake = FakeQuantized.create(source, grids_for(source, seen, bits, 8))
             start: Any = fake
@@ -279,8 +280,8 @@ def one_seed(
                 start = thinner(fake, step.share, before, epochs, way.options | last)
             how = teachers() if way.taught else {"augment": light}
             looks = max(1, epochs // told.views) if way.taught else epochs
-            called = f"{name}, {step.share:g}, {step.bits}, {step.values}"
-            made = learn(called, start, looks, step.rate or told.rates[1], **how)
+            file = f"{name}, {step.share:g}, {step.bits}, {step.values}"
+            made = learn(file, start, looks, step.rate or told.rates[1], **how)
             fake, before = made if made.__class__ is FakeQuantized else made.applied(), step.share
             networks[name, step.share] = fake
             called = f"{name}, {step.values}" if name == VALUES else name

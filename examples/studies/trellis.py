@@ -378,6 +378,31 @@ def saved(one: Sequence[Row], rows: Sequence[Row], bits: float, key: str) -> flo
     return float(100 * (1 - np.interp(-loss, -losses, found, np.nan, np.nan) / bits))
 
 
+Seeds = Sequence[Sequence[Row]]
+"""The rows of one way, of each seed."""
+
+
+def decibels(ways: Seeds, key: str) -> list[str]:
+    """For each of BITS the loss, over seeds."""
+    curves = [curve(rows, key) for rows in ways]
+    return [spread([10 / np.log(10) * np.interp(bits, *one) for one in curves]) for bits in BITS]
+
+
+def savings(ones: Seeds, ways: Seeds, key: str) -> list[str]:
+    """For each of BITS what `saved` says of the second way beside the first, over seeds."""
+    pairs = [*zip(ones, ways, strict=True)]
+    return [spread([saved(one, rows, bits, key) for one, rows in pairs]) for bits in BITS]
+
+
+def errors_near(ways: Seeds) -> list[str]:
+    """For each of BITS the errors of the rows that are `near`, over seeds, and how many bits these take."""
+    ends = zip(*([rows[i] for i in near(rows)] for rows in ways), strict=True)
+    return [
+        f"{spread([row['errors'] for row in own], '.0f')} at {np.mean([*map(counted, own)]):.2f}"
+        for own in ends
+    ]
+
+
 def as_table(rows: list[Row]) -> str:
     """For each network what one grid takes and loses; what trellises save; and errors. Means over seeds."""
     parts = []
@@ -386,25 +411,17 @@ def as_table(rows: list[Row]) -> str:
         weights = found[0]["weights"]
         lines = [["bits a weight, one grid", *(f"{bits:g}" for bits in BITS)]]
         lines.append(["bytes of the weights", *(f"{bits * weights / 8:,.0f}" for bits in BITS)])
-        losses = {"loss": "loss, dB", "whole": "loss by the whole of Σ, dB"}
+        ways = {way: [own[way] for own in seeds] for way in WAYS}
+        one = ways[1, False]
+        losses = {"loss": "loss", "whole": "loss by the whole of Σ"}
+        lines += [[f"{name}, dB", *decibels(one, key)] for key, name in losses.items()]
         for key, name in losses.items():
-            curves = [curve(ways[1, False], key) for ways in seeds]
-            logarithms = [[10 / np.log(10) * np.interp(bits, *one) for one in curves] for bits in BITS]
-            lines.append([name, *(spread(values) for values in logarithms)])
-        for key in losses:
-            lines.append([f"saved at the same {losses[key].removesuffix(', dB')}, %", *("" for _ in BITS)])
-            for way in WAYS[1:]:
-                cells = ([saved(ways[1, False], ways[way], bits, key) for ways in seeds] for bits in BITS)
-                lines.append([f"  {called(*way)}", *map(spread, cells)])
+            lines.append([f"saved at the same {name}, %", *("" for _ in BITS)])
+            lines += [[f"  {called(*way)}", *savings(one, ways[way], key)] for way in WAYS[1:]]
         lines.append(["errors, at so many bits", *("" for _ in BITS)])
         for way in ((1, False), (4, True), (8, True)):
-            cells = []
-            for k in range(len(BITS)):
-                own = [ways[way][near(ways[way])[k]] for ways in seeds]
-                errors, bits = spread([row["errors"] for row in own], ".0f"), np.mean([*map(counted, own)])
-                cells.append(f"{errors} at {bits:.2f}")
-            lines.append([f"  {called(*way)}", *cells])
-        floats = spread([ways[1, False][0]["float_errors"] for ways in seeds], ".0f")
+            lines.append([f"  {called(*way)}", *errors_near(ways[way])])
+        floats = spread([rows[0]["float_errors"] for rows in one], ".0f")
         parts.append(f"{network}: {weights:,} weights, {floats} errors in float\n{aligned(lines)}")
     return "\n\n".join(parts)
 

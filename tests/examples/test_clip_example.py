@@ -1,12 +1,11 @@
 """The study of clips: the law for a bell curve, the choice of steps, and the error that it is judged by."""
 
-import importlib
 import json
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import clip
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,18 +15,9 @@ from scipy.stats import norm
 
 from tinyzip.nn.models import student_net
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
 
 @pytest.fixture(scope="module")
-def clip() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXAMPLES)
-        yield importlib.import_module("clip")
-
-
-@pytest.fixture(scope="module")
-def found(clip: ModuleType) -> tuple[Any, Any, Any]:
+def found() -> tuple[Any, Any, Any]:
     """A network that has not been trained, its layers, and images."""
     rng = np.random.default_rng(0)
     net, images = student_net(rng), rng.integers(0, 256, (40, 28, 28), np.uint8)
@@ -35,15 +25,15 @@ def found(clip: ModuleType) -> tuple[Any, Any, Any]:
     return net, clip.layers_of(net, clip.lower(net, grids), images), images
 
 
-def drawn(clip: ModuleType, weights: Any) -> Any:
+def drawn(weights: Any) -> Any:
     """A layer with these weights, of which nothing else is known."""
     return clip.Layer("drawn", weights.shape, (50, weights.size // 50, 1, 1), weights, 1.0, None, None, None)
 
 
 @pytest.mark.parametrize(("b", "k"), [(4, 4), (5, 8), (4, 8), (5, 16), (6, 8)])
-def test_the_coder_takes_what_the_law_says_for_a_bell_curve(clip: ModuleType, b: int, k: float) -> None:
+def test_the_coder_takes_what_the_law_says_for_a_bell_curve(b: int, k: float) -> None:
     """Of any σ: the law is the entropy of the codes up to a step of σ, and the coder has little to learn."""
-    layer, most = drawn(clip, np.random.default_rng(0).normal(0, 0.3, 20_000)), 2 ** (b - 1) - 1
+    layer, most = drawn(np.random.default_rng(0).normal(0, 0.3, 20_000)), 2 ** (b - 1) - 1
     ends = 2 * k / 2**b * (np.arange(-most, most) + 0.5)
     p = np.diff(norm.cdf([-np.inf, *ends, np.inf]))
     assert clip.law(b, k) == pytest.approx(-(p * np.log2(p + 1e-300)).sum(), abs=0.06)
@@ -54,10 +44,8 @@ def test_the_coder_takes_what_the_law_says_for_a_bell_curve(clip: ModuleType, b:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 3), st.integers(1, 20))
-def test_codes_are_the_nearest_but_for_those_beyond_the_clip(
-    clip: ModuleType, seed: int, step: float, most: int
-) -> None:
-    layer = drawn(clip, np.random.default_rng(seed).normal(0, 2, 50))
+def test_codes_are_the_nearest_but_for_those_beyond_the_clip(seed: int, step: float, most: int) -> None:
+    layer = drawn(np.random.default_rng(seed).normal(0, 2, 50))
     codes, half, states = clip.rounded(layer, step, most)
     width = step * layer.w.std()
     assert states == 1 and half == pytest.approx(width / 2)
@@ -67,7 +55,7 @@ def test_codes_are_the_nearest_but_for_those_beyond_the_clip(
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 10))
-def test_at_one_price_no_other_choices_are_cheaper(clip: ModuleType, seed: int, price: float) -> None:
+def test_at_one_price_no_other_choices_are_cheaper(seed: int, price: float) -> None:
     rng = np.random.default_rng(seed)
     bits, errors = rng.exponential(1, (2, 3, 6))
 
@@ -78,9 +66,7 @@ def test_at_one_price_no_other_choices_are_cheaper(clip: ModuleType, seed: int, 
     assert found == pytest.approx(min(map(cost, product(range(6), repeat=3))))
 
 
-def test_an_error_of_one_is_that_of_a_network_that_knows_means_only(
-    clip: ModuleType, found: tuple[Any, Any, Any]
-) -> None:
+def test_an_error_of_one_is_that_of_a_network_that_knows_means_only(found: tuple[Any, Any, Any]) -> None:
     net, _, images = found
     last = max(name for name in net.params if name.endswith(".b")).removesuffix(".b")
     z = clip.logits(net, images)
@@ -94,7 +80,7 @@ def test_an_error_of_one_is_that_of_a_network_that_knows_means_only(
 
 @pytest.mark.parametrize("states", [1, 8])
 def test_a_layer_is_replaced_by_what_its_codes_mean_and_nothing_else_changes_but_its_bias(
-    clip: ModuleType, found: tuple[Any, Any, Any], states: int
+    found: tuple[Any, Any, Any], states: int
 ) -> None:
     net, layers, images = found
     rng = np.random.default_rng(1)
@@ -109,7 +95,7 @@ def test_a_layer_is_replaced_by_what_its_codes_mean_and_nothing_else_changes_but
 
 
 def test_short_steps_lose_less_and_a_trellis_loses_less_for_as_many_bits(
-    clip: ModuleType, found: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
+    found: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the measure that the search goes by, the error of a layer's outputs by the diagonal. Half the step
     is a bit more and 6 dB less; of a trellis the sum of both is less by 0.05 bits or more."""
@@ -131,7 +117,7 @@ def test_short_steps_lose_less_and_a_trellis_loses_less_for_as_many_bits(
 
 
 def test_each_way_has_its_choices_for_all_layers(
-    clip: ModuleType, found: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
+    found: tuple[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, (first, *_, last), images = found
     layers = [first, last]
@@ -151,7 +137,7 @@ def test_each_way_has_its_choices_for_all_layers(
         assert costs[0] < costs[1]
 
 
-def test_the_table_has_what_is_beyond_the_law_and_what_one_price_saves(clip: ModuleType) -> None:
+def test_the_table_has_what_is_beyond_the_law_and_what_one_price_saves() -> None:
     """Two seeds, whose coder takes 0.1 and 0.3 bits more; 5 % fewer bytes at one loss, 10 at one price."""
     rows: list[Any] = []
     for seed, more in enumerate((0.1, 0.3)):
@@ -176,7 +162,7 @@ def test_the_table_has_what_is_beyond_the_law_and_what_one_price_saves(clip: Mod
 @pytest.mark.long
 @pytest.mark.parametrize("on", ["mnist", "digits1d"])
 def test_each_clip_layer_and_way_gives_a_row(
-    clip: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], on: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], on: str
 ) -> None:
     data, path = tmp_path / "data", tmp_path / "rows.json"
     write_folder(data, shape=(28, 28), classes=10)

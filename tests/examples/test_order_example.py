@@ -1,13 +1,12 @@
 """The study of the order of hidden channels: no output changes, and no file becomes longer."""
 
-import importlib
 import json
 from math import factorial, log2
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+import order
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,15 +17,6 @@ from tinyzip.archive.format import HEAD
 from tinyzip.integer import AvgPool2d, Codes, Conv2d, Flatten, Linear, MaxPool2d, Program, Softmax, run
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import codes_of
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def order() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXAMPLES)
-        yield importlib.import_module("order")
 
 
 def program(seed: int, largest: int = 3) -> Program:
@@ -57,7 +47,7 @@ def program(seed: int, largest: int = 3) -> Program:
 
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0, 2, 4]))
-def test_another_order_of_hidden_channels_changes_no_output(order: ModuleType, seed: int, i: int) -> None:
+def test_another_order_of_hidden_channels_changes_no_output(seed: int, i: int) -> None:
     rng, one = np.random.default_rng(seed), program(seed)
     assert order.hidden(one) == [0, 2, 4]
     F = one.shapes[i + 1][0]
@@ -72,21 +62,19 @@ def test_another_order_of_hidden_channels_changes_no_output(order: ModuleType, s
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9))
-def test_a_move_is_another_order_of_the_same_channels(order: ModuleType, seed: int, F: int) -> None:
+def test_a_move_is_another_order_of_the_same_channels(seed: int, F: int) -> None:
     found = order.moved(F, np.random.default_rng(seed))
     assert sorted(found.tolist()) == list(range(F)) != found.tolist()
 
 
-def test_the_cost_is_that_of_the_file_but_for_what_ends_it(order: ModuleType) -> None:
+def test_the_cost_is_that_of_the_file_but_for_what_ends_it() -> None:
     """By (E4) 38 bits, and less than one for all steps together."""
     for seed in range(3):
         bits = 8 * (len(archive.pack(program(seed))) - HEAD)
         assert 0 <= bits - order.cost(program(seed)) / 2**16 < 39
 
 
-def test_what_is_climbed_to_is_never_longer_and_computes_the_same(
-    order: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_climbed_to_is_never_longer_and_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order, "TRIES", 1)
     one, costs, cost = program(0), [], order.cost
     monkeypatch.setattr(order, "cost", lambda program: costs.append(cost(program)) or costs[-1])
@@ -97,7 +85,7 @@ def test_what_is_climbed_to_is_never_longer_and_computes_the_same(
     np.testing.assert_array_equal(run(one, codes), run(after, codes))
 
 
-def test_keys_sort_each_layer_by_its_own_weights(order: ModuleType) -> None:
+def test_keys_sort_each_layer_by_its_own_weights() -> None:
     one = program(3)
     keys = {"|w| rising": lambda w: np.abs(w).sum(1), "|w| falling": lambda w: -np.abs(w).sum(1)}
     for name, values in (keys | {"mean rising": lambda w: w.sum(1)}).items():
@@ -109,7 +97,7 @@ def test_keys_sort_each_layer_by_its_own_weights(order: ModuleType) -> None:
     assert rows == sorted(rows)
 
 
-def test_what_is_no_chain_of_plain_layers_is_refused(order: ModuleType) -> None:
+def test_what_is_no_chain_of_plain_layers_is_refused() -> None:
     y = Codes(0, 255, 0)
     pooled = (AvgPool2d((2, 2)), Conv2d(np.ones((4, 2, 1, 1), int), None, 2**30, 40, y, groups=2))
     with pytest.raises(ValueError, match=r"operator 1: found Conv2d, needed a convolution of one group"):
@@ -119,7 +107,7 @@ def test_what_is_no_chain_of_plain_layers_is_refused(order: ModuleType) -> None:
 
 
 def test_the_table_tells_bytes_and_that_no_code_differs(
-    order: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(order, "TRIES", 1)
     write_folder(tmp_path, shape=(8, 10), classes=3)
@@ -137,7 +125,7 @@ def test_the_table_tells_bytes_and_that_no_code_differs(
     ]
 
 
-def test_a_code_that_differs_is_counted(order: ModuleType) -> None:
+def test_a_code_that_differs_is_counted() -> None:
     one = program(0)
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 10), np.uint8)
     assert order.differing(one, one, images) == 0

@@ -1,23 +1,14 @@
 """The study of patterns of zeros: a row for each, the chip's columns where a compiler and a simulator are."""
 
-import importlib
 import json
 from pathlib import Path
-from types import ModuleType
 
+import patterns
 import pytest
 from idx_folders import write_folder
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
-
-@pytest.fixture
-def patterns(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    return importlib.import_module("patterns")
-
-
-def rows_of(patterns: ModuleType, folder: Path) -> list[dict]:
+def rows_of(folder: Path) -> list[dict]:
     path = folder / "rows.json"
     write_folder(folder / "data", shape=(28, 28), classes=10)
     words = ["--quick", "--data", folder / "data", "--out", folder / "out", "--json", path]
@@ -27,8 +18,8 @@ def rows_of(patterns: ModuleType, folder: Path) -> list[dict]:
 
 @pytest.mark.long
 @pytest.mark.needs("avr-gcc", "simavr")
-def test_each_pattern_has_its_row_and_zeros_cost_the_chip_no_time(patterns, tmp_path, capsys) -> None:
-    rows = rows_of(patterns, tmp_path)
+def test_each_pattern_has_its_row_and_zeros_cost_the_chip_no_time(tmp_path, capsys) -> None:
+    rows = rows_of(tmp_path)
     assert [row["pattern"] for row in rows] == list(patterns.PATTERNS)
     found = {row["pattern"]: row for row in rows}
     for name, (_, share) in patterns.PATTERNS.items():
@@ -40,7 +31,7 @@ def test_each_pattern_has_its_row_and_zeros_cost_the_chip_no_time(patterns, tmp_
 
 
 @pytest.mark.long
-def test_without_a_simulator_the_columns_of_the_chip_are_empty(patterns, tmp_path, monkeypatch) -> None:
+def test_without_a_simulator_the_columns_of_the_chip_are_empty(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(patterns.chips, "missing", lambda *tools: list(tools))
     monkeypatch.setattr(patterns, "PATTERNS", {"none": ("any", 0.0), "one by one": ("any", 0.5)})
     write_folder(tmp_path / "data", shape=(28, 28), classes=10)

@@ -1,14 +1,13 @@
 """The study of trellises: what a path is worth, by all paths; what a reader gets; and what a coder takes."""
 
-import importlib
 import json
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import trellis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from idx_folders import write_folder
@@ -20,16 +19,8 @@ from tinyzip.quant.classify import outputs
 from tinyzip.quant.rounding import patches
 from tinyzip.train.evaluate import logits
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 TRELLISES = pytest.mark.parametrize("states", [1, 4, 8])
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-@pytest.fixture(scope="module")
-def trellis() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(EXAMPLES)
-        yield importlib.import_module("trellis")
 
 
 def decoded(table: Any, codes: Any, delta: float) -> list[float]:
@@ -42,7 +33,7 @@ def decoded(table: Any, codes: Any, delta: float) -> list[float]:
     return w
 
 
-def least(trellis: ModuleType, states: int, w: Any, importance: Any, delta: float, prices: Any) -> Any:
+def least(states: int, w: Any, importance: Any, delta: float, prices: Any) -> Any:
     """The best path's codes, grids and cost, as the study finds them for one row."""
     costs, codes = trellis.cheapest(w, importance, delta, prices)
     (taken,), (cost,) = trellis.best_path(costs[None], trellis.TRELLISES[states])
@@ -57,7 +48,7 @@ def row(seed: int, N: int, spread: float = 2.0) -> tuple[Any, Any]:
 @TRELLISES
 @settings(max_examples=15)
 @given(SEEDS, st.integers(1, 5), st.sampled_from([0.0, 0.3, 3.0]))
-def test_no_path_is_cheaper(trellis: ModuleType, states: int, seed: int, N: int, price: float) -> None:
+def test_no_path_is_cheaper(states: int, seed: int, N: int, price: float) -> None:
     w, importance = row(seed, N)
     prices = price * np.random.default_rng(seed).exponential(1, (2, 5))
     table = trellis.TRELLISES[states]
@@ -67,18 +58,16 @@ def test_no_path_is_cheaper(trellis: ModuleType, states: int, seed: int, N: int,
         error = np.array(decoded(table, codes, 0.7)) - w
         return float(importance @ error**2 + sum(prices[g, k + 2] for g, k in zip(grids, codes, strict=True)))
 
-    codes, _, found = least(trellis, states, w, importance, 0.7, prices)
+    codes, _, found = least(states, w, importance, 0.7, prices)
     assert np.isclose(found, cost(codes.tolist()))
     assert np.isclose(found, min(map(cost, product(range(-2, 3), repeat=N))))
 
 
 @TRELLISES
 @given(SEEDS, st.integers(1, 40))
-def test_a_reader_gets_the_weights_that_the_writer_meant(
-    trellis: ModuleType, states: int, seed: int, N: int
-) -> None:
+def test_a_reader_gets_the_weights_that_the_writer_meant(states: int, seed: int, N: int) -> None:
     w, importance = row(seed, N)
-    codes, grids, _ = least(trellis, states, w, importance, 0.5, np.zeros((2, 41)))
+    codes, grids, _ = least(states, w, importance, 0.5, np.zeros((2, 41)))
     np.testing.assert_array_equal(trellis.grids_of(codes, trellis.TRELLISES[states]), grids)
     found = 0.5 * trellis.multiples(codes, grids)
     np.testing.assert_array_equal(found, decoded(trellis.TRELLISES[states], codes.tolist(), 0.5))
@@ -89,22 +78,20 @@ def test_a_reader_gets_the_weights_that_the_writer_meant(
 @pytest.mark.parametrize("states", [4, 8])
 @given(SEEDS, st.integers(1, 60))
 def test_without_a_price_the_loss_lies_between_those_of_one_grid_of_step_1_and_of_step_4(
-    trellis: ModuleType, states: int, seed: int, N: int
+    states: int, seed: int, N: int
 ) -> None:
     """Even codes lead from the first state to itself: a path has all multiples of 4. And no error has to be
     more than 1, the most that is ever missing to a number of either grid. (Not so step 2: of three weights 2
     one is missed.)"""
     w, importance = row(seed, N, 6.0)
-    _, _, cost = least(trellis, states, w, importance, 1.0, np.zeros((2, 101)))
+    _, _, cost = least(states, w, importance, 1.0, np.zeros((2, 101)))
     fine, coarse = (float(importance @ (step * np.rint(w / step) - w) ** 2) for step in (1, 4))
     assert fine - 1e-9 <= cost <= min(coarse, importance.sum()) + 1e-9
-    assert least(trellis, states, np.full(3, 2.0), np.ones(3), 1.0, np.zeros((2, 9)))[2] == 1
+    assert least(states, np.full(3, 2.0), np.ones(3), 1.0, np.zeros((2, 9)))[2] == 1
 
 
 @pytest.mark.parametrize(("states", "decibels"), [(1, 0.0), (4, 0.99), (8, 1.09)])
-def test_far_from_zero_a_trellis_gains_what_is_published(
-    trellis: ModuleType, states: int, decibels: float
-) -> None:
+def test_far_from_zero_a_trellis_gains_what_is_published(states: int, decibels: float) -> None:
     """Over one grid of step 2 [Marcellin and Fischer 1990, for a uniform source]."""
     w = np.random.default_rng(0).uniform(20, 100, (20, 1500))
     costs = [trellis.cheapest(one, np.ones(one.size), 1.0, np.zeros((2, 127)))[0] for one in w]
@@ -114,14 +101,12 @@ def test_far_from_zero_a_trellis_gains_what_is_published(
 
 @TRELLISES
 @given(SEEDS, st.integers(1, 40))
-def test_a_higher_price_never_buys_more_bits_or_less_loss(
-    trellis: ModuleType, states: int, seed: int, N: int
-) -> None:
+def test_a_higher_price_never_buys_more_bits_or_less_loss(states: int, seed: int, N: int) -> None:
     w, importance = row(seed, N)
     table = np.random.default_rng(seed).exponential(1, (2, 21))
     bits, losses = [], []
     for price in (0.0, 0.1, 0.5, 2.0):
-        codes, grids, _ = least(trellis, states, w, importance, 0.6, price * table)
+        codes, grids, _ = least(states, w, importance, 0.6, price * table)
         bits.append(table[grids, codes + 10].sum())
         losses.append(importance @ (0.6 * trellis.multiples(codes, grids) - w) ** 2)
     assert (np.diff(losses) > -1e-9).all()
@@ -134,9 +119,7 @@ def tensors(rng: Any) -> list[tuple[Any, Any]]:
     return [(np.rint(rng.laplace(0, 1.5, np.prod(view))).astype(np.int64), view) for view in views]
 
 
-def test_a_coder_that_has_one_grid_to_know_of_takes_what_the_archive_takes_for_decisions(
-    trellis: ModuleType,
-) -> None:
+def test_a_coder_that_has_one_grid_to_know_of_takes_what_the_archive_takes_for_decisions() -> None:
     found = tensors(np.random.default_rng(0))
     writer = Writer("decisions")
     for codes, view in found:
@@ -148,7 +131,7 @@ def test_a_coder_that_has_one_grid_to_know_of_takes_what_the_archive_takes_for_d
     assert 0 <= trellis.bits_as_it_is(found) - ours < 24
 
 
-def test_a_coder_that_knows_the_grid_takes_less_where_grids_differ(trellis: ModuleType) -> None:
+def test_a_coder_that_knows_the_grid_takes_less_where_grids_differ() -> None:
     """Codes of Q0 are 0 or ±1, those of Q1 ±2 or ±3: one bit less for each, but for what is to be learned."""
     rng = np.random.default_rng(0)
     grids = rng.integers(0, 2, 2000)
@@ -160,9 +143,7 @@ def test_a_coder_that_knows_the_grid_takes_less_where_grids_differ(trellis: Modu
 
 
 @given(SEEDS)
-def test_a_code_costs_by_how_often_it_came_and_what_never_came_costs_most(
-    trellis: ModuleType, seed: int
-) -> None:
+def test_a_code_costs_by_how_often_it_came_and_what_never_came_costs_most(seed: int) -> None:
     rng = np.random.default_rng(seed)
     grids, codes = rng.integers(0, 2, 400), np.rint(rng.normal(0, 1.5, 400)).astype(int).clip(-4, 4)
     apart, together = (trellis.prices_of(codes, grids, 5, knows) for knows in (True, False))
@@ -175,7 +156,7 @@ def test_a_code_costs_by_how_often_it_came_and_what_never_came_costs_most(
 
 
 @pytest.fixture(scope="module")
-def found(trellis: ModuleType) -> tuple[Any, Any, Any, Any]:
+def found() -> tuple[Any, Any, Any, Any]:
     """A network that has not been trained, its grids, its layers, and images."""
     rng = np.random.default_rng(0)
     net, images = student_net(rng), rng.integers(0, 256, (40, 28, 28), np.uint8)
@@ -183,9 +164,7 @@ def found(trellis: ModuleType) -> tuple[Any, Any, Any, Any]:
     return net, grids, trellis.layers_of(net, trellis.lower(net, grids), images), images
 
 
-def test_the_loss_of_a_layer_is_the_variance_of_its_outputs_error(
-    trellis: ModuleType, found: tuple[Any, Any, Any, Any]
-) -> None:
+def test_the_loss_of_a_layer_is_the_variance_of_its_outputs_error(found: tuple[Any, Any, Any, Any]) -> None:
     """By the diagonal, as if inputs did not depend on each other; in parts of the outputs' own variance."""
     net, _, layers, images = found
     for block, layer in zip(trellis.blocks_of(net), layers, strict=True):
@@ -201,7 +180,7 @@ def test_the_loss_of_a_layer_is_the_variance_of_its_outputs_error(
 
 @pytest.mark.parametrize("states", [1, 8])
 def test_the_engine_gets_the_weights_that_the_codes_mean(
-    trellis: ModuleType, found: tuple[Any, Any, Any, Any], states: int
+    found: tuple[Any, Any, Any, Any], states: int
 ) -> None:
     net, grids, layers, images = found
     deltas = [layer.w.std() * (0.05 if states > 1 else 0.025) for layer in layers]
@@ -217,7 +196,7 @@ def test_the_engine_gets_the_weights_that_the_codes_mean(
 
 
 @given(SEEDS, st.integers(1, 12))
-def test_nothing_is_below_the_frontier_and_it_bends_upwards(trellis: ModuleType, seed: int, N: int) -> None:
+def test_nothing_is_below_the_frontier_and_it_bends_upwards(seed: int, N: int) -> None:
     points = np.random.default_rng(seed).integers(0, 9, (N, 2)).astype(float)
     ends = points[trellis.frontier([tuple(point) for point in points])]
     for x, y in points:
@@ -226,7 +205,7 @@ def test_nothing_is_below_the_frontier_and_it_bends_upwards(trellis: ModuleType,
     assert (slopes < 0).all() and (np.diff(slopes) > 0).all()
 
 
-def test_what_is_saved_is_measured_at_the_same_loss(trellis: ModuleType) -> None:
+def test_what_is_saved_is_measured_at_the_same_loss() -> None:
     def rows(factor: float, knows: bool) -> list[dict[str, Any]]:
         bits = np.arange(1, 6)
         points = zip((factor * bits).tolist(), np.exp(-bits).tolist(), strict=True)
@@ -241,7 +220,6 @@ def test_what_is_saved_is_measured_at_the_same_loss(trellis: ModuleType) -> None
 @pytest.mark.long
 @pytest.mark.parametrize("on", ["mnist", "digits1d"])
 def test_each_way_step_and_price_gives_a_row(
-    trellis: ModuleType,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     on: str,
