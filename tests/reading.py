@@ -44,7 +44,7 @@ WEEK: list[Part] = [
     ("nn/ops/ activations", "more functions of one number, and their slopes"),
     ("base/ calls names table", "calls and names that are not as they are declared; aligned columns"),
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
-    ("nn/ calls", "what to write instead of what other libraries want"),
+    ("nn/ calls fold", "what to write instead of others' words; a network without batch norms"),
     ("train/ data pixels", "images and labels; their range of numbers"),
     ("distill/ losses features", "other words of a teacher: scale, layers"),
     ("quant/ blocks fold equalize", "what shares a grid; the same network, easier to quantize"),

@@ -45,7 +45,7 @@ from tinyzip.nn.fast import blocks, pools, rows, short, taller, turned
 from tinyzip.nn.fast.choose import one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
-from tinyzip.nn.fast.pool_first import ConvReLUPool
+from tinyzip.nn.fast.pool_first import ConvReLUPool, compete, fours_of
 from tinyzip.nn.fast.stage import AsPrinted, Stage
 from tinyzip.nn.fast.sums import total
 from tinyzip.nn.layer import Arrays, Layer
@@ -56,6 +56,7 @@ from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.lower import lower
+from tinyzip.train import evaluate
 
 N = 64
 NETWORKS = ("seed_net", "lenet5", "vgg_net", "separable_net", "wide_mlp")
@@ -241,6 +242,17 @@ def laws() -> Iterator[Law]:
     first = reused(passes(relu, shape, ConvReLUPool(Given())))
     yield Law("pooling before the ReLU", "X15, X16", "ReLU and 2×2 maxima", in_turn, first)
 
+    z, best = normal(10, 24, 24, 16), normal(10, 12, 12, 16)  # of conv1 of seed_net
+    winners, four = np.empty((3, *best.shape), np.bool_), fours_of(z)
+    pieces = np.empty(four.shape, z.dtype)
+
+    def in_pieces() -> None:
+        np.copyto(pieces, four)
+        compete(pieces, best, winners)
+
+    where_they_lie = partial(compete, four, best, winners)
+    yield Law("pixels in one piece", "X18", "2×2 maxima, 16 images", where_they_lie, in_pieces)
+
     five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
     net, image = models.seed_net(), normal(*models.MNIST, 1)
 
@@ -263,6 +275,13 @@ def laws() -> Iterator[Law]:
     with patch.object(short, "SHORT", 0):
         in_turn = partial(Recorded(gradients, dy, Workspace()), dy)
     yield Law("one sum of short runs", "X21", "dx of seed conv2, one image", in_turn, added_up)
+
+    separable, batch = models.separable_net(), RNG.integers(0, 256, (N, 28, 28), np.uint8)
+    ask = partial(evaluate.answer, separable)
+    in_front = partial(Recorded(ask, batch, Workspace()), batch)
+    with patch.object(evaluate, "folded", lambda model, *_: model):
+        behind = partial(Recorded(ask, batch, Workspace()), batch)
+    yield Law("norms folded", "QF1", "separable_net, answers", behind, in_front)
 
     once = reused(lambda workspace: net.forward(image, workspace=workspace))
     yield Law("calls written down", "PL1", "seed_net, one image", once, from_lines)

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from quant_networks import assert_same, networks, randomized
 
+from tinyzip.nn.fold import folded
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
+from tinyzip.nn.residual import Residual
 from tinyzip.quant.calibrate import weight_grids
 from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 
 
@@ -16,9 +19,30 @@ from tinyzip.train.evaluate import logits
 def test_folding_leaves_the_logits_the_same(model_and_images):
     """(QF1)"""
     model, images = model_and_images
-    folded = fold_batch_norm(model)
-    assert not any(isinstance(layer, BatchNorm) for layer in folded.layers.values())
-    assert_same(logits(model, images, threads=1), logits(folded, images, threads=1))
+    without = fold_batch_norm(model)
+    assert not any(isinstance(layer, BatchNorm) for layer in without.layers.values())
+    x = to_input(images).astype(np.float64)
+    z = model.forward(x)[0]
+    assert_same(z, without.forward(x)[0])
+    assert_same(z, logits(model, images, threads=1))
+
+
+def test_for_an_answer_norms_go_into_layers_before_them_alone():
+    """(QF1)"""
+    layers = {
+        "first": BatchNorm(1),
+        "block": Residual({"conv": Conv2d(1, 1, 1, bias=False), "norm": BatchNorm(1), "late": BatchNorm(1)}),
+        "again": BatchNorm(1),
+        "flat": Flatten(),
+        "out": Linear(16, 3),
+        "last": BatchNorm(3),
+    }
+    model = randomized(layers, (1, 4, 4), np.random.default_rng(0))
+    left = folded(model, model.dtype, False)
+    assert list(left.layers) == ["first", "block", "again", "flat", "out"]
+    assert left.layers["block"].body == {"conv": Conv2d(1, 1, 1)}
+    x = np.random.default_rng(1).normal(size=(1, 4, 4, 5)).astype(np.float32)
+    np.testing.assert_allclose(left.forward(x)[0], model.forward(x)[0], rtol=0, atol=1e-5)
 
 
 @settings(max_examples=10)
@@ -40,10 +64,10 @@ def test_a_batch_norm_elsewhere_is_a_layer_of_one_weight_a_channel():
         "n": Conv2d(2, 2, 1, groups=2),
     }
     alone = randomized({"n": BatchNorm(5), "r": ReLU()}, (5,), np.random.default_rng(0), np.float64)
-    folded = fold_batch_norm(alone)
-    assert folded.layers == {"n": Linear(5, 5), "r": ReLU()}
+    without = fold_batch_norm(alone)
+    assert without.layers == {"n": Linear(5, 5), "r": ReLU()}
     x = np.random.default_rng(1).normal(size=(5, 7))
-    assert_same(alone.forward(x)[0], folded.forward(x)[0])
+    assert_same(alone.forward(x)[0], without.forward(x)[0])
 
 
 def test_a_channel_that_hardly_varies_takes_no_bits_from_the_others():

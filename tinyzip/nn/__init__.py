@@ -18,6 +18,7 @@ wants to know what a network computes can leave it out:
     fast/                    one law a file, and on one screen the choice among them
     activations.py           more layers that map every number by itself
     described.py             layers as words and numbers, for a file
+    fold.py                  batch norm as part of the layer before it
     sequential.py            the network that runs fast
 
 And what others need to know of both:

@@ -28,7 +28,7 @@ from tinyzip.nn.fast.chain import learning
 from tinyzip.nn.fast.stage import Stage
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layer import Arrays, Draws, Layer
-from tinyzip.nn.layers import Flatten
+from tinyzip.nn.layers import BatchNorm, Flatten
 from tinyzip.nn.ops.checks import Array, Shape
 from tinyzip.nn.residual import Placed, Residual, every_layer
 
@@ -46,6 +46,10 @@ class Layout:
     @cached_property
     def stages(self) -> dict[str, Stage]:
         return choose.stages(self.layers, self.shape)
+
+    @cached_property
+    def has_norms(self) -> bool:
+        return any(isinstance(placed.layer, BatchNorm) for placed in self.every_layer.values())
 
     @cached_property
     def repeats(self) -> bool:

@@ -21,6 +21,7 @@ from tinyzip.machine.recorder import repeated
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.calls import refuse_network
+from tinyzip.nn.fold import folded
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.nn.ops.checks import Array
@@ -158,6 +159,9 @@ def answer(model: Model, images: Array, workspace: Workspace) -> Array:
     workspace.reset()
     dtype = next(iter(model.params.values())).dtype
     x = into_workspace(images, workspace).astype(dtype, copy=False)
+    if type(model) is Sequential and model.layout.has_norms:
+        params = {name: array.view(workspace.kind) for name, array in model.params.items()}
+        model = folded(model.with_params(params), dtype, False)
     return model.forward(x, workspace=workspace)[0]
 
 

@@ -1,4 +1,4 @@
-"""X15 and X16: pooling before the rectifier, as a tournament of four."""
+"""X15, X16 and X18: pooling before the rectifier, as a tournament of four."""
 
 import numpy as np
 from against import assert_equal
@@ -23,6 +23,14 @@ def stage(layer, shape):
 def test_pooling_first_gives_the_textbook_bit_for_bit_on_whole_numbers(case, train, seed):
     """(X15): of few values, so that there are many ties."""
     layer, shape, N = case
+    assert_equal(stage(layer, shape), chain(layer), shape, N, seed, train, largest=1)
+
+
+@settings(max_examples=20)
+@given(POOLED, st.sampled_from([1, 2, pool_first.FEW, pool_first.FEW + 1]), st.booleans(), SEEDS)
+def test_from_copies_in_one_piece_the_same_pixels_win(case, N, train, seed):
+    """(X18)"""
+    layer, shape, _ = case
     assert_equal(stage(layer, shape), chain(layer), shape, N, seed, train, largest=1)
 
 

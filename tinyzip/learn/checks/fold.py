@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.nn.fold import fold_batch_norm
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.fold import fold_batch_norm
 
 
 def expected(w: Any, b: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float = 1e-5) -> Any:
@@ -38,7 +38,7 @@ def given(what: str, w: Any, *others: Any, eps: float = 1e-5) -> Case:
 
 
 CHECK = Check(
-    library="quant/fold.py, fold_batch_norm",
+    library="nn/fold.py, fold_batch_norm",
     cases=(
         given("one output of two inputs", [[1.0, -2.0]], [0.5], [3.0], [0.25], [1.5], [4.0]),
         case("a fully connected layer (3, 5)", 3, 5),

@@ -12,6 +12,13 @@ max(z₁, …, z₄) = max(max(z₁, z₂), max(z₃, z₄))                    
 and backward runs it the other way round. Of dy, a row gets what it won and the other row the rest, then each
 pixel of the two rows likewise. Three bits say who won. Ties go to the left and the upper one, the first in
 row-major order, as P1 has it. X15 and X16 apply to MaxPool2d(2) after a ReLU after a Conv2d.
+
+The four pixels of a window lie in runs of N values, and NumPy takes some nanoseconds for each run. So
+
+compete(z₁, z₂, z₃, z₄) = compete(copies of them, each in one piece)                            (X18)
+
+has the runs of one copy in place of those of four operations, and the way back likewise. It pays in training,
+on the way back for N > 1, and for an answer, which has longer runs, from N = 24 on.
 """
 
 from dataclasses import dataclass
@@ -26,6 +33,8 @@ from tinyzip.nn.fast.stage import Gradients, Output, Stage
 from tinyzip.nn.layer import Arrays, Draws
 from tinyzip.nn.ops.checks import Array
 
+FEW = 23  # examples; an answer for no more of them is as quick without X18
+
 
 @dataclass(frozen=True)
 class ConvReLUPool(Stage):
@@ -39,7 +48,12 @@ class ConvReLUPool(Stage):
         fours = fours_of(z)
         y = workspace.empty(fours.shape[2:], x.dtype)
         winners = workspace.empty((3, *y.shape), np.bool_) if train else None
-        compete(fours, y, winners)
+        with workspace.scratch():
+            if train or x.shape[-1] > FEW:
+                pieces = workspace.empty(fours.shape, x.dtype)
+                np.copyto(pieces, fours)
+                fours = pieces
+            compete(fours, y, winners)
         rectify(y, y, workspace)
         return y, (x, inner, y, winners, z.shape)
 
@@ -51,7 +65,12 @@ class ConvReLUPool(Stage):
         dz = workspace.empty(shape, dy.dtype)
         dz[:, shape[1] // 2 * 2 :] = 0  # rows and columns that no window reaches
         dz[:, :, shape[2] // 2 * 2 :] = 0
-        return_to_winners(rectify_backward(dy, y, workspace), winners, fours_of(dz))
+        dy, fours = rectify_backward(dy, y, workspace), fours_of(dz)
+        with workspace.scratch():
+            pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours
+            return_to_winners(dy, winners, pieces)
+            if pieces is not fours:
+                np.copyto(fours, pieces)
         return self.conv.backward(p, dz, inner, workspace=workspace, need_dx=need_dx)
 
 
