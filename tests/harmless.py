@@ -70,6 +70,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "base": {
         (
+            "base/windows.py",
+            "out[:, top : top + H, left + W :] = value",
+            "left + W → (left)",
+        ): "what is more is written over in the next line",
+        (
             "base/calls.py",
             "value = options.get(flag, args[place] if place < len(args) else True)",
             "True → False",
@@ -81,6 +86,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "for node in range(self.end, -1, -1):",
             "1 → 2",
         ): "the last node is looked at once more",
+        (
+            "base/branches.py",
+            "if one.sum is not None and one.sum == other.sum:",
+            "one.sum is not None and one.sum == other.sum → (one.sum == other.sum)",
+        ): "of several branches one alone ends where the graph ends: the others wait at sums",
         (
             "base/arrays.py",
             "data = magic + (file.read() if magic in magics else file.read(64))",
@@ -204,6 +214,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/lanes.py",
+            "if base & (base - 1):",
+            "base - 1 → (base)",
+        ): "a power of two is divided by exactly, in either way",
+        (
+            "integer/fast/elementwise.py",
+            "for block in blocks(len(x), 8 * x[0].size, workspace):",
+            "8 → 9",
+        ): "how much is done at once: more or fewer channels in a block",
         (
             "integer/fast/lanes.py",
             "if largest * (base + 1) < FLOAT_EXACT:",
@@ -343,6 +363,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "keys are only compared, and sums that are equal still are when all their signs turn",
     },
     "machine": {
+        (
+            "machine/packed.py",
+            "if threads == 1:",
+            "== → !=",
+        ): "on one thread or two: every entry is computed by itself",
+        (
+            "machine/workspace.py",
+            "self._memory = np.empty(0, np.uint8)",
+            "uint8 → int8",
+        ): "memory of no bytes",
+        (
+            "machine/workspace.py",
+            "self._memory = np.empty(0, np.uint8)",
+            "0 → 1",
+        ): "room for a single byte until more is asked for",
+        (
+            "machine/recorder.py",
+            'if function is np.copyto and options.keys() <= {"casting"}:',
+            "<= → <",
+        ): "the call itself is repeated, which takes longer",
         (
             "machine/workers.py",
             'self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")',

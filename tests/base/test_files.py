@@ -196,6 +196,7 @@ def test_64_bytes_tell_a_kind():
         assert kind_of(odd) == f"a file that begins with {odd!r}"
     assert kind_of(b"text\t\r\n \x7f") == "a text that begins with 'text\\t'"
     assert kind_of(b"") == "an empty file"
+    assert kind_of(b"\x1c\0\0\0TFL3") == ENDINGS[".tflite"] != kind_of(b"\x1c\0\0\0TFL4")
     onnx = kind_of(b"\x08\x08\x12\x07tinyzip")
     assert onnx == ENDINGS[".onnx"] != kind_of(b"\x09\x08\x12\x07tinyzip") and onnx != kind_of(
         b"\x08\x08\x13\x07"

@@ -63,6 +63,10 @@ def test_a_name_is_found_in_the_sources_and_only_when_the_error_is_printed(monke
     assert imports("FastConv2d") == imports("to_zip") == "" and imports("parameter_shapes") == ""
     assert imports("relu").startswith("relu(…)") and imports("sequential").startswith("Sequential(…), from")
     assert imports("quant") == "import tinyzip.quant" and imports("fitt") == ""
+    thrice = [("One", "a"), ("one", "b"), ("one", "c"), ("one", "d")]
+    monkeypatch.setattr("tinyzip.base.names.homes", lambda: {"one": thrice})
+    assert imports("one") == "one(…), from b import one or one(…), from c import one"  # two of them at most
+    assert imports("One") == "One(…), from a import One"
 
 
 def test_a_room_lists_what_can_be_imported_from_it():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +70,12 @@ def test_who_chose_how_to_write_is_left_alone() -> None:
 def test_a_stream_that_is_none_of_python_s_own_is_no_obstacle() -> None:
     words = "import io, sys; sys.stdout = None; sys.stderr = io.StringIO(); import tinyzip.base"
     assert printed("ascii", "-c", words).returncode == 0
+
+
+def test_a_stream_that_cannot_be_set_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(errors="strict"))
+    let_streams_write()
+    assert vars(sys.stdout) == {"errors": "strict"}
 
 
 def read_by_locale(file: Path) -> list[str]:

@@ -226,6 +226,8 @@ def test_band_matrices_are_made_where_they_pay() -> None:
         (most // 2 + 1, 2, False),
     ):
         assert (band_matrices(np.ones((C, M, 3, 3), np.float32), 30, (1, 1), (1, 1)) is not None) == made
+    for C, made in ((2**14, True), (2**14 + 1, False)):  # 8·8 numbers each: 4 MB and not a byte more
+        assert (band_matrices(np.ones((C, 1, 1, 1), np.float32), 8, (1, 1), (1, 1)) is not None) == made
 
 
 def test_narrow_accumulators_give_the_codes_of_wide_ones() -> None:

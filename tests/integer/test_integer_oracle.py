@@ -37,6 +37,7 @@ from tinyzip.integer import (
     resume,
     run,
 )
+from tinyzip.integer import softmax as printed
 from tinyzip.integer.fast import copies, elementwise, memory, pools
 from tinyzip.integer.fast.choose import kernel_of
 from tinyzip.integer.fast.convolution import conv2d
@@ -45,6 +46,7 @@ from tinyzip.integer.fast.elementwise import products_of, terms_of
 from tinyzip.integer.fast.kernels import linear
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.integer.fixedpoint import ROUNDINGS
+from tinyzip.integer.softmax import ONE
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
 
@@ -397,6 +399,22 @@ def test_from_any_operator_on_a_run_resumes_and_what_is_replaced_goes_on(data: A
                 codes = [program.codes[r + 1] for r in program.operators[k].reads(k)]
                 expected.append(reference.apply(program.operators[k], read, codes, program.shapes[k + 1]))
             assert found[..., n].tolist() == expected[-1]
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 60])
+def test_a_softmax_rounds_as_the_printed_one_where_a_code_changes(most: int) -> None:
+    """(SM4) beside so many greatest codes: at the least exponential of each greater code, and one below."""
+    x, table = np.array([0] * most + [-1], np.int8)[:, None], np.full(256, ONE)
+    y = np.empty_like(x)
+    for p in range(-127, 240 // (1 + most) - 128, 5):
+        below, enough = 0, ONE
+        while enough - below > 1:
+            table[254] = (below + enough) // 2
+            fewer = printed.softmax(table, x)[-1, 0] < p
+            below, enough = (int(table[254]), enough) if fewer else (below, int(table[254]))
+        for table[254] in (below - 1, below, enough, enough + 1):
+            elementwise.softmax(table, x, y, Workspace())
+            np.testing.assert_array_equal(y, printed.softmax(table, x))
 
 
 def test_what_a_table_has_for_codes_that_never_come_is_0() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from integer_programs import BYTE, M0, N, conv, small
 
 from tinyzip.integer import (
+    Add,
     Argmax,
     AvgPool2d,
     Codes,
@@ -21,13 +22,14 @@ from tinyzip.integer import (
     MaxPool2d,
     Operator,
     Pad,
+    Product,
     Program,
     Softmax,
     run,
 )
 from tinyzip.integer import table as module
 from tinyzip.integer.operators import bits_of
-from tinyzip.integer.shapes import padded
+from tinyzip.integer.shapes import padded, shape_after
 from tinyzip.integer.table import HEAD, size, table
 
 FIELDS = "operators", "shapes", "codes", "bounds"  # of a program, as its table asks for them
@@ -122,6 +124,28 @@ def test_a_border_adds_rows_and_columns_to_what_reads_images_with_one() -> None:
     assert padded(Flatten(), (5, 8, 9)) == (5, 8, 9) and padded(Flatten(), (7,)) == (7,)
 
 
+SHAPES = [(1,), (2,), (3,), (1, 1, 1), (2, 1, 1), (2, 1, 3), (2, 3, 1), (2, 3, 3), (4, 3, 3), (4, 1, 1)]
+
+
+@pytest.mark.parametrize("x", SHAPES)
+@pytest.mark.parametrize("o", SHAPES)
+def test_sums_are_of_equal_shapes_products_of_one_pixel_too_and_what_is_concatenated_differs_in_channels(
+    x: tuple[int, ...], o: tuple[int, ...]
+) -> None:
+    y = BYTE
+    meetings: list[tuple[Operator, bool, tuple[int, ...]]] = [
+        (Add(-1, [1, 1], [1, 1], y, rounding="single"), x == o, x),
+        (Product(-1, M0, N, y), x == o or (len(x) == 3 and o == (x[0], 1, 1)), x),
+        (Concat((0, -1)), x[1:] == o[1:], (x[0] + o[0], *x[1:])),
+    ]
+    for operator, fits, shape in meetings:
+        if fits:
+            assert shape_after(operator, [x, o], "it") == shape
+        else:
+            with pytest.raises(ValueError, match=r"^it: found shapes "):
+                shape_after(operator, [x, o], "it")
+
+
 def test_programs_are_values() -> None:
     assert small() == small()
     other = list(small().operators)
@@ -138,10 +162,6 @@ def test_programs_are_values() -> None:
         operator.groups = 2
     with pytest.raises(ValueError, match="read-only"):
         operator.w[0] = 0
-
-
-def test_codes_without_a_scale_count_in_ones() -> None:
-    assert Codes(0, 1, 0) == Codes(0, 1, 0, (1, 0))
 
 
 def test_the_given_arrays_are_copied() -> None:
@@ -202,39 +222,6 @@ def test_records_compare_before_they_are_checked_too() -> None:
 def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=rf"^operator 1 \(Conv2d\): {words}"):
         Program((MaxPool2d(1), conv(**fields)), (1, 8, 8), BYTE)
-
-
-@pytest.mark.parametrize(
-    "lo, hi, zero, scale",
-    [
-        (0, 256, 0, (1, 0)),
-        (-129, 0, 0, (1, 0)),
-        (-1, 128, 0, (1, 0)),
-        (5, 5, 5, (1, 0)),
-        (0, 15, 16, (1, 0)),
-        (0, 15, -1, (1, 0)),
-        (0, 15, 0, (0, 0)),
-        (0, 15, 0, (2**63, 0)),
-        (0, 15, 0, (1, 1101)),
-        (0, 15, 0, (1, -1101)),
-        (0, 15, 0, (0.5, 0)),
-        (0, 15, 0, 0.5),
-        (0, 15, 0, np.array([1, 0])),
-        (0.0, 15, 0, (1, 0)),
-        (False, 15, 0, (1, 0)),
-    ],
-)
-def test_codes_that_no_byte_holds_are_refused(lo: Any, hi: Any, zero: Any, scale: Any) -> None:
-    with pytest.raises(ValueError, match="codes: "):
-        Codes(lo, hi, zero, scale)
-
-
-@pytest.mark.parametrize("lo, hi", [(-128, 127), (0, 255), (254, 255), (-128, -127)])
-@pytest.mark.parametrize("scale", [(1, 1100), (2**63 - 1, -1100)])
-def test_codes_that_a_byte_just_holds_are_good(lo: int, hi: int, scale: tuple[int, int]) -> None:
-    for codes in (Codes(lo, hi, zero, scale) for zero in (lo, hi)):
-        assert codes.dtype == (np.uint8 if lo >= 0 else np.int8)
-        assert (codes.bits, codes.reach) == (8 if hi - lo == 255 else 1, hi - lo)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tinyzip.machine.workers import Workers
 
 @given(st.integers(0, 40), st.integers(1, 9), st.integers(1, 3))
 def test_an_update_meets_every_entry_once_on_any_number_of_threads(size, chunk, threads):
-    a, b = np.arange(2.0 * size).reshape(2, size), np.zeros((2, size))
+    a, b = 1 + np.arange(2.0 * size).reshape(2, size), np.zeros((2, size))
 
     def update(scratch, factor, a, b):
         np.multiply(a, factor, out=scratch)

@@ -154,7 +154,10 @@ def test_columns_of_one_piece_are_not_cut(monkeypatch: pytest.MonkeyPatch, P: in
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_only_float32_has_small_kernels(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
+@pytest.mark.parametrize("small_here", [True, False])
+def test_only_float32_has_small_kernels(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, small_here: bool
+) -> None:
     asked = []
 
     def pieces(L: int, F: int, P: int, small: bool) -> tuple[int, int, int]:
@@ -162,9 +165,10 @@ def test_only_float32_has_small_kernels(monkeypatch: pytest.MonkeyPatch, dtype: 
         return F, L, P
 
     monkeypatch.setattr(products, "transposed_pieces_of", pieces)
+    monkeypatch.setattr(products, "has_small_kernels", lambda: small_here)
     x, out = np.ones((1, 2, 9), dtype), np.empty((2, 2), dtype)
     multiply_transposed(x, x, out, FRESH)
-    assert asked == [dtype is np.float32] and (out == 9).all()
+    assert asked == [small_here and dtype is np.float32] and (out == 9).all()
 
 
 def test_other_kernels_multiply_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ USUAL = np.getbufsize()  # noted before any test has run
 def test_workers_give_every_item_its_own_result_in_order(threads, items):
     with Workers(threads) as crew:
         assert crew.map(lambda item, _: item**2, range(items)) == [item**2 for item in range(items)]
+    assert Workers(threads).map(lambda item, _: item**2, range(items)) == [item**2 for item in range(items)]
 
 
 def test_whoever_is_free_takes_the_next_item_and_each_has_a_workspace():
@@ -137,8 +138,8 @@ def test_an_error_waits_until_no_thread_uses_the_workspaces():
             begun.wait()
             raise ZeroDivisionError
         begun.set()
-        for i in range(10**5):
-            if i == 10**5 - 1:
+        for i in range(10**6):  # long enough for the other thread to go on, if it would
+            if i == 10**6 - 1:
                 done.append(item)
 
     with Workers(2) as crew, pytest.raises(ZeroDivisionError):

@@ -27,8 +27,8 @@ KINDS = {
     b"%PDF": "a PDF file (.pdf)",
     b"<?xml": "an SVG picture (.svg)",
 }
-ONNX = "an ONNX model (.onnx)"
-ENDINGS = {ending: kind for kind in {*KINDS.values(), ONNX} for ending in re.findall(r"\.\w+", kind)}
+ONNX, TFLITE = "an ONNX model (.onnx)", "a TensorFlow Lite model (.tflite)"
+ENDINGS = {ending: kind for kind in {*KINDS.values(), ONNX, TFLITE} for ending in re.findall(r"\.\w+", kind)}
 ENDINGS |= dict.fromkeys((".txt", ".csv", ".json", ".md", ".py", ".c", ".h"), "a text")
 START = 64  # bytes that are enough to tell
 
@@ -37,7 +37,7 @@ def kind_of(start: bytes) -> str:
     """The kind of a file that begins with these bytes, `START` of them."""
     start = start[:START]
     if start[4:8] == b"TFL3":
-        return "a TensorFlow Lite model (.tflite)"
+        return TFLITE
     if start[:1] == b"\x08" and start[2:3] == b"\x12":  # a version, then who wrote it, as Protocol Buffers
         return ONNX
     for magic, kind in KINDS.items():

@@ -127,6 +127,12 @@ def test_a_missing_folder_or_file_is_the_usual_error(tmp_path):
         write(tmp_path / "folder" / "file", META, ARRAYS)
 
 
+def test_what_is_no_path_is_refused_before_anything_is_opened():
+    for wrong, error in ((7, TypeError), (None, TypeError), ("", ValueError)):
+        with pytest.raises(error, match=rf"^path: found {wrong!r}, needed a path"):
+            files.read(wrong, CHECKPOINT)
+
+
 @pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
 def test_every_generator_goes_on_from_a_saved_state(tmp_path, kind):
     rng, other = np.random.Generator(kind(1)), np.random.Generator(kind(2))
