@@ -215,6 +215,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/pools.py",
+            "negative = total < 0",
+            "< → <=",
+        ): "0 is its own negative",
+        (
+            "integer/fast/run.py",
+            "if plan is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:",
+            "> → >=",
+        ): "a single shard is run by this process, in either way",
+        (
             "integer/fast/lanes.py",
             "if base & (base - 1):",
             "base - 1 → (base)",

@@ -141,14 +141,16 @@ def test_double_rounds_a_half_away_from_zero_and_may_round_twice() -> None:
     "codes", [Codes(-128, 127, 3), Codes(0, 255, 0), Codes(-128, 127, -128), Codes(0, 9, 4), Codes(4, 90, 5)]
 )
 def test_the_few_passes_give_requantizes_codes(codes: Codes, rounding: Any) -> None:
-    """(M1) to (M5) equal (F8): all edges and shifts, with and without a ReLU, channels of unlike n."""
+    """(M1) to (M5) equal (F8): all edges and shifts, with and without a ReLU, unlike n and biases."""
     for shifts in (SHIFTS[:40], SHIFTS[30:], [31, 32], [31, 30], [62, 63, 64]):
         acc = np.array(accumulators(min(shifts)), np.int32)
-        for m0, bound in product(multipliers(rounding), [2**31, 2**24 - 1]):
-            n = np.array(shifts)
-            rows = np.repeat(acc[None, np.abs(acc.astype(np.int64)) <= bound], len(n), 0)
-            out = np.empty(rows.shape, codes.dtype)
-            Scaling.of(0, m0, n, codes, rounding, bound).apply(rows, out, Workspace())
+        for m0, (bound, most) in product(
+            multipliers(rounding), [(2**31, 0), (2**24 - 1, 0), (2**31 - 1, 999)]
+        ):
+            n, bias = np.array(shifts), np.random.default_rng(most).integers(-most, most + 1, len(shifts))
+            rows = np.repeat(acc[None, np.abs(acc.astype(np.int64)) <= bound - most], len(n), 0)
+            out, before = np.empty(rows.shape, codes.dtype), rows - bias.astype(np.int32)[:, None]
+            Scaling.of(bias, m0, n, codes, rounding, bound).apply(before, out, Workspace())
             np.testing.assert_array_equal(out, requantize(rows, m0, n[:, None], codes, rounding))
 
 

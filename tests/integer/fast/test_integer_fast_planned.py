@@ -99,6 +99,7 @@ def test_a_clamp_is_written_down_as_one_ufunc() -> None:
 
 def test_the_memory_of_a_plan_is_said() -> None:
     program = Program((conv(), Flatten()), (1, 200, 200), BYTE)
+    assert prepare(program).count == 1
     prepare(program, 4)
     tracemalloc.start()
     try:
