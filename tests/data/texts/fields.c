@@ -11,7 +11,7 @@
  */
 #include "fields.h"
 
-#if FIELDS_CHECKSUM != 0x38596a23
+#if FIELDS_CHECKSUM != 0x88ccf898
 #error fields.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,31 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
+#endif
+
+#ifndef LANES
+#ifdef __AVR__
+#define LANES 1 /* a channel at a time, where products have 16 bits */
+#else
+#define LANES 2 /* channels at a time, their sums in the halves of a word, each plus 2^15 */
+#endif
+#endif
+#if LANES == 1
+typedef int sums_t;
+typedef int8_t factor_t;
+#define EMPTY 0
+#define LEAST INT16_MIN
+#else
+typedef uint32_t sums_t;
+typedef uint32_t factor_t;
+#define EMPTY 0x80008000
+#define LEAST 0
 #endif
 
 #ifndef FIELDS_READ_INPUT
@@ -50,8 +75,9 @@ static union { /* never needed at the same time */
     uint8_t mean_codes[8]; /* 8 */
 } shared2;
 static int8_t conv2d3_codes[24]; /* 8 x 3 x 1 */
-static int16_t sums16[11]; /* sums of a row of a channel */
+static sums_t sums16x2[11]; /* sums of a row of a channel */
 static int32_t sums32[3]; /* sums of a row of a channel */
+static int16_t sums16[1]; /* sums of a row of a channel */
 static int16_t first_rows; /* how many are done */
 static int16_t maxpool2d1_rows; /* how many are done */
 static int16_t lang_l_nger_rows; /* how many are done */
@@ -72,17 +98,23 @@ static int weight2(const uint8_t *w, int k)
     return (field ^ 2) - 2;
 }
 
-/* Weight k, in two's complement, of an array with 3 bits a weight, the lowest bits of a byte first. */
-static int weight3(const uint8_t *w, int k)
+/* Three or more pairs of weights of 3 bits, the lowest bits of a byte first, from pair k on. */
+static uint32_t pairs3(const uint8_t *w, int k)
 {
-    const unsigned at = (unsigned)k; /* for which / and % are shifts */
-    const unsigned first = at % 8 * 3, shift = first % 8;
-    const uint8_t *q = w + at / 8 * 3 + first / 8;
-    int field = FLASH_8(q) >> shift;
-    if (shift + 3 > 8)
-        field |= FLASH_8(q + 1) << (8 - shift);
-    field &= 7;
-    return (field ^ 4) - 4;
+    const unsigned at = (unsigned)k, first = at % 4 * 6;
+    const uint8_t *q = w + at / 4 * 3 + first / 8;
+    return ((uint32_t)FLASH_8(q + 2) << 16 | (uint32_t)FLASH_8(q + 1) << 8 | FLASH_8(q)) >> first % 8;
+}
+
+/* The lowest pair, in two's complement, as one factor: the first, plus 2^16 times the second; or that of f. */
+static factor_t factor3(uint32_t pairs, int f)
+{
+#if LANES == 1
+    return (factor_t)(((int)(pairs >> f % 2 * 3 & 7) ^ 4) - 4);
+#else
+    (void)f;
+    return (((pairs & 7) | (pairs >> 3 & 7) << 16) ^ 262148) - 262148;
+#endif
 }
 
 static int32_t clamp(int32_t x, int32_t lo, int32_t hi)
@@ -118,15 +150,22 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
+}
+
+/* The sum of channel f, in the upper half of a word if f is odd */
+static int32_t sum_of(sums_t sums, int f)
+{
+#if LANES == 1
+    (void)f;
+    return sums;
+#else
+    return (int32_t)(sums >> f % 2 * 16 & 0xffff) - 32768;
+#endif
 }
 
 /* sum / count to nearest, half away from zero */
@@ -136,36 +175,43 @@ static int32_t mean(int32_t sum, int32_t count)
 }
 
 /* first: Conv2d 3x3, 1x12x10 to 6x11x11. |sum + bias| <= 5,418, and int16_t holds the sum. */
-static const uint8_t first_w[21] FLASH = {
-    139, 35, 229, 243, 95, 25, 128, 213, 223, 187, 166, 88, 235, 244, 108, 194, 14, 120, 79, 242, 1,
+static const uint8_t first_w[23] FLASH = {
+    115, 238, 167, 146, 28, 28, 131, 39, 53, 247, 229, 173, 159, 116, 196, 219, 174, 32, 203, 143,
+    1, 0, 0,
 };
 
 static const int16_t first_bias[6] FLASH = {
     165, -241, -317, -63, 520, -368,
 };
 
-static const int32_t first_m0[6] FLASH = {
-    1073741824, 1086087502, 1098433180, 1110778858, 1123124536, 1135470214,
+static const int32_t first_m[6] FLASH = {
+    262144, 265158, 268172, 271186, 274200, 277214,
 };
 
-static const int8_t first_n[6] FLASH = {
-    34, 35, 36, 34, 35, 36,
+static const int32_t first_r[6] FLASH = {
+    2228223, 4194303, 8390925, 2097151, 4194391, 8388305,
 };
 
-static void first_sums(int f, int oh)
+static const int8_t first_s[6] FLASH = {
+    22, 23, 24, 22, 23, 24,
+};
+
+static APART void first_sums(int first, int oh)
 {
     for (int ow = 0; ow < 11; ow++)
-        sums16[ow] = 0;
+        sums16x2[ow] = EMPTY;
     for (int i = 0; i < 3; i++) {
         const int h = oh + i - 1;
         if (h >= 0) {
             const int row = h * 10;
             for (int j = 0; j < 3; j++) {
-                const int w = weight3(first_w, (f * 3 + i) * 3 + j);
-                if (w) {
+                const int k = (first / 2 * 3 + i) * 3 + j;
+                const uint32_t from0 = pairs3(first_w, k);
+                const factor_t w0 = factor3(from0, first);
+                if (w0) {
                     const int v = j - 1;
                     for (int ow = v < 0 ? -v : 0, end = v > -1 ? 10 - v : 11; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * FIELDS_READ_INPUT(image, row + ow + j - 1));
+                        sums16x2[ow] += w0 * FIELDS_READ_INPUT(image, row + ow + j - 1);
                 }
             }
         }
@@ -174,14 +220,17 @@ static void first_sums(int f, int oh)
 
 static void first_row(int oh)
 {
-    for (int f = 0; f < 6; f++) {
-        first_sums(f, oh);
-        const int32_t bias = (int16_t)FLASH_16(first_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(first_m0 + f);
-        const int n = (int8_t)FLASH_8(first_n + f);
-        for (int ow = 0; ow < 11; ow++) {
-            shared1.first_codes[(f * 2 + oh % 2) * 11 + ow] =
-                (int8_t)(clamp(rescale_single(sums16[ow] + bias, m0, n), -28, 227) - 100);
+    for (int first = 0; first < 6; first += LANES) {
+        first_sums(first, oh);
+        for (int f = first; f < first + LANES; f++) {
+            const int32_t bias = (int16_t)FLASH_16(first_bias + f);
+            const int32_t m = (int32_t)FLASH_32(first_m + f);
+            const int32_t r = (int32_t)FLASH_32(first_r + f);
+            const int s = (int8_t)FLASH_8(first_s + f);
+            for (int ow = 0; ow < 11; ow++) {
+                shared1.first_codes[(f * 2 + oh % 2) * 11 + ow] =
+                    (int8_t)(clamp(rescale_short(sum_of(sums16x2[ow], f) + bias, m, r, s), -28, 227) - 100);
+            }
         }
     }
 }
@@ -353,20 +402,38 @@ static const int32_t lang_l_nger_bias[8] FLASH = {
     814826, 113574, 1041974, -594280, -600883, 1022166, 80561, 768608,
 };
 
-static void lang_l_nger_sums(int f, int oh)
+static APART void lang_l_nger_sums(int f, int oh)
 {
+    const int begin = (oh) % 9;
     for (int ow = 0; ow < 3; ow++)
         sums32[ow] = 0;
-    for (int c = 0; c < 6; c++) {
-        for (int i = 0; i < 9; i++) {
-            const int h = oh + i;
-            const int row = (c * 9 + h % 9) * 12;
-            for (int j = 0; j < 10; j++) {
-                const int w = (int8_t)FLASH_8(lang_l_nger_w + ((f * 6 + c) * 9 + i) * 10 + j);
-                if (w) {
-                    for (int ow = 0; ow < 3; ow++)
-                        sums32[ow] += w * (shared0.maxpool2d1_codes[row + ow + j] + 100);
-                }
+    for (int i = 0; i < 9; i++) {
+        for (int c = 0; c < 6; c++) {
+            const int row = (c * 9 + (begin + i < 9 ? begin + i : begin + i - 9)) * 12;
+            const int k = ((f * 6 + c) * 9 + i) * 10;
+            const int w0 = (int8_t)FLASH_8(lang_l_nger_w + k);
+            const int w1 = (int8_t)FLASH_8(lang_l_nger_w + k + 1);
+            const int w2 = (int8_t)FLASH_8(lang_l_nger_w + k + 2);
+            const int w3 = (int8_t)FLASH_8(lang_l_nger_w + k + 3);
+            const int w4 = (int8_t)FLASH_8(lang_l_nger_w + k + 4);
+            const int w5 = (int8_t)FLASH_8(lang_l_nger_w + k + 5);
+            const int w6 = (int8_t)FLASH_8(lang_l_nger_w + k + 6);
+            const int w7 = (int8_t)FLASH_8(lang_l_nger_w + k + 7);
+            const int w8 = (int8_t)FLASH_8(lang_l_nger_w + k + 8);
+            const int w9 = (int8_t)FLASH_8(lang_l_nger_w + k + 9);
+            for (int ow = 0; ow < 3; ow++) {
+                int32_t sum = sums32[ow];
+                sum += w0 * (shared0.maxpool2d1_codes[row + ow] + 100);
+                sum += w1 * (shared0.maxpool2d1_codes[row + ow + 1] + 100);
+                sum += w2 * (shared0.maxpool2d1_codes[row + ow + 2] + 100);
+                sum += w3 * (shared0.maxpool2d1_codes[row + ow + 3] + 100);
+                sum += w4 * (shared0.maxpool2d1_codes[row + ow + 4] + 100);
+                sum += w5 * (shared0.maxpool2d1_codes[row + ow + 5] + 100);
+                sum += w6 * (shared0.maxpool2d1_codes[row + ow + 6] + 100);
+                sum += w7 * (shared0.maxpool2d1_codes[row + ow + 7] + 100);
+                sum += w8 * (shared0.maxpool2d1_codes[row + ow + 8] + 100);
+                sum += w9 * (shared0.maxpool2d1_codes[row + ow + 9] + 100);
+                sums32[ow] = sum;
             }
         }
     }
@@ -393,16 +460,19 @@ static const uint8_t conv2d3_w[8] FLASH = {
     243, 243, 4, 92, 241, 7, 253, 71,
 };
 
-static void conv2d3_sums(int f, int oh)
+static APART void conv2d3_sums(int f, int oh)
 {
+    const int begin = (oh) % 2;
     sums16[0] = 0;
     for (int i = 0; i < 2; i++) {
-        const int h = oh + i;
-        const int row = (f * 2 + h % 2) * 3;
-        for (int j = 0; j < 2; j++) {
-            const int w = weight2(conv2d3_w, (f * 2 + i) * 2 + j);
-            sums16[0] = (int16_t)(sums16[0] + w * (shared2.lang_l_nger_codes[row + j] + 100));
-        }
+        const int row = (f * 2 + (begin + i < 2 ? begin + i : begin + i - 2)) * 3;
+        const int k = (f * 2 + i) * 2;
+        const int w0 = weight2(conv2d3_w, k);
+        const int w1 = weight2(conv2d3_w, k + 1);
+        int sum = sums16[0];
+        sum += w0 * (shared2.lang_l_nger_codes[row] + 100);
+        sum += w1 * (shared2.lang_l_nger_codes[row + 1] + 100);
+        sums16[0] = (int16_t)sum;
     }
 }
 
@@ -413,7 +483,7 @@ static void conv2d3_row(int oh)
     for (int f = 0; f < 8; f++) {
         conv2d3_sums(f, oh);
         conv2d3_codes[f * 3 + oh] =
-            (int8_t)(clamp(rescale_shift(sums16[0], 33), -28, 227) - 100);
+            (int8_t)(clamp(rescale_short(sums16[0], 2097152, 9437183, 24), -28, 227) - 100);
     }
 }
 
@@ -444,7 +514,7 @@ static void mean_all(void)
     }
     for (int c = 0; c < 8; c++) {
         shared2.mean_codes[c] =
-            (uint8_t)clamp(rescale_double(shared1.mean_sums[c], 536870913, 32), 0, 255);
+            (uint8_t)clamp(rescale_short(shared1.mean_sums[c], 4194304, 27262975, 25), 0, 255);
     }
 }
 

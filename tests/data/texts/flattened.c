@@ -11,7 +11,7 @@
  */
 #include "flattened.h"
 
-#if FLATTENED_CHECKSUM != 0xbdfe374e
+#if FLATTENED_CHECKSUM != 0x737387f5
 #error flattened.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef FLATTENED_READ_INPUT
@@ -80,12 +86,6 @@ static int32_t high(int32_t a, int32_t b)
     return (int32_t)floor_shift((int64_t)a * b + ((int32_t)1 << 30), 31);
 }
 
-/* acc m0 / 2^n to nearest, half up [Jacob et al. 2018, eq. 4-6, rounded once] */
-static int32_t rescale_single(int32_t acc, int32_t m0, int n)
-{
-    return (int32_t)floor_shift((int64_t)acc * m0 + ((int64_t)1 << (n - 1)), n);
-}
-
 /* acc m0 / 2^n, rounded twice: after 31 bits half up, after the rest half away from zero
  * [Jacob et al. 2018, eq. 4-6, as gemmlowp computes them] */
 static int32_t rescale_double(int32_t acc, int32_t m0, int n)
@@ -94,6 +94,13 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
         return high(acc * ((int32_t)1 << (31 - n)), m0);
     const int64_t x = high(acc, m0), half = (int64_t)1 << (n - 32);
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
+}
+
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
+{
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* second: Conv2d 3x3/3x1, 1x32x3 to 2x10x1. |sum + bias| <= 4,164, and int16_t holds the sum. */
@@ -109,16 +116,21 @@ static const int32_t second_m0[2] FLASH = {
     1073741824, 1080694912,
 };
 
-static void second_sums(int f, int oh)
+static APART void second_sums(int f, int oh)
 {
     sums16[0] = 0;
     for (int i = 0; i < 3; i++) {
         const int h = 3 * oh + i;
         const int row = h * 3;
-        for (int j = 0; j < 3; j++) {
-            const int w = (int8_t)FLASH_8(second_w + (f * 3 + i) * 3 + j);
-            sums16[0] = (int16_t)(sums16[0] + w * FLATTENED_READ_INPUT(image, row + j));
-        }
+        const int k = (f * 3 + i) * 3;
+        const int w0 = (int8_t)FLASH_8(second_w + k);
+        const int w1 = (int8_t)FLASH_8(second_w + k + 1);
+        const int w2 = (int8_t)FLASH_8(second_w + k + 2);
+        int sum = sums16[0];
+        sum += w0 * FLATTENED_READ_INPUT(image, row);
+        sum += w1 * FLATTENED_READ_INPUT(image, row + 1);
+        sum += w2 * FLATTENED_READ_INPUT(image, row + 2);
+        sums16[0] = (int16_t)sum;
     }
 }
 
@@ -142,8 +154,12 @@ static const int16_t linear6_bias[2] FLASH = {
     -26, 196,
 };
 
-static const int32_t linear6_m0[2] FLASH = {
-    1073741824, 1080694912,
+static const int32_t linear6_m[2] FLASH = {
+    2097152, 2110732,
+};
+
+static const int32_t linear6_r[2] FLASH = {
+    269484031, 268125073,
 };
 
 static void linear6_all(void)
@@ -155,8 +171,9 @@ static void linear6_all(void)
             sum = (int16_t)(sum + w * shared0.second_codes[c]);
         }
         const int32_t bias = (int16_t)FLASH_16(linear6_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(linear6_m0 + f);
-        linear6_codes[f] = (uint8_t)clamp(rescale_single(sum + bias, m0, 38), 0, 255);
+        const int32_t m = (int32_t)FLASH_32(linear6_m + f);
+        const int32_t r = (int32_t)FLASH_32(linear6_r + f);
+        linear6_codes[f] = (uint8_t)clamp(rescale_short(sum + bias, m, r, 29), 0, 255);
     }
 }
 
@@ -179,7 +196,7 @@ static void linear8_all(void)
         }
         const int32_t bias = (int16_t)FLASH_16(linear8_bias + f);
         linear8_codes[f] =
-            (uint8_t)clamp(rescale_single(sum + bias, 1073741829, 38), 0, 255);
+            (uint8_t)clamp(rescale_short(sum + bias, 4194304, 538968063, 30), 0, 255);
     }
 }
 

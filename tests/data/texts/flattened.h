@@ -1,6 +1,6 @@
 /* flattened.h - a neural network in whole numbers, as C99
  *
- *     flash  71 bytes of weights, biases, multipliers and tables; code excluded
+ *     flash  79 bytes of weights, biases, multipliers and tables; code excluded
  *     RAM    30 bytes and two pointers, static; 96 more if the input is in RAM
  *     work   800 multiply-accumulates an example
  *
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define FLATTENED_CHECKSUM 0xbdfe374e
+#define FLATTENED_CHECKSUM 0x737387f5
 #define FLATTENED_INPUT_SIZE 96
 #define FLATTENED_OUTPUT_SIZE 1
 #define FLATTENED_INPUT_ZERO (0)

@@ -11,7 +11,7 @@
  */
 #include "joins.h"
 
-#if JOINS_CHECKSUM != 0x79001c11
+#if JOINS_CHECKSUM != 0x89d9772f
 #error joins.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef JOINS_READ_INPUT
@@ -91,15 +97,11 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* x / 2^e to nearest, halves to the even one */
@@ -146,17 +148,19 @@ static const int32_t one_m0[2] FLASH = {
     1073741824, 1080694912,
 };
 
-static void one_sums(int f, int oh)
+static APART void one_sums(int f, int oh)
 {
     for (int ow = 0; ow < 3; ow++)
         sums16[ow] = 0;
+    const int h = oh;
     for (int c = 0; c < 2; c++) {
-        const int h = oh;
         const int row = (c * 5 + h) * 3;
-        const int w = (int8_t)FLASH_8(one_w + f * 2 + c);
-        if (w) {
-            for (int ow = 0; ow < 3; ow++)
-                sums16[ow] = (int16_t)(sums16[ow] + w * (JOINS_READ_INPUT(image, row + ow) - 5));
+        const int k = f * 2 + c;
+        const int w0 = (int8_t)FLASH_8(one_w + k);
+        for (int ow = 0; ow < 3; ow++) {
+            int sum = sums16[ow];
+            sum += w0 * (JOINS_READ_INPUT(image, row + ow) - 5);
+            sums16[ow] = (int16_t)sum;
         }
     }
 }
@@ -247,7 +251,7 @@ static void globalavgpool9_all(void)
     }
     for (int c = 0; c < 4; c++) {
         globalavgpool9_codes[c] =
-            (int8_t)(clamp(rescale_shift(shared1.globalavgpool9_sums[c], 34), 0, 190) - 100);
+            (int8_t)(clamp(rescale_short(shared1.globalavgpool9_sums[c], 262144, 2228223, 22), 0, 190) - 100);
     }
 }
 

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define JOINS_CHECKSUM 0x79001c11
+#define JOINS_CHECKSUM 0x89d9772f
 #define JOINS_INPUT_SIZE 30
 #define JOINS_OUTPUT_SIZE 4
 #define JOINS_INPUT_ZERO (5)

@@ -11,7 +11,7 @@
  */
 #include "kinds.h"
 
-#if KINDS_CHECKSUM != 0xaa838e12
+#if KINDS_CHECKSUM != 0x0ed1f29f
 #error kinds.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef KINDS_READ_INPUT
@@ -128,15 +134,11 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* sum / count to nearest, half away from zero */
@@ -171,28 +173,33 @@ static const int8_t first_bias[4] FLASH = {
     5, -31, 44, 28,
 };
 
-static const int32_t first_m0[4] FLASH = {
-    1073741824, 1074976391, 1076210958, 1077445525,
+static const int32_t first_m[4] FLASH = {
+    65536, 65611, 65687, 65762,
 };
 
-static const int8_t first_n[4] FLASH = {
-    36, 37, 36, 37,
+static const int32_t first_r[4] FLASH = {
+    2129919, 4192714, 2095190, 4193046,
 };
 
-static void first_sums(int f, int oh)
+static const int8_t first_s[4] FLASH = {
+    22, 23, 22, 23,
+};
+
+static APART void first_sums(int f, int oh)
 {
     for (int ow = 0; ow < 8; ow++)
         sums16[ow] = 0;
-    for (int c = 0; c < 2; c++) {
-        for (int i = 0; i < 3; i++) {
-            const int h = oh + 2 * i - 2;
-            if (h >= 0 && h < 7) {
+    for (int i = 0; i < 3; i++) {
+        const int h = oh + 2 * i - 2;
+        if (h >= 0 && h < 7) {
+            for (int c = 0; c < 2; c++) {
                 const int row = (c * 7 + h) * 6;
                 for (int j = 0; j < 3; j++) {
-                    const int w = weight5(first_w, ((f * 2 + c) * 3 + i) * 3 + j);
+                    const int k = ((f * 2 + c) * 3 + i) * 3 + j;
+                    const int w0 = weight5(first_w, k);
                     const int v = j - 1;
                     for (int ow = v < 0 ? -v : 0, end = v > -2 ? 6 - v : 8; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * KINDS_READ_INPUT(image, row + ow + j - 1));
+                        sums16[ow] = (int16_t)(sums16[ow] + w0 * KINDS_READ_INPUT(image, row + ow + j - 1));
                 }
             }
         }
@@ -204,11 +211,12 @@ static void first_row(int oh)
     for (int f = 0; f < 4; f++) {
         first_sums(f, oh);
         const int32_t bias = (int8_t)FLASH_8(first_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(first_m0 + f);
-        const int n = (int8_t)FLASH_8(first_n + f);
+        const int32_t m = (int32_t)FLASH_32(first_m + f);
+        const int32_t r = (int32_t)FLASH_32(first_r + f);
+        const int s = (int8_t)FLASH_8(first_s + f);
         for (int ow = 0; ow < 8; ow++) {
             shared1.first_codes[(f * 6 + oh) * 8 + ow] =
-                (uint8_t)clamp(rescale_single(sums16[ow] + bias, m0, n), 0, 15);
+                (uint8_t)clamp(rescale_short(sums16[ow] + bias, m, r, s), 0, 15);
         }
     }
 }
@@ -218,7 +226,7 @@ static const uint8_t conv2d1_w[9] FLASH = {
     243, 243, 4, 92, 241, 7, 253, 71, 49,
 };
 
-static void conv2d1_sums(int f, int oh)
+static APART void conv2d1_sums(int f, int oh)
 {
     for (int ow = 0; ow < 8; ow++)
         sums16[ow] = 0;
@@ -227,11 +235,12 @@ static void conv2d1_sums(int f, int oh)
         if (h >= 0 && h < 6) {
             const int row = (f * 6 + h) * 8;
             for (int j = 0; j < 3; j++) {
-                const int w = weight2(conv2d1_w, (f * 3 + i) * 3 + j);
-                if (w) {
+                const int k = (f * 3 + i) * 3 + j;
+                const int w0 = weight2(conv2d1_w, k);
+                if (w0) {
                     const int v = j - 1;
                     for (int ow = v < 0 ? -v : 0, end = v > 0 ? 8 - v : 8; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * shared1.first_codes[row + ow + j - 1]);
+                        sums16[ow] = (int16_t)(sums16[ow] + w0 * shared1.first_codes[row + ow + j - 1]);
                 }
             }
         }
@@ -244,7 +253,7 @@ static void conv2d1_row(int oh)
         conv2d1_sums(f, oh);
         for (int ow = 0; ow < 8; ow++) {
             shared0.conv2d1_codes[(f * 6 + oh) * 8 + ow] =
-                (uint8_t)clamp(rescale_double(sums16[ow], 1073741824, 36), 0, 15);
+                (uint8_t)clamp(rescale_short(sums16[ow], 8388608, 281018367, 29), 0, 15);
         }
     }
 }
@@ -254,16 +263,20 @@ static const int8_t pairs_w[8] FLASH = {
     3, 1, -2, 1, 2, 2, 1, -1,
 };
 
-static void pairs_sums(int f, int oh)
+static APART void pairs_sums(int f, int oh)
 {
     for (int ow = 0; ow < 8; ow++)
         sums16[ow] = 0;
+    const int h = oh;
     for (int c = 0; c < 2; c++) {
-        const int h = oh;
         const int row = ((f / 2 * 2 + c) * 6 + h) * 8;
-        const int w = (int8_t)FLASH_8(pairs_w + f * 2 + c);
-        for (int ow = 0; ow < 8; ow++)
-            sums16[ow] = (int16_t)(sums16[ow] + w * shared0.conv2d1_codes[row + ow]);
+        const int k = f * 2 + c;
+        const int w0 = (int8_t)FLASH_8(pairs_w + k);
+        for (int ow = 0; ow < 8; ow++) {
+            int sum = sums16[ow];
+            sum += w0 * shared0.conv2d1_codes[row + ow];
+            sums16[ow] = (int16_t)sum;
+        }
     }
 }
 
@@ -273,7 +286,7 @@ static void pairs_row(int oh)
         pairs_sums(f, oh);
         for (int ow = 0; ow < 8; ow++) {
             shared2.pairs_codes[(f * 6 + oh) * 8 + ow] =
-                (uint8_t)clamp(rescale_shift(sums16[ow], 34), 0, 15);
+                (uint8_t)clamp(rescale_short(sums16[ow], 16777216, 142606335, 28), 0, 15);
         }
     }
 }
@@ -525,7 +538,7 @@ static void globalavgpool18_all(void)
         shared0.globalavgpool18_sums[c] = (int16_t)(shared0.globalavgpool18_sums[c] + (shared2.globalavgpool17_codes[c] - 5));
     for (int c = 0; c < 12; c++) {
         shared1.globalavgpool18_codes[c] =
-            (uint8_t)clamp(rescale_double(shared0.globalavgpool18_sums[c], 536870919, 32), 0, 15);
+            (uint8_t)clamp(rescale_short(shared0.globalavgpool18_sums[c], 16777216, 109051903, 27), 0, 15);
     }
 }
 
@@ -588,7 +601,7 @@ static void linear23_all(void)
             sum = (int16_t)(sum + w * (shared0.linear22_codes[c] + 2));
         }
         shared1.linear23_codes[f] =
-            (int8_t)(clamp(rescale_single(sum, 1073741952, 33), -105, 85) + 5);
+            (int8_t)(clamp(rescale_short(sum, 16777218, 67108863, 27), -105, 85) + 5);
     }
 }
 

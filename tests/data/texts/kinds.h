@@ -1,6 +1,6 @@
 /* kinds.h - a neural network in whole numbers, as C99
  *
- *     flash  712 bytes of weights, biases, multipliers and tables; code excluded
+ *     flash  728 bytes of weights, biases, multipliers and tables; code excluded
  *     RAM    1,916 bytes and two pointers, static; 84 more if the input is in RAM
  *     work   6,351 multiply-accumulates an example
  *
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define KINDS_CHECKSUM 0xaa838e12
+#define KINDS_CHECKSUM 0x0ed1f29f
 #define KINDS_INPUT_SIZE 84
 #define KINDS_OUTPUT_SIZE 1
 #define KINDS_INPUT_ZERO (0)

@@ -11,7 +11,7 @@
  */
 #include "products.h"
 
-#if PRODUCTS_CHECKSUM != 0x46372eed
+#if PRODUCTS_CHECKSUM != 0x02a4e712
 #error products.h is of another program: export all files again
 #endif
 
@@ -62,15 +62,11 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* sum / count to nearest, half away from zero */
@@ -124,7 +120,7 @@ static void product4_row(int oh)
     for (int f = 0; f < 3; f++) {
         for (int ow = 0; ow < 5; ow++) {
             answer[(f * 4 + oh) * 5 + ow] =
-                (int8_t)(clamp(rescale_shift((int32_t)(shared0.product3_codes[(f * 4 + oh) * 5 + ow] - 3) * (shared0.product3_codes[(f * 4 + oh) * 5 + ow] - 3), 36), -105, 85) + 5);
+                (int8_t)(clamp(rescale_short((int32_t)(shared0.product3_codes[(f * 4 + oh) * 5 + ow] - 3) * (shared0.product3_codes[(f * 4 + oh) * 5 + ow] - 3), 32768, 1064959, 21), -105, 85) + 5);
         }
     }
 }

@@ -11,7 +11,7 @@
  */
 #include "rows.h"
 
-#if ROWS_CHECKSUM != 0xf17405d5
+#if ROWS_CHECKSUM != 0xc8dfd91c
 #error rows.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef ROWS_READ_INPUT
@@ -88,12 +94,6 @@ static int32_t high(int32_t a, int32_t b)
     return (int32_t)floor_shift((int64_t)a * b + ((int32_t)1 << 30), 31);
 }
 
-/* acc m0 / 2^n to nearest, half up [Jacob et al. 2018, eq. 4-6, rounded once] */
-static int32_t rescale_single(int32_t acc, int32_t m0, int n)
-{
-    return (int32_t)floor_shift((int64_t)acc * m0 + ((int64_t)1 << (n - 1)), n);
-}
-
 /* acc m0 / 2^n, rounded twice: after 31 bits half up, after the rest half away from zero
  * [Jacob et al. 2018, eq. 4-6, as gemmlowp computes them] */
 static int32_t rescale_double(int32_t acc, int32_t m0, int n)
@@ -104,15 +104,11 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* x / 2^e to nearest, halves to the even one */
@@ -176,20 +172,21 @@ static const int32_t a_m0[4] FLASH = {
     1073741824, 1080694912, 1087648000, 1094601088,
 };
 
-static void a_sums(int f, int oh)
+static APART void a_sums(int f, int oh)
 {
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
-    for (int c = 0; c < 3; c++) {
-        for (int i = 0; i < 3; i++) {
-            const int h = oh + i - 1;
-            if (h >= 0 && h < 44) {
+    for (int i = 0; i < 3; i++) {
+        const int h = oh + i - 1;
+        if (h >= 0 && h < 44) {
+            for (int c = 0; c < 3; c++) {
                 const int row = (c * 44 + h) * 13;
                 for (int j = 0; j < 2; j++) {
-                    const int w = (int8_t)FLASH_8(a_w + ((f * 3 + c) * 3 + i) * 2 + j);
+                    const int k = ((f * 3 + c) * 3 + i) * 2 + j;
+                    const int w0 = (int8_t)FLASH_8(a_w + k);
                     const int v = j;
                     for (int ow = 0, end = v > 0 ? (14 - v) / 2 : 7; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * (ROWS_READ_INPUT(image, row + 2 * ow + j) - 9));
+                        sums16[ow] = (int16_t)(sums16[ow] + w0 * (ROWS_READ_INPUT(image, row + 2 * ow + j) - 9));
                 }
             }
         }
@@ -224,20 +221,22 @@ static const int32_t b_m0[4] FLASH = {
     1073741824, 1080694912, 1087648000, 1094601088,
 };
 
-static void b_sums(int f, int oh)
+static APART void b_sums(int f, int oh)
 {
+    const int begin = (oh + 4) % 5;
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
     for (int i = 0; i < 2; i++) {
         const int h = oh + 3 * i - 1;
         if (h >= 0 && h < 44) {
-            const int row = (f * 5 + h % 5) * 7;
+            const int row = (f * 5 + (begin + 3 * i < 5 ? begin + 3 * i : begin + 3 * i - 5)) * 7;
             for (int j = 0; j < 3; j++) {
-                const int w = (int8_t)FLASH_8(b_w + (f * 2 + i) * 3 + j);
-                if (w) {
+                const int k = (f * 2 + i) * 3 + j;
+                const int w0 = (int8_t)FLASH_8(b_w + k);
+                if (w0) {
                     const int v = j - 1;
                     for (int ow = v < 0 ? -v : 0, end = v > 0 ? 7 - v : 7; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * shared0.a_codes[row + ow + j - 1]);
+                        sums16[ow] = (int16_t)(sums16[ow] + w0 * shared0.a_codes[row + ow + j - 1]);
                 }
             }
         }
@@ -280,18 +279,24 @@ static const int16_t d_bias[6] FLASH = {
     -26, 196, -235, -117, -52, -39,
 };
 
-static void d_sums(int f, int oh)
+static APART void d_sums(int f, int oh)
 {
+    const int begin = (oh) % 3;
     for (int ow = 0; ow < 5; ow++)
         sums16[ow] = 0;
-    for (int c = 0; c < 2; c++) {
-        for (int i = 0; i < 3; i++) {
-            const int h = oh + i;
-            const int row = ((f / 3 * 2 + c) * 3 + h % 3) * 7;
-            for (int j = 0; j < 3; j++) {
-                const int w = (int8_t)FLASH_8(d_w + ((f * 2 + c) * 3 + i) * 3 + j);
-                for (int ow = 0; ow < 5; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * shared3.c_codes[row + ow + j]);
+    for (int i = 0; i < 3; i++) {
+        for (int c = 0; c < 2; c++) {
+            const int row = ((f / 3 * 2 + c) * 3 + (begin + i < 3 ? begin + i : begin + i - 3)) * 7;
+            const int k = ((f * 2 + c) * 3 + i) * 3;
+            const int w0 = (int8_t)FLASH_8(d_w + k);
+            const int w1 = (int8_t)FLASH_8(d_w + k + 1);
+            const int w2 = (int8_t)FLASH_8(d_w + k + 2);
+            for (int ow = 0; ow < 5; ow++) {
+                int sum = sums16[ow];
+                sum += w0 * shared3.c_codes[row + ow];
+                sum += w1 * shared3.c_codes[row + ow + 1];
+                sum += w2 * shared3.c_codes[row + ow + 2];
+                sums16[ow] = (int16_t)sum;
             }
         }
     }
@@ -306,7 +311,7 @@ static void d_row(int oh)
         const int32_t bias = (int16_t)FLASH_16(d_bias + f);
         for (int ow = 0; ow < 5; ow++) {
             shared2.d_codes[(f * 3 + oh % 3) * 5 + ow] =
-                (uint8_t)clamp(rescale_single(sums16[ow] + bias, 1073741827, 38), 0, 255);
+                (uint8_t)clamp(rescale_short(sums16[ow] + bias, 65536, 8421375, 24), 0, 255);
         }
     }
 }
@@ -483,7 +488,8 @@ static void linear11_all(void)
     }
     for (int f = 0; f < 3; f++) {
         const int32_t bias = (int16_t)FLASH_16(linear11_bias + f);
-        answer[f] = (uint8_t)clamp(rescale_shift(linear11_sums[f] + bias, 38), 0, 255);
+        answer[f] =
+            (uint8_t)clamp(rescale_short(linear11_sums[f] + bias, 32768, 4210687, 23), 0, 255);
     }
 }
 

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define ROWS_CHECKSUM 0xf17405d5
+#define ROWS_CHECKSUM 0xc8dfd91c
 #define ROWS_INPUT_SIZE 1716
 #define ROWS_OUTPUT_SIZE 3
 #define ROWS_INPUT_ZERO (9)

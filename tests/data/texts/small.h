@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define SMALL_CHECKSUM 0x4ced69ce
+#define SMALL_CHECKSUM 0x38b727d8
 #define SMALL_INPUT_SIZE 64
 #define SMALL_OUTPUT_SIZE 1
 #define SMALL_INPUT_ZERO (0)

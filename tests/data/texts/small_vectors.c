@@ -2,7 +2,7 @@
 #include "small.h"
 #include <stdio.h>
 
-#if SMALL_CHECKSUM != 0x4ced69ce
+#if SMALL_CHECKSUM != 0x38b727d8
 #error small.h is of another program: export all files again
 #endif
 

@@ -11,7 +11,7 @@
  */
 #include "streams.h"
 
-#if STREAMS_CHECKSUM != 0x7902fec3
+#if STREAMS_CHECKSUM != 0x8ecf5677
 #error streams.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef STREAMS_READ_INPUT
@@ -68,12 +74,6 @@ static int32_t high(int32_t a, int32_t b)
     return (int32_t)floor_shift((int64_t)a * b + ((int32_t)1 << 30), 31);
 }
 
-/* acc m0 / 2^n to nearest, half up [Jacob et al. 2018, eq. 4-6, rounded once] */
-static int32_t rescale_single(int32_t acc, int32_t m0, int n)
-{
-    return (int32_t)floor_shift((int64_t)acc * m0 + ((int64_t)1 << (n - 1)), n);
-}
-
 /* acc m0 / 2^n, rounded twice: after 31 bits half up, after the rest half away from zero
  * [Jacob et al. 2018, eq. 4-6, as gemmlowp computes them] */
 static int32_t rescale_double(int32_t acc, int32_t m0, int n)
@@ -82,6 +82,13 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
         return high(acc * ((int32_t)1 << (31 - n)), m0);
     const int64_t x = high(acc, m0), half = (int64_t)1 << (n - 32);
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
+}
+
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
+{
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* sum / count to nearest, half away from zero */
@@ -104,7 +111,7 @@ static const int32_t first_m0[4] FLASH = {
     1073741824, 1080694912, 1087648000, 1094601088,
 };
 
-static void first_sums(int f, int oh)
+static APART void first_sums(int f, int oh)
 {
     for (int ow = 0; ow < 9; ow++)
         sums16[ow] = 0;
@@ -113,10 +120,11 @@ static void first_sums(int f, int oh)
         if (h >= 0 && h < 90) {
             const int row = h * 9;
             for (int j = 0; j < 3; j++) {
-                const int w = (int8_t)FLASH_8(first_w + (f * 3 + i) * 3 + j);
+                const int k = (f * 3 + i) * 3 + j;
+                const int w0 = (int8_t)FLASH_8(first_w + k);
                 const int v = j - 1;
                 for (int ow = v < 0 ? -v : 0, end = v > 0 ? 9 - v : 9; ow < end; ow++)
-                    sums16[ow] = (int16_t)(sums16[ow] + w * (STREAMS_READ_INPUT(image, row + ow + j - 1) - 9));
+                    sums16[ow] = (int16_t)(sums16[ow] + w0 * (STREAMS_READ_INPUT(image, row + ow + j - 1) - 9));
             }
         }
     }
@@ -171,21 +179,23 @@ static const int32_t conv2d2_m0[4] FLASH = {
     1073741824, 1080694912, 1087648000, 1094601088,
 };
 
-static void conv2d2_sums(int f, int oh)
+static APART void conv2d2_sums(int f, int oh)
 {
+    const int begin = (2 * oh) % 4;
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
-    for (int c = 0; c < 4; c++) {
-        for (int i = 0; i < 4; i++) {
-            const int h = 2 * oh + i;
-            if (h < 95) {
-                const int row = (c * 4 + h % 4) * 10;
+    for (int i = 0; i < 4; i++) {
+        const int h = 2 * oh + i;
+        if (h < 95) {
+            for (int c = 0; c < 4; c++) {
+                const int row = (c * 4 + (begin + i < 4 ? begin + i : begin + i - 4)) * 10;
                 for (int j = 0; j < 3; j++) {
-                    const int w = (int8_t)FLASH_8(conv2d2_w + ((f * 4 + c) * 4 + i) * 3 + j);
-                    if (w) {
+                    const int k = ((f * 4 + c) * 4 + i) * 3 + j;
+                    const int w0 = (int8_t)FLASH_8(conv2d2_w + k);
+                    if (w0) {
                         const int v = 2 * j;
                         for (int ow = 0, end = v > 3 ? 10 - v : 7; ow < end; ow++)
-                            sums16[ow] = (int16_t)(sums16[ow] + w * (pad1_codes[row + ow + 2 * j] - 5));
+                            sums16[ow] = (int16_t)(sums16[ow] + w0 * (pad1_codes[row + ow + 2 * j] - 5));
                     }
                 }
             }
@@ -261,24 +271,30 @@ static const int16_t conv2d5_bias[2] FLASH = {
     -26, 196,
 };
 
-static const int32_t conv2d5_m0[2] FLASH = {
-    1073741824, 1080694912,
+static const int32_t conv2d5_m[2] FLASH = {
+    262144, 263842,
 };
 
-static void conv2d5_sums(int f, int oh)
+static const int32_t conv2d5_r[2] FLASH = {
+    33685503, 33554431,
+};
+
+static APART void conv2d5_sums(int f, int oh)
 {
+    const int begin = (oh + 2) % 3;
     for (int ow = 0; ow < 4; ow++)
         sums16[ow] = 0;
-    for (int c = 0; c < 4; c++) {
-        for (int i = 0; i < 2; i++) {
-            const int h = oh + 2 * i - 1;
-            if (h >= 0 && h < 13) {
-                const int row = (c * 3 + h % 3) * 6;
+    for (int i = 0; i < 2; i++) {
+        const int h = oh + 2 * i - 1;
+        if (h >= 0 && h < 13) {
+            for (int c = 0; c < 4; c++) {
+                const int row = (c * 3 + (begin + 2 * i < 3 ? begin + 2 * i : begin + 2 * i - 3)) * 6;
                 for (int j = 0; j < 2; j++) {
-                    const int w = (int8_t)FLASH_8(conv2d5_w + ((f * 4 + c) * 2 + i) * 2 + j);
+                    const int k = ((f * 4 + c) * 2 + i) * 2 + j;
+                    const int w0 = (int8_t)FLASH_8(conv2d5_w + k);
                     const int v = 3 * j;
                     for (int ow = 0, end = v > 2 ? 6 - v : 4; ow < end; ow++)
-                        sums16[ow] = (int16_t)(sums16[ow] + w * avgpool2d4_codes[row + ow + 3 * j]);
+                        sums16[ow] = (int16_t)(sums16[ow] + w0 * avgpool2d4_codes[row + ow + 3 * j]);
                 }
             }
         }
@@ -292,10 +308,11 @@ static void conv2d5_row(int oh)
     for (int f = 0; f < 2; f++) {
         conv2d5_sums(f, oh);
         const int32_t bias = (int16_t)FLASH_16(conv2d5_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(conv2d5_m0 + f);
+        const int32_t m = (int32_t)FLASH_32(conv2d5_m + f);
+        const int32_t r = (int32_t)FLASH_32(conv2d5_r + f);
         for (int ow = 0; ow < 4; ow++) {
             conv2d5_codes[f * 4 + ow] =
-                (int8_t)(clamp(rescale_single(sums16[ow] + bias, m0, 38), -25, 95) + 5);
+                (int8_t)(clamp(rescale_short(sums16[ow] + bias, m, r, 26), -25, 95) + 5);
         }
     }
 }
@@ -332,7 +349,7 @@ static void globalavgpool7_all(void)
     }
     for (int c = 0; c < 2; c++) {
         answer[c] =
-            (uint8_t)clamp(rescale_double(globalavgpool7_sums[c], 1073741827, 36), 0, 255);
+            (uint8_t)clamp(rescale_short(globalavgpool7_sums[c], 262144, 8781823, 24), 0, 255);
     }
 }
 

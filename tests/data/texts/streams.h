@@ -1,6 +1,6 @@
 /* streams.h - a neural network in whole numbers, as C99
  *
- *     flash  322 bytes of weights, biases, multipliers and tables; code excluded
+ *     flash  330 bytes of weights, biases, multipliers and tables; code excluded
  *     RAM    478 bytes and two pointers, static; 810 more if the input is in RAM
  *     work   95,440 multiply-accumulates an example
  *
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define STREAMS_CHECKSUM 0x7902fec3
+#define STREAMS_CHECKSUM 0x8ecf5677
 #define STREAMS_INPUT_SIZE 810
 #define STREAMS_OUTPUT_SIZE 2
 #define STREAMS_INPUT_ZERO (9)

@@ -11,7 +11,7 @@
  */
 #include "thin.h"
 
-#if THIN_CHECKSUM != 0xb76ea136
+#if THIN_CHECKSUM != 0xef76eb8c
 #error thin.h is of another program: export all files again
 #endif
 
@@ -26,6 +26,12 @@
 #define FLASH_8(p) (*(p))
 #define FLASH_16(p) (*(p))
 #define FLASH_32(p) (*(p))
+#endif
+
+#ifdef __GNUC__
+#define APART __attribute__((noinline)) /* so that its loops have all registers */
+#else
+#define APART
 #endif
 
 #ifndef THIN_READ_INPUT
@@ -97,15 +103,11 @@ static int32_t rescale_double(int32_t acc, int32_t m0, int n)
     return (int32_t)floor_shift(x + half - (x < 0), n - 31);
 }
 
-/* acc 2^30 / 2^n to nearest, half up, without a multiplication of more than 32 bits */
-static int32_t rescale_shift(int32_t acc, int n)
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
 {
-    if (n <= 30)
-        return acc * ((int32_t)1 << (30 - n));
-    if (n > 61)
-        return 0;
-    const int32_t twice = acc < 0 ? ~(~acc >> (n - 31)) : acc >> (n - 31);
-    return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
 }
 
 /* x / 2^e to nearest, halves to the even one */
@@ -159,15 +161,18 @@ static const int8_t tall_w[3] FLASH = {
     2, 0, 2,
 };
 
-static void tall_sums(int oh)
+static APART void tall_sums(int oh)
 {
     sums16[0] = 0;
     for (int i = 0; i < 3; i++) {
         const int h = oh + i - 1;
         if (h >= 0 && h < 7) {
             const int row = h;
-            const int w = (int8_t)FLASH_8(tall_w + i);
-            sums16[0] = (int16_t)(sums16[0] + w * (THIN_READ_INPUT(image, row) - 3));
+            const int k = i;
+            const int w0 = (int8_t)FLASH_8(tall_w + k);
+            int sum = sums16[0];
+            sum += w0 * (THIN_READ_INPUT(image, row) - 3);
+            sums16[0] = (int16_t)sum;
         }
     }
 }
@@ -176,7 +181,7 @@ static void tall_row(int oh)
 {
     tall_sums(oh);
     shared1.tall_codes[oh] =
-        (uint8_t)clamp(rescale_double(sums16[0], 1073741824, 38), 0, 255);
+        (uint8_t)clamp(rescale_short(sums16[0], 1048576, 135790591, 28), 0, 255);
 }
 
 /* pad1: Pad, 1x7x1 to 1x9x1. */
@@ -267,16 +272,18 @@ static const int8_t conv2d8_w[2] FLASH = {
     2, 0,
 };
 
-static void conv2d8_sums(void)
+static APART void conv2d8_sums(void)
 {
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
     for (int c = 0; c < 2; c++) {
         const int row = c * 7;
-        const int w = (int8_t)FLASH_8(conv2d8_w + c);
-        if (w) {
-            for (int ow = 0; ow < 7; ow++)
-                sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.concat7_codes[row + ow] + 7));
+        const int k = c;
+        const int w0 = (int8_t)FLASH_8(conv2d8_w + k);
+        for (int ow = 0; ow < 7; ow++) {
+            int sum = sums16[ow];
+            sum += w0 * (shared0.concat7_codes[row + ow] + 7);
+            sums16[ow] = (int16_t)sum;
         }
     }
 }
@@ -310,16 +317,22 @@ static const int16_t conv2d10_bias[3] FLASH = {
     -26, 196, -235,
 };
 
-static void conv2d10_sums(int f)
+static APART void conv2d10_sums(int f)
 {
     for (int ow = 0; ow < 7; ow++)
         sums16[ow] = 0;
-    for (int j = 0; j < 4; j++) {
-        const int w = (int8_t)FLASH_8(conv2d10_w + f * 4 + j);
-        if (w) {
-            for (int ow = 0; ow < 7; ow++)
-                sums16[ow] = (int16_t)(sums16[ow] + w * (shared1.pad9_codes[ow + j] + 7));
-        }
+    const int k = f * 4;
+    const int w0 = (int8_t)FLASH_8(conv2d10_w + k);
+    const int w1 = (int8_t)FLASH_8(conv2d10_w + k + 1);
+    const int w2 = (int8_t)FLASH_8(conv2d10_w + k + 2);
+    const int w3 = (int8_t)FLASH_8(conv2d10_w + k + 3);
+    for (int ow = 0; ow < 7; ow++) {
+        int sum = sums16[ow];
+        sum += w0 * (shared1.pad9_codes[ow] + 7);
+        sum += w1 * (shared1.pad9_codes[ow + 1] + 7);
+        sum += w2 * (shared1.pad9_codes[ow + 2] + 7);
+        sum += w3 * (shared1.pad9_codes[ow + 3] + 7);
+        sums16[ow] = (int16_t)sum;
     }
 }
 
@@ -340,16 +353,18 @@ static const int8_t conv2d11_w[3] FLASH = {
     2, 0, 2,
 };
 
-static void conv2d11_sums(void)
+static APART void conv2d11_sums(void)
 {
-    for (int ow = 0; ow < 7; ow++)
+    for (int ow = 0; ow < 6; ow++)
         sums16[ow] = 0;
     for (int c = 0; c < 3; c++) {
         const int row = c * 7;
-        const int w = (int8_t)FLASH_8(conv2d11_w + c);
-        if (w) {
-            for (int ow = 0; ow < 7; ow++)
-                sums16[ow] = (int16_t)(sums16[ow] + w * (shared0.conv2d10_codes[row + ow] + 7));
+        const int k = c;
+        const int w0 = (int8_t)FLASH_8(conv2d11_w + k);
+        for (int ow = 0; ow < 6; ow++) {
+            int sum = sums16[ow];
+            sum += w0 * (shared0.conv2d10_codes[row + ow] + 7);
+            sums16[ow] = (int16_t)sum;
         }
     }
 }
@@ -368,7 +383,7 @@ static void halved_all(void)
     }
     for (int ow = 0; ow < 3; ow++) {
         shared1.halved_codes[ow] =
-            (uint8_t)clamp(rescale_shift(most16[ow] - 26, 38), 0, 255);
+            (uint8_t)clamp(rescale_short(most16[ow] - 26, 2097152, 269484031, 29), 0, 255);
     }
 }
 
@@ -426,7 +441,7 @@ static void product16_all(void)
 {
     for (int ow = 0; ow < 3; ow++) {
         shared1.product16_codes[ow] =
-            (uint8_t)clamp(rescale_double((int32_t)shared2.add15_codes[ow] * shared2.add15_codes[ow], 1073741824, 36), 0, 255);
+            (uint8_t)clamp(rescale_short((int32_t)shared2.add15_codes[ow] * shared2.add15_codes[ow], 32768, 1097727, 21), 0, 255);
     }
 }
 
@@ -439,18 +454,25 @@ static const int16_t rows_bias[2] FLASH = {
     -26, 196,
 };
 
-static const int32_t rows_m0[2] FLASH = {
-    1073741824, 1080694912,
+static const int32_t rows_m[2] FLASH = {
+    524288, 527683,
 };
 
-static void rows_sums(int f, int oh)
+static const int32_t rows_r[2] FLASH = {
+    67895295, 67621061,
+};
+
+static APART void rows_sums(int f, int oh)
 {
     sums16[0] = 0;
     for (int i = 0; i < 2; i++) {
         const int h = oh + i;
         const int row = h;
-        const int w = (int8_t)FLASH_8(rows_w + f * 2 + i);
-        sums16[0] = (int16_t)(sums16[0] + w * shared1.product16_codes[row]);
+        const int k = f * 2 + i;
+        const int w0 = (int8_t)FLASH_8(rows_w + k);
+        int sum = sums16[0];
+        sum += w0 * shared1.product16_codes[row];
+        sums16[0] = (int16_t)sum;
     }
 }
 
@@ -459,9 +481,10 @@ static void rows_row(int oh)
     for (int f = 0; f < 2; f++) {
         rows_sums(f, oh);
         const int32_t bias = (int16_t)FLASH_16(rows_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(rows_m0 + f);
+        const int32_t m = (int32_t)FLASH_32(rows_m + f);
+        const int32_t r = (int32_t)FLASH_32(rows_r + f);
         shared0.rows_codes[f * 2 + oh] =
-            (uint8_t)clamp(rescale_double(sums16[0] + bias, m0, 38), 0, 255);
+            (uint8_t)clamp(rescale_short(sums16[0] + bias, m, r, 27), 0, 255);
     }
 }
 
@@ -503,7 +526,7 @@ static void linear21_all(void)
         sum = (int16_t)(sum + w * shared1.table20_codes[c]);
     }
     shared0.linear21_codes[0] =
-        (int8_t)(clamp(rescale_single(sum - 26, 1073741824, 38), -121, 134) - 7);
+        (int8_t)(clamp(rescale_short(sum - 26, 524288, 67371007, 27), -121, 134) - 7);
 }
 
 /* multiply22: Multiply, 1 to 1. */
@@ -522,8 +545,12 @@ static const int16_t linear23_bias[3] FLASH = {
     -26, 196, -235,
 };
 
-static const int32_t linear23_m0[3] FLASH = {
-    1073741824, 1080694912, 1087648000,
+static const int32_t linear23_m[3] FLASH = {
+    2097152, 2110732, 2124313,
+};
+
+static const int32_t linear23_r[3] FLASH = {
+    269484031, 268435455, 268435455,
 };
 
 static void linear23_all(void)
@@ -533,9 +560,10 @@ static void linear23_all(void)
         const int w = (int8_t)FLASH_8(linear23_w + f);
         sum = (int16_t)(sum + w * shared1.multiply22_codes[0]);
         const int32_t bias = (int16_t)FLASH_16(linear23_bias + f);
-        const int32_t m0 = (int32_t)FLASH_32(linear23_m0 + f);
+        const int32_t m = (int32_t)FLASH_32(linear23_m + f);
+        const int32_t r = (int32_t)FLASH_32(linear23_r + f);
         shared0.linear23_codes[f] =
-            (int8_t)(clamp(rescale_single(sum + bias, m0, 38), -121, 134) - 7);
+            (int8_t)(clamp(rescale_short(sum + bias, m, r, 29), -121, 134) - 7);
     }
 }
 

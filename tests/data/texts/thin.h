@@ -1,6 +1,6 @@
 /* thin.h - a neural network in whole numbers, as C99
  *
- *     flash  1,603 bytes of weights, biases, multipliers and tables; code excluded
+ *     flash  1,623 bytes of weights, biases, multipliers and tables; code excluded
  *     RAM    61 bytes and two pointers, static; 7 more if the input is in RAM
  *     work   162 multiply-accumulates an example
  *
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define THIN_CHECKSUM 0xb76ea136
+#define THIN_CHECKSUM 0xef76eb8c
 #define THIN_INPUT_SIZE 7
 #define THIN_OUTPUT_SIZE 3
 #define THIN_INPUT_ZERO (3)

@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define TWO_CHECKSUM 0xd5d75655
+#define TWO_CHECKSUM 0xcd802ef1
 #define TWO_INPUT_SIZE 180
 #define TWO_OUTPUT_SIZE 2
 #define TWO_INPUT_ZERO (0)

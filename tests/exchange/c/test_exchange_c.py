@@ -1,6 +1,7 @@
 """Programs as C: the compiled codes are the engine's, on every compiler at hand."""
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import drawn_programs
@@ -9,21 +10,26 @@ import pytest
 from c_compiled import DRAWN, SANITIZED, chain, check_drawn, check_equal, extremes, few_or_many
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from integer_programs import batch, programs
+from integer_programs import BYTE, N, batch, codes, conv, programs
 
+from tinyzip.exchange.c import draft
+from tinyzip.exchange.c.arithmetic import SHORT_MOST, shortened
+from tinyzip.exchange.c.plan import Plan
+from tinyzip.exchange.c.text import identifiers
 from tinyzip.integer import (
     AvgPool2d,
     Codes,
     Conv2d,
     GlobalAvgPool,
     Linear,
+    MaxPool2d,
     Multiply,
     Program,
     Softmax,
     multiplier,
     run,
 )
-from tinyzip.integer.fixedpoint import ROUNDINGS, Rounding
+from tinyzip.integer.fixedpoint import ROUNDINGS, Rounding, rescale
 
 
 @pytest.mark.needs("gcc")
@@ -50,7 +56,7 @@ def test_names_that_the_c_itself_uses_are_as_good_as_any() -> None:
 
 @pytest.mark.needs("gcc")
 def test_tall_images_run_row_by_row_in_every_rounding_and_bit_width() -> None:
-    """(CP1), (CW1), (CW2)"""
+    """(CP1), (CW1), (CW2), (CA1)"""
     rng = np.random.default_rng(0)
     drawn = [chain(rounding, bits, rng) for bits in range(1, 9) for rounding in ROUNDINGS[bits % 2 :: 2]]
     batches = [extremes(p.input, p.shape, 8) for p in drawn]
@@ -60,9 +66,62 @@ def test_tall_images_run_row_by_row_in_every_rounding_and_bit_width() -> None:
 
 
 @pytest.mark.needs("gcc")
+@pytest.mark.parametrize("lanes", ["-DLANES=1", "-DLANES=2"])
+def test_two_sums_share_a_word_to_the_ends_of_16_bits(lanes: str) -> None:
+    """(CW3), (CW4), beside a chip that has one sum at a time; along rows, and at an image's border."""
+    ends = np.full((4, 1, 4, 4), 7) * np.array([1, -1, 1, -1]).reshape(4, 1, 1, 1)
+    ends += np.sign(ends) * np.array([0, 1, 0, 1]).reshape(4, 1, 1, 1)  # 112 and -128, times 255
+    rng, drawn = np.random.default_rng(0), []
+    for x, padding in ((BYTE, 0), (Codes(-120, 127, 7), (1, 2))):
+        for w in (ends, rng.integers(-2, 2, (6, 1, 3, 5)), rng.integers(-4, 4, (2, 1, 2, 6))):
+            bits = int(np.abs(w).max() - 0.5).bit_length() + 1
+            layer = conv(w=w, n=N + 2, y=Codes(-128, 127, 3), padding=padding, weight_bits=bits)
+            drawn += [Program((layer, *after), (1, 9, 11), x) for after in ((), (MaxPool2d(2),))]
+    assert {Plan.of(program, identifiers(program)).width(0) for program in drawn} == {"16x2"}
+    check_equal(drawn, [extremes(p.input, p.shape) for p in drawn], "gcc", "-O0", lanes, *SANITIZED[1:])
+
+
+@pytest.mark.needs("gcc")
+@few_or_many(1, 4)
+def test_a_chip_that_adds_one_channel_at_a_time_gives_the_same(count: int) -> None:
+    check_drawn(count, programs(6, ["conv", "max"]), "gcc", "-O0", "-DLANES=1")
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_a_product_of_32_bits_gives_the_codes_of_all_sums(data: Any) -> None:
+    """(CA1), (CA2): for every sum, and always where codes have 4 bits and sums 10."""
+    rounding = data.draw(st.sampled_from(ROUNDINGS))
+    F, bound = data.draw(st.integers(1, 3)), data.draw(st.integers(0, 9) | st.integers(0, 2**16))
+    y = data.draw(codes())
+    real = data.draw(st.integers(1, 400)) / (bound + 1)
+    m0, n = multiplier(Fraction(real))
+    m0 = 2**30 if rounding == "shift" else m0 - m0 % 128
+    m0, n = np.full(F, m0), n + data.draw(st.integers(0, 2)) * np.arange(F)
+    acc = np.arange(-bound, bound + 1)
+    found = shortened(m0, n, rounding, bound, y)
+    if y.hi - y.lo < 16 and bound < 2**10:
+        assert found is not None
+    for f, (m, r, s) in enumerate(() if found is None else found.T.tolist()):
+        assert bound * m + abs(r) < 2**31
+        short = np.clip((acc * m + r) >> s, y.lo - y.zero, y.hi - y.zero)
+        exact = np.clip(rescale(acc, m0[f], n[f], rounding), y.lo - y.zero, y.hi - y.zero)
+        np.testing.assert_array_equal(short, exact)
+
+
+def test_sums_of_which_there_are_too_many_are_not_asked() -> None:
+    m0, n = np.array([2**30]), np.array([44])
+    assert shortened(m0, n, "single", SHORT_MOST, BYTE) is not None
+    assert shortened(m0, n, "single", SHORT_MOST + 1, BYTE) is None
+
+
+@pytest.mark.needs("gcc")
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(rounding: Rounding) -> None:
-    """(F2) to (F6), (F9): codes near the halves, multipliers from 2⁻⁹⁷ on, and above 1."""
+def test_multipliers_at_both_ends_of_their_range_round_as_the_engine_does(
+    rounding: Rounding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(F2) to (F6), (F9): codes near the halves, multipliers from 2⁻⁹⁷ on, and above 1; nowhere (CA1)."""
+    monkeypatch.setattr(draft, "shortened", lambda *_: None)
     rng = np.random.default_rng(1)
     drawn: list[Program] = []
     m0 = 2**30 if rounding == "shift" else 2**31 - 128

@@ -17,7 +17,7 @@ from tinyzip.exchange import c
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.sources import drafted
 from tinyzip.exchange.c.text import affine, comment, identifiers, index
-from tinyzip.exchange.c.weights import packed
+from tinyzip.exchange.c.weights import PAIRED, packed
 from tinyzip.integer import Add, Codes, Conv2d, Flatten, Linear, MaxPool2d, Pad, Program, Recall, Table
 
 HOSTILE = [
@@ -310,6 +310,19 @@ def test_packed_weights_come_back(bits: int, seed: int) -> None:
     assert back == w.ravel().tolist()
 
 
+@given(st.sampled_from(PAIRED), st.integers(0, 2**32 - 1))
+def test_packed_pairs_come_back_and_three_bytes_can_be_read_from_each(bits: int, seed: int) -> None:
+    """(CW3)"""
+    rng = np.random.default_rng(seed)
+    w = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (2 * int(rng.integers(1, 9)), 3, 1, 2))
+    data = packed(conv(w=w, weight_bits=bits).checked("drawn"), 2).astype(np.uint8).tolist()
+    for k, pair in enumerate(w.reshape(-1, 2, 6).swapaxes(1, 2).reshape(-1, 2).tolist()):
+        place, shift = divmod(2 * bits * k, 8)
+        least = data[place] + 256 * data[place + 1] + 65536 * data[place + 2] >> shift
+        fields = [least >> bits * i & 2**bits - 1 for i in range(2)]
+        assert [field - 2**bits * (field >= 2 ** (bits - 1)) for field in fields] == pair
+
+
 @given(st.data())
 def test_an_index_is_the_place_in_row_major_order_and_a_sum_is_what_it_says(data: Any) -> None:
     lengths = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
@@ -331,4 +344,6 @@ def test_sums_have_16_bits_where_the_proof_allows_it() -> None:
         assert "double" not in body.replace("rescale_double", "")
         assert "float" not in body
     shifted = conv(rounding="shift", m0=2**30, n=36, y=Codes(0, 9, 0))
-    assert "rescale_shift(" in c.source(Program((shifted,), (1, 9, 9), BYTE))[1]
+    assert "rescale_short(" in c.source(Program((shifted,), (1, 9, 9), BYTE))[1]
+    far = replace(shifted, bias=[2**20, 0])
+    assert "rescale_shift(" in c.source(Program((far,), (1, 9, 9), BYTE))[1]

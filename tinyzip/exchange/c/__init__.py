@@ -1,8 +1,8 @@
 """A program as C99, for chips.
 
 text.py        C as lines: names that it can hold, indices, loops, functions
-plan.py        which outputs exist as rows only, and what shares memory
 weights.py     weights at their bits, and how C reads them
+plan.py        which outputs exist as rows only, and what shares memory
 arithmetic.py  rounding in C, as `integer.fixedpoint` rounds
 draft.py       tables, and how a function reads and writes codes
 windows.py     convolution, pooling, fully connected layers: sums, row by row

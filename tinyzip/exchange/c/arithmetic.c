@@ -42,6 +42,35 @@ static int32_t rescale_shift(int32_t acc, int n)
     return (twice < 0 ? ~(~twice >> 1) : twice >> 1) + (twice & 1);
 }
 
+/* (acc m + r) / 2^s, rounded down: 32 bits hold it, and the code is that of acc m0 / 2^n for all sums here */
+static int32_t rescale_short(int32_t acc, int32_t m, int32_t r, int s)
+{
+    const int32_t x = acc * m + r;
+    return x < 0 ? ~(~x >> s) : x >> s;
+}
+
+/* The greater of two sums, in each half of a word */
+static sums_t greater(sums_t a, sums_t b)
+{
+#if LANES == 1
+    return a > b ? a : b;
+#else
+    const uint32_t upper = a > b ? a : b, lower = a << 16 > b << 16 ? a : b;
+    return upper >> 16 << 16 | (lower & 0xffff);
+#endif
+}
+
+/* The sum of channel f, in the upper half of a word if f is odd */
+static int32_t sum_of(sums_t sums, int f)
+{
+#if LANES == 1
+    (void)f;
+    return sums;
+#else
+    return (int32_t)(sums >> f % 2 * 16 & 0xffff) - 32768;
+#endif
+}
+
 /* x / 2^e to nearest, halves to the even one */
 static int64_t even(int64_t x, int e)
 {

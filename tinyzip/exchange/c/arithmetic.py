@@ -1,5 +1,15 @@
 """Depth: the arithmetic of programs in C: functions that a file contains if something in it calls them.
 
+Products of 64 bits take small chips long. But most sums are far from 2³¹ and become few codes, and then
+
+    clamp(⌊(acc·m + r) / 2ˢ⌋) = clamp(rescale(acc)) for all |acc| ≤ bound,  bound·m + |r| < 2³¹       (CA1)
+
+for some m, r and s. Both are stairs, and equal if, with t the least sum whose code is k or more, for every k
+
+    t·m + r ≥ k·2ˢ > (t − 1)·m + r                                                                    (CA2)
+
+as far as t and t − 1 are sums that can come: two ends for r, once s is chosen and with it m ≈ m0·2ˢ⁻ⁿ.
+
 They stand in arithmetic.c. Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on
 single numbers. C leaves open what a right shift does to a negative number, and a left shift of one is not
 defined; so all shifts go through `floor_shift`, and up it goes by multiplication. An int may have 16 bits, so
@@ -8,15 +18,19 @@ constants and operands that need more have a type with a width.
 
 import re
 
+import numpy as np
+
 from tinyzip.exchange.c.text import text_of
-from tinyzip.exchange.c.weights import reader
-from tinyzip.integer.fixedpoint import N_LEAST
+from tinyzip.exchange.c.weights import readers
+from tinyzip.integer.codes import Array, Codes
+from tinyzip.integer.fixedpoint import N_LEAST, Rounding, rescale
 from tinyzip.integer.softmax import LINE, ONE
 
 MOST_N = 63  # from here on everything rounds to 0, see `fixedpoint`
+SHORT_MOST = 2**16  # the largest bound for which (CA1) is looked for
 
 PIECES = text_of("arithmetic.c", LINE_START=LINE[0], LINE_SLOPE=LINE[1], HALF=ONE // 2, ONE=ONE).split("\n\n")
-FUNCTIONS = {f"weight{bits}": reader(bits) for bits in range(1, 8)}
+FUNCTIONS = {name: body for bits in range(1, 8) for name, body in readers(bits).items()}
 FUNCTIONS |= {re.findall(r"^static \w+ (\w+)\(", piece, re.M)[0]: f"{piece.strip()}\n" for piece in PIECES}
 
 
@@ -32,3 +46,25 @@ def called(text: str) -> str:
 def clipped(n: int) -> int:
     """A shift that C can do: those of more than 63 bits leave nothing, as 63 do."""
     return max(N_LEAST, min(n, MOST_N))
+
+
+def shortened(m0: Array, n: Array, rounding: Rounding, bound: int, y: Codes) -> Array | None:
+    """m, r and s of (CA1) for multipliers m0·2⁻ⁿ, (3, F); None where there are none or sums are too many."""
+    if bound > SHORT_MOST:
+        return None
+    acc, found = np.arange(-bound, bound + 1), {}
+    for pair in set(zip(m0.tolist(), n.tolist(), strict=True)):
+        codes = np.clip(rescale(acc, *pair, rounding), y.lo - y.zero, y.hi - y.zero)
+        k = np.arange(y.lo - y.zero + 1, y.hi - y.zero + 1)
+        t = np.searchsorted(codes, k) - bound
+        for s in range(30, 0, -1):
+            m = ((pair[0] << s >> pair[1] - 1) + 1) >> 1
+            least = np.max((k << s) - t * m, where=t <= bound, initial=-(2**31))
+            most = np.min((k << s) - (t - 1) * m, where=t > -bound, initial=2**31)
+            r = int(least + most - 1) >> 1
+            if least < most and m * max(bound, 1) + abs(r) < 2**31:
+                found[pair] = m, r, s
+                break
+        else:
+            return None
+    return np.array([found[pair] for pair in zip(m0.tolist(), n.tolist(), strict=True)]).T

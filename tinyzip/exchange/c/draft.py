@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.exchange.c.arithmetic import clipped
+from tinyzip.exchange.c.arithmetic import clipped, shortened
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import WIDTH, Axis, Lines, affine, array, block, index, with_row
 from tinyzip.integer.codes import Array, Codes
@@ -145,17 +145,13 @@ class Scales:
         bias = words["bias"]
         if bias != "0":
             total = f"{total} - {bias[1:]}" if bias.startswith("-") else f"{total} + {bias}"
-        scaled = [total, words["m0"], words["n"]]
-        if self.rounding == "shift":
-            del scaled[1]
+        scaled = [total, *(word for name, word in words.items() if name != "bias")]
         return clamped(f"rescale_{self.rounding}({', '.join(scaled)})", self.y)
 
     def declared(self, *parts: Lines) -> Lines:
         """The parts below those constants that are not just numbers."""
         lines = [line for part in parts for line in part]
         needed = [c for c in self.constants if not c[2].lstrip("-").isdigit()]
-        if self.rounding == "shift":
-            needed = [c for c in needed if c[1] != "m0"]
         return [*(f"const {kind} {name} = {value};" for kind, name, value in needed), *lines]
 
 
@@ -166,12 +162,16 @@ def clamped(value: str, y: Codes) -> str:
 
 
 def scales_of(draft: Draft, i: int, operator: Any, y: Codes) -> Scales:
-    """The tables of a bias and of multipliers, and what reads them; `operator` has m0, n, a rounding."""
+    """The tables of a bias and of multipliers, by (CA1) where it holds; `operator` has m0, n, a rounding."""
     name, known = draft.name(i), ("double", "single", "shift", "float32")
     if operator.rounding not in known:
         refuse(f"c: operator {i}: rounding", repr(operator.rounding), f"one of {', '.join(known)}")
     bias = operator.bias if isinstance(operator, Weighted) else np.zeros(1, np.int32)
-    m0, n = np.atleast_1d(operator.m0), np.array([clipped(int(v)) for v in np.atleast_1d(operator.n)])
-    kept = ("int32_t", "bias", bias), ("int32_t", "m0", m0), ("int", "n", n)
+    m0, n = np.broadcast_arrays(operator.m0, [clipped(int(v)) for v in np.atleast_1d(operator.n)])
+    kept, rounding = [("int32_t", "m0", m0), ("int", "n", n)], operator.rounding
+    short = shortened(m0, n, rounding, draft.plan.program.bounds[i], y)
+    if short is not None:
+        kept, rounding = list(zip(("int32_t", "int32_t", "int"), "mrs", short, strict=True)), "short"
+    kept = [("int32_t", "bias", bias), *kept[rounding == "shift" :]]
     constants = [(kind, what, draft.by_channel(f"{name}_{what}", values)) for kind, what, values in kept]
-    return Scales(constants, operator.rounding, y)
+    return Scales(constants, rounding, y)

@@ -62,6 +62,8 @@ def body_of(draft: Draft, name: str) -> str:
     reads = f"#ifndef {P}_READ_INPUT\n#define {P}_READ_INPUT(input, k) ((input)[k])\n#endif\n"
     parts = [
         text_of("flash.h") if "FLASH" in functions else "",
+        text_of("apart.h") if "APART" in functions else "",
+        text_of("lanes.h") if "LANES" in functions else "",
         reads if f"{P}_READ_INPUT" in functions or plan.home(len(plan.names) - 1) < 0 else "",
         "\n".join(memory_of(plan, draft.prefix)),
     ]
@@ -83,7 +85,8 @@ def memory_of(plan: Plan, prefix: str) -> Lines:
             lines += [f"    {line}" for line in fields] + [f"}} shared{number};"]
     for name, (dtype, length) in plan.lines.items():
         what = "greatest sums of windows" if name.startswith("most") else "sums of a row of a channel"
-        lines.append(f"static {ctype(dtype)} {name}[{length}]; /* {what} */")
+        kind = "sums_t" if name.endswith("x2") else ctype(dtype)
+        lines.append(f"static {kind} {name}[{length}]; /* {what} */")
     kind = "int16_t" if plan.counter == 2 else "int32_t"
     lines += [f"static {kind} {plan.names[k]}_rows; /* how many are done */" for k in sorted(plan.streamed)]
     return lines

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyzip.exchange.c.weights import PAIRED
 from tinyzip.integer.bounds import INT16_MOST, accumulator_of, product_bounds
 from tinyzip.integer.layout import Flatten, Pad, Reshape
 from tinyzip.integer.maps import Multiply, Softmax, Table
@@ -253,6 +254,18 @@ class Plan:
             return accumulator_of(int(product_bounds(operator, x).max()))
         return accumulator_of(program.bounds[i])
 
+    def columns(self, i: int) -> int:
+        """How many columns of convolution i are needed: a max pool may leave some at the end."""
+        pool, OW = self.pool_of(i), self.shape(i)[2]
+        return OW if pool is None else (self.shape(i + 1)[2] - 1) * pool.steps[1] + pool.kernel[1]
+
+    def width(self, i: int) -> str:
+        """Of the sums of convolution i: 16 bits, 32, or twice 16 in a word, of two channels."""
+        operator, bits = self.program.operators[i], 8 * self.sums_of(i).itemsize
+        assert isinstance(operator, Conv2d)
+        even = len(operator.w) // operator.groups % 2 == 0
+        return "16x2" if even and bits == 16 and operator.weight_bits in PAIRED else str(bits)
+
     @cached_property
     def lines(self) -> dict[str, tuple[np.dtype[Any], int]]:
         """Arrays for the sums of one row of one channel, and for their greatest: dtype and length."""
@@ -261,12 +274,13 @@ class Plan:
             i = step.i if step.conv is None else step.conv
             if not isinstance(self.program.operators[i], Conv2d):
                 continue
-            needed = {"sums": self.shape(i)[2]}
+            needed = {"sums": self.columns(i)}
             if step.conv is not None:
                 needed["most"] = self.shape(step.i)[2]
-            dtype = self.sums_of(i)
+            width = self.width(i)
+            dtype = np.dtype(np.uint32) if width == "16x2" else self.sums_of(i)
             for kind, length in needed.items():
-                name = f"{kind}{8 * dtype.itemsize}"
+                name = f"{kind}{width}"
                 lines[name] = dtype, max(length, lines.get(name, (dtype, 0))[1])
         return lines
 

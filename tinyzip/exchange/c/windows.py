@@ -1,9 +1,15 @@
 """Depth: convolution, pooling and fully connected layers in C, a row at a time.
 
-A convolution adds up one row of one channel: each weight once, times the row of codes that it meets. Places
-outside the image hold the zero point and add nothing, so they are not visited; nor is the row of a weight
-that is 0, where there are more than a few. What the row's sums become, codes or the greatest of a pool's
-windows, is the matter of another function.
+A convolution adds up one row of one channel: a row of weights times the codes that it meets, so that a sum is
+read and written once for all of them. Places outside the image hold the zero point and add nothing, so they
+are not visited: near the borders it is weight by weight, and one that is 0 is left out, where there are more
+than a few. What the row's sums become, codes or the greatest of a pool's windows, is for another function.
+
+Where sums have 16 bits, those of two channels are one word of 32, and one multiplication adds to both:
+
+    Σ (w_f + 2¹⁶·w_f+1)·x + 2¹⁵ + 2³¹ = (sum_f + 2¹⁵) + 2¹⁶·(sum_f+1 + 2¹⁵)  mod 2³²                  (CW4)
+
+As |sum| < 2¹⁵, either half of the word holds what stands in its brackets, whatever was carried on the way.
 """
 
 import numpy as np
@@ -12,7 +18,7 @@ from tinyzip.base.windows import Pair
 from tinyzip.exchange.c.draft import Draft, scales_of
 from tinyzip.exchange.c.plan import Step
 from tinyzip.exchange.c.text import Lines, affine, block, comment, function, index, let, loops, with_row
-from tinyzip.exchange.c.weights import packed, weight
+from tinyzip.exchange.c.weights import packed, side_by_side, weight
 from tinyzip.integer.fixedpoint import M0_STEP, significant
 from tinyzip.integer.layout import Flatten
 from tinyzip.integer.maps import Softmax
@@ -47,89 +53,106 @@ def more(draft: Draft, i: int) -> str:
     return ""
 
 
-def add(total: str, bits: int, value: str) -> Lines:
+def add(total: str, ending: object, value: str) -> Lines:
     """total += value, in 16 or 32 bits."""
-    return [f"{total} = (int16_t)({total} + {value});" if bits == 16 else f"{total} += {value};"]
+    return [f"{total} = (int16_t)({total} + {value});" if str(ending) == "16" else f"{total} += {value};"]
 
 
 def conv2d(draft: Draft, step: Step) -> Lines:
     """The functions of a convolution, and of the max pool that takes its sums."""
     i = step.i if step.conv is None else step.conv
     operator, pool = draft.operator(i, Conv2d), draft.plan.program.operators[step.i]
-    k, bits = step.reads[0], 8 * draft.plan.sums_of(i).itemsize
-    draft.table(f"{draft.name(i)}_w", packed(operator), "0")
+    k, width = step.reads[0], draft.plan.width(i)
+    paired = width == "16x2"
+    draft.table(f"{draft.name(i)}_w", packed(operator, 1 + paired), "0")
     y = pool.y if isinstance(pool, MaxPool2d) and pool.y is not None else operator.y
     scales = scales_of(draft, i, operator, y)
-    sums, call = sums_of_a_row(draft, i, operator, k, bits)
+    sums, call = sums_of_a_row(draft, i, operator, k)
     draft.lines += [*sums, ""]
     F, OH, OW = draft.plan.shape(step.i)
     rows = operator.window[0]
     if isinstance(pool, MaxPool2d):
         rows += (pool.kernel[0] - 1) * operator.stride[0]
         stride = pool.steps[0] * operator.stride[0]
+        total = f"most{width}[{index(('ow', OW))}]"
         row = [
-            *loops([("ow", OW)], [f"most{bits}[{index(('ow', OW))}] = INT{bits}_MIN;"]),
-            *loops([("i", pool.kernel[0])], greatest(draft, step.i, pool, bits, call)),
+            *loops([("ow", OW)], [f"{total} = {'LEAST' if paired else f'INT{width}_MIN'};"]),
+            *loops([("i", pool.kernel[0])], greatest(draft, step.i, pool, width, call)),
         ]
-        total = f"most{bits}[{index(('ow', OW))}]"
         draft.lines += title(draft, step.i, i, " The greatest sum gives the greatest code.")
     else:
-        stride, row, total = operator.stride[0], [f"{call};"], f"sums{bits}[{index(('ow', OW))}]"
-    store = draft.store(step.i, draft.place(step.i, "f", "oh", "ow"), scales.code(total))
-    return [
-        *draft.pull(k, stride, rows - operator.padding[0][0], count=OH),
-        *loops([("f", F)], row, scales.declared(loops([("ow", OW)], store))),
-    ]
+        stride, row, total = operator.stride[0], [f"{call};"], f"sums{width}[{index(('ow', OW))}]"
+    code = scales.code(f"sum_of({total}, f)" if paired else total)
+    store = draft.store(step.i, draft.place(step.i, "f", "oh", "ow"), code)
+    codes = scales.declared(loops([("ow", OW)], store))
+    pulls = draft.pull(k, stride, rows - operator.padding[0][0], count=OH)
+    if paired:
+        both = block("for (int f = first; f < first + LANES; f++)", codes)
+        return [*pulls, *block(f"for (int first = 0; first < {F}; first += LANES)", row, both)]
+    return [*pulls, *loops([("f", F)], row, codes)]
 
 
-def greatest(draft: Draft, i: int, pool: MaxPool2d, bits: int, call: str) -> Lines:
+def greatest(draft: Draft, i: int, pool: MaxPool2d, width: str, call: str) -> Lines:
     """One row of sums, and the greatest of each window in it so far."""
     _, OH, OW = draft.plan.shape(i)
     oh = affine(("oh", pool.steps[0], OH), ("i", 1, pool.kernel[0]))
-    place = index(("ow", OW))
+    most = f"most{width}[{index(('ow', OW))}]"
     v = affine(("ow", pool.steps[1], OW), ("j", 1, pool.kernel[1]))
-    larger = block(f"if (sums{bits}[{v}] > most{bits}[{place}])", [f"most{bits}[{place}] = sums{bits}[{v}];"])
+    larger = block(f"if (sums{width}[{v}] > {most})", [f"{most} = sums{width}[{v}];"])
+    if width == "16x2":
+        larger = [f"{most} = greater({most}, sums{width}[{v}]);"]
     return [f"{with_row(call, oh)};", *loops([("ow", OW), ("j", pool.kernel[1])], larger)]
 
 
-def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int, bits: int) -> tuple[Lines, str]:
-    """The function that adds up row oh of channel f, and its call."""
-    (C, H, W), (F, OH, OW) = draft.plan.shape(k), draft.plan.shape(i)
+def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int) -> tuple[Lines, str]:
+    """The function that adds up row oh of channel f, or of channel `first` and the next, and its call."""
+    (C, H, W), (F, OH, _), OW = draft.plan.shape(k), draft.plan.shape(i), draft.plan.columns(i)
     CG, (kh, kw), (dh, dw) = operator.w.shape[1], operator.kernel, operator.dilation
     (sh, sw), ((top, _), (left, _)) = operator.stride, operator.padding
-    each = F // operator.groups
-    group = "f" if each == 1 else f"f / {each}"
-    channel = index((group, operator.groups), ("c", CG))
-    least, most = -left, (OW - 1) * sw + (kw - 1) * dw - left
-    inside = least >= 0 and most < W
+    width, rows, each, w = draft.plan.width(i), draft.plan.rows(k), F // operator.groups, f"{draft.name(i)}_w"
+    paired, x = width == "16x2", draft.codes(k)
+    f = "first" if paired else "f"
+    channel = index((f if each == 1 else f"{f} / {each}", operator.groups), ("c", CG))
+    slot, begin = "h", []
+    if 1 < rows < H:  # row h is in place h mod rows, a division that is done once
+        begin = [f"const int begin = ({affine(('oh', sh, OH), plus=-top % rows)}) % {rows};"]
+        slot = affine(("begin", 1, 2), ("i", dh, kh))
+        slot = f"({slot} < {rows} ? {slot} : {slot} - {rows})" if kh > 1 else slot
+    place = index((channel, C), (slot, rows), ("0", W))
+
+    def product(w: str, v: str) -> str:
+        code = draft.centred(k, v if place == "0" else "row" if v == "0" else f"row + {v}")
+        return f"(sums_t){code} * {w}" if paired and (x.zero or x.lo < 0) else f"{w} * {code}"
+
+    most = (OW - 1) * sw + (kw - 1) * dw - left
+    inside = left == 0 and most < W
     columns = OW if inside else max(OW, 2)  # a loop with ends of its own has a variable
-    v = affine(("ow", sw, columns), ("j", dw, kw), plus=-left)
-    place = index((channel, C), draft.slot(k, "h"), ("0", W))
-    place = v if place == "0" else "row" if v == "0" else f"row + {v}"
-    total = f"sums{bits}[{index(('ow', columns))}]"
-    product = add(total, bits, f"w * {draft.centred(k, place)}")
-    start = affine(("j", dw, kw), plus=-left)
-    along = loops([("ow", OW)], product)
-    if not inside:
+    total, one = f"sums{width}[{index(('ow', columns))}]", "0" if inside else "j"
+    number = index(("first / 2", F // 2) if paired else ("f", F), ("c", CG), ("i", kh), (one, kw))
+    if inside:
+        added = [f"sum += {product(f'w{j}', affine(('ow', sw, OW), plus=j * dw))};" for j in range(kw)]
+        kind, cast = {"16x2": ("sums_t", ""), "16": ("int", "(int16_t)"), "32": ("int32_t", "")}[width]
+        along = loops([("ow", OW)], [f"{kind} sum = {total};", *added, f"{total} = {cast}sum;"])
+        along = let("k", number, side_by_side(operator, w, kw, paired), along)
+    else:
+        added = add(total, width, product("w0", affine(("ow", sw, columns), ("j", dw, kw), plus=-left)))
         first = ("v < 0 ? -v : 0" if sw == 1 else f"v < 0 ? ({sw - 1} - v) / {sw} : 0") if left else "0"
         after = f"{W} - v" if sw == 1 else f"({W + sw - 1} - v) / {sw}"
         end = f"v > {W - 1 - (OW - 1) * sw} ? {after} : {OW}" if most >= W else str(OW)
         along = [
-            f"const int v = {start};",
-            *block(f"for (int ow = {first}, end = {end}; ow < end; ow++)", product),
+            f"const int v = {affine(('j', dw, kw), plus=-left)};",
+            *block(f"for (int ow = {first}, end = {end}; ow < end; ow++)", added),
         ]
-    number = index(("f", F), ("c", CG), ("i", kh), ("j", kw))
-    if OW > 1 and np.mean(operator.w == 0) > ZEROS:
-        along = block("if (w)", along)
-    along = loops([("j", kw)], let("w", weight(operator, f"{draft.name(i)}_w", number), along))
-    row = let("row", index((channel, C), draft.slot(k, "h"), ("0", W)), along)
+        if OW > 1 and np.mean(operator.w == 0) > ZEROS:
+            along = block("if (w0)", along)
+        along = loops([("j", kw)], let("k", number, side_by_side(operator, w, 1, paired), along))
+    across = loops([("c", CG)], let("row", place, along))
     conditions = ["h >= 0"] * (top > 0) + [f"h < {H}"] * ((OH - 1) * sh + (kh - 1) * dh - top >= H)
     if conditions:
-        row = block(f"if ({' && '.join(conditions)})", row)
-    h = affine(("oh", sh, OH), ("i", dh, kh), plus=-top)
-    zeros = loops([("ow", OW)], [f"sums{bits}[{index(('ow', OW))}] = 0;"])
-    body = loops([("c", CG), ("i", kh)], let("h", h, row))
-    return function(f"void {draft.name(i)}_sums", ["f", "oh"], zeros, body)
+        across = block(f"if ({' && '.join(conditions)})", across)
+    empty = f"sums{width}[{index(('ow', OW))}] = {'EMPTY' if paired else 0};"
+    body = loops([("i", kh)], let("h", affine(("oh", sh, OH), ("i", dh, kh), plus=-top), across))
+    return function(f"APART void {draft.name(i)}_sums", [f, "oh"], begin, loops([("ow", OW)], [empty]), body)
 
 
 def pool(draft: Draft, step: Step) -> Lines:
