@@ -5,14 +5,17 @@
 
 All 10,000 test images go through compiled C and through the engine, and the codes that differ are counted.
 Then twenty of them go through a simulated ATmega328, the chip of an Arduino Uno with its 32 KB of flash and
-2 KB of RAM; and a compiler says how large the C is on a Cortex-M0. Needs gcc, avr-gcc with avr-libc, simavr,
-and arm-none-eabi-gcc; what is not installed is left out.
+2 KB of RAM, and through two cores of 32 bits whose cycles are counted (`parts/cycles.py`), each time those of
+the image that takes most; and a compiler says how small the C can be on one of these. Several files get a
+table of all, with their errors, at the end. Needs gcc, avr-gcc with avr-libc, simavr, arm-none-eabi-gcc,
+riscv64-linux-gnu-gcc, and from PyPI unicorn; what is not installed is left out.
 """
 
 import argparse
 import re
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from numpy.typing import NDArray
 from parts import chips
+from parts.cycles import CH32V002, CORTEX_M0
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
@@ -28,6 +32,7 @@ from tinyzip.exchange import c
 from tinyzip.integer import Program, run
 from tinyzip.nn.models import student_net
 from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.classify import classify
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import Dataset, mnist, to_input
@@ -35,6 +40,11 @@ from tinyzip.train.fit import fit
 
 DATA = Path(__file__).parents[1] / "data" / "mnist"
 ON_CHIP = 20
+CHIPS = ("ATmega328", CORTEX_M0.name, CH32V002.name)
+ELSEWHERE = {  # errors in percent, weights, and cycles as measured on a CH32V002 [BitNetMCU, mcu/readme.md]
+    "BitNetMCU, 16 channels, small": ("1.08", "3.2 kB", "686,490"),
+    "BitNetMCU, 64 channels": ("0.45", "11.0 kB", "2,736,250"),
+}
 
 
 def trained(train: Dataset) -> Program:
@@ -43,32 +53,47 @@ def trained(train: Dataset) -> Program:
     return lower(model, calibrate(model, train.images[:1000], weights=8, activations=8))
 
 
-def report(name: str, program: Program, codes: NDArray[Any]) -> None:
-    """Print what was found of one program."""
+def report(name: str, program: Program, codes: NDArray[Any]) -> dict[str, chips.Chip]:
+    """Print what was found of one program, and return what each chip said."""
     header, source = c.source(program)
     for line in re.findall(r" \*     (flash|RAM|work)( .*)", header):
         print(f"{name}: {line[0]}{line[1]}")
     print(f"{name}: {len((header + source).splitlines())} lines of C")
-    rows = [("", "flash", "RAM", "s/image", "images", "codes", "differ")]
+    rows = [("", "flash", "RAM", "cycles", "s/image", "images", "codes", "differ")]
+    some, expected, found = codes[..., :ON_CHIP], run(program, codes, threads=2), {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if not chips.missing("gcc"):
-            outputs, expected = chips.on_host(program, codes, folder), run(program, codes, threads=2)
-            rows.append(("this machine, gcc -O2", "", "", "", *compared(outputs, expected)))
+            outputs = chips.on_host(program, codes, folder)
+            rows.append(("this machine, gcc -O2", "", "", "", "", *compared(outputs, expected)))
         if not chips.missing("avr-gcc", "simavr"):
-            some = codes[..., :ON_CHIP]
-            chip = chips.on_avr(program, some, folder)
-            figures = (f"{chip.flash:,}", f"{chip.ram:,}", f"{chip.seconds:.2f}")
-            rows.append(("ATmega328, avr-gcc -Os", *figures, *compared(chip.outputs, run(program, some))))
+            chip = found["ATmega328"] = chips.on_avr(program, some, folder)
+            seconds = f"{chip.seconds:.2f}"
+            rows.append(
+                ("ATmega328, avr-gcc -Os", *figures(chip), seconds, *compared(chip.outputs, expected))
+            )
         if not chips.missing("arm-none-eabi-gcc"):
             flash, ram = chips.on_cortex_m0(program, folder)
-            rows.append(("Cortex-M0, arm-none-eabi-gcc -Os", f"{flash:,}", f"{ram:,}", "", "", "", ""))
+            rows.append(("Cortex-M0, arm-none-eabi-gcc -Os", f"{flash:,}", f"{ram:,}", *[""] * 5))
+        for core in (CORTEX_M0, CH32V002):
+            if find_spec("unicorn") and not chips.missing(core.compiler):
+                chip = found[core.name] = chips.on_core(program, core, some, folder)
+                words = (f"{core.name}, {core.compiler} -O2", *figures(chip), "")
+                rows.append((*words, *compared(chip.outputs, expected)))
     print(f"\n{aligned(rows)}\n")
+    if not find_spec("unicorn"):
+        print("without unicorn, the cycles of cores of 32 bits are left out\n")
+    return found
+
+
+def figures(chip: chips.Chip) -> tuple[str, str, str]:
+    return f"{chip.flash:,}", f"{chip.ram:,}", f"{chip.cycles:,}"
 
 
 def compared(outputs: NDArray[Any], expected: NDArray[Any]) -> tuple[str, str, str]:
     """How many images and codes were compared, and how many codes differ."""
-    return f"{outputs.shape[-1]:,}", f"{outputs.size:,}", f"{(outputs != expected).sum():,}"
+    N = outputs.shape[-1]
+    return f"{N:,}", f"{outputs.size:,}", f"{(outputs != expected[..., :N]).sum():,}"
 
 
 def main(words: list[str] | None = None) -> None:
@@ -79,9 +104,26 @@ def main(words: list[str] | None = None) -> None:
     args = parser.parse_args(words)
     train, test = mnist(args.data)
     programs = {file: archive.read(file) for file in args.files} or {"student, int8": trained(train)}
-    images = to_input(test.images[: args.images])
+    images, labels = to_input(test.images[: args.images]), test.labels[: args.images]
+    rows = [
+        (
+            "",
+            "errors, %",
+            ".tz",
+            *(f"{chip}: {what}" for chip in CHIPS for what in ("flash", "RAM", "cycles")),
+        )
+    ]
     for name, program in programs.items():
-        report(name, program, grid_of(program.input).quantize(images))
+        found = report(name, program, grid_of(program.input).quantize(images))
+        errors = 100 * np.mean(classify(program, test.images[: args.images]) != labels)
+        size = f"{Path(name).stat().st_size:,}" if args.files else ""
+        each = [figures(found[chip]) if chip in found else ("-",) * 3 for chip in CHIPS]
+        rows.append((Path(name).stem, f"{errors:.2f}", size, *(word for words in each for word in words)))
+    if len(programs) > 1:
+        elsewhere = [
+            (name, errors, size, *[""] * 8, cycles) for name, (errors, size, cycles) in ELSEWHERE.items()
+        ]
+        print(aligned([*rows, *elsewhere]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""C on machines: this one, an ATmega328 in a simulator, and the size on a Cortex-M0.
+"""C on machines: this one, an ATmega328 in a simulator, cores of 32 bits whose cycles are counted (`cycles`).
 
 What `export_c.py` and the tests share. Each function writes the C of a program into a folder, with a main
 program that feeds it, and compiles both.
@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from parts.cycles import Core, Machine
 
 from tinyzip.exchange import c
 from tinyzip.integer import Program
 
 FLASH, RAM, CLOCK = 32 * 1024, 2 * 1024, 16_000_000  # of an ATmega328
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+FAST = ("-O2", "-fno-tree-loop-distribute-patterns", "-nostdlib", "-static")  # and no loop calls memset
 FROM_FLASH = "-DTZ_READ_INPUT(input, k)=pgm_read_byte((input) + (k))"
 
 HOST = """\
@@ -102,17 +104,22 @@ int main(void)
 
 @dataclass(frozen=True)
 class Chip:
-    """What a program takes on an ATmega328, with a main program that reads images from flash.
+    """What a program takes on a chip.
 
     outputs  (…, N) as the engine gives them
     flash    bytes, without the images; ram: static variables and the deepest stack
-    seconds  for an image, at 16 MHz
+    cycles   of the image that takes most
     """
 
     outputs: NDArray[Any]
     flash: int
     ram: int
-    seconds: float
+    cycles: int
+
+    @property
+    def seconds(self) -> float:
+        """For an image, at the 16 MHz of an Arduino Uno."""
+        return self.cycles / CLOCK
 
 
 def compiler(name: str, *words: str, folder: Path) -> None:
@@ -135,8 +142,8 @@ def on_host(program: Program, codes: NDArray[Any], folder: Path) -> NDArray[Any]
 
 
 def on_avr(program: Program, codes: NDArray[Any], folder: Path) -> Chip:
-    """What the simulated chip answers to codes (…, N), and what it needs. As many images go into its flash at
-    once as there is room for."""
+    """What a simulated ATmega328 answers to codes (…, N), and what it needs together with a main program that
+    has as many images in flash at once as there is room for."""
     c.write(program, folder / "net")
     images = np.moveaxis(codes, -1, 0).reshape(codes.shape[-1], -1)
     flash = sizes(build_avr(images[:1], folder), "avr-size")[0] - images[0].size
@@ -152,7 +159,7 @@ def on_avr(program: Program, codes: NDArray[Any], folder: Path) -> Chip:
         ticks += [int(line[0]) for line in values]
         answers += [line[1:].astype(np.int32) for line in values]
     outputs = outputs_of(program, np.concatenate(answers), len(images))
-    return Chip(outputs, flash, ram, 256 * max(ticks) / CLOCK)
+    return Chip(outputs, flash, ram, 256 * max(ticks))
 
 
 def build_avr(images: NDArray[Any], folder: Path) -> Path:
@@ -171,6 +178,27 @@ def on_cortex_m0(program: Program, folder: Path) -> tuple[int, int]:
     words = ("-mcpu=cortex-m0", "-mthumb", *STRICT, "-Os", "-c", "net.c", "-o", "net.o")
     compiler("arm-none-eabi-gcc", *words, folder=folder)
     return sizes(folder / "net.o", "arm-none-eabi-size")
+
+
+def on_core(program: Program, core: Core, codes: NDArray[Any], folder: Path) -> Chip:
+    """What a core of 32 bits answers to codes (…, N), and what tz_run takes there with all that it calls."""
+    c.write(program, folder / "net")
+    elf = linked(core, "net.c", "tz_run", folder)
+    machine, answers, taken = Machine(core, elf), [], []
+    dtype, N = output_dtype(program), codes.shape[-1]
+    for image in np.ascontiguousarray(np.moveaxis(codes, -1, 0)):
+        taken.append(machine.call(image.tobytes()))
+        answers.append(machine.output(prod(program.shapes[-1]) * dtype.itemsize))
+    outputs = outputs_of(program, np.frombuffer(b"".join(answers), dtype), N)
+    flash, ram = sizes(elf, core.compiler.replace("gcc", "size"))
+    return Chip(outputs, flash, ram + max(one.stack for one in taken), max(one.cycles for one in taken))
+
+
+def linked(core: Core, source: str, entry: str, folder: Path) -> Path:
+    """A source file in a folder as an executable that begins at a function."""
+    words = (*core.options, *STRICT, *FAST, f"-Wl,-e,{entry}", source, *core.after, "-o", "core.elf")
+    compiler(core.compiler, *words, folder=folder)
+    return folder / "core.elf"
 
 
 def sizes(file: Path, tool: str) -> tuple[int, int]:

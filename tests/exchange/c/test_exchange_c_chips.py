@@ -9,6 +9,7 @@ import pytest
 from c_compiled import chain, extremes
 from integer_programs import BYTE
 
+from tinyzip import archive
 from tinyzip.exchange import tflite
 from tinyzip.integer import (
     Add,
@@ -98,6 +99,77 @@ def test_the_student_is_small_on_a_cortex_m0(chips: Any, tmp_path: Path) -> None
     flash, ram = chips.on_cortex_m0(student()[0], tmp_path)
     assert flash <= 8 * 1024
     assert ram <= 1024
+
+
+# Cycles of one turn of the loop: a load and a store 2 each, two sums and a product 1 each, so 7, and 3 for
+# the branch but 1 in the last of five. Before it 1; after it on the Cortex-M0 PUSH and POP of two registers,
+# the one with 1 + 2, the other, which jumps, with 4 + 2; and on the other core the return with 3.
+LOOPS = {
+    "CORTEX_M0": (
+        1 + 5 * 7 + 4 * 3 + 1 + (1 + 2) + (4 + 2),
+        """
+        .syntax unified
+        .thumb_func
+        .global start
+start:  movs    r2, #5
+again:  ldrb    r3, [r0]
+        adds    r0, #1
+        muls    r3, r3
+        strb    r3, [r1]
+        subs    r2, #1
+        bne     again
+        push    {r4, lr}
+        pop     {r4, pc}
+""",
+    ),
+    "CH32V002": (
+        1 + 5 * 7 + 4 * 3 + 1 + 3,
+        """
+        .global start
+start:  li      a2, 5
+again:  lbu     a3, 0(a0)
+        addi    a0, a0, 1
+        mul     a3, a3, a3
+        sb      a3, 0(a1)
+        addi    a2, a2, -1
+        bnez    a2, again
+        ret
+""",
+    ),
+}
+ON_CORES = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.needs("unicorn", compiler))
+        for name, compiler in (("CORTEX_M0", "arm-none-eabi-gcc"), ("CH32V002", "riscv64-linux-gnu-gcc"))
+    ],
+)
+
+
+@ON_CORES
+def test_a_loop_takes_the_cycles_that_the_table_gives_by_hand(name: str, chips: Any, tmp_path: Path) -> None:
+    expected, source = LOOPS[name]
+    (tmp_path / "loop.s").write_text(source, encoding="ascii")
+    core = getattr(importlib.import_module("parts.cycles"), name)
+    machine = chips.Machine(core, chips.linked(core, "loop.s", "start", tmp_path))
+    for given in ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]):
+        taken = machine.call(bytes(given))
+        assert taken.cycles == expected
+        assert taken.stack == (8 if name == "CORTEX_M0" else 0)
+        assert machine.output(1) == bytes([given[-1] ** 2])
+
+
+@ON_CORES
+def test_cores_of_32_bits_have_the_engines_codes_and_count_what_they_do(
+    name: str, chips: Any, tmp_path: Path
+) -> None:
+    """Of a product, a sum and the load of a code for each two of the products at least."""
+    core = getattr(importlib.import_module("parts.cycles"), name)
+    program = archive.read(ROOT / "examples" / "models" / "mnist-512.tz")
+    codes = extremes(program.input, program.shape, 1)
+    chip = chips.on_core(program, core, codes, tmp_path)
+    np.testing.assert_array_equal(chip.outputs, run(program, codes))
+    assert 3 * sum(program.multiplications) / 2 < chip.cycles < 686_000
 
 
 @pytest.mark.needs("gcc")
