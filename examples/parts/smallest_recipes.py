@@ -44,6 +44,7 @@ class Recipe(NamedTuple):
     views        of each image, seen again and again
     viewed       how they are distorted
     decay        of the weights while grids are in place
+    bits         of the weights' grids
     """
 
     channels: tuple[int, ...]
@@ -54,6 +55,7 @@ class Recipe(NamedTuple):
     views: int
     viewed: Augmentation
     decay: float
+    bits: int = 3
 
 
 STRONG = Augment(shift=2, rotation=15, scale=0.15, elastic=(20, 4))  # for the teachers
@@ -63,6 +65,7 @@ DEEP = (16, 24, 32, 48)  # the channels of the largest network, and of a teacher
 RECIPES = {
     512: Recipe((6, 6, 8, 10), 4, 3350, 2e-4, (48, 48), 6, LIGHT, 0.0),
     1024: Recipe((8, 12, 14, 18), 4, 7500, 5e-5, (24, 24), 6, LIGHT, 0.1),
+    2048: Recipe((6, 6, 8, 32), 6, 14500, 1e-5, (24, 24), 6, LIGHT, 0.1, bits=4),
     2953: Recipe((12, 16, 20, 32), 6, 22600, 1.4e-5, (24, 24), 12, MEDIUM, 0.1),
     8192: Recipe(DEEP, 6, 64000, 5e-6, (24, 12), 12, MEDIUM, 0.1),
 }
@@ -96,7 +99,6 @@ SETTINGS = {
         (Moved(2), Moved(2)),
     ),
 }
-BITS = 3  # of the weights' grids
 BATCH = 64
 SOFT, TEMPERATURE = 0.7, 2.0  # how much the teachers count, and how they speak
 MARGIN, TRIES = 64, 6  # how many bits less are free for a file that does not fit, and how often
@@ -109,7 +111,7 @@ def recipe(on: str) -> str:
     return (
         "\n".join(f"{budget}: {each}" for budget, each in told.recipes.items())
         + f"""
-weights of {BITS} bits; up to {told.rates[:2]}, batches of {BATCH}
+up to {told.rates[:2]}, batches of {BATCH}
 soft {SOFT}, T {TEMPERATURE}; teachers {told.epochs} epochs, {first}, {second}
 {TRIES} times at most, with {MARGIN} bits less at twice the price"""
     )

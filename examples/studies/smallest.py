@@ -23,7 +23,6 @@ from parts import plots
 from parts.sets import MNIST, read
 from parts.smallest_recipes import (
     BATCH,
-    BITS,
     DEEP,
     MARGIN,
     SETTINGS,
@@ -143,7 +142,7 @@ class Bench:
             name, start, *seen, recipe.looks[0], self.told.rates[0], objective=objective, **how
         )
         how["optimizer"] = AdamW(weight_decay=recipe.decay)
-        fake, looks = on_grids(network, self.train, recipe.activations), recipe.looks[1]
+        fake, looks = on_grids(network, self.train, recipe.activations, recipe.bits), recipe.looks[1]
         free, price = recipe.free, recipe.price
         for number in range(TRIES):
             priced = Sum((objective, Price.create(fake, price, free)))
@@ -168,12 +167,12 @@ def fit_and_say(model: Any, **options: Any) -> tuple[Any, History]:
     return model, history
 
 
-def on_grids(network: Sequential, train: Dataset, activations: int) -> FakeQuantized:
+def on_grids(network: Sequential, train: Dataset, activations: int, weights: int) -> FakeQuantized:
     """The network with grids in place: one step a layer."""
     model = fold_batch_norm(network)
     blocks = [name.removesuffix(".w") for name in model.params if name.endswith(".w")]
     bits = {"input": 8, **dict.fromkeys(blocks[:-1], activations), blocks[-1]: 8}
-    grids = calibrate(model, train.images[:1000], BITS, bits, "mse", "mse", per_channel=False)
+    grids = calibrate(model, train.images[:1000], weights, bits, "mse", "mse", per_channel=False)
     return FakeQuantized.create(model, grids)
 
 

@@ -1,14 +1,12 @@
 """Depth: the arithmetic of programs in C: functions that a file contains if something in it calls them.
 
-Products of 64 bits take small chips long. But most sums are far from 2³¹ and become few codes, and then
+Products of 64 bits take small chips long. But for most sums, far from 2³¹, and few codes there are m, r, s:
 
     clamp(⌊(acc·m + r) / 2ˢ⌋) = clamp(rescale(acc)) for all |acc| ≤ bound,  bound·m + |r| < 2³¹       (CA1)
+    t·m + r ≥ k·2ˢ > (t − 1)·m + r for all k, t the least sum whose code is k or more                 (CA2)
 
-for some m, r and s. Both are stairs, and equal if, with t the least sum whose code is k or more, for every k
-
-    t·m + r ≥ k·2ˢ > (t − 1)·m + r                                                                    (CA2)
-
-as far as t and t − 1 are sums that can come: two ends for r, once s is chosen and with it m ≈ m0·2ˢ⁻ⁿ.
+as far as t and t − 1 are sums that can come. Stairs that rise at the same places are the same; so (CA2) gives
+two ends for r, once s is chosen and m is next to m0·2ˢ⁻ⁿ.
 
 They stand in arithmetic.c. Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on
 single numbers. C leaves open what a right shift does to a negative number, and a left shift of one is not

@@ -277,10 +277,9 @@ class Plan:
             needed = {"sums": self.columns(i)}
             if step.conv is not None:
                 needed["most"] = self.shape(step.i)[2]
-            width = self.width(i)
-            dtype = np.dtype(np.uint32) if width == "16x2" else self.sums_of(i)
+            dtype = np.dtype(np.uint32) if self.width(i) == "16x2" else self.sums_of(i)
             for kind, length in needed.items():
-                name = f"{kind}{width}"
+                name = f"{kind}{self.width(i)}"
                 lines[name] = dtype, max(length, lines.get(name, (dtype, 0))[1])
         return lines
 

@@ -126,16 +126,15 @@ def sums_of_a_row(draft: Draft, i: int, operator: Conv2d, k: int) -> tuple[Lines
 
     most = (OW - 1) * sw + (kw - 1) * dw - left
     inside = left == 0 and most < W
-    columns = OW if inside else max(OW, 2)  # a loop with ends of its own has a variable
-    total, one = f"sums{width}[{index(('ow', columns))}]", "0" if inside else "j"
-    number = index(("first / 2", F // 2) if paired else ("f", F), ("c", CG), ("i", kh), (one, kw))
+    total, j = f"sums{width}[{index(('ow', OW)) if inside else 'ow'}]", "0" if inside else "j"
+    number = index(("first / 2", F // 2) if paired else ("f", F), ("c", CG), ("i", kh), (j, kw))
     if inside:
         added = [f"sum += {product(f'w{j}', affine(('ow', sw, OW), plus=j * dw))};" for j in range(kw)]
         kind, cast = {"16x2": ("sums_t", ""), "16": ("int", "(int16_t)"), "32": ("int32_t", "")}[width]
         along = loops([("ow", OW)], [f"{kind} sum = {total};", *added, f"{total} = {cast}sum;"])
         along = let("k", number, side_by_side(operator, w, kw, paired), along)
     else:
-        added = add(total, width, product("w0", affine(("ow", sw, columns), ("j", dw, kw), plus=-left)))
+        added = add(total, width, product("w0", affine(("ow", sw, 2), ("j", dw, kw), plus=-left)))
         first = ("v < 0 ? -v : 0" if sw == 1 else f"v < 0 ? ({sw - 1} - v) / {sw} : 0") if left else "0"
         after = f"{W} - v" if sw == 1 else f"({W + sw - 1} - v) / {sw}"
         end = f"v > {W - 1 - (OW - 1) * sw} ? {after} : {OW}" if most >= W else str(OW)
