@@ -130,6 +130,31 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "x = to_input(images[start : start + batch]).astype(model.dtype, copy=False)",
             "False → True",
         ): "a copy of numbers that are only read",
+        (
+            "distill/features.py",
+            "size[size == 0] = 1",
+            "1 → 2",
+        ): "0 over any length is 0, and the derivative is multiplied by what is 0 there",
+        (
+            "distill/relations.py",
+            "return length, float(length.mean()) or 1.0",
+            "1.0 → 2.0",
+        ): "0 over any number is 0, and pairs at a distance of 0 have no derivative",
+        (
+            "distill/relations.py",
+            "dx = 2 * (x * W.sum(axis=0) - x @ W)",
+            "0 → 1",
+        ): "W is its own mirror image: both sums have the same terms",
+        (
+            "distill/student.py",
+            "following = _following(guides, student, teacher, images[:1]) if guides else []",
+            "1 → 2",
+        ): "layers are asked for their channels, which do not depend on how many images there are",
+        (
+            "distill/student.py",
+            "classes = [len(model.forward(input_of(model, images[:1]))[0]) for model in (student, teacher)]",
+            "1 → 2",
+        ): "models are asked for their classes, which do not depend on how many images there are",
     },
     "exchange": {
         (
@@ -568,6 +593,96 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             ">= → >",
         ): "NumPy refuses such an array as well, and in the same words",
         ("nn/fast/bands.py", "if low >= high:", ">= → >"): "an empty product is 0",
+        (
+            "nn/fast/pool_first.py",
+            "dz[:, 2 * y.shape[1] :] = 0  # rows and columns that no window reaches",
+            "2 * y.shape[1] → (2)",
+        ): "what windows reach is written after it",
+        (
+            "nn/fast/pool_first.py",
+            "dz[:, :, 2 * y.shape[2] :] = 0",
+            "2 * y.shape[2] → (2)",
+        ): "what windows reach is written after it",
+        (
+            "nn/fast/pools.py",
+            "if not train:",
+            "not train → (train)",
+        ): "winners are found in forward or else in backward, and are the same",
+        (
+            "nn/fast/pool_first.py",
+            "FEW = 23  # examples; an answer for no more of them is as quick without X18",
+            "23 → 24",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "-1 → (1)",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "1 → 2",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "> → >=",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "train or x.shape[-1] > FEW → (not (train or x.shape[-1] > FEW))",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "train or x.shape[-1] > FEW → (train)",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if train or x.shape[-1] > FEW:",
+            "train or x.shape[-1] > FEW → (x.shape[-1] > FEW)",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours",
+            "-1 → (1)",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours",
+            "1 → 2",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours",
+            "> → >=",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours",
+            "dy.shape[-1] > 1 → (not (dy.shape[-1] > 1))",
+        ): "the largest and the winners are the same in one piece of memory and where they lie",
+        (
+            "nn/fast/pool_first.py",
+            "if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same",  # noqa: E501
+            "-1 → (1)",
+        ): "the largest of four is the same, rows or columns first",
+        (
+            "nn/fast/pool_first.py",
+            "if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same",  # noqa: E501
+            "1 → 2",
+        ): "the largest of four is the same, rows or columns first",
+        (
+            "nn/fast/pool_first.py",
+            "if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same",  # noqa: E501
+            "> → >=",
+        ): "the largest of four is the same, rows or columns first",
+        (
+            "nn/fast/pool_first.py",
+            "if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same",  # noqa: E501
+            "winners is None and z.shape[-1] > 1 → (winners is None)",
+        ): "the largest of four is the same, rows or columns first",
     },
     "quant": {
         (
@@ -660,6 +775,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "own = {name: w * w * self.curvature.get(name, 1) for name, w in arrays.items()}",
             "1 → 2",
         ): "without curvatures all scores double, and their order stays",
+        (
+            "quant/explain.py",
+            "cosine = float((codes * rows).sum() / max(np.linalg.norm(codes) * np.linalg.norm(rows), 1e-30))",
+            "1e-30 → 1.0",
+        ): "each of both has a row whose largest number is 1, or all rows are 0",
     },
     "train": {
         (
@@ -743,6 +863,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'found = "more" if len(content) > declared else f"{4 + 4 * rank + len(content)} bytes"',
             "> → >=",
         ): "the two are not equal there",
+        (
+            "train/images.py",
+            "return x / np.float32(255) if images.dtype == np.uint8 else x",
+            "float32 → float16",
+        ): "255 is a float16 too, and the quotient of a float32 by one is a float32",
+        (
+            "train/images_fast.py",
+            "x /= np.float32(255)",
+            "float32 → float16",
+        ): "255 is a float16 too, and x keeps its type",
+        (
+            "train/augment.py",
+            "places += np.float32(1)",
+            "float32 → float16",
+        ): "one is a float16 too, and the sum has the type of the places",
+        (
+            "train/run/shards.py",
+            "seen = all(is_shared(array) for array in model.params.values())  # in copies of the process, too",  # noqa: E501
+            "all → any",
+        ): "all arrays of a run are shared, or none is",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

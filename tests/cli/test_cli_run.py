@@ -72,6 +72,9 @@ def test_an_array_of_images_is_read_with_its_channels_first(dtype, tmp_path):
         array = rng.integers(0, 256, given).astype(dtype)
         np.save(tmp_path / "x.npy", array)
         found = pixels_of(str(tmp_path / "x.npy"), shape)
+        unscaled = read_images(asked("--images", tmp_path / "x.npy", "--unscaled"), shape).pixels
+        assert unscaled.dtype == (np.float32 if dtype == "u1" else found.dtype)
+        np.testing.assert_array_equal(unscaled, found)
         moved = np.moveaxis(array, -1, 1) if given[1:] == (*shape[1:], shape[0]) != shape else array
         assert found.dtype == np.dtype(dtype).newbyteorder("=") and found.flags.writeable
         np.testing.assert_array_equal(found.reshape(len(array), *shape), moved.reshape(len(array), *shape))
@@ -84,6 +87,8 @@ def test_an_array_of_images_is_read_with_its_channels_first(dtype, tmp_path):
         ((7,), (6, 1, 7)),
         ((7,), (6, 6)),
         ((7,), (7,)),
+        ((1,), (7,)),
+        ((3, 4, 5), ()),
     ):
         np.save(tmp_path / "x.npy", np.zeros(given, dtype))
         with pytest.raises(ValueError, match=r"x\.npy: found shape .*, needed \('N', "):
@@ -138,11 +143,15 @@ def test_a_picture_has_as_many_channels_as_the_program_reads(tmp_path):
     Image.fromarray(np.dstack([colours[0], np.full((4, 5), 254, np.uint8)])).save(one)
     with pytest.raises(ValueError, match="pixels that are transparent"):
         read_images(asked("--images", one), (3, 4, 5))
-    for shape in ((2, 4, 5), (4, 4, 5), (20,)):
+    for shape in ((2, 4, 5), (4, 4, 5), (20,), (3,)):
         with pytest.raises(ValueError, match=r"found a picture, needed an array: the program reads examples"):
             read_images(asked("--images", paths[1]), shape)
     with pytest.raises(ValueError, match=r"2\.png: found 5×4 pixels, needed 4×5"):
         read_images(asked("--images", *paths[1:][::-1]), (3, 5, 4))
+    np.save(tmp_path / "x.npy", found.pixels)
+    for some in (["x.npy", "1.png"], ["1.png", "x.npy"]):
+        with pytest.raises(ValueError, match=r"x\.npy: found a NumPy array .*, needed a picture"):
+            read_images(asked("--images", *(tmp_path / name for name in some)), (3, 4, 5))
     with pytest.raises(ValueError, match=r"--labels: found y\.npy, needed no such option with pict"):
         read_images(asked("--images", *paths[1:], "--labels", "y.npy"), (3, 4, 5))
 

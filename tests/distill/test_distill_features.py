@@ -133,6 +133,27 @@ def test_a_batch_twice_has_the_same_relations(loss, seed, N):
     np.testing.assert_allclose(dh2, np.tile(dh, 2) / 2, rtol=1e-9, atol=1e-13)
 
 
+def test_examples_that_coincide_have_the_angles_of_a_distance_of_one():
+    """There a direction has no derivative, and that of (xᵢ − xⱼ)/1 is taken."""
+    h, g = normal(3, 3, 6), normal(4, 2, 6)
+    h[:, 1] = h[:, 0]
+    alike = np.eye(6, dtype=np.bool_)[..., None]  # each with itself
+    together = alike.copy()
+    together[:2, :2] = True
+
+    def cosines(x, alike):
+        difference = x.T[None] - x.T[:, None]
+        e = difference / np.where(alike, 1, np.linalg.norm(difference, axis=2, keepdims=True))
+        return e @ e.swapaxes(1, 2)
+
+    def loss():
+        r = np.abs(cosines(h, together) - cosines(g, alike))
+        return np.where(r <= 1, r * r / 2, r - 0.5).mean()
+
+    assert angles(h, g)[0] == pytest.approx(loss(), rel=1e-12)
+    assert_slope(angles(h, g)[1], loss, h)
+
+
 @given(maps, SEEDS)
 def test_a_batch_twice_has_the_same_hints_and_attention(size, seed):
     h, g = features(size, seed)

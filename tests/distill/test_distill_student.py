@@ -14,6 +14,9 @@ from tinyzip.distill.transfer import Live, Recorded, record
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.calibrate import calibrate
+from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit
 
@@ -49,6 +52,18 @@ def distilled(**options):
 
 def bits(model):
     return {name: array.tobytes() for name, array in model.params.items()}
+
+
+def test_a_simulation_is_taught_by_the_float_network_that_it_has_and_others_have_none():
+    images, labels = data()
+    fake = FakeQuantized.create(fold_batch_norm(network(3, 1)), calibrate(network(3, 1), images))
+    one, other = (
+        train(fake, teacher, images, labels, rng=np.random.default_rng(2), **SHORT)[0]
+        for teacher in (None, fake.model())
+    )
+    assert bits(one) == bits(other)
+    with pytest.raises(ValueError, match=r"^train: teacher: found None, needed a model, for a student that"):
+        train(network(3, 1), None, images, labels, rng=np.random.default_rng(2), **SHORT)
 
 
 @pytest.mark.parametrize("augment", [None, flip])

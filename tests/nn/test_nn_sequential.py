@@ -6,6 +6,8 @@ import pytest
 from gradcheck import assert_gradients
 from shapes import distinct, normal
 
+from tinyzip.machine.recorder import repeated
+from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.layers import (
     AvgPool2d,
@@ -62,6 +64,20 @@ def test_backward_is_the_gradient_of_the_whole_network(train):
     assert tuple(grads) == net.trainable()
     arrays = {key: net.params[key] for key in grads}
     assert_gradients(lambda: forward()[0], arrays, grads, dz)
+
+
+def test_answers_that_are_repeated_see_the_arrays_of_now():
+    net, workspace = everything(), Workspace()
+
+    def forward(x, workspace):
+        workspace.reset()
+        return net.forward(x, workspace=workspace)[0]
+
+    for seed in range(4):
+        for array in net.params.values():
+            array += 0.1 * np.abs(normal(seed, *array.shape))
+        x = normal(seed, *SHAPE, 3).astype(np.float32)
+        np.testing.assert_array_equal(repeated(forward, "net", x, workspace), net.forward(x)[0])
 
 
 @pytest.mark.parametrize("kind", [Sequential, Inspected])

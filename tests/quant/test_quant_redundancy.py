@@ -93,6 +93,12 @@ def test_batch_norms_are_folded_and_images_that_are_alike_need_least():
         assert (pruned, bits) == (0.99, 1)
 
 
+def test_a_layer_whose_weights_are_all_0_needs_a_rank_of_1_and_codes_that_mean_0():
+    model, images = grouped_network(np.float64)
+    model = model.with_params(model.params | {"conv1.w": 0 * model.params["conv1.w"]})
+    assert redundancy(model, images)["conv1"] == (1, 0.99, 2)
+
+
 @pytest.mark.parametrize("allowed", [0, 1, -0.1, float("nan"), "0.1", None])
 def test_errors_that_are_none_are_refused(allowed):
     model, images = grouped_network(np.float64)

@@ -55,6 +55,13 @@ def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
     assert_equal_up_to_rounding(moved, expected, images)
 
 
+def test_places_in_more_pixels_than_float32_counts_are_exact():
+    images = np.zeros((1, 4200, 4200), np.uint8)
+    images[0, -1, -1] = 200
+    sample(images, np.full((2, 1, 1, 1), 4199, np.float32), moved := np.empty((1, 1, 1), np.uint8))
+    assert moved == 200
+
+
 @given(SHAPES, DTYPES, st.integers(0, 99))
 def test_shift_rotation_and_scale_are_scipys_affine_transform(shape, dtype, seed):
     """(AU1)"""

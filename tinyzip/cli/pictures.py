@@ -120,14 +120,13 @@ def pixels_of(path: str, shape: tuple[int, ...]) -> Array:
     array = read_npy(path)
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         refuse(path, f"dtype {array.dtype}", "bytes (uint8) or floats")
-    vectors = len(shape) == 1 and array.ndim == 2
-    if not vectors and array.ndim not in (3, 4):
-        refuse(path, f"shape {array.shape}", f"{('N', *shape)}")
-    if array.ndim == 4 and array.shape[1:] == (*shape[1:], shape[0]) and array.shape[1:] != shape:
+    found = array.shape
+    if found[1:] == (*shape[1:], shape[0]) != shape:
         array = np.moveaxis(array, -1, 1)
-    own = array.shape[1:] if vectors or array.ndim == 4 else (1, *array.shape[1:])
-    if own != shape or len(array) == 0:
-        refuse(path, f"shape {array.shape}", f"{('N', *shape)}, as the program reads")
+    elif array.ndim == len(shape) == 3:
+        array = array[:, None]
+    if array.shape[1:] != shape or len(array) == 0:
+        refuse(path, f"shape {found}", f"{('N', *shape)}, as the program reads")
     return np.array(array, array.dtype.newbyteorder("="))
 
 

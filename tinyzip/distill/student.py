@@ -106,7 +106,7 @@ def train(
         teacher = as_printed(teacher, "train: teacher")
     if recorded is None:
         recorded = augment is None
-    asked = callable(soft) or soft != 0
+    asked = soft != 0
     following = _following(guides, student, teacher, images[:1]) if guides else []
     live = following[0].live if following else Live(teacher)
     transfer = record(teacher, images, threads) if recorded and asked else live

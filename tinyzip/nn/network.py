@@ -133,7 +133,7 @@ class Network:
         running = set(chain.running_of(self.layers))
         return tuple(key for key in self.params if key not in running)
 
-    def check_input(self, x: Array, train: bool = False) -> None:
+    def check_input(self, x: Array, train: bool) -> None:
         """Refuse what are no examples of this network's shape and dtype."""
         if not isinstance(train, bool):
             refuse("forward: train", said(train), "True or False", TypeError)

@@ -200,11 +200,12 @@ def _grids(
 ) -> Iterator[tuple[str, Any, Arrays, Grid]]:
     """Each block, each choice, the block's arrays before they are rounded, and a grid for its weights."""
     shares = {share for _, share in _pairs(choices) if share}
-    if shares and images is None:
-        refuse("sizes: images", "None", "some, to say which weights go")
     params = {share: model.params for share in (0.0, *shares)}
-    for _, share, arrays in pruned_alone(model, images, shares) if shares and images is not None else ():
-        params[share] = params[share] | arrays
+    if shares:
+        if images is None:
+            refuse("sizes: images", "None", "some, to say which weights go")
+        for _, share, arrays in pruned_alone(model, images, shares):
+            params[share] = params[share] | arrays
     for choice, (b, share) in zip(choices, _pairs(choices), strict=True):
         grids = best_weight_grids(model.with_params(params[share]), b)
         for name, layer in ((block.name, block.layer) for block in blocks_of(model)):

@@ -7,6 +7,9 @@ import pytest
 from against import arrays, printed, through
 from shapes import normal
 
+from tinyzip.machine.recorder import repeated
+from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.activations import LeakyReLU
 from tinyzip.nn.fast.stage import AsPrinted
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
@@ -78,3 +81,17 @@ def test_a_layer_before_all_that_learns_need_not_give_dx():
     stage = AsPrinted(Careless("no dx"), (3,))
     dx, dp = stage.backward(p, dy, None, workspace=None, need_dx=False)
     assert dx is None and dp["w"].shape == ()
+
+
+def test_where_calls_are_repeated_a_layer_is_asked_anew():
+    """It may do anything, and each time something else."""
+    stage, workspace = AsPrinted(LeakyReLU(0.5), (3, 2, 2)), Workspace()
+
+    def forward(x, workspace):
+        workspace.reset()
+        return stage.forward({}, x, train=False, rng=None, workspace=workspace)[0]
+
+    for seed in range(4):
+        x = normal(seed, 3, 2, 2, 4)
+        y = repeated(forward, "a stage", x, workspace)
+        np.testing.assert_array_equal(y, np.where(x > 0, x, 0.5 * x), strict=True)

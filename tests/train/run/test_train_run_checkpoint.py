@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinyzip.base import arrays as files
 from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
+from tinyzip.distill.transfer import Live
 from tinyzip.nn.layers import Linear, ReLU
 from tinyzip.nn.sequential import Sequential
 from tinyzip.train.run.checkpoint import describe, plain, read, unplain, write
@@ -158,10 +159,12 @@ def test_arrays_are_described_by_a_checksum_unless_their_values_change():
 def test_a_network_is_described_by_its_layers_and_the_shapes_of_its_arrays():
     """In the words of files that are there: a change of them would refuse all of these."""
     net = Sequential.create({"out": Linear(4, 3), "relu": ReLU()}, (4,), np.random.default_rng(0))
-    assert describe(net, values=False) == (
+    words = (
         "Sequential(layers={out: Linear(C=4, F=3, bias=True), relu: ReLU()}, "
         "params={out.w: ndarray, out.b: ndarray}, shape=(4), input_range=None)"
     )
+    assert describe(net, values=False) == words
+    assert describe(Live(net), values=False) == f"Live(teacher={words}, layers=(), _local=_local)"
 
 
 @pytest.mark.parametrize(

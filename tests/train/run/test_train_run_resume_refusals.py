@@ -69,6 +69,14 @@ def test_the_checkpoint_of_another_run_is_refused_and_not_overwritten(tmp_path, 
             {"schedule": lambda t: 2e-3},
             "schedule at .*: found 0.001, .*0.002",
         ),
+        *(
+            (
+                {"schedule": lambda t: 1e-3},
+                {"schedule": lambda t, *, k=k: 1e-3 + (int(EPOCHS * STEPS * t) == k)},
+                "schedule at .*: found 0.001, 0.001, 0.001, needed .*1.001",
+            )
+            for k in (0, (EPOCHS * STEPS - 1) // 2, EPOCHS * STEPS - 1)
+        ),
         (
             {"objective": partial(warmer, by=1)},
             {"objective": partial(warmer, by=2)},

@@ -10,6 +10,7 @@ from tiny import IMAGES, LABELS, bytes_of, network
 
 from tinyzip.nn.inspected import Inspected
 from tinyzip.train.fit import fit, hard_labels
+from tinyzip.train.optim import SGD
 from tinyzip.train.run.checkpoint import read
 from tinyzip.train.run.training import as_printed, origin
 
@@ -65,9 +66,13 @@ def test_where_infinity_began_is_the_first_place_on_the_way():
     model = network(np.float64, noisy=False)
     x = np.ones((1, 6, 6, 2))
     assert origin(model, [x, x]) is None
-    assert origin(model, [x, x * np.inf]) == "the images"
-    assert origin(model, [x, x * 1e308]) == "the output of conv"
-    spoilt = model.with_params(model.params | {"linear.b": model.params["linear.b"] * np.nan})
+    for value, place in ((np.inf, "the images"), (1e308, "the output of conv")):
+        one = x.copy()
+        one[..., 1] = value
+        assert origin(model, [x, x * value]) == origin(model, [x, one]) == place
+    spoilt = model.params["linear.b"].copy()
+    spoilt[0] = np.nan
+    spoilt = model.with_params(model.params | {"linear.b": spoilt})
     assert origin(spoilt, [x * np.inf]) == "the parameter linear.b"
 
 
@@ -127,17 +132,17 @@ def test_a_validation_loss_that_is_not_finite_stops_too_and_keeps_the_last_good_
     assert (read(path)[0]["epoch"], read(path)[0]["step"]) == (0, 0)
 
 
-def test_no_model_with_parameters_that_are_not_finite_is_given_back():
-    """The last step spoils them, when no loss is left to show it."""
-    losses = []
+def test_no_model_with_a_number_that_is_not_finite_is_given_back():
+    """The last step spoils it, when no loss is left to show it."""
 
-    def endless_at_last(z, batch):
-        loss, dz = hard_labels(z, batch)
-        losses.append(loss)
-        return loss, dz * np.float32(np.inf if len(losses) == 9 else 1)
+    class SpoilsOne(SGD):
+        def step(self, params, grads, state, lr):
+            params["linear.b"][1] = np.inf if len(steps) == 8 else 0
+            steps.append(lr)
 
-    with pytest.raises(FloatingPointError, match=r"epoch 3, step 3 of 3, .*parameter that is not finite"):
-        train(objective=endless_at_last)
+    steps = []
+    with pytest.raises(FloatingPointError, match=r"epoch 3, step 3 of 3, .*not finite, first in linear\.b"):
+        train(optimizer=SpoilsOne())
 
 
 def test_parameters_that_are_not_finite_are_not_saved_over_good_ones(tmp_path):

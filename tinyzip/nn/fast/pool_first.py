@@ -63,8 +63,8 @@ class ConvReLUPool(Stage):
             _, cache = self.forward(p, x, train=True, rng=None, workspace=workspace)
             x, inner, y, winners, shape = cache
         dz = workspace.empty(shape, dy.dtype)
-        dz[:, shape[1] // 2 * 2 :] = 0  # rows and columns that no window reaches
-        dz[:, :, shape[2] // 2 * 2 :] = 0
+        dz[:, 2 * y.shape[1] :] = 0  # rows and columns that no window reaches
+        dz[:, :, 2 * y.shape[2] :] = 0
         dy, fours = rectify_backward(dy, y, workspace), fours_of(dz)
         with workspace.scratch():
             pieces = workspace.empty(fours.shape, dy.dtype) if dy.shape[-1] > 1 else fours

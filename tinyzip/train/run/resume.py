@@ -101,7 +101,7 @@ class Setup:
                 {int} == {type(meta["epoch"]), type(meta["step"])}
                 and 0 <= meta["epoch"] <= epochs
                 and 0 <= meta["step"] <= self.steps
-                and isfinite(meta["loss"] + meta["seconds"])
+                and all(map(isfinite, (meta["loss"], meta["seconds"])))
                 and isinstance(meta.get("seed", ""), str)
                 and meta["history"].keys() == History().as_dict().keys()
                 and all(len(column) == meta["epoch"] for column in meta["history"].values())
