@@ -284,7 +284,7 @@ def laws() -> Iterator[Law]:
     yield Law("norms folded", "QF1", "separable_net, answers", behind, in_front)
 
     once = reused(lambda workspace: net.forward(image, workspace=workspace))
-    yield Law("calls written down", "PL1", "seed_net, one image", once, from_lines)
+    yield Law("calls written down", "PL1, PL2", "seed_net, one image", once, from_lines)
 
 
 def program_of(weights: int, activations: int, name: str = "seed_net") -> Program:
@@ -372,7 +372,7 @@ def integer_laws() -> Iterator[Law]:
     single = images[..., :1].copy()
     recorded = Recorded(partial(last_of, plan_of(seed, "integer", False)), single.copy(), Workspace())
     yield Law(
-        "calls written down", "PL1", "seed 8/8, one image", walked(seed, single), partial(recorded, single)
+        "calls written down", "PL1, PL2", "seed 8/8, one image", walked(seed, single), partial(recorded, single)
     )
 
 

@@ -108,6 +108,36 @@ def test_a_call_that_is_bound_gives_the_bits_of_the_call_however_its_arrays_lie(
     assert target.tobytes() == out.tobytes()
 
 
+@given(
+    st.lists(st.integers(0, 3), max_size=3),
+    st.integers(0, 5),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    st.sampled_from([np.uint8, np.int16, np.float32, np.float64]),
+    st.booleans(),
+)
+def test_runs_are_copied_as_single_elements_with_the_same_bits(
+    shape: list[int], run: int, gaps: tuple[int, int], dtype: Any, backwards: bool
+) -> None:
+    """(PL2): with gaps between the runs, which stay as they are; no runs at all; rows from the last one."""
+    rng = np.random.default_rng(0)
+    source, target = (rng.integers(0, 255, (*shape, run + gap)).astype(dtype) for gap in gaps)
+    part, wanted = source[..., :run], target.copy()
+    part = part[::-1] if backwards else part
+    np.copyto(wanted[..., :run], part)
+    bound(np.copyto, (target[..., :run], part), {})()
+    np.testing.assert_array_equal(target, wanted)
+
+
+def test_runs_that_overlap_are_copied_as_if_they_did_not() -> None:
+    """(PL2)"""
+    memory = np.arange(40)
+    wanted = memory.copy().reshape(8, 5)
+    wanted[1:, :3] = wanted[:-1, :3].copy()
+    rows = memory.reshape(8, 5)
+    bound(np.copyto, (rows[1:, :3], rows[:-1, :3]), {})()
+    np.testing.assert_array_equal(rows, wanted)
+
+
 def test_a_function_is_known_by_its_key_and_by_what_it_is_given() -> None:
     workspace, x = Workspace(), np.zeros((3, 2), np.float32)
     once, twice = (lambda x, _, k=k: x * x.dtype.type(k) for k in (1, 2))

@@ -8,6 +8,10 @@ stay views. Copies, which some slices and reshapes are, are calls.
 
     f(x) = calls of one run of f, repeated where x stands in the input's place                      (PL1)
 
+And a copy of short runs of numbers is sooner made as one of single elements, each as long as a run:
+
+    copy of (…, n) numbers of s bytes, in runs of n = copy of (…) elements of n·s bytes             (PL2)
+
 The same arithmetic is done in the same order. What a run reads beside its input, such as the parameters of a
 network, it reads again each time, where it stands.
 """
@@ -134,6 +138,10 @@ def bound(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Call
         target, value = args[0][args[1]], args[2]  # else the index picks entries one by one
     if target is not None:
         value, target = merged(np.asarray(value, None if hasattr(value, "dtype") else target.dtype), target)
+        run = {value.strides[-1:], target.strides[-1:]} == {(target.itemsize,)}
+        if run and target.size and value.dtype == target.dtype:
+            length = f"V{target.shape[-1] * target.itemsize}"
+            value, target = (array.view(length)[..., 0] for array in (value, target))
         return partial(target.__setitem__, ..., value)
     if isinstance(function, np.ufunc) and len(args) == function.nin and "out" in options:
         (out,) = options["out"] if isinstance(options["out"], tuple) else (options["out"],)

@@ -16,7 +16,7 @@ programs that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64).
     band matrices          DW1       1.19×  depthwise by float products     W ≤ 10·kw·sw, dh = 1
     two sums in a product  LN1–LN4   1.30×  float products, β ≤ 2,895       F·K + … > 45·(F + packed)
     steps of floats        FS1, FS2  1.12×  codes of float products         where it is proved
-    calls written down     PL1       1.91×  shards that come again          always
+    calls written down     PL1, PL2  2.15×  shards that come again          always
 
 All together, the program as `ops` prints it divided by the program that runs:
 

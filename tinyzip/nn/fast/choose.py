@@ -18,12 +18,12 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     few passes                X11, X12  2.05×  batch norm                        always
     winners in training only  X13       2.36×  max pooling                       always
     disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.08×  Conv2d, ReLU, MaxPool2d(2)        always
-    pixels in one piece       X18       2.40×  pooling before the ReLU           training; answers, N > 23
-    short runs from lines     X20       1.19×  patches, stride 1 down, kh > 1    OW·N < 64
-    one sum of short runs     X21       2.59×  dx of the same, by col2im         OW·N < 64
+    pooling before the ReLU   X15, X16  1.66×  Conv2d, ReLU, MaxPool2d(2)        always
+    pixels in one piece       X18       2.54×  pooling before the ReLU           training; answers, N > 23
+    short runs from lines     X20       1.07×  patches, stride 1 down, kh > 1    OW·N < 64
+    one sum of short runs     X21       3.23×  dx of the same, by col2im         OW·N < 64
     norms folded              QF1       1.16×  BatchNorm after Conv2d, Linear    answers, see `nn.fold`
-    calls written down        PL1       2.93×  shapes that come again            layers of these kinds
+    calls written down        PL1, PL2  3.52×  shapes that come again            layers of these kinds
 
 All together, the network as it is printed divided by the network that runs:
 
