@@ -11,6 +11,8 @@ table says how many bytes they take:
     plain bits    as many for each as its layer has
     entropy       N·H of each tensor, as if its histogram were known and cost nothing
     zlib, lzma    at their best, of the codes as bytes or packed to bits, whichever is shorter
+    NNCodec       DeepCABAC of ISO/IEC 15938-17 by `pip install --no-deps nncodec`, its parameters for each
+                  tensor optimized, at the best length of its unary codes; "-" where it is not installed
     mixed, …      all tensors in one coding of `archive.weights`, as they are; "-" where that would take more
                   decisions than a writer allows
     chosen        the best coding for each tensor, in its best form: what a .tz file holds
@@ -22,6 +24,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,24 @@ def squeezed(data: bytes) -> dict[str, int]:
     }
 
 
+def nncodec(tensors: list[Tensor]) -> int | None:
+    """The bytes of NNCodec's coder, of codes alone without a tensor's header; None where it is missing."""
+    if not find_spec("nncodec"):
+        return None
+    from nncodec.extensions import deepCABAC
+
+    sizes = []
+    for unary in range(1, 12):
+        encoder = deepCABAC.Encoder()
+        for w, _, _ in tensors:
+            encoder.initCtxModels(unary, 1)
+            rows = w.reshape(len(w), -1).astype(np.int32)
+            off = deepCABAC.HdspMode.AlwaysOff, np.zeros(2, np.int8)
+            encoder.encodeLayer(rows, 0, 0, 0, 0, 0, np.zeros(len(w), np.int32), *off, 0, 0)
+        sizes.append(len(encoder.finish()))
+    return min(sizes)
+
+
 def in_one_coding(tensors: list[Tensor], coding: str) -> int | None:
     """The bytes of all tensors in one coding; None where it would take too many decisions."""
     writer = Writer("codings")
@@ -145,6 +166,7 @@ def measure(name: str, tensors: list[Tensor]) -> Row:
         "plain bits": len(packed),
         "entropy": round(sum(entropy(w) for w, _, _ in tensors)),
         **{method: min(sizes[method] for sizes in general) for method in ("zlib", "lzma")},
+        "NNCodec": nncodec(tensors),
         **{coding: in_one_coding(tensors, coding) for coding in weights.CODINGS},
         "chosen": len(writer.finish()),
     }

@@ -70,4 +70,5 @@ def test_the_table_and_the_numbers_for_machines_say_the_same(
     (row,) = json.loads((tmp_path / "codings.json").read_text(encoding="utf-8"))
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split() == " ".join(row).split()
-    assert line.split() == [f"{value:,}" if isinstance(value, int) else value for value in row.values()]
+    words = ["-" if value is None else value for value in row.values()]  # where NNCodec is not installed
+    assert line.split() == [f"{value:,}" if isinstance(value, int) else value for value in words]
