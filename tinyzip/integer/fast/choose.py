@@ -4,25 +4,25 @@ Each law is proved and explained in its file. `worth` is the time without divide
 programs that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64).
 
     what                   law       worth  applies to                      pays
-    few passes             M1–M5     5.77×  every requantization            always
-    terms looked up        TB3       4.83×  Add, Product; Multiply is one   always
-    rows, then columns     SW1       4.59×  max and average pools           always
+    few passes             M1–M5     5.80×  every requantization            always
+    terms looked up        TB3       4.99×  Add, Product; Multiply is one   always
+    rows, then columns     SW1       4.39×  max and average pools           always
     pool, then requantize  PQ1       1.08×  Conv2d, MaxPool2d               nothing else reads the sums
-    int16 sums             B2        1.92×  integer products                bound < 2¹⁵
-    float products         XP1       4.42×  product="blas"                  Σ |w|·R < 2²⁴
+    int16 sums             B2        1.95×  integer products                bound < 2¹⁵
+    float products         XP1       4.30×  product="blas"                  Σ |w|·R < 2²⁴
     products in pieces     MP1       1.20×  float products                  BLAS has small kernels
-    rows that share lines  LP2       1.30×  convolutions by float products  kh > sh, dh = 1, columns·N ≥ 64
-    columns apart          LP1       1.06×  Conv2d, MaxPool2d up to 4 wide  windows disjoint, N ≥ 16
-    band matrices          DW1       1.19×  depthwise by float products     W ≤ 10·kw·sw, dh = 1
-    two sums in a product  LN1–LN4   1.30×  float products, β ≤ 2,895       F·K + … > 45·(F + packed)
-    steps of floats        FS1, FS2  1.12×  codes of float products         where it is proved
-    calls written down     PL1, PL2  2.15×  shards that come again          always
+    rows that share lines  LP2       1.25×  convolutions by float products  kh > sh, dh = 1, columns·N ≥ 64
+    columns apart          LP1       1.05×  Conv2d, MaxPool2d up to 4 wide  windows disjoint, N ≥ 16
+    band matrices          DW1       1.23×  depthwise by float products     W ≤ 10·kw·sw, dh = 1
+    two sums in a product  LN1–LN4   1.28×  float products, β ≤ 2,895       F·K + … > 45·(F + packed)
+    steps of floats        FS1, FS2  1.14×  codes of float products         where it is proved
+    calls written down     PL1, PL2  1.97×  shards that come again          always
 
 All together, the program as `ops` prints it divided by the program that runs:
 
              seed_net 8/8  seed_net 2/4  student_net 8/8  separable_net 8/8
-    integer          5.9×         12.0×             6.0×               5.3×
-    blas            26.3×         36.1×            19.4×              10.3×
+    integer          6.3×         12.2×             5.9×               5.2×
+    blas            26.5×         35.6×            18.9×              10.1×
 
 The first three are measured beside the operator as printed. What N decides waits for a run, in `convolution`
 and `kernels`; all else is chosen here, when a program is prepared.

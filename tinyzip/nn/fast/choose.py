@@ -4,32 +4,32 @@ Each law is proved and explained in its file. `worth` is the time without divide
 layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, one core, batch 64, float32).
 
     what                      law       worth  applies to                        pays
-    sums by BLAS              X1        2.34×  sums over a long axis             always
-    memory in place           X2        1.99×  everything                        always
-    patches in blocks         X3        1.24×  every convolution                 always
-    rows that share patches   X4        1.05×  y of every convolution, few dw    kh > sh
-    products in pieces        MP1       1.37×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.62×  dw of every convolution           C·kh·kw > F
-    sums in pieces            MP2       1.27×  dw by X4, by machine.products     BLAS has small kernels
-    turned kernels            X6        1.51×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
-    shifted images            X7        1.60×  poolings, dw of depthwise         always
-    band matrices             X8, X9    4.32×  depthwise convolutions            always
-    ReLU in place             X10       1.05×  after Conv2d, Linear, BatchNorm   always
-    few passes                X11, X12  2.05×  batch norm                        always
-    winners in training only  X13       2.36×  max pooling                       always
-    disjoint windows          X14       1.50×  max pooling, stride ≥ kernel      always
-    pooling before the ReLU   X15, X16  1.66×  Conv2d, ReLU, MaxPool2d(2)        always
-    pixels in one piece       X18       2.54×  pooling before the ReLU           training; answers, N > 23
-    short runs from lines     X20       1.07×  patches, stride 1 down, kh > 1    OW·N < 64
+    sums by BLAS              X1        2.35×  sums over a long axis             always
+    memory in place           X2        2.21×  everything                        always
+    patches in blocks         X3        1.13×  every convolution                 always
+    rows that share patches   X4        1.09×  y of every convolution, few dw    kh > sh
+    products in pieces        MP1       1.36×  the same, by machine.products     BLAS has small kernels
+    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
+    sums in pieces            MP2       1.32×  dw by X4, by machine.products     BLAS has small kernels
+    turned kernels            X6        1.45×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
+    shifted images            X7        1.69×  poolings, dw of depthwise         always
+    band matrices             X8, X9    4.24×  depthwise convolutions            always
+    ReLU in place             X10       1.04×  after Conv2d, Linear, BatchNorm   always
+    few passes                X11, X12  1.95×  batch norm                        always
+    winners in training only  X13       2.35×  max pooling                       always
+    disjoint windows          X14       1.51×  max pooling, stride ≥ kernel      always
+    pooling before the ReLU   X15, X16  1.73×  Conv2d, ReLU, MaxPool2d(2)        always
+    pixels in one piece       X18       2.42×  pooling before the ReLU           training; answers, N > 23
+    short runs from lines     X20       1.10×  patches, stride 1 down, kh > 1    OW·N < 64
     one sum of short runs     X21       3.23×  dx of the same, by col2im         OW·N < 64
     norms folded              QF1       1.16×  BatchNorm after Conv2d, Linear    answers, see `nn.fold`
-    calls written down        PL1, PL2  3.52×  shapes that come again            layers of these kinds
+    calls written down        PL1, PL2  3.21×  shapes that come again            layers of these kinds
 
 All together, the network as it is printed divided by the network that runs:
 
               seed_net  lenet5  vgg_net  separable_net  wide_mlp
-    training      3.0×    3.1×     2.2×           2.4×      1.2×
-    forward       5.1×    4.9×     2.9×           2.1×      1.0×
+    training      3.0×    3.1×     2.4×           2.5×      1.2×
+    forward       4.5×    4.6×     2.8×           2.2×      1.0×
 
 The time of a fully connected network is BLAS's own, printed or fast.
 """
