@@ -372,7 +372,11 @@ def integer_laws() -> Iterator[Law]:
     single = images[..., :1].copy()
     recorded = Recorded(partial(last_of, plan_of(seed, "integer", False)), single.copy(), Workspace())
     yield Law(
-        "calls written down", "PL1, PL2", "seed 8/8, one image", walked(seed, single), partial(recorded, single)
+        "calls written down",
+        "PL1, PL2",
+        "seed 8/8, one image",
+        walked(seed, single),
+        partial(recorded, single),
     )
 
 

@@ -2,8 +2,8 @@
 
     python tests/archive/known_programs.py
 
-writes those of version 2, for a format that is not final yet. Once it is, they stay: that they are still read
-is what makes it final. The file of version 1 was written by the last writer of version 1.
+has written those of version 2, which is final: they stay, and that they are still read, and written byte for
+byte, is what makes it final.
 """
 
 from pathlib import Path
