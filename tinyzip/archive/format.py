@@ -4,9 +4,9 @@ Why the message is as it is, the other files of this folder say; how it is read,
 says, for those who write a reader in another language. A file comes from anywhere, so nothing in it is
 believed: what fails is one ValueError that names the file, what was found, and what was needed.
 
-Version 2 is final: what a bit of it means does not change. What it cannot hold would be another version, whose
-readers go on reading this one. Of a version that it does not know a reader reads nothing, and says which it
-is: as a message is one number, no part of it is understood without the whole.
+Version 2 is final: what a bit of it means does not change. What it cannot hold would be another version, and
+readers of that go on reading this one. Of a version that it does not know a reader reads nothing, and says
+which it is: as a message is one number, no part of it is understood without the whole.
 """
 
 import os
