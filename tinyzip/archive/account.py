@@ -74,8 +74,7 @@ def account(path: PathLike) -> Account:
 def whole_bytes(ledger: Ledger, size: int) -> dict[tuple[int, str], int]:
     """The bytes of each part of a file of `size` bytes, rounded so that they add up to `size`.
 
-    What belongs to no field, the head of the file and what is left of the first and the last state, is the
-    container's.
+    What belongs to no field, the file's head and what is left of first and last state, is the container's.
     """
     bits = {(PROGRAM, "container"): 8 * size - sum(ledger.bits.values())} | ledger.bits
     ends = [round(end / 8) for end in accumulate(bits.values())]

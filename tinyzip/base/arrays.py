@@ -1,5 +1,4 @@
-"""Depth: one file for arrays by name and whatever JSON can say about them; written by `base.files`, always
-whole.
+"""Depth: one file for arrays by name and whatever JSON can say about them, written whole by `base.files`.
 
     offset  bytes   what
     0       8       the magic number, which says what kind of file it is

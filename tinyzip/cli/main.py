@@ -1,7 +1,6 @@
 """Depth: all commands, and how a mistake is reported.
 
-Whatever goes wrong is one line on the error stream, and the exit code is 2. What reads from a pipe may stop
-when it has seen enough.
+Whatever goes wrong is one line on the error stream, and the exit code is 2.
 """
 
 import os

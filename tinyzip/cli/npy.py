@@ -1,5 +1,4 @@
-"""Depth: arrays from .npy files and back: what NumPy writes with `np.save`, believed no further than it has
-to be.
+"""Depth: arrays from .npy files and back: what `np.save` writes, believed no further than it has to be.
 
 A file is mapped and not read: so a header that claims more than the file holds is refused before there is
 memory for it, and Python objects, which a file can only hold as code to be run, are never loaded.

@@ -131,7 +131,6 @@ def pixels_of(path: str, shape: tuple[int, ...]) -> Array:
 
 
 def labels_of(path: str | None) -> Array | None:
-    """The labels in a .npy file."""
     if path is None:
         return None
     labels = read_npy(path)

@@ -1,6 +1,4 @@
-"""Depth: tinyzip quantize: the integer program of a float network, from a few hundred images without
-labels.
-"""
+"""Depth: tinyzip quantize: the integer program of a float network, from images without labels."""
 
 from argparse import ArgumentParser, Namespace
 

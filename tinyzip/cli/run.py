@@ -5,8 +5,7 @@ about them goes to the error stream. Where labels are known there is a table by 
 
 With --codes nothing is converted. The codes of a .npy file, examples first, go through the program, and those
 of its last operator are written likewise: the same file may be given to another runtime, and the answers
-compared byte for byte. Axes are those of the program's file: (N, C, H, W) for a .tz, (N, H, W, C) for a
-.tflite.
+compared byte for byte. Axes are the file's: (N, C, H, W) for a .tz, (N, H, W, C) for a .tflite.
 """
 
 import sys

@@ -2,8 +2,7 @@
 
 Two networks may make as many errors, and others. So accuracy alone does not tell whether anything was
 transferred; fidelity does [Stanton et al. 2021, section 3]: how often both give the same class, above all
-where the teacher is wrong, since there no label can have taught it, and how far apart their probabilities
-are.
+where the teacher is wrong, since there no label taught it, and how far apart their probabilities are.
 
 The probabilities are worth a look by themselves. Sort the images by confidence, the probability of the
 class that is given, into M bins of equal width. A calibrated network is right in 90 % of the images of

@@ -110,7 +110,6 @@ class Sum:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """The arrays of all."""
         return {name: array for objective in self._watching() for name, array in objective.arrays.items()}
 
     @property

@@ -115,8 +115,7 @@ def distillation(
     soft          weight of the teacher's part, in [0, 1], one number, or one for each example (N,): 0 is
                   exactly the cross entropy, whatever the teacher's logits are, and 1 uses no label
     temperature   T, finite and above 0; likewise; "logits" has none
-    loss          "kl" (K3), "standardized" (K5), "logits" (K4), or "decoupled" (K6) with the weights of the
-                  paper
+    loss          "kl" (K3), "standardized" (K5), "logits" (K4), or "decoupled" (K6) with the paper's weights
     returns       loss, and dz (K, N) of z's dtype
     raises        ValueError for a shape, label, number or name that does not fit; TypeError for a dtype
     """
@@ -142,8 +141,7 @@ def distillation(
 def check_settings(
     soft: Numbers, temperature: Numbers, loss: str, N: int, function: str
 ) -> tuple[Array, Array]:
-    """`soft` and T for N examples as arrays, each () or (N,), if they and the loss's name are such as
-    `distillation` takes."""
+    """`soft` and T for N examples, () or (N,), if they and the loss's name are as `distillation` takes."""
     if loss not in NAMES:
         refuse(f"{function}: loss", repr(loss), f"one of {', '.join(map(repr, NAMES))}")
     w = per_example(soft, N, lambda w: (w >= 0) & (w <= 1), f"{function}: soft", "in [0, 1]")

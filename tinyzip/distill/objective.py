@@ -1,8 +1,7 @@
 """Depth: the loss of a student in training: which voice counts how much, when, and for whom.
 
-By (K7) that is (1 − soft)·(cross entropy with the labels) + soft·(loss by the teacher, at temperature T).
-`soft` and T are numbers, or functions of progress, the student's logits and the teacher's, asked anew for
-each shard of a batch. That one mechanism is warm-up and annealing, which look at the progress only,
+In (K7) `soft` and T are numbers, or functions of progress, the student's logits and the teacher's, asked anew
+for each shard of a batch. So there are warm-up and annealing, which look at the progress only,
 
     soft=lambda progress, z, t: min(1, progress / 0.1)          # first the labels, the teacher by and by
     temperature=lambda progress, z, t: 4 - 3 * progress         # ever sharper answers

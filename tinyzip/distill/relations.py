@@ -13,8 +13,7 @@ The means go over all pairs and triples, those included in which an example meet
 ψ is 0: so a batch and its double have the same loss. (The paper leaves an example's meeting with itself
 out.) None of this sees a rotation, a shift or a scale of all features.
 
-In training a loss sees the shard and not the batch (`train.run.shards`); so relations are those inside a
-shard.
+In training a loss sees the shard and not the batch (`train.run.shards`); so relations are those inside it.
 """
 
 import numpy as np

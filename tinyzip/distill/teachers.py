@@ -6,9 +6,8 @@ than each of them. What is to be averaged [Hinton et al. 2015, section 1]?
     logits           z = Σ z_m / M, whose softmax is the geometric mean of theirs, normalised            (K18)
     probabilities    z = ln(Σ σ(z_m) / M), whose softmax is their arithmetic mean                        (K19)
 
-In the first one teacher that is sure of a "no" outvotes the others; in the second, one that is sure of a
-"yes" still counts for 1/M. An ensemble is a model like its members: it can be asked, recorded, judged, and
-even trained.
+In the first a teacher that is sure of a "no" outvotes the others; in the second one sure of a "yes" still
+counts for 1/M. An ensemble is a model like its members: it can be asked, recorded, judged, and even trained.
 """
 
 from collections.abc import Mapping
@@ -61,7 +60,6 @@ class Ensemble:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image, (C, H, W)."""
         return next(iter(self.models.values())).shape
 
     @property
@@ -70,11 +68,9 @@ class Ensemble:
         return flat({name: model.params for name, model in self.models.items()})
 
     def trainable(self) -> tuple[str, ...]:
-        """The names in `params` that get gradients."""
         return tuple(f"{name}.{key}" for name, model in self.models.items() for key in model.trainable())
 
     def with_params(self, params: Mapping[str, Array]) -> Self:
-        """The same ensemble on other arrays, which are not copied."""
         models = {
             name: model.with_params({key: params[f"{name}.{key}"] for key in model.params})
             for name, model in self.models.items()

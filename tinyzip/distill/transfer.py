@@ -125,8 +125,7 @@ def record(teacher: Model, images: Array, threads: int | None = None) -> Recorde
 
     images   (N, H, W) or (N, C, H, W), uint8 or finite floats, of the shape that the teacher knows
     threads  one for each core when None
-    raises   ValueError or TypeError for images that the teacher cannot see, and ValueError for logits that
-             are not finite
+    raises   ValueError or TypeError for images that the teacher cannot see, or logits that are not finite
     """
     check_images(images, "record: images")
     z = logits(teacher, images, threads)

@@ -1,10 +1,9 @@
 """Depth: a student that starts from a part of its teacher.
 
 A student need not begin with drawn weights: its layers are the teacher's with fewer channels, and the
-teacher's own channels, some of them, are a better start. Two layers in a row belong together. If the first
-is left only its channels S, the second is left only the inputs that came from S, and so is whatever stands
-between: a batch norm the entries S, and after a flattening channel c is the run of features c·H·W … c·H·W
-+ H·W − 1:
+teacher's own channels, some of them, are a better start. Two layers in a row belong together. If the first is
+left only its channels S, the second is left only the inputs that came from S, and so is whatever stands
+between: a batch norm the entries S, after a flattening channel c is the features c·H·W … c·H·W + H·W − 1:
 
     w' = w[S_out][:, S_in],   b' = b[S_out],   S_in of a layer is S_out of the one before                (K15)
 

@@ -6,8 +6,7 @@ and what treats all of its entries alike treats them in one call.
 
 One ufunc after another over vectors of megabytes would fetch everything from memory again. So these are cut
 into chunks, all ufuncs pass over a chunk while it is near, and the chunks are shared among threads. Every
-entry is computed by itself and in the same order of operations, so neither the cuts nor the threads can
-change a bit.
+entry is computed by itself, in the same order of operations, so neither cuts nor threads change a bit.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -114,8 +114,7 @@ class Processes(Generic[Item, Result]):
               was made: later changes reach it in `shared` memory only
     count     processes, or fewer where the system has no room for so many; 1 unless `can_copy`
 
-    Copies are made by the first `map` that has an item for them, wait for the next, and end at `close`, or
-    with this process.
+    Copies are made by the first `map` with an item for them, wait for the next, and end at `close`.
     """
 
     def __init__(self, function: Callable[[Sequence[Item]], Sequence[Result]], count: int) -> None:

@@ -15,8 +15,7 @@ factor, and the sum is over pieces of columns,
 
     (x·yᵀ)[A, D] = Σ_B x[A, B]·y[D, B]ᵀ                                                         (MP2)
 
-OpenBLAS says which kernels it chose; where others were chosen, or BLAS is another, nothing is cut, which is
-only slower.
+OpenBLAS says which kernels it chose; with others, or another BLAS, nothing is cut, which is only slower.
 """
 
 import functools

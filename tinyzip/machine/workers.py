@@ -152,8 +152,7 @@ class Workers:
     ) -> Processes[Item, Result] | None:
         """`processes` for who asks again: None at the first time, and where it is not safe.
 
-        key  stands for the function: as long as it is the same, so is the function. Another key ends the
-             copies for the one before
+        key  stands for the function; another key ends the copies for the one before
         """
         if not self.can_fork:
             return None

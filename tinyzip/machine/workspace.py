@@ -1,9 +1,8 @@
 """Depth: scratch memory that is handed down.
 
-A training step writes a few megabytes of intermediate arrays. Asked of the operating system anew in
-each step, those pages cost more than the arithmetic done in them: every first touch of a page is a
-trap into the kernel. A `Workspace` keeps the memory. It is a stack: `empty` hands out the next piece,
-`scratch` gives back what was taken inside a `with` block, `reset` gives back everything.
+New memory costs more than the arithmetic done in it (X2), since every first touch of a page is a trap into
+the kernel. A `Workspace` keeps its memory. It is a stack: `empty` hands out the next piece, `scratch` gives
+back what was taken inside a `with` block, `reset` gives back everything.
 
 The first pass over a network finds the stack too small and takes ordinary arrays; when it is empty again, it
 grows to the highest mark it has seen, and from the second pass on nothing is allocated.

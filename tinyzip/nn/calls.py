@@ -2,8 +2,7 @@
 
 Other libraries have the same layers and other names for their sizes. Here every class of layers is given a
 check of the calls that build its objects, see `base.calls`, and networks and layers say what to write where
-other libraries have a method. Importing any file of `tinyzip.nn` does that, so the layers themselves need not
-speak of it.
+other libraries have a method. Importing any file of `tinyzip.nn` does that, so layers need not speak of it.
 """
 
 import os

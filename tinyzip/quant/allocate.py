@@ -1,8 +1,7 @@
 """Depth: bits per layer: where is a byte best spent?
 
-Uniform bits treat all layers alike, but they are not. A first layer of 250 weights costs next to nothing at
-8 bits and ruins every image at 2; a wide linear layer is most of the file and hardly notices. So measure,
-then choose:
+Uniform bits treat all layers alike, but they are not. A first layer of 250 weights costs little at 8 bits and
+ruins every image at 2; a wide layer is most of the file and hardly notices. So measure, then choose:
 
     minimise Σ_l cost(l, b_l)   with   Σ_l bytes(l, b_l) ≤ budget                             (QK1)
 
@@ -11,8 +10,7 @@ cost(l, b) is what the loss on validation images rises by when only layer l is q
 rises add up is an assumption: near the float model they are small, and to first order small things add. It is
 the only one. As it stands QK1 is a multiple-choice knapsack, and a handful of layers with seven choices each
 is solved exactly: go through the layers, and keep of all choices so far those that no other choice beats in
-both bytes and cost (the Pareto front). A choice that is beaten now stays beaten whatever follows, so nothing
-is lost.
+both bytes and cost (the Pareto front). What is beaten now stays beaten whatever follows, so nothing is lost.
 
 A file holds more than weights: tables, biases, multipliers. What they take hardly depends on the bits, but
 only packing tells how much. So a budget can be kept by weighing whole programs (`fit_budget`): solve QK1 on
@@ -52,8 +50,7 @@ def knapsack(
     costs   layer -> choice -> cost, any unit, any sign
     sizes   layer -> choice -> bytes, for the same layers and choices
     budget  bytes
-    raises  ValueError where even the smallest choice of each layer is over the budget; it names the
-            largest layer
+    raises  ValueError, naming the largest layer, where even the smallest choices are over the budget
     """
     if not costs or costs.keys() != sizes.keys():
         needed = f"the layers of costs, {list(costs)}, at least one"

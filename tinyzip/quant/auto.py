@@ -12,8 +12,6 @@ Each method costs more time than the one before and repairs more:
     surgeon   and weights rounded for the layer's output instead of each for itself, one after the other
     adaround  all of them together
 
-With prune=0.5 half of the weights are taken away first (`quant.prune`).
-
 "auto" tries them in this order until the probabilities of images it was not calibrated on move by less than
 0.001 nats on average (KL divergence). If no method gets there, the one that moves them least is taken; then
 training on the grids (`qat`) may do better.

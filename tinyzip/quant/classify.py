@@ -40,8 +40,7 @@ def classify(
 ) -> NDArray[np.int64]:
     """The class of each image (N,): that of the greatest code, whether or not the program ends in Argmax.
 
-    images   (N, H, W) or (N, C, H, W), uint8 or floats as the network saw them; (N, C) where the program
-             takes vectors
+    images   (N, H, W) or (N, C, H, W), uint8 or floats as the network saw them; (N, C) for vectors
     threads  None: one for each core, 8 at most; the same classes for any number
     product  how `integer.run` computes, "printed" for its page of `ops`; the same classes for each
     raises   TypeError or ValueError for another thing than a program, images of another shape, of numbers

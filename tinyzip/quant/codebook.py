@@ -1,9 +1,8 @@
 """Depth: weights that share a few values, and the values learn.
 
 Of the K values c_1 … c_K of a layer each weight w_i takes one, c_k(i). With few values a weight is a short
-index, and values need not be spaced evenly, as those of a grid are. Which are best? Where Σ_i (w_i −
-c_k(i))² is to be least, each weight takes the nearest value, and each value is the mean of the weights that
-take it [Lloyd 1982]:
+index, and values need not be spaced evenly, as those of a grid are. Which are best? Where Σ_i (w_i − c_k(i))²
+is to be least, each weight takes the nearest value, and a value is the mean of its weights [Lloyd 1982]:
 
     k(i) = argmin_k |w_i − c_k|,   c_k = mean of the w_i with k(i) = k     [Han et al. 2016, eq. 2]  (CB1)
 
@@ -117,7 +116,6 @@ class Shared(Through[AnyModel]):
         return *others, *(f"{name}.values" for name in self.values)
 
     def with_params(self, params: Mapping[str, Array]) -> Self:
-        """The same network on other arrays, which are not copied."""
         network = self.network.with_params({name: params[name] for name in self.network.params})
         index = {name: params[f"{name}.index"] for name in self.index}
         values = {name: params[f"{name}.values"] for name in self.values}

@@ -150,7 +150,6 @@ class FakeQuantized(Through[Inspected]):
 
     @property
     def input_mean(self) -> float | None:
-        """Their mean; None where nobody knows."""
         return self.source.input_mean
 
     def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
@@ -170,7 +169,6 @@ class FakeQuantized(Through[Inspected]):
         return list(self.params)
 
     def with_params(self, params: Mapping[str, Array]) -> Self:
-        """The same network on other arrays; they are not copied."""
         if params.keys() != self.params.keys():
             refuse("with_params: params", f"names {sorted(params)}", f"{sorted(self.params)}")
         for name, array in params.items():

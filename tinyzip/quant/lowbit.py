@@ -5,8 +5,7 @@ error Σ (w − s·q)² is the measure, that choice has a closed form. For any f
 
     s = Σ w·q / Σ q²                                                                         (QL1)
 
-and for a fixed s the best codes are the nearest. Binary codes q = sign(w) do not depend on s, so (QL1) is
-final:
+and for fixed s the nearest codes are best. Binary codes q = sign(w) do not depend on s, so (QL1) is final:
 
     binary   s = mean |w|                                    [Rastegari et al. 2016, eq. 6]  (QL2)
 

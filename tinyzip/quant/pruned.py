@@ -117,7 +117,6 @@ class Pruned(Through[AnyModel]):
         return *self.network.trainable(), *(f"{name}.score" for name in self.scores)
 
     def with_params(self, params: Mapping[str, Array]) -> Self:
-        """The same network on other arrays, which are not copied."""
         network = self.network.with_params({name: params[name] for name in self.network.params})
         masks = {name: params[f"{name}.mask"] for name in self.masks}
         scores = {name: params[f"{name}.score"] for name in self.scores}

@@ -4,8 +4,7 @@
     small.program                                # to run or to pack
 
 Below some four bits rounding a trained network, however well, is not enough: it has to learn with its few
-values. This is the whole of that way, each step a function of its own, to be called by hand where one of them
-shall be another:
+values. This is all of that way, each step a function of its own, to be called by hand where one shall differ:
 
     fold_batch_norm                  the weights that are to be rounded
     grids_for                        where rounding begins: ranges of least squared error

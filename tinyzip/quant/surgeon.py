@@ -10,11 +10,10 @@ costs least if the other free ones change by δ, where H is that of the free wei
 
     δ = −(w̃_q − t)/[H⁻¹]_qq · [H⁻¹]_q:    L rises by (w̃_q − t)²/[H⁻¹]_qq                          (SG2)
 
-[Hassibi, Stork 1993, eq. 5–7]. (Their error is ½·L.) With t = 0 this is the optimal brain surgeon. With t
-the nearest code it is the optimal brain quantizer [Frantar, Alistarh 2022], and in the order of columns GPTQ
+[Hassibi, Stork 1993, eq. 5–7]. (Their error is ½·L.) With t = 0 this is the optimal brain surgeon. With t the
+nearest code it is the optimal brain quantizer [Frantar, Alistarh 2022], and in the order of columns GPTQ
 [Frantar et al. 2023]. Some weights to 0 and then the rest to their nearest codes: that is pruning and
-rounding as one. Then q is settled, too, its row and column leave H, and the inverse of what is left needs no
-new inversion:
+rounding as one. Then q is settled, too, its row and column leave H, and what is left needs no new inversion:
 
     H⁻¹ − [H⁻¹]_:q [H⁻¹]_q: / [H⁻¹]_qq                          [Frantar, Alistarh 2022, lemma 1]  (SG3)
 

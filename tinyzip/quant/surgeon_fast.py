@@ -9,7 +9,6 @@ in any row, that is in the order of the largest rise of the row so far,
     r_n = max(rise_1, …, rise_n)                                                                    (SG5)
 
 What is left of a row then needs no memory of the order in which its weights went. Its free weights f solve
-the normal equations
 
     H_ff w̃_f = (H w*)_f                                                                             (SG6)
 

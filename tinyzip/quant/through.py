@@ -34,16 +34,14 @@ class Through(ABC, Generic[AnyModel]):
 
     @property
     def input_range(self) -> tuple[float, float] | None:
-        """Between which numbers the network's inputs lay in training."""
         return getattr(self.network, "input_range", None)
 
     @property
     def input_mean(self) -> float | None:
-        """Their mean; None where nobody knows."""
+        """The mean of its inputs in training; None where nobody knows."""
         return getattr(self.network, "input_mean", None)
 
     def with_input_range(self, input_range: tuple[float, float] | None, mean: float | None = None) -> Self:
-        """The same network, which remembers this range, and the mean of what lay in it."""
         if not hasattr(self.network, "with_input_range"):
             return self
         return replace(self, network=self.network.with_input_range(input_range, mean))
@@ -69,20 +67,16 @@ class Through(ABC, Generic[AnyModel]):
         return z, (applied, caches)
 
     def statistics(self, caches: Any) -> dict[str, Array]:
-        """The network's: what its arrays without gradient become by a training step."""
         applied, inner = caches
         return dict(applied.statistics(inner))
 
     def activations(self, x: Array) -> Mapping[str, Array]:
-        """The outputs of the network's layers."""
         return self.applied().activations(x)
 
     def probed(self, names: Collection[str]) -> Self:
-        """The same function of the same arrays, with a probe after each of the named layers."""
         return replace(self, network=self.network.probed(names))  # type: ignore[attr-defined]
 
     def probes(self, caches: Any) -> Mapping[str, Seen]:
-        """What the probes keep of a forward, by the names of the layers before them."""
         applied, inner = caches
         seen: Mapping[str, Seen] = applied.probes(inner)
         return seen

@@ -131,10 +131,7 @@ def renumbered(operators: tuple[Operator, ...], by: int) -> tuple[Operator, ...]
 
 
 def readable(program: Program) -> Program:
-    """The program as its twin reads it: named, borders as padding, and no more than leads to the logits.
-
-    What only moves codes in front is gone, and so are a softmax and an argmax at the end.
-    """
+    """The program as its twin reads it: named, borders as padding, and no more than leads to the logits."""
     program = named(program)
     if any(isinstance(operator, integer.Pad) for operator in program.operators):
         program = without_needless_operators(program, intervals(program))
@@ -144,11 +141,9 @@ def readable(program: Program) -> Program:
 def float_twin(program: Program) -> Sequential:
     """The float network that computes what a program's codes mean, without rounding activations.
 
-    Its layers have the names that `named` gives to the program's operators; it computes the logits from what
-    operators that only move codes leave of the input, see `readable`.
+    Its layers have the names that `named` gives to the program's operators.
 
-    raises  ValueError for an operator that no layer stands for, and for a program that is no chain of layers
-            and residual blocks
+    raises  ValueError for an operator without a layer, and for what is no chain of layers and residual blocks
     """
     check_program(program, "float_twin: program")
     program = readable(program)

@@ -7,8 +7,7 @@ a digit somewhere; a logistic regression reads 32 % of them, a perceptron 68 %, 
 examples are others than those of the paper's file, of the same kind.
 
 A digit is a template of 12 numbers that looks like it from the side, TEMPLATES. Of each row it is brought to
-mean 0 and standard deviation 1, moved so that it begins at 0, and divided by 6. Then every example is drawn
-anew:
+mean 0 and standard deviation 1, moved to begin at 0, and divided by 6. Then every example is drawn anew:
 
     pad         d(u) is the template t at u = 0 … 11, and 0 beyond, up to u = L − 1; L − 12 is one of 36 … 60
     scale       x_j = a·d(j·(L − 1)/71) for j = 0 … 71, between two u linearly; a in [0.8, 1.2]          (DL1)

@@ -17,15 +17,12 @@ is another function, not another rounding.)
   Where a gradient is nothing but rounding, as that of a bias before a batch norm, AdamW makes steps of full
   length of it. There only the second bound is left, and only what the network answers stays near.
 
-What `fit` adds is care. It checks its data once at the door, trains a private copy of the parameters, and
-gives back a new model beside a history.
+What `fit` adds is care. It checks its data at the door, and trains a private copy of the parameters.
 
 - Same Generator, same bits, for any number of threads (see `shards`), interrupted or not (see `state`).
-- With `checkpoint=path` the run is saved after each epoch, and in between when `checkpoint_seconds`
-  have gone by. Ctrl-C waits for the step to end and saves; a second Ctrl-C does not wait.
-  `resume=path` goes on.
+- With `checkpoint=path` the run is saved, also on Ctrl-C, which waits for the step to end; a second one does
+  not. `resume=path` goes on.
 - A loss that is not finite stops everything before it reaches the parameters, and one that explodes is said.
-- With `printed=True` everything runs as it is printed: the network, `loop`, and the rules of `optim`.
 
 Early stopping is a callback that returns True, and a run may be prolonged where its schedule lets it:
 

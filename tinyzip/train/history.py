@@ -65,7 +65,6 @@ class History(Shown):
         return "\n".join(epoch.line(len(self)) for epoch in self)
 
     def append(self, epoch: Epoch) -> None:
-        """Add a line."""
         for column in fields(self):
             getattr(self, column.name).append(getattr(epoch, column.name))
 
@@ -100,12 +99,10 @@ class Bar:
             self._bar.close()
 
     def step(self, loss: float) -> None:
-        """One step further."""
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             self._bar.update()
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
-        """One epoch further."""
         if self._lines:
             print(epoch.line(epochs), file=sys.stderr, flush=True)

@@ -1,7 +1,6 @@
 """Depth: a C file as it grows: its tables, its functions, and how a function reads and writes codes.
 
-Tables stand in flash, in the narrowest integers that hold their numbers. What is the same for all channels is
-no table but a number in the code.
+Tables stand in flash, in the narrowest integers that hold their numbers.
 """
 
 from dataclasses import dataclass, field
@@ -67,7 +66,6 @@ class Draft:
         return self.plan.program.codes[k + 1]
 
     def operator(self, i: int, kind: type[Kind]) -> Kind:
-        """Operator i, which is of this kind."""
         operator = self.plan.program.operators[i]
         assert isinstance(operator, kind)
         return operator

@@ -74,7 +74,6 @@ def body_of(draft: Draft, name: str) -> str:
 
 
 def memory_of(plan: Plan, prefix: str) -> Lines:
-    """The static arrays."""
     lines = [f"static const {prefix}_input_t *image;", f"static {prefix}_output_t *answer;"]
     for number, union in enumerate(plan.unions):
         fields = [f"{ctype(b.dtype)} {b.name}[{b.size}]; /* {b.what} */" for b in union]

@@ -9,8 +9,7 @@ of them is enough, ph being the rows of the max pool that takes a convolution's 
 place h mod R, where a row stood that nobody needs any more. Each asks the one before, up to an output that is
 whole: the input, one with several readers, or one that is read in another order. A fully connected layer
 after a flattened image takes rows too, each into all of its sums, and so does the mean of an image. A max
-pool whose windows do not overlap is part of the convolution before it, as in `integer.fast.choose`; between
-the two there are no rows at all.
+pool of windows that do not overlap is part of the convolution before it, as in `integer.fast.choose`.
 
 Rows are not always less: those of a chain exist all at the same time, whole outputs only one after the other.
 So each output is made whole if that costs nothing. What is never needed at the same time shares memory.

@@ -1,5 +1,4 @@
-"""Depth: nodes of an .onnx graph that are affine at each place: fully connected layers, batch norms,
-constants.
+"""Depth: affine nodes of an .onnx graph: fully connected layers, batch norms, constants.
 
 A sum or a product with constants, one for each channel, becomes part of the weights before it, or else a
 convolution of one pixel a channel. So a fully connected layer may also be a MatMul and an Add after it.
@@ -37,10 +36,6 @@ def gemm(step: Step) -> Value:
     w = w if step.attribute("transB", 0) else w.T
     bias = step.constant(2) if step.values.has(step.node, 2) else None
     return linear(step, w, bias, float(step.attribute("alpha", 1.0)), float(step.attribute("beta", 1.0)))
-
-
-def matmul(step: Step) -> Value:
-    return linear(step, step.constant(1).T, None)
 
 
 def linear(step: Step, w: Array, bias: Array | None, alpha: float = 1.0, beta: float = 1.0) -> Value:

@@ -37,16 +37,8 @@ NAMES = {AvgPool2d: "pool", BatchNorm: "norm", Conv2d: "conv", Flatten: "flatten
          Linear: "fc", MaxPool2d: "pool", Residual: "block"}  # fmt: skip
 
 
-def network(graph: Graph) -> Sequential:
-    """The network that a graph computes.
-
-    Raises ValueError, naming the file, and the node where it is one, for what cannot be read.
-    """
-    return Translation(graph).network()
-
-
 class Translation:
-    """One graph on its way.
+    """One graph on its way; ValueError, naming the file and the node if it is one, for what cannot be read.
 
     values  what is known of its tensors
     nodes   those that read an activation on the way to the output, in their order
@@ -119,7 +111,6 @@ class Translation:
         return Value((lengths[2], *lengths[:2]) if last else lengths, last=last)
 
     def network(self) -> Sequential:
-        """The whole."""
         places = {node.outputs[0]: k for k, node in enumerate(self.nodes)} | {self.start: -1}
         read = [self.activations(node) for node in self.nodes]
         for name in (name for names in read for name in names if name not in places):
@@ -206,19 +197,13 @@ def check_order(graph: Graph) -> None:
 
 
 def named(chain: list[Item]) -> tuple[dict[str, Layer], dict[str, Array]]:
-    """Layers by name, "conv1", and their arrays, "conv1.w"."""
+    """Layers by kind and the how-manieth of it, "conv1", and their arrays, "conv1.w"."""
     layers: dict[str, Layer] = {}
     params: dict[str, Array] = {}
-    for name, item in zip(numbered(chain), chain, strict=True):
-        layers[name] = item.layer
-        params |= flat({name: item.arrays})
-    return layers, params
-
-
-def numbered(chain: list[Item]) -> Iterator[str]:
-    """A name for each layer: what it is, and the how-manieth of its kind."""
     counts: dict[str, int] = {}
     for item in chain:
         kind = NAMES.get(type(item.layer), type(item.layer).__name__.lower())
         counts[kind] = counts.get(kind, 0) + 1
-        yield f"{kind}{counts[kind]}"
+        layers[f"{kind}{counts[kind]}"] = item.layer
+        params |= flat({f"{kind}{counts[kind]}": item.arrays})
+    return layers, params

@@ -1,18 +1,16 @@
 """Depth: codes in an ONNX graph: bytes from 0 up, and the operators that move them or look them up.
 
-Inside a graph every tensor of codes is of the type uint8. Unsigned codes are themselves, signed ones stand
-128 higher:
+Inside a graph every tensor of codes is uint8. Unsigned codes are themselves, signed ones stand 128 higher:
 
     byte = code − base,   base = −128 where a code can be negative, else 0                       (OC1)
 
 Any runtime has integer kernels for unsigned bytes, its fastest among them, while those for signed ones are
 slower or missing. A program that reads or writes signed codes moves them at its two ends and nowhere else.
 
-Weights are signed, and here is a trap. A processor of the x86 family without instructions for neural
-networks multiplies unsigned by signed bytes in pairs, and of the sum of two products it keeps 16 bits or,
-where these are too few, what is nearest. So a runtime's answers would depend on the machine. For two unsigned
-bytes the same processors have exact instructions; so weights can be written as unsigned bytes too, 128
-higher, with 128 as their zero point.
+Weights are signed, and here is a trap. A processor of the x86 family without instructions for neural networks
+multiplies unsigned by signed bytes in pairs, and of the sum of two products it keeps 16 bits or, where these
+are too few, what is nearest. So a runtime's answers would depend on the machine. For two unsigned bytes the
+same processors have exact instructions; so weights can be written as unsigned bytes, 128 higher, too.
 """
 
 from dataclasses import dataclass
@@ -48,7 +46,6 @@ class Job:
         return cls(graph, program.operators[i], inputs, codes, y, shapes, shape)
 
     def byte(self, value: Any, what: str) -> str:
-        """A constant of bytes."""
         return self.graph.constant(value, np.uint8, what)
 
 
@@ -140,13 +137,8 @@ def looked_up(job: Job, table: Any) -> str:
     """A table (256,) or (C, 256) by codes mod 256, as one by bytes."""
     graph, rows = job.graph, np.atleast_2d(np.asarray(table, np.int16))
     rows = np.roll(rows, -base_of(job.read[0]), axis=1) - base_of(job.y)
-    return graph.add("Gather", job.byte(rows.ravel(), "table"), places(job, len(rows)))
-
-
-def places(job: Job, rows: int) -> str:
-    """Where the entries for bytes stand in a table of as many rows, one for each channel or one for all."""
-    index = job.graph.cast(job.inputs[0], np.int32)
-    if rows == 1:
-        return index
-    first = 256 * np.arange(rows).reshape(-1, *[1] * (len(job.shape) - 1))
-    return job.graph.add("Add", index, job.graph.constant(first, np.int32, "rows"))
+    entries, index = job.byte(rows.ravel(), "table"), graph.cast(job.inputs[0], np.int32)
+    if len(rows) > 1:
+        first = 256 * np.arange(len(rows)).reshape(-1, *[1] * (len(job.shape) - 1))
+        index = graph.add("Add", index, graph.constant(first, np.int32, "rows"))
+    return graph.add("Gather", entries, index)

@@ -4,8 +4,7 @@ The numbers of fields are those of the format's schema [onnx.proto3, version 1.1
 believed: a constant has to have exactly the bytes that its shape asks for, and is a view of them.
 
 PyTorch's newer exporter writes large constants to a second file beside the first, "model.onnx.data". That is
-read where it is named so: a file in the same folder, of a plain name that ends in ".data". All other data
-outside the file are refused.
+read where it is named so: a file in the same folder, of a plain name that ends in ".data". No other is read.
 """
 
 import os
@@ -178,7 +177,6 @@ class Reader:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def node(self, i: int, message: Message) -> Node:
-        """Node number i."""
         kind, domain = self.text(message, 4), self.text(message, 7)
         kind = kind if domain in ("", "ai.onnx") else f"{domain}.{kind}"
         inputs, outputs = (

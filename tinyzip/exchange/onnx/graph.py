@@ -79,7 +79,6 @@ class Draft:
         return name
 
     def cast(self, x: str, dtype: Any) -> str:
-        """x as another type."""
         return self.add("Cast", x, to=self.kind(dtype))
 
     def kind(self, dtype: Any) -> int:

@@ -1,8 +1,7 @@
 """Depth: kind by kind, what a node of an .onnx graph is in a network.
 
 Much of a graph are no layers of their own: images are turned from channels last to channels first, or
-reshaped to what they are already; Identity and Dropout do nothing to a network that answers. Nor is a softmax
-or an argmax at the end read: a network here gives logits, and the class of the greatest is the answer.
+reshaped to what they are already; Identity and Dropout do nothing to a network that answers.
 
 [Operators of ONNX, version 1 to 23]
 """
@@ -13,10 +12,10 @@ from math import inf, prod
 
 import numpy as np
 
-from tinyzip.exchange.onnx.affine import affine, batch_norm, gemm, matmul, scaled, shifted
+from tinyzip.exchange.onnx.affine import affine, batch_norm, gemm, linear, scaled, shifted
 from tinyzip.exchange.onnx.step import Step
 from tinyzip.exchange.onnx.values import NO_BORDER, Value
-from tinyzip.exchange.onnx.windows import avg_pool, conv, global_average, global_max, max_pool, pad
+from tinyzip.exchange.onnx.windows import avg_pool, conv, global_pool, max_pool, pad
 from tinyzip.nn.activations import GELU, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Flatten, GlobalAvgPool, MaxPool2d, ReLU
@@ -161,10 +160,6 @@ def activation(step: Step, layer: Layer) -> Value:
     return replace(step.add(layer), positive=positive)
 
 
-def same(step: Step) -> Value:
-    return step.x
-
-
 def cast(step: Step) -> Value:
     """x as another type, where that holds every float32: all others would round it."""
     if (to := step.node.attributes.get("to")) not in WIDE:
@@ -193,10 +188,10 @@ def dropout(step: Step) -> Value:
 READERS: dict[str, Read] = {
     "Add": shifted, "AveragePool": avg_pool, "BatchNormalization": batch_norm, "Cast": cast, "Clip": clip,
     "Concat": concat, "Conv": conv, "Div": scaled, "Dropout": dropout, "Flatten": flatten, "Gelu": gelu,
-    "Gemm": gemm, "GlobalAveragePool": global_average, "GlobalMaxPool": global_max, "Identity": same,
-    "HardSigmoid": hard_sigmoid, "MatMul": matmul, "MaxPool": max_pool, "Mul": scaled, "Pad": pad,
-    "ReduceMax": reduce, "ReduceMean": reduce, "Reshape": reshape, "Squeeze": squeeze, "Sub": shifted,
-    "Transpose": transpose,
+    "Gemm": gemm, "GlobalAveragePool": global_pool, "GlobalMaxPool": global_pool, "HardSigmoid": hard_sigmoid,
+    "MaxPool": max_pool, "Mul": scaled, "Pad": pad, "ReduceMax": reduce, "ReduceMean": reduce,
+    "Reshape": reshape, "Squeeze": squeeze, "Sub": shifted, "Transpose": transpose,
+    "Identity": lambda step: step.x, "MatMul": lambda step: linear(step, step.constant(1).T, None),
     "LeakyRelu": lambda step: activation(step, LeakyReLU(float(step.attribute("alpha", 0.01)))),
     "Relu": lambda step: activation(step, ReLU()), "SiLU": lambda step: activation(step, SiLU()),
     "Tanh": lambda step: activation(step, Tanh()), "Sigmoid": lambda step: activation(step, Sigmoid()),

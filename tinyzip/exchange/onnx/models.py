@@ -15,7 +15,7 @@ from functools import partial
 
 from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
-from tinyzip.exchange.onnx.chain import network
+from tinyzip.exchange.onnx.chain import Translation
 from tinyzip.exchange.onnx.file import read_graph
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
@@ -38,7 +38,7 @@ def read(path: PathLike) -> Sequential:
     memory than 64 times the file and 72 MB, of which 68 are for weights that dilated windows make.
     """
     check_path(path, "onnx.read: path")
-    return network(read_graph(path))
+    return Translation(read_graph(path)).network()
 
 
 def write_network(network: Inspected, path: PathLike) -> None:
@@ -68,8 +68,7 @@ def write_program(program: Program, path: PathLike, exact: bool = True) -> None:
            operator's codes are one off at most if those that it reads are not. From layer to layer that adds
            up: the deeper a program, the more of its codes differ, and the further
 
-    Raises TypeError for what is no Program, ValueError for a program that no ONNX file can hold, ImportError
-    where the package `onnx` is missing, OSError as `base.files`; all that before a byte is written.
+    Raises TypeError for what is no Program, ValueError where ONNX cannot hold it; else as `write_network`.
     """
     graph, model = program_graph(program, path, exact)
     graph.write(model)

@@ -7,8 +7,7 @@ in its place; one that knows none computes in float, with nearly the same result
 
 Nearly: from the same inputs each operator's codes are the engine's or, rarely, one beside them, where a value
 lies close to the middle between two codes. But a code that is one off is an input of the next operator, and
-one that amplifies, whose multiplier is large, can write what is further off. For every code to be the
-engine's, take the exact form.
+one that amplifies, whose multiplier is large, can write what is further off.
 
 The step of a grid is its own scale where that is an ordinary number, so that the real numbers in the graph
 are those of the network; and 1 where it lies beyond 2±⁴⁰. A weight's scale then makes up the multiplier:

@@ -2,8 +2,7 @@
 
 A graph passes two kinds of tensors: constants, which are known, and activations, of which only the shape is.
 Exporters write much that concerns constants alone, such as a transposition of weights, or a shape that is
-taken apart and put together again to say "flatten". All that is computed here, so that what remains of the
-graph are its layers.
+taken apart and put together again to say "flatten". All that is computed here; what remains are layers.
 
 Layers have no batch, and channels first:
 

@@ -1,5 +1,4 @@
-"""Depth: nodes of an .onnx graph that look through windows: convolutions, poolings, and the borders before
-them.
+"""Depth: nodes of an .onnx graph that look through windows: convolutions, poolings, borders before them.
 
 A border of zeros (Pad) is no layer of its own: it becomes part of the padding of the window after it. What
 averages its padding, too, which no layer here does, is a convolution with equal weights; and a convolution
@@ -132,14 +131,10 @@ def avg_pool(step: Step) -> Value:
     return replace(y, positive=step.x.positive)
 
 
-def global_average(step: Step) -> Value:
-    step.image()
-    return replace(step.add(GlobalAvgPool()), positive=step.x.positive)
-
-
-def global_max(step: Step) -> Value:
+def global_pool(step: Step) -> Value:
     _, H, W = step.image()
-    return replace(step.add(MaxPool2d((H, W))), positive=step.x.positive)
+    layer = MaxPool2d((H, W)) if step.node.kind == "GlobalMaxPool" else GlobalAvgPool()
+    return replace(step.add(layer), positive=step.x.positive)
 
 
 def pad(step: Step) -> Value:

@@ -1,7 +1,6 @@
 """Depth: the bytes of an .onnx file, which are a Protocol Buffer, as numbered fields.
 
-A message is a row of fields. Each begins with a key, a varint 8·number + type, and the type says how long it
-is:
+A message is a row of fields. Each begins with a varint 8·number + type, and the type says how long it is:
 
     0  a varint: seven bits a byte, the least first, the top bit says that more follow
     1  8 bytes       5  4 bytes       2  a varint, and so many bytes: a text, numbers, or a message inside

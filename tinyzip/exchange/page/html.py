@@ -5,8 +5,7 @@
 
 The page is one file, which asks for no other and works offline. What it holds of a model are the bytes of its
 .tz file. They are decoded in the page, by a second reader of the format that was written from its description
-alone, and run by integer arithmetic in JavaScript. Somebody draws a digit there and sees what the network
-sees, each layer's maps, and the answer.
+alone, and run by integer arithmetic in JavaScript. One draws a digit there and sees the maps and the answer.
 
 JavaScript has no int64: all numbers are float64 and hold whole numbers up to 2⁵³, while acc·m0 may have 62
 bits. So products are split in two halves of 16 bits of m0:

@@ -205,7 +205,6 @@ class Reader:
         return tuple(map(int, vector))
 
     def node(self, i: int, operator: Any) -> Node:
-        """Operator number i."""
         number, known = operator.OpcodeIndex(), self.model.OperatorCodesLength()
         if not 0 <= number < known:
             self.refuse(f"kind number {number}", f"one of the {known} that the file lists", f"operator {i}")
@@ -236,7 +235,6 @@ class Reader:
         return values
 
     def tensor(self, t: int, record: Any) -> Tensor:
-        """Tensor number t."""
         where = f"tensor {t}"
         shape = tuple(self.vector(record.ShapeAsNumpy()).tolist())
         if len(shape) > MOST_AXES or (shape and min(shape) < 1):

@@ -4,12 +4,10 @@
 
 A .tflite file is what TensorFlow's and PyTorch's converters write for phones and microcontrollers. Its int8
 models mean what programs mean, real = scale·(code − zero). So nothing is converted: weights and biases are
-the file's own, multipliers are computed from its scales as the runtime does, and the program writes, code for
-code, what the runtime writes.
+the file's own, multipliers are computed from its scales as the runtime does, and the codes are the runtime's.
 
 Two sets of kernels are in use, and they round differently. The reference kernels of LiteRT multiply in
-integers; its default kernels, those of XNNPACK, which phones and laptops run, multiply in float32. A program
-is read for one of the two.
+integers; its default kernels, those of XNNPACK, which phones and laptops run, multiply in float32.
 """
 
 from typing import Literal
@@ -37,8 +35,7 @@ def read(path: PathLike, kernels: Kernels = "reference") -> Program:
              (C, H, W, N) for [1, H, W, C]; (d₂, d₁, 1, N) for [1, d₁, d₂] and (d₁, N) for [1, d₁]. A QUANTIZE
              at the file's entry and a DEQUANTIZE at its end are left out: codes come in, and codes go out
     Raises ValueError, naming the file, the operator's number in it, its kind and why, for all that cannot be
-    read; ImportError where the package `tflite` is missing. Takes no more memory than 4 MB and 64 times the
-    file, whatever that states.
+    read; ImportError where the package `tflite` is missing. 4 MB and 64 times the file bound the memory.
     """
     if not isinstance(kernels, str) or kernels not in KERNELS:
         refuse("tflite.read: kernels", repr(kernels), f"one of {', '.join(KERNELS)}")

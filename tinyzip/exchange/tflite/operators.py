@@ -185,8 +185,7 @@ def mean(chain: Chain, node: Node, y: Tensor) -> None:
 def pad(chain: Chain, node: Node, y: Tensor) -> None:
     """A border of zero points. Where only a convolution reads it, it becomes part of that one's padding.
 
-    A convolution pads with zero points too, so the two borders are one. A pool's padding is no code, and so
-    no part of a border.
+    A convolution pads with zero points too, so the two borders are one. A pool's padding is no code.
     """
     pairs = chain.constant(node, 1, "INT32")
     if pairs.shape != (4, 2) or pairs[[0, 3]].any():

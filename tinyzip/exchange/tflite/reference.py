@@ -1,10 +1,8 @@
-"""Depth: what LiteRT's reference kernels compute from scales, before anything runs: multipliers, clamps and
-tables.
+"""Depth: what LiteRT's reference kernels compute from scales before a run: multipliers, clamps, tables.
 
 A file has scales, float32, and kernels want integers. What is computed between the two, in which order and in
 which precision, decides codes: two multipliers that differ in the last of 31 bits write different codes for
-some accumulators. So each formula stands here as the runtime has it. With fl(·) for rounding to float32, and
-all else in float64:
+some accumulators. So each formula is the runtime's own. fl(·) rounds to float32; all else is float64:
 
     convolution, fully connected                      M = s_x·s_w / s_y                       (TL1)
     product with a constant                           M = fl(fl(s_x·s_w) / s_y)               (TL2)
@@ -109,7 +107,6 @@ class Reference:
         return multipliers(np.float64(x.scale * o.scale / y.scale)) | {"rounding": "double"}
 
     def addition(self, x: Grid, o: Grid, y: Grid) -> Numbers:
-        """x + o."""
         twice, s_y = 2 * np.float64(max(x.scale, o.scale)), np.float64(y.scale)
         reals = [np.float64(x.scale) / twice, np.float64(o.scale) / twice, twice / (2.0**ADD_SHIFT * s_y)]
         return multipliers(np.array(reals)) | {"rounding": "double"}
@@ -150,7 +147,6 @@ class Reference:
         return sampled(x, y, lambda real: one / (one + np.float32(exp(min(-real, 88.0)))))
 
     def tanh(self, x: Grid, y: Grid) -> NDArray[np.int16]:
-        """tanh x."""
         return sampled(x, y, tanh)
 
     def hard_swish(self, x: Grid, y: Grid) -> NDArray[np.int16]:
@@ -206,5 +202,4 @@ def high16(a: Any, b: int) -> Any:
 
 
 def saturated(a: Any) -> Any:
-    """Within int16."""
     return np.clip(a, -(2**15), 2**15 - 1)

@@ -81,7 +81,6 @@ class Convolution:
         return int(values * self.w.itemsize + F * self.outputs[1] // across * (self.w.itemsize + VALUE))
 
     def layout(self, N: int) -> Layout:
-        """For N examples."""
         return self.layouts[N < FEW]
 
     @property

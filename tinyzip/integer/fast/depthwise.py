@@ -1,12 +1,10 @@
-"""Depth: depthwise convolution: one channel a group, no sum over channels. As a plain sum, and as matrix
-products.
+"""Depth: depthwise convolution, one channel a group: as a plain sum, and as matrix products.
 
 The plain sum gives each place of the window one pass over the image: the weight there, times the image moved
 to that place. It is kh·kw passes that only multiply and add, and the memory sets their speed.
 
 On a narrow image there is something better. An output row sees kh input rows, which lie side by side in
-memory as one matrix (kh·W, N); and which weight meets which of their pixels is the same for all rows and all
-examples:
+memory as one matrix (kh·W, N); and which weight meets which pixel is the same for all rows and examples:
 
     y[oh] = T · x[oh·sh … oh·sh + kh − 1],   T[ow, i·W + ow·sw + j·dw] = w[i, j], else 0        (DW1)
 

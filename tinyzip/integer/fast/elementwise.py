@@ -1,5 +1,4 @@
-"""Depth: additions, products with constants, and tables: one code in, one code out, at each place. And the
-softmax.
+"""Depth: additions, products, tables: at each place one code in, one code out. And the softmax.
 
 A function of one code is a look-up (TB1). A product with a constant is one; and an addition by (AD1) or (AD2)
 adds two terms, each a function of one code:

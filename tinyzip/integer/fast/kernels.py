@@ -4,8 +4,7 @@
     multiply    acc (F, …), see `gemm`; two inputs at once where the sums leave room, see `lanes`
     requantize  to codes, the bias added on the way, see `scaling` and `steps`
 
-Since the bias comes last, the sums of products need no room for it: their own bound, Σ |w|·R, picks the
-dtype.
+Since the bias comes last, the sums of products need no room for it: their bound, Σ |w|·R, picks the dtype.
 """
 
 from dataclasses import dataclass

@@ -11,8 +11,7 @@ With p the place in the window, o the window, and j a place in the kernel, outpu
 of the padded image. So where the columns are sorted by s, its phase, all windows together see a run of
 neighbours; and of what is then computed, whole blocks are compared.
 
-And a patch has kh rows, of which a patch one row down sees kh − sh again. So gather the rows of all patches
-only, each of them once,
+And a patch has kh rows, of which a patch one row down sees kh − sh again. So gather each of these rows once,
 
     lines[h, j, c, p, o, n] = x̄[c, h, S·(o + a) + s, n]                                         (LP2)
 

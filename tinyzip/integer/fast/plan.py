@@ -2,8 +2,7 @@
 
 An output is needed until the last operator that reads it has run, and most are read once, by the next
 operator. So a few slots of memory are enough for a program of any depth: each output is given one that
-nothing else needs, and after its last reader the slot is free again. A chain needs two of them, a residual
-block a third.
+nothing else needs, and after its last reader it is free again. A chain needs two, a residual block a third.
 
 What only reads codes in another way, as `Recall` and most reshapes do, writes nothing: its output is a view,
 and the slot stays in use until nobody reads the view either.

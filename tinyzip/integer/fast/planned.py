@@ -2,8 +2,7 @@
 
 A program is run once while all that NumPy is asked to do is written down (`machine.recorder`), each call with
 the very arrays that it read and wrote. To run it again is to write other codes into the first array and to
-make the same calls (PL1). No kernel knows of this, and none looks at a value to decide what to call. Planning
-runs the calls on other codes, too, and compares. `run` does the same with shards that come again and again.
+make the same calls (PL1). No kernel looks at a value to decide what to call; planning compares on others.
 """
 
 from functools import partial

@@ -4,8 +4,7 @@ A batch is cut into shards, whose arrays fit the processor's cache, and each thr
 the whole program on its own scratch memory. So memory does not grow with the number of images, and neither
 the shard nor the thread that an example lands in can change its result: all of it is exact.
 
-Most of the time of a small shard is Python's, between the calls. So to those who hand in the same `Workers`
-again a run becomes a list of these calls, see `machine.recorder`.
+To those who hand in the same `Workers` again a run becomes a list of calls, see `machine.recorder`.
 
 `product="printed"` takes the shards through `ops` instead, and needs nothing else of this folder.
 """

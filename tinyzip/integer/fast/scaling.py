@@ -25,9 +25,8 @@ of bits of f, or of −1 − f if it is negative; and whatever is no more than h
     t = ⌊2ᵇ⁺ˢ⁻²⁵⌋,   θ = 2ˢ⁻¹ + t if f is odd, 2ˢ⁻¹ − 1 − t if it is even, 0 for s = 0      (M4)
     ⌊(q + θ) / 2ˢ⌋                                                                     (M5)
 
-since then an odd f becomes f + 1 from t below the half on, and an even one stays until t above it. (At ±½
-the last place below is half as large; but there both sides of the half go to 0.) θ is looked up in a table
-over f.
+since then an odd f becomes f + 1 from t below the half on, and an even one stays until t above it. (At ±½ the
+last place below is half as large; but there both sides of the half go to 0.) θ stands in a table over f.
 
 From n = 63 on everything rounds to 0 (see `fixedpoint`), which m = 0 says without a shift too far. For n ≤ 62
 no sum passes 2⁶² + 2⁶¹ + 2³⁰ < 2⁶³, neither (acc + bias)·m + half nor what is on the way to it. The scaled

@@ -1,5 +1,4 @@
-"""Depth: what speed makes of a program, as a table: what each operator with weights does, and in which
-numbers.
+"""Depth: what speed makes of each operator with weights, as a table: what it does, and in which numbers.
 
 with a pool    the max pool that a convolution does before it requantizes (PQ1)
 integer, blas  what the operands and the sums of either product are held in, (B2) and (XP1)

@@ -1,5 +1,4 @@
-"""Depth: weights that multiply nothing of worth become zeros: what they did goes into biases and other
-weights.
+"""Depth: weights that multiply nothing of worth become zeros: biases and other weights do what they did.
 
 Four rewritings of one operator with weights. Each leaves every code that it writes as it was, for every
 input that `intervals` allows, and none removes anything yet; but a channel that only meets zeros is needed by
@@ -21,8 +20,7 @@ stays, unless its weights at the places that are missed are zeros, or windows ov
 A row or column of the window that lies in padding wherever the window stands multiplies zeros only. Its
 weights become zeros, and where that is at the edge of the window, it is cut off together with its padding.
 
-Of equal input channels (`equals`) the first stands for all, by (EQ1), if the weights added up are still of 8
-bits:
+Of equal input channels (`equals`) the first stands for all, by (EQ1), if sums of weights still have 8 bits:
 
     w_fr += w_fc,   w_fc = 0                                                                      (AB3)
 

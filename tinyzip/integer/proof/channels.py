@@ -9,8 +9,7 @@ whole groups; and a convolution of one group alone is free to read some channels
 channel that one reader needs may have to be carried along by others, who do not. These ties are followed
 until nothing is added, and what is then needed is the smallest choice that all operators can do with.
 
-The program's input stays whole, for that is what comes in, and a last channel stays with every output, since
-there is no tensor without one.
+The program's input stays whole, for that is what comes in, and each output keeps one channel at least.
 """
 
 from dataclasses import replace

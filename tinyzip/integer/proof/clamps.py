@@ -1,5 +1,4 @@
-"""Depth: clamps: the claims of what an operator writes, as narrow as is worth while, and none that cuts
-nothing off.
+"""Depth: clamps, the claims of what an operator writes: as narrow as pays, and none that cuts nothing off.
 
 An operator may claim to write codes lo … hi of which `intervals` proves that some never come. If it claims
 only those that do come, it writes the same; but the bound (B1) of whatever reads them rests on the claim, and

@@ -7,8 +7,7 @@ the first of them instead, and adds up the weights of all of them:
     Σ w_c·x_c = Σ over the first r of each set of equals: (Σ w_c over c equal to r)·x_r             (EQ1)
 
 Equal keys, equal channels. The converse does not hold: two sums may agree for reasons that no key sees.
-Channels that hold one number only (`intervals`) are equal to those that hold the same, however they come
-about.
+Channels that hold one number only (`intervals`) are equal to all that hold it, however they come about.
 """
 
 from collections.abc import Hashable, Sequence

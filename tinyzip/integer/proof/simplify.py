@@ -15,8 +15,7 @@ that the program accepts. Each gives the others more to find: a channel that is 
 narrower, and those before it needless. So they take turns until none finds anything. What comes out is a
 plain `Program` again, that any reader of programs reads.
 
-Training, of course, could go further: it can make a channel constant that nearly is. That is not a proof, and
-not the matter of this file.
+Training could go further, and make a channel constant that nearly is; but that is no proof.
 """
 
 from tinyzip.base.refuse import refuse

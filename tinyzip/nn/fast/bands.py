@@ -2,8 +2,7 @@
 
 As a product of kernel and patches a depthwise convolution (C4) would have a single row, which is memory
 traffic and little else. But the kernel can be written out instead of the image. One row of windows sees kh
-whole rows of the image, and these lie one after another in memory as a matrix (kh·W, N); a band matrix takes
-them to a row of y:
+whole rows of the image, which lie in memory as a matrix (kh·W, N); a band matrix takes that to a row of y:
 
 band[f, ow, i, ow·sw + j − left] = w[f, i, j],   zero elsewhere                                 (X8)
 y[f, oh] = band[f] · x[c, oh·sh − top : oh·sh − top + kh],   c = ⌊f·C/F⌋                        (X9)

@@ -7,8 +7,7 @@ function does not depend on where it is written,
 f(x) written over old memory = f(x) written into new                                            (X2)
 
 so every stage takes its arrays from a `Workspace`, which hands out the same memory in every step. X2 holds as
-long as nothing is read after it was given back. What is here has no other law: D1 and N4 are a product and a
-mask.
+long as nothing is read after it was given back. What is here has no other law: D1 is a product, N4 a mask.
 """
 
 from dataclasses import dataclass

@@ -6,10 +6,9 @@ row of all patches once, the places of the kernel ordered by row, column and cha
 lines[h, j, c, ow, n] = x̄[c, h, ow·sw + j, n],   y[f, oh] = Σ w[f, c, i, j] · lines[oh·sh + i, j, c]  (X4)
 
 The patches of output row oh are the rows oh·sh … oh·sh + kh − 1 of `lines`, which lie one after the other: a
-matrix (kh·kw·C, OW·N) that need not be made. So a kh/sh-th part is gathered, and stays in cache. It
-is the same sum in another order. It applies to every convolution and pays where rows overlap, kh > sh, and a
-row of outputs has columns enough for a product of its own. (LP2) of `integer.fast.lines` is the same law for
-whole numbers, in a world that this one does not meet.
+matrix (kh·kw·C, OW·N) that need not be made. So a kh/sh-th part is gathered, and stays in cache. It is the
+same sum in another order. It applies to every convolution and pays where rows overlap, kh > sh, and a row of
+outputs has columns enough for a product of its own.
 
 The gradient of the weights is a sum of such products, one for each row, dw = Σ_oh dy[:, oh]·patches[oh]ᵀ; and
 between these short matrices there are faster ones than for all rows at once (MP2). So it pays for a kernel of

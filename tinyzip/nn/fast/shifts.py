@@ -7,8 +7,7 @@ time. In NumPy's notation of slices,
 y = max_{i,j} x̄[:, i : i + sh·OH : sh, j : j + sw·OW : sw],   a mean or a sum of products likewise   (X7)
 
 in kh·kw rounds of a few whole-array operations each. X7 applies to poolings and to gradients of depthwise
-kernels. It needs neither patches nor a padded copy: where the shifted image hangs over the border, the slice
-is simply shorter.
+kernels. It needs neither patches nor a padded copy: over the border the slice is simply shorter.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
 """Depth: what a network runs: stages, which are layers that are given where to write.
 
-A stage is one layer, or some that follow each other and are computed together. Its output is theirs: bit for
-bit on whole numbers, and else within the rounding of another order of summation. Its arrays come from a
-`Workspace` (see `memory` for why): what a stage returns, and what is in its cache, is valid until the
-owner of the workspace resets it.
+A stage is one layer, or some that follow each other and are computed together. Its output is theirs, but for
+rounding. Its arrays come from a `Workspace` (see `memory` for why): what a stage returns, and what is in its
+cache, is valid until the owner of the workspace resets it.
 
 Any layer is a stage as it is printed. A layer that is a `Stage` itself runs with the network's workspace.
 """

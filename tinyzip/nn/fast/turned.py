@@ -8,8 +8,7 @@ dx[c, h, w, n] = Σ_{f,i,j} w[f, c, kh − 1 − i, kw − 1 − j] · dȳ[f, h 
 with dȳ the gradient dy in a border of kh − 1 − top zeros above, and so on around. That is the sum of C3 in
 another order: what C3 scatters, window by window, X6 gathers, pixel by pixel. To gather a number it is read
 and written; to scatter it, two are read and one is written. X6 applies at stride 1 to a padding smaller than
-the kernel, and pays while it gathers no more than twice what C3 would scatter. A kernel of one pixel needs no
-turning.
+the kernel, and pays while it gathers no more than twice what C3 would scatter. 1×1 kernels need no turning.
 """
 
 from math import prod

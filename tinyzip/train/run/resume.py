@@ -2,8 +2,7 @@
 
 A resumed run ends with the bits of one that was never interrupted, so all that decides its steps must be
 equal in the run that wrote the file and in the one that goes on from it: the model, the images, and each part
-of the recipe. What a file cannot hold, such as a function, is held to its name, and a schedule to three of
-its values.
+of the recipe. What a file cannot hold, such as a function, is held to its name, a schedule to three values.
 
 Only the number of epochs may be another. It decides through the progress alone, the part of all steps that is
 done: so a run may become longer, or shorter, where each step that was made would have had the same learning

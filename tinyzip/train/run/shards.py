@@ -213,10 +213,9 @@ class Shards(Generic[AnyModel]):
 def gradient_shard(parameters: int, batch: int) -> int:
     """Examples in a shard, from the size of the model and the batch: half a batch, 64 at least.
 
-    Small shards keep a layer's arrays in cache. But every shard is a hundred calls from Python, which take
-    the same time however few the examples are; so not less than 64. And every shard has a
-    gradient of its own to be written and summed: where parameters are many, two halves of the batch are
-    better than many parts, and else more than 128 gain nothing.
+    Every shard is a hundred calls from Python, which take the same time however few the examples are; so not
+    less than 64. And every shard has a gradient of its own to be written and summed: where parameters are
+    many, two halves of the batch are better than many parts, and else more than 128 gain nothing.
     """
     half = max(64, -(-batch // 2))
     return half if parameters >= MANY else min(half, 128)

@@ -1,5 +1,4 @@
-"""Depth: the state of a training run between two steps: it can be stepped, saved at any step, and loaded
-back.
+"""Depth: the state of a training run between two steps: it can be stepped, saved at any step, loaded back.
 
 All that will happen in a run follows from the parameters, the optimizer's memory, the epoch and the step in
 it, and the state of the Generator at the beginning of that epoch. From that state come the order of the
@@ -94,8 +93,7 @@ class TrainingState(Training[AnyModel]):
     def load(self, path: PathLike) -> None:
         """Go on from a checkpoint of the same model and recipe.
 
-        raises  ValueError, with what was found and what was needed, for anything else, and then nothing
-                has changed
+        raises  ValueError, with what was found and needed, for anything else; then nothing has changed
         """
         meta, arrays = self.check(path)
         seed = meta.get("seed", self._began)

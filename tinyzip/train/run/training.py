@@ -73,7 +73,6 @@ class Training(ABC, Generic[AnyModel]):
         return (step + 0.5) / (self.recipe.epochs * self.steps)
 
     def lr(self, step: int) -> float:
-        """The step's learning rate."""
         return self.recipe.schedule(self.progress(step))
 
     def advance(self) -> float:
@@ -127,7 +126,6 @@ class Training(ABC, Generic[AnyModel]):
         return epoch
 
     def open_epoch(self) -> None:
-        """Begin an epoch."""
         self.step = 0
         self.loss = self.seconds = 0.0
 

@@ -59,7 +59,6 @@ class Watched:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one example."""
         return self.model.shape
 
     @property
@@ -75,11 +74,9 @@ class Watched:
         return self.model.structure()
 
     def trainable(self) -> tuple[str, ...]:
-        """The names in `params` that get gradients."""
         return *self.model.trainable(), *self.arrays
 
     def with_params(self, params: Arrays) -> Self:
-        """The same on other arrays, which are not copied."""
         model = self.model.with_params({name: params[name] for name in self.model.params})
         return type(self)(model, {name: params[name] for name in self.arrays}, self.shown)
 
@@ -116,11 +113,9 @@ class Watched:
         return grads | own
 
     def statistics(self, caches: WatchedCaches) -> Arrays:
-        """What the model's arrays without gradient become by a training forward."""
         return self.model.statistics(caches.inner)
 
     def activations(self, x: Array) -> Arrays:
-        """The output of every layer."""
         return self.model.activations(x)
 
 
