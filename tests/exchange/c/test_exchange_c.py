@@ -109,6 +109,17 @@ def test_a_product_of_32_bits_gives_the_codes_of_all_sums(data: Any) -> None:
         np.testing.assert_array_equal(short, exact)
 
 
+def test_a_channel_whose_multiplier_proves_its_sums_small_is_asked_for_these_alone() -> None:
+    """(F3): of sums that go 31 − 15 places up, 32,767 is the last that int32 holds."""
+    for rounding in ROUNDINGS[:3]:  # (F11) has its ties, of which there are many here, at no even places
+        found = shortened(np.full(2, 2**30), np.array([15, 40]), rounding, 60_000, BYTE)
+        assert found is not None
+        for n, most, (m, r, s) in zip((15, 40), (32_767, 60_000), found.T.tolist(), strict=True):
+            acc = np.arange(-most, most + 1)
+            exact = np.clip(rescale(acc, 2**30, n, rounding), 0, 255)
+            np.testing.assert_array_equal(np.clip((acc * m + r) >> s, 0, 255), exact)
+
+
 def test_sums_of_which_there_are_too_many_are_not_asked() -> None:
     m0, n = np.array([2**30]), np.array([44])
     assert shortened(m0, n, "single", SHORT_MOST, BYTE) is not None

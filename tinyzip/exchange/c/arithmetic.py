@@ -20,6 +20,7 @@ import numpy as np
 
 from tinyzip.exchange.c.text import text_of
 from tinyzip.exchange.c.weights import readers
+from tinyzip.integer.bounds import INT32_MOST
 from tinyzip.integer.codes import Array, Codes
 from tinyzip.integer.fixedpoint import N_LEAST, Rounding, rescale
 from tinyzip.integer.softmax import LINE, ONE
@@ -50,17 +51,17 @@ def shortened(m0: Array, n: Array, rounding: Rounding, bound: int, y: Codes) -> 
     """m, r and s of (CA1) for multipliers m0·2⁻ⁿ, (3, F); None where there are none or sums are too many."""
     if bound > SHORT_MOST:
         return None
-    acc, found = np.arange(-bound, bound + 1), {}
+    found, k = {}, np.arange(y.lo - y.zero + 1, y.hi - y.zero + 1)
     for pair in set(zip(m0.tolist(), n.tolist(), strict=True)):
-        codes = np.clip(rescale(acc, *pair, rounding), y.lo - y.zero, y.hi - y.zero)
-        k = np.arange(y.lo - y.zero + 1, y.hi - y.zero + 1)
-        t = np.searchsorted(codes, k) - bound
+        most_acc = min(bound, INT32_MOST >> max(31 - pair[1], 0))  # a program proves it, see `fixedpoint`
+        codes = np.clip(rescale(np.arange(-most_acc, most_acc + 1), *pair, rounding), k[0] - 1, k[-1])
+        t = np.searchsorted(codes, k) - most_acc
         for s in range(30, 0, -1):
             m = ((pair[0] << s >> pair[1] - 1) + 1) >> 1
-            least = np.max((k << s) - t * m, where=t <= bound, initial=-(2**31))
-            most = np.min((k << s) - (t - 1) * m, where=t > -bound, initial=2**31)
+            least = np.max((k << s) - t * m, where=t <= most_acc, initial=-(2**31))
+            most = np.min((k << s) - (t - 1) * m, where=t > -most_acc, initial=2**31)
             r = int(least + most - 1) >> 1
-            if least < most and m * max(bound, 1) + abs(r) < 2**31:
+            if least < most and m * max(most_acc, 1) + abs(r) <= INT32_MOST:
                 found[pair] = m, r, s
                 break
         else:
