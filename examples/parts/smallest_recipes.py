@@ -17,6 +17,10 @@ costs what five weights do. Weights have seven codes, but for how many bits of t
 says: bits beyond are pushed out at a price, (QN4) of `rate`. Activations of few bits make biases short, as
 these are counted in steps of the activations.
 
+One recipe, for two kilobytes, is not for bytes but for time on a chip. Bits cost nothing there: weights have
+four. Products do, so the first layers, which see many places, are those of the smallest network, and the last
+one, which sees four, has most of the weights.
+
 All learn from two teachers that err on different images: a wide network of 5×5 convolutions, and one of the
 kind above, as large as the largest.
 """

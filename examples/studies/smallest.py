@@ -246,7 +246,9 @@ def plot(rows: list[Row], N: int, path: Path, on: str) -> None:
 
 def main(words: list[str] | None = None) -> None:
     parser = options(__doc__, "smallest", "one seed, one look for each network", 3, of_rows=4)
-    parser.add_argument("--budget", type=int, nargs="+", help="bytes: 512 1024 2953 8192, as in the recipes")
+    parser.add_argument(
+        "--budget", type=int, nargs="+", help="bytes: 512 1024 2048 2953 8192, as in the recipes"
+    )
     args = ask(parser, words)
     known = SETTINGS[args.on].recipes
     if unknown := set(args.budget or ()) - set(known):

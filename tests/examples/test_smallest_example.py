@@ -100,7 +100,7 @@ def test_a_file_that_does_not_fit_is_trained_on_with_fewer_bits_at_a_higher_pric
         assert dearer == 2 * price
 
 
-@pytest.mark.parametrize("budget", [512, 1024, 2953, 8192])
+@pytest.mark.parametrize("budget", [512, 1024, 2048, 2953, 8192])
 def test_the_committed_files_have_the_bytes_and_the_errors_that_the_page_prints(
     smallest: ModuleType, budget: int
 ) -> None:
