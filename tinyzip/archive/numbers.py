@@ -2,7 +2,7 @@
 
 How many bits a number has says most about it, and is much alike from one number of a kind to the next: biases
 have eleven bits or twelve, kernels two or three. So a number goes as its length, in decisions of which each
-has a place of its own, its bits but the first are as good as random and go plain:
+has a place of its own; its bits but the first are as good as random and go plain:
 
 v = 2ᴸ⁻¹ + r:  "longer?" yes for each of 0, 1, … L − 1, no for L;  r in L − 1 bits             (E7)
 

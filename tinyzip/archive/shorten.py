@@ -7,13 +7,12 @@ come in allow, the least that gives a code of c or more,
 
 t_c = min {acc : code(acc) ≥ c},   lo ≤ acc ≤ hi                                               (E14)
 
-Another multiplier gives the same code to every sum, and so changes nothing whatever the input, if and only
-if it does for every t_c, every t_c − 1, lo and hi: any other sum stands between two of these that have its
-own code, and is caught between them. `requantize` is monotone in m0, too, upwards for positive sums and
-downwards for negative ones. So the m0 that change nothing form an interval. Bisection finds its ends, and
-the number in it that ends in most zeros is taken. As long as one number serves one output after another
-they share it, since a file says in almost no bits that a number is the one before: one multiplier for a
-whole layer stays one.
+Another multiplier gives the same code to every sum, and so changes nothing whatever the input, if and only if
+it does for every t_c, every t_c − 1, lo and hi: any other sum stands between two of these that have its own
+code, and is caught between them. `requantize` is monotone in m0, too, upwards for positive sums and downwards
+for negative ones. So the m0 that change nothing form an interval. Bisection finds its ends, and the number in
+it that ends in most zeros is taken. As long as one number serves one output after another they share it,
+since a file repeats a number in almost no bits: one multiplier for a whole layer stays one.
 
 A scale only says what codes mean in real numbers; no code depends on it. It becomes the shortest fraction
 that moves no real number by more than half a step, where codes are at most 255 steps from their zero:

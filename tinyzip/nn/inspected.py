@@ -59,7 +59,6 @@ class Inspected(Network):
         return replace(self, layers=probed(self.layers, names))
 
     def probes(self, caches: dict[str, Any]) -> dict[str, Seen]:
-        """What the probes keep of a forward, by the names of the layers before them."""
         return probes(self.layers, caches)
 
     def activations(self, x: Array) -> Arrays:

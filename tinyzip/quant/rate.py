@@ -2,7 +2,7 @@
 
 A coder charges −log₂ p(c) bits for a weight with code c, where p is how often c occurs. Training does not see
 that: of two networks that answer alike it takes any, also the one with more bits. So the charge becomes part
-of the loss, at a price per bit, and training and file agree [Oktay et al. 2020, section 2].
+of the loss, at a price per bit, and training and file agree on what is cheap [Oktay et al. 2020, section 2].
 
 A code is a whole number, and so has no gradient. But a weight w stands between two codes. With u = w/s, cut
 to the codes lo … hi, let k = ⌊u⌋, a = u − k, and count the weight as 1 − a of code k and a of code k + 1:

@@ -38,7 +38,7 @@ NAMES = {AvgPool2d: "pool", BatchNorm: "norm", Conv2d: "conv", Flatten: "flatten
 
 
 class Translation:
-    """One graph on its way; ValueError, naming the file and the node if it is one, for what cannot be read.
+    """One graph on its way. Raises ValueError, naming the file and perhaps a node, for what cannot be read.
 
     values  what is known of its tensors
     nodes   those that read an activation on the way to the output, in their order

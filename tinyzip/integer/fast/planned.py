@@ -2,7 +2,7 @@
 
 A program is run once while all that NumPy is asked to do is written down (`machine.recorder`), each call with
 the very arrays that it read and wrote. To run it again is to write other codes into the first array and to
-make the same calls (PL1). No kernel looks at a value to decide what to call; planning compares on others.
+make the same calls (PL1). No kernel chooses calls by values; planning runs other codes, too, and compares.
 """
 
 from functools import partial

@@ -3,8 +3,7 @@
 An operator may claim to write codes lo … hi of which `intervals` proves that some never come. If it claims
 only those that do come, it writes the same; but the bound (B1) of whatever reads them rests on the claim, and
 is smaller by itself. So the proof needs no place in the file or in the engine: two numbers that are there
-already say it. A claim is narrowed only where a sum then fits int16; elsewhere a grid like that of its
-neighbours costs a file less.
+already say it. A claim is narrowed only where a sum then fits int16; a grid like its neighbours' costs less.
 
 A clamp of a pool that cuts nothing off goes, for it is a pass over memory. And a `Table` that only clamps, as
 a ReLU by itself does, becomes the clamp of the operator in front of it, if nothing else reads that.
