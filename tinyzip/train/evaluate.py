@@ -155,7 +155,7 @@ def logits_of_shard(model: Model, images: Array, workspace: Workspace) -> Array:
 
 
 def answer(model: Model, images: Array, workspace: Workspace) -> Array:
-    """z (K, N) of a few images, in the workspace."""
+    """z (K, N) of a few images, in the workspace; batch norms are part of the layers before them (QF1)."""
     workspace.reset()
     dtype = next(iter(model.params.values())).dtype
     x = into_workspace(images, workspace).astype(dtype, copy=False)
