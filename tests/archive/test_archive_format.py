@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -490,6 +491,18 @@ def test_a_scale_that_no_writer_writes_is_refused(form: int, q: int, what: str) 
         scale(reader, None, "scale")
 
 
+@pytest.mark.parametrize("place", range(5))
+def test_a_word_is_one_of_those_that_are_known(place: int) -> None:
+    writer = Writer("net.tz")
+    natural(writer, place, "order")
+    reader = Reader(writer.finish(), "net.tz")
+    if place < 3:
+        assert fields_of.word("a", "b", "c")(reader, None, "order") == "abc"[place]
+    else:
+        with pytest.raises(ValueError, match=rf"net\.tz: found order {place}, needed 2 or less"):
+            fields_of.word("a", "b", "c")(reader, None, "order")
+
+
 def test_what_stands_at_a_limit_is_read() -> None:
     """4096 operators, a name of 255 bytes, scales of 63 digits and of 1/3 and 1/(2³² − 1)."""
     scales = [
@@ -548,6 +561,13 @@ def test_pack_and_unpack_refuse_other_types() -> None:
         pack("net.tz")
     with pytest.raises(TypeError, match="unpack: data"):
         unpack("net.tz")
+
+
+@pytest.mark.parametrize(("path", "error"), [(7, TypeError), (None, TypeError), ("", ValueError)])
+def test_what_is_no_path_is_refused(path: Any, error: type[Exception]) -> None:
+    for reads in (read, account):
+        with pytest.raises(error, match=rf"^read: path: found {path!r}, needed a path"):
+            reads(path)
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
@@ -625,6 +645,10 @@ def test_an_account_is_a_table_of_words_on_the_left_and_numbers_on_the_right(tmp
     assert first[kinds:].startswith("program")
     for line, operator in zip(lines, found.program.operators, strict=False):
         assert line[kinds:].startswith(f"{operator.kind} ") and line[names:].startswith(operator.name or " ")
+    for place, line in enumerate((first, *lines[:-1]), -1):  # parts that take nothing are left empty
+        sizes = [found.parts.get((place, part), 0) for part in found_parts()]
+        told = [f"{size:,}" for size in sizes if size]
+        assert line.split()[-1 - len(told) :] == [*told, f"{sum(sizes):,}"] and " 0" not in line[names + 9 :]
     assert {len(line) for line in (head, first, *lines)} == {len(head)}
     assert repr(found) == f"Account({found.size:,} bytes, {found.program!r})"
     assert found.total("nothing") == 0 and found.total("weights") == sum(

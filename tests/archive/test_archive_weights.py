@@ -484,7 +484,11 @@ def test_a_place_before_the_list_is_refused_too() -> None:
 
 
 @pytest.mark.parametrize("coded", ["mixed", "alone", "tables", "plain"])
-def test_more_weights_than_steps_are_refused_before_there_is_room_for_them(coded: str) -> None:
+@pytest.mark.parametrize("axis", range(4))
+def test_more_weights_than_steps_are_refused_before_there_is_room_for_them(coded: str, axis: int) -> None:
+    """However they stand."""
+    view = [1, 2, 2, 2]
+    view[axis] = 4_000_000 * view[axis] // math.prod(view)
     reader = written(
         form(0),
         coding(coded),
@@ -494,7 +498,7 @@ def test_more_weights_than_steps_are_refused_before_there_is_room_for_them(coded
     with pytest.raises(
         ValueError, match=r"net\.tz: found 4000000 steps to come, needed \d+ or fewer in a file"
     ):
-        weights.get(reader, (2000, 2000, 1, 1))
+        weights.get(reader, tuple(view))
 
 
 @pytest.mark.parametrize("view", [(0, 3, 1, 1), (2**40, 2**40, 1, 1)])

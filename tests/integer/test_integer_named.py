@@ -249,6 +249,17 @@ def test_every_operator_may_have_a_name_and_that_is_a_string(operator: Operator)
         replace(operator, name=cast(Any, 3)).checked("it")
 
 
+WRITERS = [o for o, *_ in DESCRIBED if any(f.name == "y" for f in fields(o))]
+
+
+@pytest.mark.parametrize("operator", WRITERS, ids=lambda o: o.kind)
+@pytest.mark.parametrize("other", [3, (0, 255, 0), "codes"])
+def test_what_an_operator_writes_are_codes(operator: Operator, other: Any) -> None:
+    needed = "all of them or none" if operator == GlobalAvgPool() else "Codes"
+    with pytest.raises((TypeError, ValueError), match=rf"y: found .*, needed {needed}$"):
+        replace(operator, y=other).checked("it")
+
+
 def test_a_softmax_of_4096_classes_could_leave_int32() -> None:
     """4,096 ones of 2¹⁹ make 2³¹."""
     assert Program((Softmax(2**30, 9),), (4095,), SIGNED).bounds == (4095 * 2**19,)

@@ -1,6 +1,8 @@
 """Programs: built by hand, checked whole, printed, compared; and what is refused, in words that help."""
 
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -29,6 +31,7 @@ from tinyzip.integer import (
 )
 from tinyzip.integer import table as module
 from tinyzip.integer.operators import bits_of
+from tinyzip.integer.program import check_program
 from tinyzip.integer.shapes import padded, shape_after
 from tinyzip.integer.table import HEAD, size, table
 
@@ -288,6 +291,24 @@ def test_a_program_says_what_does_what_it_does_not() -> None:
     for name, words in (("run", "integer.run"), ("predict", "classify"), ("save", "archive.write")):
         with pytest.raises(AttributeError, match=rf"{words}\(program, "):
             getattr(program, name)
+
+
+@pytest.mark.parametrize(
+    "other, needed",
+    [
+        ("a.tz", r"a Program: tinyzip\.archive\.read\(path\)"),
+        (Path("a.tz"), r"a Program: tinyzip\.archive\.read\(path\)"),
+        (SimpleNamespace(program=small()), r"a Program: its \.program"),
+        (SimpleNamespace(params={}), r"a Program, which tinyzip\.quant\.auto\.quantize makes of a network"),
+        (SimpleNamespace(program=3), "a Program"),
+        (None, "a Program"),
+    ],
+    ids=str,
+)
+def test_what_is_no_program_is_refused_with_what_to_write(other: Any, needed: str) -> None:
+    check_program(small(), "it")
+    with pytest.raises(TypeError, match=rf"^it: found .*, needed {needed}$"):
+        check_program(other, "it")
 
 
 def test_an_input_that_is_no_codes_is_refused() -> None:

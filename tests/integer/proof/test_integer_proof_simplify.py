@@ -250,6 +250,23 @@ def test_dead_channels_go_through_every_operator_that_keeps_channels_apart() -> 
             assert program.shapes[1][0] == 2, between
 
 
+@pytest.mark.parametrize("read", [0, 1, 2, 3])
+def test_a_group_stays_whole_where_one_of_its_channels_is_needed(read: int) -> None:
+    """By who reads what the groups read; a group that is the only one left is none."""
+    one, eye = np.zeros((1, 4, 1, 1), int), np.eye(4, dtype=int).reshape(4, 4, 1, 1)
+    one[0, read] = 1
+    mixed = conv(np.arange(1, 9).reshape(4, 2, 1, 1), groups=2, name="mixed")
+    before = (conv(one, y=FEW), Recall(0))
+    x = np.random.default_rng(0).integers(0, 10, (4, 2, 2, 20), np.uint8)
+    for ends in ((*before, mixed, conv(one[:, [2, 3, 0, 1]], y=FEW)), (Recall(0), mixed, conv(one, y=FEW))):
+        ends += (Concat((1, len(ends))),) if ends[0] is before[0] else ()
+        program = Program((conv(eye, y=FEW), *ends), (4, 2, 2), FEW)
+        smaller = simplify(program)
+        np.testing.assert_array_equal(run(smaller, x), run(program, x))
+        kept = [operator for operator in smaller.operators if operator.name == "mixed"]
+        assert [operator.w.shape for operator in kept] == [(4 if len(ends) == 5 else 1, 2, 1, 1)]
+
+
 def test_channels_that_cannot_be_told_apart_stay() -> None:
     """A softmax counts them, a transpose makes rows of them."""
     w = np.ones((3, 2, 1, 1), int)
@@ -359,6 +376,16 @@ def test_a_clamp_of_a_pool_stays_where_it_cuts_something_off_or_proves_a_bound()
         first, Reshape((1, 4, 5)), pool, Flatten(), last_of(6), shape=(20,), x=Codes(0, 9, 0)
     )
     assert program.accumulators[-1] == np.int16
+
+
+@pytest.mark.parametrize("lo, hi", [(-9, 9), (-9, 8), (-8, 9), (-8, 8)])
+def test_a_clamp_of_a_pool_goes_where_it_cuts_off_nothing_at_either_end(lo: int, hi: int) -> None:
+    x = np.random.default_rng(0).integers(-9, 10, (1, 2, 2, 400), np.int8)
+    clamped = MaxPool2d(1, y=Codes(lo, hi, 0)), conv(np.array([[[[1]], [[-2]]]]).reshape(2, 1, 1, 1))
+    program = Program(clamped, (1, 2, 2), Codes(-9, 9, 0))
+    smaller = simplify(program)
+    np.testing.assert_array_equal(run(smaller, x), run(program, x))
+    assert len(smaller.operators) == (1 if (lo, hi) == (-9, 9) else 2)  # without a clamp it does nothing
 
 
 def test_the_claim_of_what_is_part_of_the_output_stays() -> None:

@@ -65,7 +65,7 @@ def keys_of(
         case Multiply(w=w) if w.size > 1:
             return list(zip(x.tolist(), w.tolist(), strict=True))
         case Flatten() | Reshape() | Transpose():
-            places = np.arange(np.prod(shape[1:], dtype=np.int64)).reshape(1, *shape[1:])
+            places = np.arange(np.prod((1, *shape[1:]))).reshape(1, *shape[1:])
             values = spread(x * places.size, shape) + places[..., None]
             return [row.tobytes() for row in moved(operator, values).reshape(to[0], -1)]
         case Argmax():
