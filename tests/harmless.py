@@ -163,6 +163,24 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/onnx/layers.py",
+            'return y if step.attribute("keepdims", 1) else flattened(step, y)',
+            "1 → 2",
+        ): "any number but 0 keeps the axes",
+        (
+            "exchange/onnx/graph.py",
+            'if array.dtype.kind == "f" and not np.isfinite(array).all():',
+            'array.dtype.kind == "f" and not np.isfinite(array).all() → (not np.isfinite(array).all())',
+        ): "whole numbers are all finite",
+        **{
+            (
+                "exchange/onnx/integers.py",
+                "wide, plus, bound = significant(graph, wide, 32), np.zeros_like(plus), 2**31",
+                change,
+            ): "sums are below 2⁵⁵ and lifts no more than 255·2⁵⁵: int64 holds both together"
+            for change in ("** → *", "31 → 32", "2 → 3")
+        },
+        (
             "exchange/tflite/file.py",
             "return np.empty(0, np.uint8)",
             "uint8 → int8",
@@ -412,6 +430,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "machine/packed.py",
             "if threads == 1:",
             "== → !=",
+        ): "on one thread or two: every entry is computed by itself",
+        (
+            "machine/packed.py",
+            "if threads == 1:",
+            "1 → 2",
         ): "on one thread or two: every entry is computed by itself",
         (
             "machine/workspace.py",

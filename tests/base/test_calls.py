@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -224,6 +225,7 @@ class Shaped:
         (0.5, "0.5"),
         (len, "the function len"),
         (check, "the function check"),
+        (partial(check), "a functools.partial"),
         ([1], "a list"),
         (np.zeros((2, 3)), "a numpy.ndarray of shape (2, 3)"),
         (np.float32(1), repr(np.float32(1))),

@@ -297,6 +297,12 @@ WRONG = {
 }
 
 
+def test_a_constant_for_each_of_two_turned_features_is_refused_as_of_many(tmp_path):
+    model = Model((1, 1, 1, 2))
+    whole = model.build(model.node("Add", flat_turned(model, "x"), model.constant(normal(2))))
+    refused(tmp_path, whole, "node 2 (Add 'node 2'): found a constant of shape (2,), needed one number")
+
+
 def classes(flat=False, **attributes):
     model = image()
     x = model.node("Flatten", model.node("GlobalAveragePool", "x")) if flat else "x"

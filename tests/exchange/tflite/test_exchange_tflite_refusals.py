@@ -196,6 +196,11 @@ def test_a_batch_a_second_input_and_a_second_output_are_refused() -> None:
             read(model.build())
 
 
+def test_a_model_of_nothing_is_refused_as_one_without_an_input() -> None:
+    with pytest.raises(ValueError, match=r"model\.tflite: found 0 inputs and 0 outputs, needed one of each"):
+        read(Model().build())
+
+
 def test_a_float_model_is_refused() -> None:
     model = Model()
     x, y = model.tensor((1, 4), dtype=np.float32), model.tensor((1, 4), dtype=np.float32)
