@@ -33,6 +33,8 @@ from tinyzip.integer import (
     run,
     simplify,
 )
+from tinyzip.integer.proof.clamps import claiming, hull
+from tinyzip.integer.proof.intervals import Interval
 
 WIDE, FEW = Codes(-128, 127, 0), Codes(0, 9, 0)
 
@@ -156,14 +158,18 @@ def test_constants_that_stay_are_merged_where_they_are_equal() -> None:
     assert program.shapes[1][0] == 2 and (weights(program)[1][:, 1] == 3).all()
 
 
-@pytest.mark.parametrize("second, left", [(60, 1), (61, 2), (-128, 1)])
-def test_equal_channels_are_merged_while_their_weights_fit_in_8_bits(second: int, left: int) -> None:
+@pytest.mark.parametrize(
+    "one, second, left", [(67, 60, 1), (67, 61, 2), (67, -128, 1), (-68, -60, 1), (-68, -61, 2)]
+)
+def test_equal_channels_are_merged_while_their_weights_fit_in_8_bits(
+    one: int, second: int, left: int
+) -> None:
     """(EQ1), (AB3): 67 + 60 is 127, 67 + 61 is not a weight."""
     y = Codes(0, 3, 0)
-    program = simplified(dense([[1, 2], [1, 2]], y=y), dense([[67, second], [1, -2]]), shape=(2,))
+    program = simplified(dense([[1, 2], [1, 2]], y=y), dense([[one, second], [1, -2]]), shape=(2,))
     assert program.shapes[1] == (left,)
     if left == 1:
-        assert weights(program)[1].tolist() == [[67 + second], [-1]]
+        assert weights(program)[1].tolist() == [[one + second], [-1]]
 
 
 def test_channels_that_differ_in_a_bias_or_a_multiplier_alone_are_not_equal() -> None:
@@ -380,12 +386,37 @@ def test_a_clamp_of_a_pool_stays_where_it_cuts_something_off_or_proves_a_bound()
 
 @pytest.mark.parametrize("lo, hi", [(-9, 9), (-9, 8), (-8, 9), (-8, 8)])
 def test_a_clamp_of_a_pool_goes_where_it_cuts_off_nothing_at_either_end(lo: int, hi: int) -> None:
-    x = np.random.default_rng(0).integers(-9, 10, (1, 2, 2, 400), np.int8)
-    clamped = MaxPool2d(1, y=Codes(lo, hi, 0)), conv(np.array([[[[1]], [[-2]]]]).reshape(2, 1, 1, 1))
-    program = Program(clamped, (1, 2, 2), Codes(-9, 9, 0))
-    smaller = simplify(program)
+    """Of channels from 0 to 9, from −9 to 0, and from −4 to 5."""
+    three = conv(np.array([1, -1, 1]).reshape(3, 1, 1, 1), [0, 0, -4], y=Codes(-9, 9, 0))
+    clamped = three, MaxPool2d(1, y=Codes(lo, hi, 0)), conv(np.array([[1, -2, 3]]).reshape(1, 3, 1, 1))
+    program = Program(clamped, (1, 2, 2), FEW)
+    smaller, x = simplify(program), np.arange(40, dtype=np.uint8).reshape(1, 2, 2, 10) % 10
     np.testing.assert_array_equal(run(smaller, x), run(program, x))
-    assert len(smaller.operators) == (1 if (lo, hi) == (-9, 9) else 2)  # without a clamp it does nothing
+    assert len(smaller.operators) == (2 if (lo, hi) == (-9, 9) else 3)  # without a clamp it does nothing
+
+
+def test_a_narrower_claim_holds_the_codes_of_all_channels_and_the_zero_point() -> None:
+    known = Interval(np.array([-3, 1, 0]), np.array([2, 7, 0]))
+    assert hull(known, WIDE) == Codes(-3, 7, 0)
+    assert hull(known, Codes(-128, 127, 9)) == Codes(-3, 9, 9)
+    assert hull(known, Codes(-128, 127, -9, (3, 1))) == Codes(-9, 7, -9, (3, 1))
+    assert hull(known, Codes(-2, 5, 0)) == Codes(-2, 5, 0)
+    for code in (3, 5):
+        assert hull(Interval(np.array([4]), np.array([4])), Codes(0, 9, code)) == Codes(
+            min(4, code), max(4, code), code
+        )
+    assert hull(Interval(np.array([4]), np.array([4])), Codes(0, 9, 4)) is None
+    table = claiming(Table(np.arange(256) - 128, WIDE), Codes(-5, 7, 0))
+    assert table.checked("it").table.tolist() == np.clip(np.arange(256) - 128, -5, 7).tolist()
+
+
+def test_what_a_constant_adds_to_a_large_bias_is_exact() -> None:
+    """(AB2), in more than 24 bits: 127·7 more."""
+    eye = np.eye(200, dtype=int)
+    eye[0] = 0
+    last = Linear(np.full((1, 200), 127), [2**24 + 2], 2**30, 47, Codes(0, 255, 0))
+    program = simplified(dense(eye, [7] + [0] * 199, y=FEW), last, shape=(200,))
+    assert program.operators[-1].bias.tolist() == [2**24 + 2 + 889]
 
 
 def test_the_claim_of_what_is_part_of_the_output_stays() -> None:
