@@ -268,6 +268,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/lanes.py",
+            "if base & (base - 1):",
+            "- → +",
+        ): "a power of two is divided by exactly, in either way, and the other bases are even",
+        (
+            "integer/fast/pools.py",
+            "if kh > 1 or sh > 1:",
+            "> → >=",
+        ): "a copy of the rows, which are then combined as they are",
+        (
             "integer/fast/pools.py",
             "negative = total < 0",
             "< → <=",

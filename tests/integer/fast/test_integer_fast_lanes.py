@@ -201,3 +201,5 @@ def test_the_memory_of_a_row_counts_what_lies_in_pairs(kind: str, values: int, o
 def test_two_lanes_pay_where_a_sum_has_many_products() -> None:
     assert pays(50, 784, 784) and not pays(50, 320, 320) and not pays(64, 64, 64)
     assert pays(20, 30, 2, True) and not pays(20, 30, 2)
+    assert pays(45, 91, 45) and not pays(45, 90, 45)  # as much is not more
+    assert pays(30, 51, 20, True) and not pays(30, 50, 20, True)

@@ -82,7 +82,7 @@ def asked(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The sums of (FS2), in order, some of them twice, and their exact codes; both (F, P)."""
     y = scaling.y
-    halves = np.arange(y.lo - y.zero + 1, y.hi - y.zero + 1) - 0.5
+    halves = np.arange(y.lo, y.hi) - y.zero + 0.5
     guess = np.clip(np.floor(halves / m) - bias, -bounds - 1, bounds + 1).astype(np.int64)
     near = (guess[..., None] + NEAR).reshape(len(guess), -1)
     sums = np.clip(np.concatenate([-bounds, np.sort(near), bounds], 1), -bounds, bounds)
