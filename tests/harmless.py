@@ -11,6 +11,14 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
+        **{
+            (
+                "archive/numbers.py",
+                'if magnitude and coder.bit(None if value is None else int(value < 0), coder.cell(*name, "negative")):',  # noqa: E501
+                change,
+            ): "where there is a magnitude, the number is not 0"
+            for change in ("0 → 1", "< → <=")
+        },
         (
             "archive/bitwise.py",
             "parts.append((ORDER * weight + SIGN, 1 * (codes[weight] < 0), a, b))",

@@ -60,7 +60,8 @@ def test_it_says_what_the_bounds_decided() -> None:
 
 
 @pytest.mark.parametrize(
-    "C, F, k, stride", [(1, 2, 5, 1), (1, 2, 5, 2), (2, 60, 3, 1), (2, 60, 3, 3), (9, 60, 1, 1), (16, 6, 3, 2)]
+    "C, F, k, stride",
+    [(1, 2, 5, 1), (1, 2, 5, 2), (2, 60, 3, 1), (2, 60, 3, 3), (9, 60, 1, 1), (16, 6, 3, 2)],
 )
 @pytest.mark.parametrize("groups", [1, 2])
 def test_two_sums_share_a_product_where_that_pays(C: int, F: int, k: int, stride: int, groups: int) -> None:
