@@ -276,6 +276,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/residuals.py",
+            'return M0_LEAST, self.n[0] + 30, "shift"',
+            "0 → 1",
+        ): "one number for both addends",
+        (
             "integer/fast/lanes.py",
             "if base & (base - 1):",
             "- → +",
