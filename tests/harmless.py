@@ -83,6 +83,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "base": {
         (
+            "base/arrays.py",
+            "parts.append(little.reshape(-1).view(np.uint8).data)",
+            "uint8 → int8",
+        ): "the same bytes, with a sign or without",
+        (
             "base/windows.py",
             "out[:, top : top + H, left + W :] = value",
             "left + W → (left)",

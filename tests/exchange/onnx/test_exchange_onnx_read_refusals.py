@@ -283,6 +283,7 @@ WRONG = {
         "Conv", normal(2, 2, 1, 1), pads=[16381] * 4
     ),
     "the order () of (1, 2)": made("Transpose", before=flat),
+    "the order (0, 2, 3, 1) of (1, 2)": made("Transpose", perm=[0, 2, 3, 1], before=flat),
     "the order (0, 3, 1, 2) of (1, 2, 6, 6)": made("Transpose", perm=[0, 3, 1, 2], before=rectified),
     "the order (0, 2, 3, 1) of (1, 6, 6, 2)": made("Transpose", perm=[0, 2, 3, 1], before=to_last),
     "min of shape (2,)": made("Clip", normal(2)),
