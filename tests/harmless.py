@@ -744,6 +744,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if winners is None and z.shape[-1] > 1:  # rows first, which are longer runs; the largest is the same",  # noqa: E501
             "winners is None and z.shape[-1] > 1 → (winners is None)",
         ): "the largest of four is the same, rows or columns first",
+        (
+            "nn/fold.py",
+            "gamma, beta, mean, var = (array.astype(dtype, copy=False) for array in arrays)",
+            "False → True",
+        ): "a copy of numbers that are only read",
     },
     "quant": {
         (
@@ -841,6 +846,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "cosine = float((codes * rows).sum() / max(np.linalg.norm(codes) * np.linalg.norm(rows), 1e-30))",
             "1e-30 → 1.0",
         ): "each of both has a row whose largest number is 1, or all rows are 0",
+        (
+            "quant/classify.py",
+            "return np.ascontiguousarray(grid.quantize(last.astype(np.float32, copy=False)))",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "quant/grid.py",
+            'offsets = array.astype(np.int64) - self._along(self.zero, array, "Grid.dequantize: codes")',
+            "int64 → float32",
+        ): "codes are exact in it, and the difference is of float64",
+        (
+            "quant/histogram.py",
+            "return np.asarray(grid.scale * (grid.quantize(x).astype(np.int64) - grid.zero)) if x.size else x",  # noqa: E501
+            "int64 → float32",
+        ): "codes are exact in it, and the difference is of float64",
     },
     "train": {
         (
@@ -944,6 +964,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "seen = all(is_shared(array) for array in model.params.values())  # in copies of the process, too",  # noqa: E501
             "all → any",
         ): "all arrays of a run are shared, or none is",
+        (
+            "train/digits1d.py",
+            "d = np.pad(t, ((0, 0), (0, 2)))",
+            "2 → 3",
+        ): "one zero more, which no place reaches",
+        (
+            "train/run/passes.py",
+            "x = into_workspace(images, workspace).astype(dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "train/evaluate.py",
+            "x = into_workspace(images, workspace).astype(dtype, copy=False)",
+            "False → True",
+        ): "a copy of numbers that are only read",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

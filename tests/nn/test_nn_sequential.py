@@ -22,6 +22,7 @@ from tinyzip.nn.layers import (
 )
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
+from tinyzip.quant.fake_layer import FakeQuantize
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import MOST, logits, predict
 from tinyzip.train.run.checkpoint import describe
@@ -64,6 +65,19 @@ def test_backward_is_the_gradient_of_the_whole_network(train):
     assert tuple(grads) == net.trainable()
     arrays = {key: net.params[key] for key in grads}
     assert_gradients(lambda: forward()[0], arrays, grads, dz)
+
+
+def test_a_layout_knows_of_batch_norms_also_in_blocks_and_of_stages_of_others():
+    norm, linear = BatchNorm(4), Linear(4, 4)
+    for layers, wanted in (
+        ({"fc": linear, "norm": norm}, True),
+        ({"block": Residual({"norm": norm}), "fc": linear}, True),
+        ({"fc": linear}, False),
+    ):
+        net = Sequential.create(layers, (4,), np.random.default_rng(0))
+        assert net.layout.has_norms == wanted and net.layout.repeats
+    rounded = {"fc": linear, "round": FakeQuantize(-3, 3, "lsq", average=False)}
+    assert not Sequential.create(rounded, (4,), np.random.default_rng(0)).layout.repeats
 
 
 def test_answers_that_are_repeated_see_the_arrays_of_now():

@@ -57,7 +57,7 @@ def test_layers_and_bits_that_do_not_match_are_refused_by_name():
     with pytest.raises(ValueError, match="conv1"):
         knapsack({"conv1": {8: 0.0}}, {"conv1": {4: 1}}, 10)
     with pytest.raises(ValueError, match="NaN"):
-        knapsack({"conv1": {8: float("nan")}}, {"conv1": {8: 1}}, 10)
+        knapsack({"conv1": {8: float("nan"), 4: 1.0}}, {"conv1": {8: 1, 4: 1}}, 10)
 
 
 def test_sensitivity_falls_with_bits_and_size_grows():

@@ -253,3 +253,13 @@ def test_a_moving_average_takes_64_images_at_a_time():
 def test_what_is_refused_is_named(ask, error, said):
     with pytest.raises(error, match=f"^{said}"):
         ask(small_network().with_input_range((0.0, 1.0), 0.5))
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_weights_of_0_beside_others_leave_the_scale_as_it_is(per_channel):
+    model = small_network()
+    w = model.params["conv.w"].copy()
+    w[:, 0, 1, 1] = 0
+    model = model.with_params(model.params | {"conv.w": w})
+    found = calibrate(model, pictures(), per_channel=per_channel)["conv.w"]
+    np.testing.assert_array_equal(found.scale, weight_grids(model, per_channel=per_channel)["conv.w"].scale)

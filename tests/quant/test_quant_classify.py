@@ -14,9 +14,10 @@ from tinyzip.integer import Argmax, Codes, Conv2d, GlobalAvgPool, Linear, Progra
 from tinyzip.quant import classify as asked
 from tinyzip.quant.auto import quantize
 from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify, outputs
+from tinyzip.quant.classify import classify, codes_of_pixels, outputs
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import lower
 from tinyzip.quant.twin import grid_of
 from tinyzip.train.data import to_input
@@ -77,6 +78,14 @@ def test_a_program_that_was_read_again_answers_as_its_simulation_in_float(tmp_pa
     fake = FakeQuantized.create(quantized.model, quantized.grids)
     assert (classify(program, images) != predict(fake, images)).sum() <= 1
     assert (classify(program, images) == classify(quantized.program, images)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_are_read_as_float32_whatever_they_are_kept_in(dtype):
+    grid, x = Grid(1 / 255, 0, 0, 255), np.random.default_rng(0).random((50, 3, 4, 5)).astype(dtype)
+    codes = codes_of_pixels(grid, x)
+    assert codes.flags.c_contiguous
+    np.testing.assert_array_equal(codes, np.moveaxis(grid.quantize(x.astype(np.float32)), 0, -1))
 
 
 def test_a_program_of_vectors_takes_vectors():

@@ -168,3 +168,8 @@ def test_k_means_ends_after_its_rounds_in_any_case(monkeypatch):
     monkeypatch.setattr("tinyzip.quant.codebook.ROUNDS", 1)
     values, index = k_means(np.array([0.0, 1.0, 2.0, 9.0]), np.array([0.0, 1.0]))
     assert index.tolist() == [0, 1, 1, 1] and values.tolist() == [0.0, 4.0]
+
+
+def test_a_value_that_no_weight_takes_stays_as_it_is():
+    values, index = k_means(np.array([1.0, 2.0]), np.array([0.1, 1.0, 2.0, 5.3]))
+    assert values.tolist() == [0.1, 1.0, 2.0, 5.3] and index.tolist() == [1, 2]

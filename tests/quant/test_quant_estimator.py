@@ -135,6 +135,13 @@ def test_bytes_are_read_as_255ths_and_numbers_of_other_kinds_lose_nothing(digits
 
 
 @needs_sklearn
+def test_it_says_that_it_classifies_needs_labels_and_takes_images() -> None:
+    tags = Classifier().__sklearn_tags__()
+    assert (tags.estimator_type, tags.target_tags.required) == ("classifier", True)
+    assert tags.input_tags.three_d_array and tags.input_tags.two_d_array
+
+
+@needs_sklearn
 def test_class_weights_turn_answers_to_rare_classes() -> None:
     rng = np.random.default_rng(0)
     y = (rng.random(800) < 0.1).astype(int)

@@ -231,6 +231,25 @@ def test_another_network_of_the_same_layers_is_refused():
         explain(turned, program, x)
 
 
+def test_a_network_of_tiny_weights_is_told_from_none():
+    model, x = random_student(), images(5)
+    tiny = {name: a * np.float32(1e-9) for name, a in model.params.items() if name.startswith("fc2")}
+    model = model.with_params(model.params | tiny)
+    assert explain(model, lower(model, calibrate(model, x)), x).layers[-1].weights_signal_to_noise > 30
+
+
+def test_channels_count_alike_however_large_their_weights_are():
+    """One is the program's, a hundred times as large as three, which are turned; in the last all is 0."""
+    model, x = random_student(), images(5)
+    w = model.params["conv1.w"] * np.array([1, 0.01, 0.01, 0.01, 0], np.float32)[:, None, None, None]
+    w[:, 0, 0, 0] = 0
+    model = model.with_params(model.params | {"conv1.w": w})
+    program = lower(model, calibrate(model, x))
+    turned = np.where(np.arange(5)[:, None, None, None] > 0, -w, w)
+    with pytest.raises(ValueError, match=r"conv1.w: found weights at a cosine of -0\.[3-6]"):
+        explain(model.with_params(model.params | {"conv1.w": turned}), program, x)
+
+
 def test_the_table_has_a_line_a_layer_and_says_how_many_changed():
     report = explained(3, 4, labels=np.zeros(60, np.int64))
     lines = str(report).partition("\n\n")[0].splitlines()

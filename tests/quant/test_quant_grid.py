@@ -284,6 +284,26 @@ def test_wrong_arrays_are_refused():
         grid.with_scale(1.0)
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda one: Grid([1, 1, 1], [0, 0, 0.5 * one], 0, 15), "Grid: zero: .*whole numbers"),
+        (lambda one: Grid([1, 1, 1], [0, 0, 16 * one], 0, 15), "Grid: zero: found 0 … 16"),
+        (lambda one: Grid([1, 1, 1], [0, 0, -one], 0, 15), "Grid: zero: found -1 … 0"),
+        (lambda one: Grid([1, 1, 1 - one], 0, 0, 15), "Grid: scale"),
+        (lambda one: Grid([1, 1, 1 + one * 1e38], 0, 0, 15), "Grid: scale"),
+        (lambda one: Grid.symmetric([1, 1, 1 - 2 * one], 8), "symmetric: max_abs: found -1"),
+        (lambda one: Grid.affine([0, 0, 2 * one], [1, 1, 1], 8), "affine: low: .*low ≤ high"),
+    ],
+)
+def test_one_channel_that_does_not_fit_is_enough_to_be_refused(make, said):
+    grid = make(0)
+    assert grid.scale.shape == grid.zero.shape == (3,)
+    assert (grid.scale.dtype, grid.zero.dtype) == (np.float64, np.int64)
+    with pytest.raises(ValueError, match=said):
+        make(1)
+
+
 def test_scales_reach_from_the_smallest_normal_float32_to_where_a_multiple_would_overflow():
     least, most = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
     assert Grid(least, 0, 0, 255).dequantize(np.array([1])).item() == least

@@ -168,7 +168,9 @@ def test_what_cannot_be_lowered_is_refused_by_the_layers_name():
     refused(model, {name: g for name, g in grids.items() if name != "out.w"}, r"grids\['out.w'\]: found None")
     refused(model, {name: g for name, g in grids.items() if name != "input"}, r"grids\['input'\]")
     refused(model, grids | {"conv": Grid([1.0] * 4, 0, 0, 255)}, r"grids\['conv'\]: found 4 channels")
-    refused(model, grids | {"conv.w": Grid(0.1, 3, -8, 7)}, "layer 'conv': weights' grid: found zeros 3")
+    for zero, found in ((3, "3 … 3"), ([0, 0, 3, 0], "0 … 3")):
+        grid = Grid(np.full(np.shape(zero), 0.1), zero, -8, 7)
+        refused(model, grids | {"conv.w": grid}, f"layer 'conv': weights' grid: found zeros {found}")
     refused(model, grids | {"conv.w": Grid(1e-12, 0, -8, 7)}, "layer 'conv': bias: found")
     refused(model, grids | {"conv.w": Grid([0.1] * 3, 0, -8, 7)}, "layer 'conv'")
     refused(model, grids | {"out": Grid(1e-35, 0, 0, 255)}, "layer 'out': multiplier")

@@ -22,10 +22,10 @@ BITS = {"conv2": 2, "fc1": 8, "fc2": 4}
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 7, 127]), st.integers(1, 2000), st.integers(0, 12))
 def test_the_scale_is_the_best_of_all_powers_of_two(seed, hi, K, apart):
-    """(QP1), of many weights and one that is up to 2¹² times as large: to clip it may pay, however far."""
+    """(QP1), of many weights, and in one channel one up to 2¹² times as large: to clip it may pay."""
     rng = np.random.default_rng(seed)
     w = rng.normal(size=(2, K)) * rng.uniform(0.01, 10)
-    w[:, 0] *= 2**apart
+    w[0, 0] *= 2**apart
     scale = power_of_two_scale(w, hi)
     assert (np.log2(scale) == np.rint(np.log2(scale))).all()
     best = squared_errors(w, Grid(scale, 0, -hi, hi))

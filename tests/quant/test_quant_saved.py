@@ -23,6 +23,7 @@ from tinyzip.quant.auto import grids_for
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grid import Grid
 from tinyzip.quant.saved import load, save
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit
@@ -166,7 +167,7 @@ def test_a_file_of_another_kind_is_refused_by_saying_what_it_is_and_left_alone(t
             with pytest.raises(ValueError, match=f"{name}: found {kind}"):
                 save(network(), tmp_path / name)
         assert (tmp_path / name).read_bytes() == before
-    for thing in (None, {}, {"conv1": 3}, network().params):
+    for thing in (None, {}, {"conv1": 3}, {"conv1": Grid(1, 0, 0, 9), "fc": 3}, network().params):
         with pytest.raises(TypeError, match="save: thing: found"):
             save(thing, tmp_path / "new")
 

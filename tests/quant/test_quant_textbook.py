@@ -25,7 +25,7 @@ def test_min_max_is_the_printed_formula(bits, x):
 @given(BITS, SPREAD)
 def test_min_max_is_right_to_half_a_step(bits, x):
     step = np.ptp(x) / (2**bits - 1)
-    back = min_max_decode(min_max_encode(x, bits), bits, x.min(), x.max())
+    back = min_max_decode(min_max_encode(x, bits), bits, float(x.min()), float(x.max()))
     assert (np.abs(back - x) <= step / 2 * (1 + 1e-9) + 2**-23 * np.abs(x).max()).all()
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quant_networks import networks, pictures, small_network
+from quant_networks import networks, pictures, randomized, small_network
 
 from tinyzip import integer
 from tinyzip.exchange import tflite
 from tinyzip.integer import Codes, Program
-from tinyzip.nn.layers import Dropout, Linear, ReLU
+from tinyzip.nn.layers import Conv2d, Dropout, Flatten, Linear, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.blocks import blocks_of
 from tinyzip.quant.calibrate import calibrate
@@ -58,6 +58,20 @@ def test_operators_without_a_name_of_their_own_get_one_of_kind_and_place():
     operators += (replace(program.operators[3], name=""),)
     found = named(Program(operators, program.shape, program.input))
     assert [operator.name for operator in found.operators] == ["conv2d0", "maxpool2d1", "b", "linear3"]
+
+
+def test_which_branch_is_the_body_names_say_also_where_it_begins_with_a_block():
+    conv = Conv2d(1, 1, 1)
+    outer = Residual({"inner": Residual({"conv": conv})}, {"one": conv, "two": conv, "three": conv})
+    layers = {"outer": outer, "flat": Flatten(), "out": Linear(64, 3)}
+    model, images = randomized(layers, (1, 8, 8), np.random.default_rng(0)), pictures()
+    program = lower(model, calibrate(model, images))
+    twin = float_twin(program).layers["outer"]
+    assert "inner" in twin.body and next(iter(twin.shortcut)) == "one"
+    nameless = tuple(replace(operator, name="") for operator in program.operators)
+    twin = float_twin(Program(nameless, program.shape, program.input))
+    (outer,) = (layer for layer in twin.layers.values() if isinstance(layer, Residual))
+    assert len(outer.body) >= 3 and isinstance(next(iter(outer.shortcut.values())), Residual)
 
 
 @given(st.floats(1e-30, 1e30), st.integers(0, 255))

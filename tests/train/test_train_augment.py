@@ -56,9 +56,10 @@ def test_sampling_is_what_scipy_samples_one_image_at_a_time(shape, dtype, seed):
 
 
 def test_places_in_more_pixels_than_float32_counts_are_exact():
-    images = np.zeros((1, 4200, 4200), np.uint8)
+    images = np.zeros((1, 4199, 4201), np.uint8)
     images[0, -1, -1] = 200
-    sample(images, np.full((2, 1, 1, 1), 4199, np.float32), moved := np.empty((1, 1, 1), np.uint8))
+    places = np.array([4198, 4200], np.float32).reshape(2, 1, 1, 1)
+    sample(images, places, moved := np.empty((1, 1, 1), np.uint8))
     assert moved == 200
 
 
@@ -99,12 +100,12 @@ def test_a_matrix_that_is_kept_cannot_be_changed():
 
 def test_elastic_fields_are_smoothed_uniform_noise_times_alpha():
     """(AU2)"""
-    rows, columns = places_of(Augment(elastic=(30, 3)), 2, 12, 15, np.random.default_rng(1))
+    rows, columns = places_of(Augment(elastic=(30.3, 3)), 2, 12, 15, np.random.default_rng(1))
     rng = np.random.default_rng(1)
     rng.uniform(size=8)  # angles, sizes and shifts of two images, all of no strength
     u = 2 * rng.random((2, 2, 12, 15), np.float32).swapaxes(0, 1) - 1
-    field = 30 * ndimage.gaussian_filter(u, (0, 0, 3, 3), mode="constant")
-    # Off by 30·(12 + 15 + a few)·2⁻²⁴ = 6e-5: two sums of products in float32, of terms that add up to 30.
+    field = 30.3 * ndimage.gaussian_filter(u, (0, 0, 3, 3), mode="constant")
+    # Off by 31·(12 + 15 + a few)·2⁻²⁴ = 6e-5: two sums of products in float32, of terms that add up to 31.
     np.testing.assert_allclose(rows - np.arange(12)[:, None], field[0], atol=1e-4)
     np.testing.assert_allclose(columns - np.arange(15), field[1], atol=1e-4)
     assert np.abs(field).max() > 0.5

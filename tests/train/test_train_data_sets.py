@@ -20,7 +20,7 @@ from tinyzip.train.images_fast import into_workspace
         (np.zeros((2, 2), np.uint8), np.zeros(2, int), ValueError),
         (np.zeros((2, 2, 2), np.int16), np.zeros(2, int), TypeError),
         ([[[0]]], np.zeros(1, int), TypeError),
-        (np.full((2, 2, 2), np.nan), np.zeros(2, int), ValueError),
+        (np.append(np.zeros(7), np.nan).reshape(2, 2, 2), np.zeros(2, int), ValueError),
         (np.full((2, 2, 2), np.inf, np.float32), np.zeros(2, int), ValueError),
         (np.zeros((2, 2, 2), np.uint8), np.zeros(3, int), ValueError),
         (np.zeros((2, 2, 2), np.uint8), np.zeros((2, 1), int), ValueError),

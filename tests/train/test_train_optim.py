@@ -19,6 +19,15 @@ def decays(name):
     return name in ("conv.w", "linear.w")
 
 
+def test_steps_are_counted_in_whole_numbers_and_means_in_the_dtype_of_the_arrays():
+    state = AdamW().init({"a.w": np.zeros((2, 3), np.float32)})
+    assert {name: (array.dtype, array.shape) for name, array in state.items()} == {
+        "t": (np.int64, ()),
+        "a.w.m": (np.float32, (2, 3)),
+        "a.w.v": (np.float32, (2, 3)),
+    }
+
+
 @given(SEEDS, RATES, DECAYS, st.sampled_from([0.0, 0.5, 0.9]), st.booleans())
 def test_sgd_is_the_scalar_loop(seed, lr, decay, momentum, nesterov):
     """(O1)"""

@@ -103,13 +103,13 @@ def test_images_exactly_as_far_off_as_may_be_are_not_warned_of():
 
 
 def test_bytes_that_stay_dark_and_floats_that_are_bytes_are_warned_of():
-    for most, told in ((31, True), (32, False), (255, False)):
+    for most, told in ((9, True), (31, True), (32, False), (255, False)):
         images = np.array([[[0, most]]], np.uint8)
         error, warned = said(lambda images=images: check_range(images, None, "it"))
         assert error is None and len(warned) == told
         assert (
             not told
-            or f"uint8 from 0 to 31, which mean 0 to {31 / 255:.3g}, needed bytes up to 255" in warned[0]
+            or f"from 0 to {most}, which mean 0 to {most / 255:.3g}, needed bytes up to 255" in warned[0]
         )
     for most, told in ((0.09, True), (0.1, False), (10, False), (10.1, True)):
         error, warned = said(lambda most=most: check_range(np.array([[[0, most]]]), None, "it"))

@@ -77,7 +77,15 @@ def test_lengths_are_whole_numbers_from_one_up():
     for shape in ((1,), (2, 3), (np.int64(4), 1, 1)):
         assert check_lengths(shape, "it") is shape is check_lengths(shape, "it", len(shape))
     for wrong, count in (
-        *(((), None), ((0,), None), ((2, -1), None), ([2], None), (2, None), ((2.0,), None), (("2",), None)),
+        *(
+            ((), None),
+            ((0,), None),
+            ((2, -1), None),
+            ([2], None),
+            (2, None),
+            ((3, 2.0), None),
+            (("2",), None),
+        ),
         *((None, None), ((2, 3), 1), ((2, 3), 3), ((2, 0), 2)),
     ):
         with pytest.raises(ValueError) as caught:

@@ -14,6 +14,7 @@ from tinyzip.nn.ops import (
     max_pool2d,
     max_pool2d_backward,
 )
+from tinyzip.nn.ops.patches import pool_geometry
 
 BATCH = st.integers(1, 3)
 
@@ -156,6 +157,16 @@ X = np.zeros((1, 4, 4, 1), np.float32)
 def test_poolings_refuse(pool, error, line, arguments):
     with pytest.raises(error, match=line):
         pool(*arguments)
+
+
+@pytest.mark.parametrize("padding", [((2, 0), (0, 0)), ((0, 2), (0, 0)), ((0, 0), (3, 0)), ((0, 0), (0, 3))])
+def test_a_padding_as_wide_as_the_window_is_refused_on_each_side(padding):
+    with pytest.raises(
+        ValueError, match=r"^it: padding: found .*, needed less than the window \(2, 3\) on ev"
+    ):
+        pool_geometry((1, 9, 9), (2, 3), None, padding, "it")
+    less = tuple(tuple(max(end - 1, 0) for end in ends) for ends in padding)
+    assert pool_geometry((1, 9, 9), (2, 3), None, less, "it").padding == less
 
 
 def test_pooling_backwards_refuse_gradients_that_do_not_fit():
