@@ -110,6 +110,7 @@ def test_a_default_that_was_changed_is_noticed(place: Path) -> None:
     assert folder.check(place, named("conv")).startswith("06_conv.py: conv, asked for ")
 
 
+@pytest.mark.long
 def test_a_loop_without_end_elsewhere_does_not_hide_what_is_wrong(place: Path) -> None:
     text = "def relu(x):\n    return x\n\ndef relu_backward(dy, y):\n    while True:\n        pass\n"
     (place / "05_relu.py").write_text(text, encoding="utf-8")

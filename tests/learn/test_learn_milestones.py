@@ -186,6 +186,7 @@ def test_right_answers_that_are_written_in_another_way_pass_the_milestones(
     assert result.passed and said[0].endswith("the library's: none"), result
 
 
+@pytest.mark.long
 def test_an_endless_loop_is_stopped_and_an_error_has_the_students_file_and_line_first(tmp_path: Path) -> None:
     exercise = named("he")
     text = exercise.solution.replace("return rng.standard_normal", "{}\n    return rng.standard_normal")
