@@ -61,7 +61,6 @@ def test_what_a_student_writes_runs_in_another_process_and_changes_no_file(tmp_p
     assert not any(str(place) in (getattr(module, "__file__", None) or "") for module in sys.modules.values())
 
 
-@pytest.mark.long
 @pytest.mark.long  # it waits for time limits
 def test_one_who_takes_all_memory_and_one_who_never_ends_stop_nobody_else(
     tmp_path: Path, monkeypatch
