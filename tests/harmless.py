@@ -13,6 +13,18 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         **{
             (
+                "archive/coder.py",
+                line,
+                change,
+            ): "no decision owns all slots: each of the two counts a half at least"
+            for line in (
+                "return min(max((one << CHANCE) // (one + zero), 1), SLOTS - 1)",
+                "slots: Symbols = np.clip((roots[:, 1] << CHANCE) // roots.sum(1), 1, SLOTS - 1)",
+            )
+            for change in ("- → +", "SLOTS - 1 → (SLOTS)")
+        },
+        **{
+            (
                 "archive/numbers.py",
                 'if magnitude and coder.bit(None if value is None else int(value < 0), coder.cell(*name, "negative")):',  # noqa: E501
                 change,
@@ -82,6 +94,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ("archive/shorten.py", "np.broadcast_to(low - 1, shape),", "low - 1 → (low)"): BISECTED,
     },
     "base": {
+        (
+            "base/calls.py",
+            "close = get_close_matches(unknown, known, 1, 0.75)",
+            "1 → 2",
+        ): "of one name or of two the nearest is said",
         (
             "base/arrays.py",
             "parts.append(little.reshape(-1).view(np.uint8).data)",
@@ -280,6 +297,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/choose.py",
+            "others = enumerate(program.operators[i + 2 :], i + 2)",
+            "i + 2 → (i)",
+        ): "a pool before or after its codes are made: (PQ1) says that they are the same",
         (
             "integer/residuals.py",
             'return M0_LEAST, self.n[0] + 30, "shift"',
