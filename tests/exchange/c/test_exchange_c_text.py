@@ -264,6 +264,10 @@ def test_what_windows_read_exists_as_rows() -> None:
     assert [b.size for b in plan.buffers] == [2 * 4 * 18, 2 * 5 * 8]
     _, body = c.source(plan.program)
     assert "static uint8_t a_codes[144]; /* 4 of the 42 rows of 2 x 42 x 18 */" in body
+    w = np.ones((2, 1, 3, 2), int)
+    sides = conv(w=w, stride=(2, 1), dilation=(1, 3), groups=2), MaxPool2d((2, 1)), MaxPool2d((3, 2), (1, 1))
+    plan = Plan.of(Program((conv(w=w), *sides), (1, 44, 20), BYTE), "abcd")
+    assert plan.rows_needed(0) == 3 + (2 - 1) * 2 and plan.rows_needed(2) == 3
 
 
 def test_what_several_read_is_whole_and_what_is_not_needed_is_not_computed() -> None:

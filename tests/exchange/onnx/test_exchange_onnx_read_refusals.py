@@ -298,6 +298,17 @@ WRONG = {
 }
 
 
+def test_an_output_that_is_left_out_is_not_written_twice(tmp_path):
+    import onnx as format
+
+    model = image()
+    whole = format.load_from_string(ended(model, model.node("Dropout", model.node("Dropout", "x"))))
+    for node in whole.graph.node[:2]:
+        node.output.append("")
+    (tmp_path / "model.onnx").write_bytes(whole.SerializeToString())
+    assert onnx.read(tmp_path / "model.onnx").shape == (2, 6, 6)
+
+
 def test_a_constant_for_each_of_two_turned_features_is_refused_as_of_many(tmp_path):
     model = Model((1, 1, 1, 2))
     whole = model.build(model.node("Add", flat_turned(model, "x"), model.constant(normal(2))))

@@ -354,6 +354,9 @@ def test_a_border_becomes_padding_where_that_is_exact() -> None:
         convs = [conv(sign * eye, y=WIDE if sign < 0 else FEW) for sign in signs]
         found = simplified(*convs, Pad(1), MaxPool2d(3, 2), x=FEW if padded else Codes(-9, 0, 0))
         assert kinds(found) == ["Conv2d", "Conv2d", *padded, "MaxPool2d"]
+    mixed = conv(eye * np.array([1, -1]).reshape(2, 1, 1, 1))
+    assert kinds(simplified(mixed, Pad(1), MaxPool2d(3, 2))) == ["Conv2d", "Pad", "MaxPool2d"]
+    assert kinds(simplified(Pad(1), MaxPool2d(2, 1))) == ["MaxPool2d"]
     assert kinds(simplified(Pad(1), AvgPool2d(3, 2))) == ["Pad", "AvgPool2d"]
     both = simplified(Pad(1), conv(w), Recall(0), conv(w[::-1]), Add(1, [1, 1], 1, WIDE, rounding="single"))
     assert kinds(both) == ["Conv2d", "Recall", "Conv2d", "Add"]
