@@ -46,6 +46,7 @@ def alone(operator: Operator, shape: tuple[int, ...] = (1, 8, 8)) -> Program:
 def test_a_program_built_by_hand_runs() -> None:
     program = small()
     images = np.random.default_rng(2).integers(0, 256, (1, 8, 8, 100)).astype(np.uint8)
+    assert program.multiplications == (9 * 3 * 64, 0, 0, 5 * 48, 0)
     classes = run(program, images)
     assert classes.shape == (100,) and classes.dtype == np.int64
     logits = run(replace(program, operators=program.operators[:-1]), images)
