@@ -776,6 +776,26 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "gamma, beta, mean, var = (array.astype(dtype, copy=False) for array in arrays)",
             "False → True",
         ): "a copy of numbers that are only read",
+        (
+            "nn/fold.py",
+            'params[f"{way}{before}.w"] = (w * across(factor, w)).astype(w.dtype, copy=False)',
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "nn/fold.py",
+            'params[f"{way}{before}.b"] = ((b - mean) * factor + beta).astype(w.dtype, copy=False)',
+            "False → True",
+        ): "a copy of numbers that are only read",
+        (
+            "nn/fast/stage.py",
+            "if isinstance(x, Recorder) and type(self.layer) is not Flatten:  # it may do anything, and each time",  # noqa: E501
+            "isinstance(x, Recorder) and type(self.layer) is not Flatten → (isinstance(x, Recorder))",
+        ): "a flattening that is asked anew gives the same numbers",
+        (
+            "nn/fold.py",
+            "if isinstance(layer, BatchNorm) and (everywhere or isinstance(front, Conv2d | Linear)):",
+            "isinstance(layer, BatchNorm) and (everywhere or isinstance(front, Conv2d | Linear)) → (isinstance(layer, BatchNorm))",  # noqa: E501
+        ): "elsewhere a norm and a convolution of one pixel are the same product and the same sum",
     },
     "quant": {
         (
@@ -888,6 +908,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "return np.asarray(grid.scale * (grid.quantize(x).astype(np.int64) - grid.zero)) if x.size else x",  # noqa: E501
             "int64 → float32",
         ): "codes are exact in it, and the difference is of float64",
+        (
+            "quant/estimator.py",
+            "def get_params(self, deep: bool = True) -> dict[str, Any]:",
+            "True → False",
+        ): "nothing lies deeper",
     },
     "train": {
         (
@@ -1006,6 +1031,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "x = into_workspace(images, workspace).astype(dtype, copy=False)",
             "False → True",
         ): "a copy of numbers that are only read",
+        (
+            "train/evaluate.py",
+            "model = folded(model.with_params(params), dtype, False)",
+            "False → True",
+        ): "elsewhere a norm and a convolution of one pixel are the same product and the same sum",
+        (
+            "train/evaluate.py",
+            "if self._may_fork and len(parts) > 1:",
+            "self._may_fork and len(parts) > 1 → (self._may_fork)",
+        ): "a single shard gives the same bits in a copy of the process",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

@@ -366,15 +366,17 @@ def test_a_hostile_array_is_refused_with_what_it_is(net, digits, tmp_path, capsy
 
 def test_codes_beyond_the_grid_are_refused(net, tmp_path, capsys):
     program = archive.read(net)
-    narrow = Program(program.operators, program.shape, integer.Codes(0, 15, 0))
+    narrow = Program(program.operators, program.shape, integer.Codes(3, 15, 3))
     archive.write(narrow, tmp_path / "narrow.tz")
-    codes = np.full((2, 1, 28, 28), 16, np.uint8)
-    codes[1, 0, 0, 0] = 3
-    np.save(tmp_path / "x.npy", codes)
-    err = error_of(
-        capsys, "run", tmp_path / "narrow.tz", "--codes", tmp_path / "x.npy", "--out", tmp_path / "y.npy"
-    )
-    assert "x.npy: found codes from 3 to 16, needed codes from 0 to 15" in err
+    words = "run", tmp_path / "narrow.tz", "--codes", tmp_path / "x.npy", "--out", tmp_path / "y.npy"
+    for least, most in ((3, 16), (2, 15)):
+        codes = np.full((2, 1, 28, 28), most, np.uint8)
+        codes[1, 0, 0, 0] = least
+        np.save(tmp_path / "x.npy", codes)
+        err = error_of(capsys, *words)
+        assert f"x.npy: found codes from {least} to {most}, needed codes from 3 to 15" in err
+    np.save(tmp_path / "x.npy", np.clip(codes, 3, 15))
+    assert main([str(word) for word in words]) == 0
 
 
 @pytest.mark.parametrize(

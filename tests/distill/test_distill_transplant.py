@@ -221,6 +221,18 @@ def test_what_does_not_fit_is_refused_by_name():
         transplant(teacher, student, scores=by_norm(teacher) | {"conv2": np.zeros(4)})
     with pytest.raises(ValueError, match=r"^transplant: student"):
         transplant(models.seed_net(), student)
+    rng, fc, conv = np.random.default_rng(0), Linear(4, 4), {"conv": Conv2d(1, 2, 3)}
+    large = Sequential.create({"fc": fc, "out": Linear(4, 2)}, (4,), rng)
+    for layers, line in (
+        ({"fc": fc, "relu": ReLU(), "out": Linear(4, 2)}, r"student: found 3 layers for images \(4,\), ne"),
+        ({"fc": Linear(4, 5), "out": Linear(5, 2)}, r"fc: found Linear\(C=4, F=5"),
+    ):
+        with pytest.raises(ValueError, match=f"^transplant: {line}"):
+            transplant(large, Sequential.create(layers, (4,), rng))
+    with pytest.raises(
+        ValueError, match=r"student: found 1 layers for images \(1, 9, 9\), needed 1 for \(1, 8"
+    ):
+        transplant(Sequential.create(conv, (1, 8, 8), rng), Sequential.create(conv, (1, 9, 9), rng))
     grouped = {"conv": Conv2d(2, 4, 3), "groups": Conv2d(4, 4, 3, groups=2)}
     narrow = {"conv": Conv2d(2, 2, 3), "groups": Conv2d(2, 2, 3, groups=2)}
     with pytest.raises(ValueError, match=r"^transplant: groups"):

@@ -107,6 +107,7 @@ class Simulated(SimpleNamespace):
         (SimpleNamespace(operators=()), r"a types.SimpleNamespace, needed a Sequential of floats; a program"),
         (Network(NET.layers, NET.params, NET.shape), r"a Network of shape \(1, 2, 2\), needed a Sequential$"),
         (3, "3, needed a Sequential$"),
+        (models, r"a module.*, needed a Sequential$"),
     ],
 )
 def test_what_is_no_network_is_refused_with_what_makes_one_of_it(model, line):

@@ -231,6 +231,7 @@ def test_layers_with_impossible_sizes_are_refused_when_made(line, make):
         (GlobalAvgPool(), (5,)),
         (BatchNorm(3), IMAGE),
         (BatchNorm(2), (2, 0, 5)),
+        (BatchNorm(2), (2, 5)),
         (Conv2d(4, 1, 3), (4, 5.0, 5)),
         (GlobalAvgPool(), (2, -1, 5)),
         (Flatten(), (2, 0)),

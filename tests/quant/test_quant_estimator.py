@@ -142,6 +142,12 @@ def test_it_says_that_it_classifies_needs_labels_and_takes_images() -> None:
 
 
 @needs_sklearn
+def test_a_fit_shows_no_progress(capsys) -> None:
+    Classifier(steps=1).fit(np.eye(4), [0, 1, 0, 1])
+    assert capsys.readouterr() == ("", "")
+
+
+@needs_sklearn
 def test_class_weights_turn_answers_to_rare_classes() -> None:
     rng = np.random.default_rng(0)
     y = (rng.random(800) < 0.1).astype(int)

@@ -60,6 +60,9 @@ def test_arrays_of_another_dtype_or_none_at_all_are_refused(rule):
     ):
         with pytest.raises(TypeError, match=r"step: (params|grads).*: found .*, needed "):
             rule.step(params, grads, state, 0.1)
+    for other in (None, [*state], {}):
+        with pytest.raises(ValueError, match=r"step: state: found no entry .*, needed what `init` gave"):
+            rule.step(P, P, other, 0.1)
     for params in ({"w": np.zeros((2, 2), int)}, {"w": [0.0]}, [P["w"]]):
         with pytest.raises(TypeError, match=r"init: params.*: found .*, needed "):
             rule.init(params)

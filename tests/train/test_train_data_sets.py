@@ -34,6 +34,12 @@ def test_a_data_set_refuses_what_cannot_be_learnt_from(images, labels, error):
         Dataset(images, labels)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_a_data_set_keeps_its_images_as_they_are(dtype):
+    images = np.arange(8).reshape(2, 2, 2).astype(dtype)
+    assert Dataset(images, np.array([0, 3], np.uint8)).images is images
+
+
 @given(st.integers(2, 40), st.data())
 def test_a_split_loses_and_repeats_no_example(N, data):
     count = data.draw(st.integers(1, N - 1))

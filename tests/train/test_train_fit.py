@@ -320,9 +320,9 @@ DATASET = Dataset(IMAGES, LABELS.astype(np.int64))
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (
-            {"validation": IMAGES},
-            r"fit: validation: found a numpy.ndarray of shape .*, needed two arrays: ",
+        *(
+            ({"validation": some}, r"fit: validation: found a numpy.ndarray of shape .*, needed two arrays: ")
+            for some in (IMAGES, IMAGES[:2])
         ),
         ({"validation": DATASET}, r"fit: validation: found a Dataset, needed its arrays: \(dataset.images, "),
         ({"optimizer": AdamW}, r"fit: optimizer: found the class AdamW, needed a rule, such as AdamW\(\)"),

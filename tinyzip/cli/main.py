@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None and error.strerror:  # the standard output goes to a full disk
             forget_output()
-        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (ValueError, TypeError, ImportError, FloatingPointError) as error:
         told = str(error)
     except MemoryError as error:

@@ -171,3 +171,10 @@ def test_an_error_after_ctrl_c_is_not_hidden(tmp_path):
 def test_seconds_that_are_none_are_refused(seconds):
     with pytest.raises(ValueError, match=r"^checkpoint_seconds: found .*, needed a number, 0 or more"):
         Keeper(Noted([0]), None, seconds)
+
+
+def test_without_a_file_to_save_to_ctrl_c_is_at_once():
+    interrupt = Interrupt(2)
+    with pytest.raises(KeyboardInterrupt):
+        train(augment=interrupt, threads=1)
+    assert interrupt.at == 0

@@ -8,6 +8,7 @@ from tiny import IMAGES, LABELS, network
 
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
+from tinyzip.nn.model import MANY
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.fit import hard_labels
@@ -40,6 +41,33 @@ def test_shards_of_any_size_give_the_same_gradient_within_the_rounding_of_a_sum(
         for name, grad in grads.items():
             bound = 2 * 46 * 16 * np.finfo(dtype).eps / 2 * terms[name]
             assert (np.abs(grad.astype(np.float64) - others[name]) <= bound + 1e-30).all(), (name, size)
+
+
+@pytest.mark.parametrize("size", [46, 16])
+def test_gradients_of_many_parameters_are_not_copied_and_have_the_same_bits(size, monkeypatch):
+    found = []
+    for many in (MANY, 1):
+        monkeypatch.setattr("tinyzip.train.run.shards.MANY", many)
+        with Workers(1) as workers:
+            shards = Shards(network(noisy=False), IMAGES, LABELS, hard_labels, None, workers, size)
+            for _ in range(2):
+                grads = shards(np.arange(46), (0,)).packed.places
+            found.append({name: grad.tobytes() for name, grad in grads.items()})
+    assert found[0] == found[1]
+
+
+def test_what_augments_is_given_a_generator_also_where_no_layer_draws():
+    seen = []
+
+    def augment(images, rng):
+        seen.append(rng.random())
+        return images
+
+    with Workers(1) as workers:
+        shards = Shards(network(noisy=False), IMAGES, LABELS, hard_labels, augment, workers, 23)
+        for _ in range(2):
+            shards(np.arange(46), (5,))
+    assert seen == 2 * [np.random.default_rng((5, s)).random() for s in range(2)]
 
 
 def test_the_gradient_of_a_batch_is_the_slope_of_its_loss():

@@ -39,6 +39,11 @@ def test_a_model_without_a_printed_form_is_not_run_as_printed(tmp_path):
             train(model=model, printed=True, **options)
 
 
+def test_a_run_as_printed_looks_at_what_augments():
+    with pytest.raises(ValueError, match=r"^fit: augment: found images of shape .* in return"):
+        train(model=network(noisy=False), printed=True, augment=lambda images, rng: images[1:])
+
+
 def test_a_run_as_printed_stops_and_warns_as_the_fast_one_does():
     for losses, error in (((1.0, np.nan), FloatingPointError), ((1.0, 11.0, 1.0), UserWarning)):
         left = iter(losses)
