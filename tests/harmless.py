@@ -1041,6 +1041,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if self._may_fork and len(parts) > 1:",
             "self._may_fork and len(parts) > 1 → (self._may_fork)",
         ): "a single shard gives the same bits in a copy of the process",
+        (
+            "train/evaluate.py",
+            "if type(model) is Sequential and model.layout.has_norms:",
+            "type(model) is Sequential and model.layout.has_norms → (type(model) is Sequential)",
+        ): "without norms nothing is folded",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

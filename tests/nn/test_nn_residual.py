@@ -370,3 +370,8 @@ def test_others_stand_in_the_order_and_by_the_ends_of_names_that_are_told_in_blo
     assert list(two.body) == ["a.before", "a", "a.after", "b"] and two.body["a"] == Dropout(0.5)
     assert two.shortcut == inner.shortcut and list(found["one"].body) == ["two", "a"]
     assert substituted(chain, lambda name, layer: {"": layer}) == chain
+
+
+def test_a_layer_that_is_described_by_a_number_is_refused():
+    with pytest.raises(ValueError, match=r"^layer 'a': found the kind 3, needed one of"):
+        layers_of({"a": 3})

@@ -14,7 +14,6 @@ from tinyzip.base.kinds import CHECKPOINT, MODEL, kind_of
 from tinyzip.distill.guides import Guide
 from tinyzip.distill.student import train
 from tinyzip.nn import models
-from tinyzip.nn.described import layers_of
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
@@ -256,8 +255,3 @@ def test_two_arrays_of_one_name_are_refused(tmp_path):
     (tmp_path / "a.net").write_bytes(raw(json.dumps({"meta": {}, "arrays": rows}).encode()))
     with pytest.raises(ValueError, match="'a' for another array's name"):
         load(tmp_path / "a.net")
-
-
-def test_a_layer_that_is_described_by_a_number_is_refused():
-    with pytest.raises(ValueError, match=r"^layer 'a': found the kind 3, needed one of"):
-        layers_of({"a": 3})

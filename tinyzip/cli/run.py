@@ -84,7 +84,7 @@ def tell_classes(options: Namespace, program: Program) -> None:
     seconds = perf_counter() - start
     if options.out is not None:
         write_npy(options.out, classes)
-    of_files = options.images is not None and images.labels is None
+    of_files = images.labels is None
     if images.names is not None:
         print(aligned([(name, str(k)) for name, k in zip(images.names, classes, strict=True)]))
     elif of_files:

@@ -16,7 +16,6 @@ A function returns one number, or one for each example. The derivative takes wha
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyzip.base.refuse import is_number
 from tinyzip.distill.losses import check_settings, distillation
 from tinyzip.distill.temperature import Numbers
 from tinyzip.distill.transfer import Transfer
@@ -55,7 +54,7 @@ class Distillation:
         return callable(self.soft) or callable(self.temperature)
 
     def __call__(self, z: Array, batch: Batch) -> tuple[float, Array]:
-        if is_number(self.soft) and self.soft == 0:
+        if self.soft == 0:
             return cross_entropy(z, batch.labels)
         t = self.transfer(batch)
         soft, temperature = (
