@@ -303,6 +303,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/lines.py",
+            "lines, line = runs(image, layout, (R, h), (1, 0), (1, 0), workspace), places * L * row",
+            "0 → 1",
+        ): "a step from a row to the next, where there is one row",
+        (
+            "integer/layout.py",
+            'first, second, third = (whole(axis, f"{where}: axes", 0, 2) for axis in self.axes)',
+            "2 → 3",
+        ): "the line before has seen that they are 0, 1 and 2",
+        (
             "integer/fast/choose.py",
             "others = enumerate(program.operators[i + 2 :], i + 2)",
             "i + 2 → (i)",

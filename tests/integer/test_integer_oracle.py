@@ -183,11 +183,15 @@ SMALL = [2**30] * 3, [31, 31, 50], BYTE
         GlobalAvgPool(),
         GlobalAvgPool(2**30, 40, BYTE),
         Multiply([3] * 30, 2**30, 40, BYTE),
+        Conv2d(np.ones((30, 30, 3, 3), int), None, 2**30, 45, BYTE, padding=1),
     ],
     ids=lambda operator: operator.kind,
 )
 def test_what_a_block_takes_is_near_what_it_may(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter more at most, where channels and rows are so small that several share a block."""
+    """A quarter more at most, where channels and rows are so small that several share a block; half as much
+
+    again and more for a convolution, whose blocks see some rows of the next.
+    """
     program = Program((operator,), (30, 30, 20), BYTE)
     kernel: Any = kernel_of(program, 0, "integer")
     x, workspace = np.zeros((30, 30, 20, 2), np.uint8), Workspace()
@@ -195,7 +199,7 @@ def test_what_a_block_takes_is_near_what_it_may(operator: Operator, monkeypatch:
     monkeypatch.setattr(memory, "BLOCK", 150_000)
     with workspace.scratch():
         kernel(*[x] * len(operator.reads(0)), y=y, workspace=workspace)
-    assert workspace.peak <= 1.25 * 150_000
+    assert workspace.peak <= (1.6 if isinstance(operator, Conv2d) else 1.25) * 150_000
 
 
 @settings(max_examples=60)

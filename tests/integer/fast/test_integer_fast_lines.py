@@ -101,3 +101,10 @@ def test_rows_have_products_of_their_own_where_they_overlap_and_are_long_enough(
     layout = Layout.of((kernel, 1), (2, 1), (dilation, 1), 1, 1, 1, 8)
     assert layout.slides == slides
     assert [layout.is_alone(N) for N in (1, 7, 8, 9)] == [False, False, slides, slides]
+
+
+def test_a_layout_has_as_many_columns_of_each_phase_as_its_windows_see() -> None:
+    """(LP1): five times two windows of 3 columns, 2 apart, see 21; every fourth of them is 6 at most."""
+    assert Layout.of((3, 3), (1, 2), (1, 1), 1, 2, 1, 5).phases == (4, 6)
+    assert Layout.of((3, 3), (1, 2), (1, 3), 1, 2, 1, 5).phases == (4, 7)
+    assert Layout.of((1, 1), (1, 1), (1, 1), 1, 1, 1, 7).phases == (1, 7)
