@@ -806,6 +806,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if isinstance(layer, BatchNorm) and (everywhere or isinstance(front, Conv2d | Linear)):",
             "isinstance(layer, BatchNorm) and (everywhere or isinstance(front, Conv2d | Linear)) → (isinstance(layer, BatchNorm))",  # noqa: E501
         ): "elsewhere a norm and a convolution of one pixel are the same product and the same sum",
+        (
+            "nn/sequential.py",
+            "return kinds <= {*choose.STAGES, Flatten}",
+            "<= → <",
+        ): "a network of every kind there is would not be repeated, and has the same bits",
+        (
+            "nn/fast/bands.py",
+            "if out.stop > out.start:",
+            "> → >=",
+        ): "nothing is written along a diagonal of no length",
+        (
+            "nn/fast/short.py",
+            "return geometry.stride[0] == 1 < geometry.kernel[0] and geometry.outputs[1] * N < SHORT",
+            "< → <=",
+        ): "the matrix is the same by either way, and so is the sum",
     },
     "quant": {
         (
@@ -1056,6 +1071,31 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if type(model) is Sequential and model.layout.has_norms:",
             "type(model) is Sequential and model.layout.has_norms → (type(model) is Sequential)",
         ): "without norms nothing is folded",
+        (
+            "train/run/passes.py",
+            'workspace.notes[key] = lists if forward.nbytes + backward.nbytes <= MOST else "too large"',
+            "<= → <",
+        ): "lists of just so many bytes are repeated or not, with the same bits",
+        (
+            "train/evaluate.py",
+            "elif len(images) > 1:",
+            "> → >=",
+        ): "one image gives the same bits in either way",
+        (
+            "train/run/shards.py",
+            "sums = self._total if self._many or len(shards) > 1 else self._parts[0]  # is (SH1) of one shard",  # noqa: E501
+            "> → >=",
+        ): "the sum of one shard is a copy of it",
+        (
+            "train/run/shards.py",
+            "if len(self._gradients) < shards:",
+            "< → <=",
+        ): "copies are made once more, with the same bits",
+        (
+            "train/evaluate.py",
+            "if self._may_fork and len(parts) > 1:",
+            "> → >=",
+        ): "a single shard gives the same bits in a copy of the process",
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

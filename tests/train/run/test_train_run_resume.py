@@ -115,6 +115,7 @@ def test_where_steps_would_have_been_others_the_first_of_them_is_named(tmp_path)
     train(checkpoint=tmp_path / "late", schedule=3e-3, objective=late)
     with pytest.raises(ValueError, match="epochs: found 3, needed 4, but the objective looks at how much"):
         train(epochs=4, resume=tmp_path / "late", schedule=3e-3, objective=late)
+    train(resume=tmp_path / "late", schedule=3e-3, objective=late)
 
 
 def test_objectives_of_distillation_say_whether_they_look_at_the_progress():
