@@ -11,6 +11,7 @@ from shapes import SEEDS, distinct
 
 from tinyzip.distill.losses import (
     EPSILON,
+    NAMES,
     decoupled,
     distillation,
     logit_matching,
@@ -289,3 +290,16 @@ def test_what_does_not_fit_is_refused_by_name(call, error):
     )
     with pytest.raises(error, match=rf"^({names}): .*found .*needed "):
         call()
+
+
+@pytest.mark.parametrize("loss", NAMES)
+def test_where_only_some_examples_have_a_teacher_the_loss_is_the_mean_of_each_alone(loss):
+    z, t = (np.random.default_rng(seed).normal(size=(4, 3)) for seed in range(2))
+    labels, soft = np.array([0, 2, 3]), np.array([0.0, 0.7, 0.0])
+    alone = [
+        distillation(z[:, n : n + 1], labels[n : n + 1], t[:, n : n + 1], soft[n], 2.0, loss)
+        for n in range(3)
+    ]
+    value, dz = distillation(z, labels, t, soft, 2.0, loss)
+    assert value == pytest.approx(np.mean([each for each, _ in alone]), rel=1e-12)
+    np.testing.assert_allclose(dz, np.hstack([each for _, each in alone]) / 3, rtol=1e-10, atol=1e-15)
