@@ -58,7 +58,7 @@ def test_all_networks_of_a_budget_have_about_as_many_weights_and_rows_say_so(tmp
     rows = tmp_path / "rows.json"
     shared.main(["--quick", "--on", "digits1d", "--out", str(tmp_path), "--json", str(rows)])
     printed = capsys.readouterr().out
-    found = json.loads(rows.read_text())
+    found = json.loads(rows.read_text(encoding="utf-8"))
     assert [row["net"] for row in found] == [*shared.NETS] * 2
     for budget in (256, 512):
         sizes = [row["weights"] for row in found if row["budget"] == budget]

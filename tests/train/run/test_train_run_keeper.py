@@ -175,6 +175,10 @@ def test_seconds_that_are_none_are_refused(seconds):
 
 def test_without_a_file_to_save_to_ctrl_c_is_at_once():
     interrupt = Interrupt(2)
-    with pytest.raises(KeyboardInterrupt):
-        train(augment=interrupt, threads=1)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(augment=interrupt, threads=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert interrupt.at == 0
