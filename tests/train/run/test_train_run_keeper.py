@@ -175,7 +175,7 @@ def test_seconds_that_are_none_are_refused(seconds):
 
 def test_without_a_file_to_save_to_ctrl_c_is_at_once():
     interrupt = Interrupt(2)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background
     try:
         with pytest.raises(KeyboardInterrupt):
             train(augment=interrupt, threads=1)
