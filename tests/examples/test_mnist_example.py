@@ -46,6 +46,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_colour_images_of_another_size_go_all_the_way(tmp_path):
     write_folder(tmp_path / "data", shape=(16, 18), channels=(3,))
     table = tmp_path / "not yet there" / "table.json"
@@ -149,6 +150,7 @@ def test_printed_and_fast_the_jobs_networks_stay_within_the_bounds_of_fit(tmp_pa
         assert np.median(np.concatenate(share)) < (1e-4 if apart.t == 2 else 10)
 
 
+@pytest.mark.long
 def test_images_of_eight_pixels_are_bordered_and_go_all_the_way(tmp_path):
     write_folder(tmp_path / "data", shape=(8, 8))
     result = run("--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"))

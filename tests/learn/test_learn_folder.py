@@ -137,6 +137,7 @@ def test_an_endless_loop_is_stopped(place: Path) -> None:
     assert line == "01_windows.py: still running after 2 seconds; is there a loop that does not end?"
 
 
+@pytest.mark.long
 def test_what_is_solved_is_judged_in_one_process_and_each_exercise_has_its_own_time(
     place: Path, monkeypatch
 ) -> None:
