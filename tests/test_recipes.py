@@ -10,7 +10,7 @@ from tinyzip.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "examples" / "RECIPES.md").read_text(encoding="utf-8")
-LONG = {"And weights that go", "Bits under a byte budget", "A page to draw on", "With layers as two"}  # seconds
+LONG = {"And weights that go", "Bits under a byte budget", "A page to draw on", "With layers as two"}  # slow
 RECIPES = [
     pytest.param(
         code,
