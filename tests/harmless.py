@@ -1058,7 +1058,7 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "a copy of numbers that are only read",
         (
             "train/evaluate.py",
-            "model = folded(model.with_params(params), dtype, False)",
+            "model = folded(model, params, dtype, False)",
             "False → True",
         ): "elsewhere a norm and a convolution of one pixel are the same product and the same sum",
         (

@@ -38,7 +38,7 @@ def test_for_an_answer_norms_go_into_layers_before_them_alone():
         "last": BatchNorm(3),
     }
     model = randomized(layers, (1, 4, 4), np.random.default_rng(0))
-    left = folded(model, model.dtype, False)
+    left = folded(model, dict(model.params), model.dtype, False)
     assert list(left.layers) == ["first", "block", "again", "flat", "out"]
     assert left.layers["block"].body == {"conv": Conv2d(1, 1, 1)}
     x = np.random.default_rng(1).normal(size=(1, 4, 4, 5)).astype(np.float32)

@@ -77,7 +77,7 @@ def test_any_model_is_asked_in_the_same_way_and_answers_as_its_forward(forks, ma
     inputs = [to_input(ENOUGH[shard]).astype(dtype) for shard in shards(len(ENOUGH))]
     with Inference(model, 2) as inference:
         for question in range(3):
-            asked = folded(model, dtype, False) if type(model) is Sequential else model
+            asked = folded(model, dict(model.params), dtype, False) if type(model) is Sequential else model
             z = np.concatenate([asked.forward(x)[0] for x in inputs], axis=1)
             np.testing.assert_array_equal(inference.logits(ENOUGH), z)
             np.testing.assert_array_equal(logits(model, ENOUGH), z)
@@ -129,7 +129,8 @@ def test_a_layer_of_the_callers_own_that_looks_at_values_answers_each_time(base)
         with Inference(model, 1) as inference:
             for k in (9, 9, 0, 9, 0, 9):
                 images = IMAGES[:2].astype(np.float32) * k / 255
-                asked = folded(model, images.dtype, False) if kind is Sequential else model
+                params = dict(model.params)
+                asked = folded(model, params, images.dtype, False) if kind is Sequential else model
                 wanted = asked.forward(to_input(images))[0]
                 np.testing.assert_array_equal(inference.logits(images), wanted)
 

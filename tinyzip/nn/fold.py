@@ -22,7 +22,7 @@ import numpy as np
 
 from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import AnyInspected
-from tinyzip.nn.layer import Layer
+from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
 from tinyzip.nn.ops.norm import across
 from tinyzip.nn.residual import Residual
@@ -36,12 +36,11 @@ def fold_batch_norm(model: AnyInspected) -> AnyInspected:
     (≤ 1e-5 relative to their size in float32).
     """
     check_network(model, "fold_batch_norm: model")
-    return folded(model, np.dtype(np.float64), True)
+    return folded(model, dict(model.params), np.dtype(np.float64), True)
 
 
-def folded(model: AnyInspected, dtype: np.dtype[Any], everywhere: bool) -> AnyInspected:
-    """The same with QF1 computed in `dtype`, and batch norms elsewhere only where they are asked for."""
-    params = dict(model.params)
+def folded(model: AnyInspected, params: Arrays, dtype: np.dtype[Any], everywhere: bool) -> AnyInspected:
+    """The same on `params`, a dict to be changed, by QF1 in `dtype`; elsewhere norms go if `everywhere`."""
 
     def of(chain: Mapping[str, Layer], way: str) -> dict[str, Layer]:
         """A chain without batch norms, and `params` changed likewise; `way` stands before its names."""

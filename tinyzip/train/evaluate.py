@@ -161,7 +161,7 @@ def answer(model: Model, images: Array, workspace: Workspace) -> Array:
     x = into_workspace(images, workspace).astype(dtype, copy=False)
     if type(model) is Sequential and model.layout.has_norms:
         params = {name: array.view(workspace.kind) for name, array in model.params.items()}
-        model = folded(model.with_params(params), dtype, False)
+        model = folded(model, params, dtype, False)
     return model.forward(x, workspace=workspace)[0]
 
 
