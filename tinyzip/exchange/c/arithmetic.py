@@ -1,5 +1,10 @@
 """Depth: the arithmetic of programs in C: functions that a file contains if something in it calls them.
 
+They stand in arithmetic.c. Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on
+single numbers. C leaves open what a right shift does to a negative number, and a left shift of one is not
+defined; so shifts of 64 bits go through `floor_shift`, and up it goes by multiplication. An int may have 16
+bits, so constants and operands that need more have a type with a width.
+
 Products of 64 bits take small chips long. But for most sums, far from 2³¹, and few codes there are m, r, s:
 
     clamp(⌊(acc·m + r) / 2ˢ⌋) = clamp(rescale(acc)) for all |acc| ≤ bound,  bound·m + |r| < 2³¹       (CA1)
@@ -7,11 +12,6 @@ Products of 64 bits take small chips long. But for most sums, far from 2³¹, an
 
 as far as t and t − 1 are sums that can come. Stairs that rise at the same places are the same; so (CA2) gives
 two ends for r, once s is chosen and m is next to m0·2ˢ⁻ⁿ.
-
-They stand in arithmetic.c. Each is `integer.fixedpoint`, `integer.ops` or `integer.softmax` once more, on
-single numbers. C leaves open what a right shift does to a negative number, and a left shift of one is not
-defined; so all shifts go through `floor_shift`, and up it goes by multiplication. An int may have 16 bits, so
-constants and operands that need more have a type with a width.
 """
 
 import re
