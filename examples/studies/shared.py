@@ -48,7 +48,7 @@ from tinyzip.train.optim import AdamW
 Array = NDArray[Any]
 BUDGETS = {MNIST: (512, 1024), ROWS: (256, 512)}
 WIDTHS = {MNIST: {512: 12, 1024: 22}, ROWS: {256: 12, 512: 19}}  # of the shared ones: about as many weights
-LOOKS = {MNIST: 12, ROWS: 12}
+LOOKS = 12
 RATES = (6e-2, 2e-2, 6e-3)
 NETS = "apart", "shared", "apart plain", "shared plain"
 
@@ -109,9 +109,9 @@ def counted(model: Sequential | Tied) -> tuple[int, int]:
     return weights, outputs + sum(norms)
 
 
-def share(model: Any, images: Array, labels: Array) -> float:
+def share(model: Any, dataset: Dataset) -> float:
     """Errors in percent."""
-    return 100 * evaluate(model, images, labels) / len(labels)
+    return 100 * evaluate(model, dataset.images, dataset.labels) / len(dataset.labels)
 
 
 def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) -> list[Row]:
@@ -129,8 +129,8 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
             for rate in RATES[1:2] if quick else RATES:
                 how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
                 start, name = network(net, channels, bench), f"{budget}-{net}-{rate:g}".replace(" ", "-")
-                model = bench.learn(name, start, *seen, LOOKS[on], rate, objective=objective, **how)
-                valid = share(model, bench.validation.images, bench.validation.labels)
+                model = bench.learn(name, start, *seen, LOOKS, rate, objective=objective, **how)
+                valid = share(model, bench.validation)
                 tried.append((valid, rate, model))
             found.append((budget, net, channels, *min(tried, key=lambda each: each[0])))
     rows = []
@@ -146,15 +146,11 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
                 "scales": scales,
                 "rate": rate,
                 "validation": valid,
-                "train": share(model, *arrays_of(bench.train)),
-                "errors": share(model, *arrays_of(bench.test)),
+                "train": share(model, bench.train),
+                "errors": share(model, bench.test),
             }
         )
     return rows
-
-
-def arrays_of(dataset: Dataset) -> tuple[Array, Array]:
-    return dataset.images, dataset.labels
 
 
 def as_table(rows: list[Row]) -> str:
@@ -171,7 +167,7 @@ def as_table(rows: list[Row]) -> str:
 def main(words: list[str] | None = None) -> None:
     parser = options(__doc__, "shared", "one seed, one look, one rate", 3, of_rows=3)
     args = ask(parser, words)
-    rates = f"{RATES}, {LOOKS[args.on]} looks, {WIDTHS[args.on]}"
+    rates = f"{RATES}, {LOOKS} looks, {WIDTHS[args.on]}"
     print(as_table(rows_of(args, one_seed, rates)))
 
 
