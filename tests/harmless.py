@@ -171,6 +171,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "False → True",
         ): "a copy of numbers that are only read",
         (
+            "distill/transplant.py",
+            "effect += (model.params[key] * grads[key]).reshape(len(effect), -1).sum(axis=1)",
+            "+ → -",
+        ): "all terms change their sign, and the square of their sum does not",
+        (
             "distill/features.py",
             "size[size == 0] = 1",
             "1 → 2",
@@ -197,6 +202,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "models are asked for their classes, which do not depend on how many images there are",
     },
     "exchange": {
+        (
+            "exchange/onnx/layers.py",
+            "if axes is None or tuple(sorted(axis + 4 * (axis < 0) for axis in axes)) != wanted:",
+            "< → <=",
+        ): "0 is neither rows nor columns, nor is 4",
         (
             "exchange/onnx/layers.py",
             'return y if step.attribute("keepdims", 1) else flattened(step, y)',
@@ -332,11 +342,10 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if kh > 1 or sh > 1:",
             "> → >=",
         ): "a copy of the rows, which are then combined as they are",
-        (
-            "integer/fast/pools.py",
-            "negative = total < 0",
-            "< → <=",
-        ): "0 is its own negative",
+        **{
+            ("integer/fast/pools.py", "negative = total < 0", change): "0 is its own negative"
+            for change in ("< → <=", "0 → 1")
+        },
         (
             "integer/fast/run.py",
             "if plan is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:",
@@ -839,11 +848,6 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "0 → 1",
         ): "Newton's method begins a bin further and ends where it would have ended",
         (
-            "quant/fake_layer.py",
-            "AVERAGE = 2.0**-10  # of a step",
-            "10 → 11",
-        ): "half as much lifts a half over the middle, too, and still nothing else",
-        (
             "quant/powers.py",
             "scale = 2.0 ** np.ceil(np.log2(np.where(largest > 0, largest, hi) / hi))",
             "0 → 1",
@@ -873,6 +877,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "ROUNDS = 300",
             "300 → 301",
         ): "how long k-means is tried before it is given up",
+        (
+            "quant/surgeon_fast.py",
+            "free = np.diag(inverse) > 0",
+            "> → >=",
+        ): "rows of settled weights are not dropped; the others stay as they are",
         (
             "quant/surgeon_fast.py",
             "if 2 * np.count_nonzero(free) <= len(left):  # those that are settled need no more room",

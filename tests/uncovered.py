@@ -71,7 +71,6 @@ REASONS: dict[str, dict[str, str]] = {
         "": "`_serve`: copies of the process, which end by a signal before they could tell"
     },
     "quant/lower.py": {"case Flatten():": NEVER},
-    "quant/ranges.py": {"for _ in range(50):": "fifty rounds have never been needed"},
 }
 """File -> how a line begins -> why no test reaches it, or leaves it in one direction only; "" is any line."""
 

@@ -69,9 +69,12 @@ def test_an_error_before_there_is_a_new_file_is_that_error(path, monkeypatch):
     assert_untouched(path)
 
 
-def test_content_that_cannot_be_made_leaves_the_file_before(path):
+@pytest.mark.parametrize("made", [b"kept\nafter", b"kept\n" + b"a" * START], ids=len)
+def test_content_that_cannot_be_made_leaves_the_file_before(path, made):
+    """Before enough of it is there to tell its kind, and while it is written."""
+
     def parts():
-        yield b"kept\nafter"
+        yield made
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -335,9 +338,10 @@ def test_there_is_one_writer():
         assert not re.search(r"\.json\.write_", path.read_text(encoding="utf-8")), path
 
 
-def test_an_error_of_the_content_that_is_none_of_the_disk_stays_as_it_is(path):
+@pytest.mark.parametrize("made", [b"kept", b"kept\n" + b"a" * START], ids=len)
+def test_an_error_of_the_content_that_is_none_of_the_disk_stays_as_it_is(path, made):
     def parts():
-        yield b"kept"
+        yield made
         raise OSError("no such part")
 
     with pytest.raises(OSError, match=r"^no such part$"):

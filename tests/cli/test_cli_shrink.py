@@ -83,3 +83,6 @@ def test_images_without_bits_and_a_bad_place_are_refused(
     assert "--images, --data: found no --bits, needed it too" in capsys.readouterr().err
     assert main(["shrink", str(net), "--out", str(tmp_path / "no" / "y.tz")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1 and not (tmp_path / "y.tz").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main(["shrink", str(net)])
+    assert "the following arguments are required: --out" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tinyzip.distill.guides import Guide
+from tinyzip.distill.guides import Guide, Sum, follow
 from tinyzip.distill.objective import Distillation
 from tinyzip.distill.student import train
 from tinyzip.distill.temperature import kl_divergence
@@ -92,6 +92,19 @@ def test_without_a_soft_part_it_is_training_from_scratch_to_the_bit(augment, rec
     scratch, _ = fit(network(3, 1), *data(), rng=np.random.default_rng(2), augment=augment, **SHORT)
     assert bits(distilled(soft=0, augment=augment, recorded=recorded)) == bits(scratch)
     assert bits(distilled(soft=0.1, augment=augment, recorded=recorded)) != bits(scratch)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("losses", [["distances"], ["hint", "angles"]])
+def test_one_teacher_answers_for_itself_and_for_all_its_guides(recorded, losses):
+    guides = [Guide(loss, "relu", "conv") for loss in losses]
+    student, teacher, (images, labels) = network(3, 1), network(6, 0), data()
+    live = Live(teacher, ("conv",))
+    soft = Distillation(record(teacher, images) if recorded else live, 0.5, 2.0, "standardized")
+    objective = Sum((soft, *(follow(guide, live, 3, 6) for guide in guides)))
+    rng = np.random.default_rng(2)
+    wanted, _ = fit(student, images, labels, rng=rng, objective=objective, **SHORT)
+    assert bits(distilled(guides=guides, recorded=recorded)) == bits(wanted)
 
 
 class Telltale:

@@ -294,6 +294,12 @@ def test_a_table_counts_what_is_inside_a_block_once():
     assert lines[-1].split() == ["total", "38", "1,296"]
 
 
+def test_a_block_multiplies_as_often_as_all_its_layers():
+    body = {"conv1": Conv2d(2, 3, 3, padding=1), "relu": ReLU(), "conv2": Conv2d(3, 4, 1)}
+    block = Residual(body, {"conv": Conv2d(2, 4, 1)})
+    assert block.multiplications((2, 5, 7)) == (2 * 3 * 9 + 3 * 4 + 2 * 4) * 35
+
+
 def test_what_is_no_block_is_refused():
     conv = Conv2d(2, 2, 3)
     for body, message in (({}, "body: found none"), ([conv], "body: found"), (None, "body: found none")):

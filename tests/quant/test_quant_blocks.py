@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from quant_networks import networks, randomized
 
+from tinyzip.nn.activations import ByPoints, Clip, Tanh
 from tinyzip.nn.layers import (
     AvgPool2d,
     BatchNorm,
@@ -69,6 +71,36 @@ def test_blocks_run_one_after_the_other_are_the_network(model_and_images):
         for _, layer in block.after:
             x, _ = layer.forward({}, x)
     assert (x == outputs[list(model.layers)[-1]]).all()
+
+
+LATER = (
+    *(MaxPool2d(2, 1), AvgPool2d(2, 1), ReLU(), Clip(None, 4), Clip(-1, None), Clip(-1, 0), Clip(-2, 2)),
+    *(Clip(0.25, 1), Tanh(), ByPoints((0, 1), (-0.5, 3))),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.sampled_from(LATER), max_size=4))
+@example([ReLU(), Clip(-1, 0)])  # which leaves a single code
+def test_what_is_fused_and_what_comes_after_is_the_network_and_clips_are_fused_where_they_can_be(later):
+    """(QB1): Where only maxima were taken before, and the codes still hold 0 and more than it."""
+    model = network({"conv": Conv2d(1, 3, 3)} | {f"layer{i}": layer for i, layer in enumerate(later)})
+    x = np.random.default_rng(1).normal(0, 3, (1, 16, 16, 2)).astype(np.float32)
+    (block,) = blocks_of(model)
+    y, _ = block.layer.forward({"w": model.params["conv.w"], "b": model.params["conv.b"]}, x)
+    found = block.clamped(y)
+    for _, layer in block.after:
+        found, _ = layer.forward({}, found)
+    np.testing.assert_array_equal(found, model.forward(x)[0])
+    assert block.clamp[0] <= 0 <= block.clamp[1] and block.clamp[0] < block.clamp[1]
+    for i, (_, layer) in enumerate(block.after):
+        if isinstance(layer, ReLU | Clip) and all(
+            isinstance(other, MaxPool2d) for _, other in block.after[:i]
+        ):
+            ends = (0, np.inf) if isinstance(layer, ReLU) else (layer.low, layer.high)
+            low = max(block.clamp[0], -np.inf if ends[0] is None else ends[0])
+            high = min(block.clamp[1], np.inf if ends[1] is None else ends[1])
+            assert not low <= 0 <= high or low == high
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,15 @@ def test_least_squares_weights_are_never_worse_than_min_max_nor_per_tensor(bits,
     assert error(method="mse", per_channel=False) <= error(method="minmax", per_channel=False) * slack
 
 
+def test_least_squares_may_cut_weights_to_a_hundredth_of_the_largest():
+    """One in 20,000 is cut off, so that all others are exact: 0.99² is less than 20,000·0.01²."""
+    w = np.full((1, 20_000), 0.01, np.float32)
+    w[0, 7] = 1
+    model = randomized({"flat": Flatten(), "out": Linear(20_000, 1)}, (1, 100, 200), np.random.default_rng(0))
+    grids = weight_grids(model.with_params({**model.params, "out.w": w}), 2, "mse")
+    assert grids["out.w"].scale == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_calibrates(method):
     grids = calibrate(small_network(), pictures(), weights=4, activations=4, method=method)

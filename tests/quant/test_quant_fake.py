@@ -29,6 +29,7 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant import lsq, lsq_fast
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fake_layer import FakeQuantize
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid, by_channel
 from tinyzip.quant.lowbit import Signs, lowest_grid
@@ -421,6 +422,16 @@ def test_as_it_is_printed_it_gives_the_same_bits_where_sums_are_exact(seed, laye
     for name, array in grads.items():
         np.testing.assert_allclose(array, slow_grads[name], rtol=1e-9, atol=1e-9, err_msg=name)
     assert printed.structure() == fake.structure()
+
+
+@pytest.mark.parametrize("workspace", [None, Workspace()])
+def test_halves_of_averages_are_rounded_up_and_those_of_sums_to_the_even_code(workspace):
+    """And what float32 misses a half by, up to 2⁻¹⁰ of a step; windows of 511 have nothing so near to one."""
+    x = np.float32([-1.5, -0.5, 0.5, 1.5, 2.5, 9, 0.5 - 0.75 * 2**-10, 0.5 - 1 / 1022]) / 4
+    for average, codes in ((True, [-1, 0, 1, 2, 3, 4, 1, 0]), (False, [-2, 0, 0, 2, 2, 4, 0, 0])):
+        layer = FakeQuantize(-4, 4, "lsq", average)
+        y, _ = layer.forward({"step": np.float32(0.25)}, x, workspace=workspace)
+        np.testing.assert_array_equal(y * 4, codes)
 
 
 @pytest.mark.parametrize("printed", [False, True])

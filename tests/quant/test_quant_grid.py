@@ -312,6 +312,15 @@ def test_scales_reach_from_the_smallest_normal_float32_to_where_a_multiple_would
     for scale, codes in ((np.nextafter(least, 0), 255), (np.nextafter(LARGEST, np.inf), 1)):
         with pytest.raises(ValueError, match="Grid: scale"):
             Grid(scale, 0, 0, codes)
+    for zero, lo, hi, codes in (
+        (5, 0, 255, 250),
+        (200, 0, 255, 200),
+        (-100, -128, 127, 227),
+        (90, -128, 127, 218),
+    ):
+        Grid(LARGEST / codes, zero, lo, hi)
+        with pytest.raises(ValueError, match="Grid: scale"):
+            Grid(LARGEST / codes * (1 + 2**-50), zero, lo, hi)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

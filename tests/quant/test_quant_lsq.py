@@ -112,7 +112,10 @@ def test_in_a_workspace_the_bits_are_those_of_the_formulas(seed, lo_hi, per_chan
 
 def test_gradient_scale_is_the_papers():
     """(QS5)"""
-    assert gradient_scale(100, 4) == 0.05
+    assert gradient_scale(100, 4) == 0.05 and gradient_scale(1, 1) == 1
+    for count, hi in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match=r"gradient_scale: count, hi: found \(., .\), needed whole"):
+            gradient_scale(count, hi)
 
 
 def test_what_cannot_be_quantized_is_refused():

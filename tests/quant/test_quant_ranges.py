@@ -221,6 +221,17 @@ def test_octav_is_a_fixed_point_of_its_recursion(bits, name):
     assert -low == cut == pytest.approx(x[beyond].sum() / weight, abs=width + at_the_cut * 2 * cut / weight)
 
 
+def test_where_octav_goes_to_and_fro_it_ends_after_fifty_rounds():
+    """(R4), for numbers of which one lies between two cuts that lead to each other."""
+    x = np.array([-5.4, 1.7, -3.1, 5.1])
+    sizes, cuts = np.abs(x), [np.abs(x).mean()]
+    for _ in range(52):
+        beyond = sizes > cuts[-1]
+        cuts.append(sizes[beyond].sum() / (4.0**-2 / 3 * (~beyond).sum() + beyond.sum()))
+    assert cuts[52] == cuts[50] != pytest.approx(cuts[51], rel=1e-2)
+    assert range_of("octav", 2, x) == pytest.approx((-cuts[50], cuts[50]), abs=histogram_of(x).width)
+
+
 def naive_entropy(counts, levels):
     """The KL divergence of [Migacz 2017] for every cut, in plain loops: {number of bins: divergence}."""
     found = {}

@@ -11,6 +11,7 @@ from tinyzip.distill.guides import Sum
 from tinyzip.nn.losses import Batch
 from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.lowbit import lowest_grid
 from tinyzip.quant.lsq import gradient_scale
 from tinyzip.quant.rate import Price, entropy, rate
 from tinyzip.train.fit import fit, hard_labels
@@ -186,6 +187,12 @@ def test_bad_prices_and_codes_are_refused():
         rate(np.zeros((0, 3)), np.array(1.0), -1, 1)
     with pytest.raises(ValueError, match="rate: lo, hi"):
         rate(np.zeros((1, 3)), np.array(1.0), 1, 1)
+
+
+def test_signs_always_cost_one_bit_and_so_have_no_price():
+    model = small_network()
+    grids = calibrate(model, IMAGES, weights=3) | {"conv.w": lowest_grid(model.params["conv.w"], 1)}
+    assert list(Price.create(FakeQuantized.create(model, grids), 1e-4).ends) == ["out.w"]
 
 
 def test_no_bits_are_free_where_none_are_said():

@@ -306,8 +306,11 @@ def test_what_is_too_large_or_no_model_is_refused_before_a_byte_is_written(tmp_p
     path = tmp_path / "page.html"
     y = Codes(0, 255, 0)
     large = Program((Flatten(),), (2**24 + 1,), y)
+    (tmp_path / "large.tz").write_bytes(pack(large))
     for models, error, line in (
         (large, ValueError, r"page: models: found a tensor of 16,777,217 values, needed 16,777,216 or fewer"),
+        (tmp_path / "large.tz", ValueError, r"^large.tz: found a tensor of 16,777,217 values"),
+        (None, TypeError, "page: models: found None, needed a program, the path of a .tz file, or a list"),
         ([], ValueError, "page: models: found none, needed a program, the path of a .tz file"),
         ([7], TypeError, "page: models: found int, needed programs, or paths of .tz files"),
         (7, TypeError, "page: models: found 7, needed a program, the path of a .tz file, or a list of these"),

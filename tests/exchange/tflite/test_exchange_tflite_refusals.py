@@ -133,6 +133,8 @@ def test_an_output_of_another_shape_or_grid_than_the_file_says_is_refused(kind: 
         ("MEAN", [1, 6], "[1, 6]"),
         ("PAD", [[0, 0], [0, 0], [0, 0], [0, 1]], "channels"),
         ("PAD", [[0, 0], [-1, 0], [0, 0], [0, 0]], "padding"),
+        ("PAD", [[0, 0], [1, 0], [0, 1], [0, 0], [0, 0]], "channels"),
+        ("PAD", [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]], "channels"),
         ("RESHAPE", [1, 2, 2, 8], "a reshape to [1, 2, 2, 8]"),
     ],
 )
@@ -474,6 +476,9 @@ def test_each_vector_is_paid_for_and_constants_once_more_for_each_node_that_read
     reader = a_reader(**a_graph(3) | {"Buffers": a_buffer(bytes(3))})
     reader.graph()  # two ends; of each node two; of both tensors a shape, a name, a constant; what nodes read
     assert 400 - reader.left == 8 + 3 * 8 + 2 * (8 + 1 + 3) + 3 * 3
+    reader = a_reader(**a_graph(3))
+    reader.graph()  # what is no constant costs a node nothing
+    assert 400 - reader.left == 8 + 3 * 8 + 2 * (8 + 1)
     reader.left = 5
     reader.spend(5)
     assert reader.left == 0

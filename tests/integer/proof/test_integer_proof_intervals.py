@@ -213,3 +213,9 @@ def test_a_table_answers_as_a_function_at_both_ends_and_between_them() -> None:
     for place in (2, 3, 5, 9, 10):
         other = np.where(rows == place, 0, rows)
         assert answers(other, x, lambda codes: codes) == (place in (2, 10))
+    two = Interval(np.array([3, 6]), np.array([9, 12]))
+    for place in range(1, 15):  # of either channel, and of each its own table
+        other = np.where(rows == place, 0, rows)
+        assert answers(other, two, lambda codes: codes) == (not 3 <= place <= 12)
+        assert answers(np.stack([other, rows]), two, lambda codes: codes) == (not 3 <= place <= 9)
+        assert answers(np.stack([rows, other]), two, lambda codes: codes) == (not 6 <= place <= 12)

@@ -354,6 +354,11 @@ def test_a_border_becomes_padding_where_that_is_exact() -> None:
         convs = [conv(sign * eye, y=WIDE if sign < 0 else FEW) for sign in signs]
         found = simplified(*convs, Pad(1), MaxPool2d(3, 2), x=FEW if padded else Codes(-9, 0, 0))
         assert kinds(found) == ["Conv2d", "Conv2d", *padded, "MaxPool2d"]
+    least, most = conv(eye, y=FEW), conv(-eye, y=Codes(-128, 127, 5))  # what is beside it does not count
+    sums = Add(2, [1, 1], 1, WIDE, rounding="single")
+    for first, second, padded in ((least, most, []), (most, least, ["Pad"])):
+        found = simplified(first, second, MaxPool2d(3, 1), Recall(0), Pad(1), MaxPool2d(3, 2), sums)
+        assert kinds(found) == ["Conv2d", "Conv2d", "MaxPool2d", "Recall", *padded, "MaxPool2d", "Add"]
     mixed = conv(eye * np.array([1, -1]).reshape(2, 1, 1, 1))
     assert kinds(simplified(mixed, Pad(1), MaxPool2d(3, 2))) == ["Conv2d", "Pad", "MaxPool2d"]
     assert kinds(simplified(Pad(1), MaxPool2d(2, 1))) == ["MaxPool2d"]

@@ -8,6 +8,7 @@ from tinyzip.machine.recorder import Recorded
 from tinyzip.machine.workspace import Workspace
 from tinyzip.nn.layers import Flatten, Linear, ReLU
 from tinyzip.nn.sequential import Sequential
+from tinyzip.train.data import to_input
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import AdamW
 from tinyzip.train.run.passes import passes, repeats
@@ -44,6 +45,24 @@ def test_only_networks_whose_layers_are_known_are_repeated():
         workspace = Workspace()
         assert repeats(model)
         assert [step(model, IMAGES[:2], workspace)[1] for _ in range(4)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("make", [network, residual_network, fake_quantized])
+def test_a_step_is_forward_in_training_and_backward_called_or_repeated(make):
+    """With dropout drawn by the step's own generator, and what batch norm has measured."""
+    model, workspace = make(), Workspace()
+    for k in range(4):
+        images, rng = IMAGES[5 * k : 5 * k + 5], np.random.default_rng(k)
+        x = to_input(images).astype(np.float32)
+        z, caches = model.forward(x, train=True, rng=rng)
+        wanted = {"x": x, "z": z, **model.backward(z + np.float32(1), caches), **model.statistics(caches)}
+        both = passes(model, images, np.random.default_rng(k), workspace)
+        x, z, caches = next(both)
+        found = {"x": x.copy(), "z": z.copy(), **both.send(z + np.float32(1)), **model.statistics(caches)}
+        assert found.keys() == wanted.keys()
+        for name, array in wanted.items():
+            np.testing.assert_array_equal(found[name], array, name)
+        workspace.reset()
 
 
 def test_a_step_that_stops_between_the_passes_leaves_nothing_behind():

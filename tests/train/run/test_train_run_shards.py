@@ -1,5 +1,6 @@
 """Shards add up to the batch: its gradient, its statistics, and draws of their own."""
 
+from threading import Thread
 from typing import ClassVar
 
 import numpy as np
@@ -218,6 +219,24 @@ def test_a_batch_of_more_shards_than_any_before_finds_room(forks, seen_by_copies
             for N in (15, 46, 15):
                 found.append([grad.tobytes() for grad in shards(np.arange(N), (N,)).packed.places.values()])
     assert len(forks) == 4 and bits[1] == bits[3] and bits[1][0] != bits[1][1]
+
+
+def test_where_a_copy_would_not_be_safe_the_shards_stay_in_this_process(forks, seen_by_copies):
+    """As in a thread that is not the main one, or with BLAS on threads of its own."""
+    workers, bits = Workers(2), []
+    shards = Shards(seen_by_copies, IMAGES, LABELS, hard_labels, None, workers, 20)
+
+    def ask():
+        bits.append([grad.tobytes() for grad in shards(np.arange(46), (0,)).packed.places.values()])
+
+    ask()
+    with workers:
+        thread = Thread(target=ask)
+        thread.start()
+        thread.join()
+        assert not forks
+        ask()
+    assert len(forks) == 1 and bits[0] == bits[1] == bits[2]
 
 
 def test_parameters_that_copies_could_not_see_change_are_not_given_to_them(forks):

@@ -11,9 +11,11 @@ from tiny import IMAGES, LABELS, bytes_of, fake_quantized, jitter, network, resi
 
 from tinyzip.machine.workers import Workers
 from tinyzip.train.augment import Augment
-from tinyzip.train.fit import fit
-from tinyzip.train.optim import SGD, AdamW
+from tinyzip.train.fit import fit, hard_labels
+from tinyzip.train.optim import SGD, AdamW, one_cycle
 from tinyzip.train.run.checkpoint import read
+from tinyzip.train.run.optim_fast import FastSGD
+from tinyzip.train.run.recipe import Recipe
 from tinyzip.train.run.shards import Shards
 from tinyzip.train.run.state import TrainingState, private_copy
 from tinyzip.train.run.training import Training
@@ -97,6 +99,38 @@ def test_a_generator_of_another_seed_is_warned_of_and_one_that_has_gone_on_is_no
         ):
             again, _ = fit(network(), IMAGES, LABELS, rng=other, resume=path, checkpoint=path, **options)
         assert bytes_of(again) == bytes_of(begun) and read(path)[0]["seed"] == "3"
+
+
+def test_all_that_a_step_is_given_follows_from_the_generator_and_how_far_the_run_has_come(monkeypatch):
+    """Which images, what is drawn for them, how much is done, and the learning rate."""
+    monkeypatch.setattr("tinyzip.train.run.state.gradient_shard", lambda parameters, batch: 10)
+    met, rng = {"index": [], "drawn": [], "progress": [], "lr": []}, np.random.default_rng(3)
+
+    def augment(images, rng):
+        met["drawn"].append(rng.random())
+        return images
+
+    def objective(z, batch):
+        met["index"].append(batch.index.tolist())
+        met["progress"].append(batch.progress)
+        return hard_labels(z, batch)
+
+    rule = FastSGD.step
+    monkeypatch.setattr(FastSGD, "step", lambda *of: met["lr"].append(of[4]) or rule(*of))
+    recipe = Recipe(EPOCHS, 16, SGD(), one_cycle(0.1), objective, augment)
+    with Workers(1) as workers:
+        state = TrainingState(network(), IMAGES, LABELS, recipe, np.random.default_rng(3), workers)
+        for done in range(EPOCHS * STEPS):
+            if done % STEPS == 0:
+                order, seed = rng.permutation(46), int(rng.integers(2**63))
+            step(state)
+            batch, progress = order[16 * (done % STEPS) :][:16], (done + 0.5) / (EPOCHS * STEPS)
+            shards = [batch[at : at + 10].tolist() for at in range(0, len(batch), 10)]
+            drawn = [np.random.default_rng((seed, done % STEPS, s)).random() for s in range(len(shards))]
+            lr, given = [recipe.schedule(progress)], [progress] * len(shards)
+            assert met == {"index": shards, "drawn": drawn, "progress": given, "lr": lr}
+            for column in met.values():
+                column.clear()
 
 
 def test_a_state_says_how_far_it_has_come():
