@@ -42,6 +42,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "< → <=",
         ): "of these weights none is 0",
         (
+            "archive/tables.py",
+            'codes = array("h", bytes(2 * (N + 1)))  # and a 0 at the end, for what is beyond the edge',
+            "1 → 2",
+        ): "a 0 more at the end",
+        (
             "archive/fields.py",
             "m, n = value or (1, 0)",
             "1 → 2",
@@ -208,6 +213,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "< → <=",
         ): "0 is neither rows nor columns, nor is 4",
         (
+            "exchange/onnx/step.py",
+            'self.refuse(f"{name} = {value!r}"[:80], f"one like {default!r}")',
+            "80 → 81",
+        ): "how much of a value is said",
+        (
             "exchange/onnx/layers.py",
             'return y if step.attribute("keepdims", 1) else flattened(step, y)',
             "1 → 2",
@@ -255,6 +265,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "return whole.requantized(graph, total, 0, scaling, bound, 3)",
             "3 → 4",
         ): "one number along axes of length 1 is the same number",
+        (
+            "exchange/c/file.py",
+            'reads if f"{P}_READ_INPUT" in functions or plan.home(len(plan.names) - 1) < 0 else "",',
+            "< → <=",
+        ): "where the first operator writes the output, its function reads the input",
         (
             "exchange/c/draft.py",
             'return [" ".join(words)] if sum(map(len, words)) < WIDTH - 20 else [words[0], f"    {words[1]}"]',  # noqa: E501
@@ -312,6 +327,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/softmax.py",
+            'b = np.searchsorted(POWERS[SOFTMAX_ONE + 1 : 31], sums, "right")',
+            "31 → 32",
+        ): "the sum of a program's softmax is below 2³¹, as `bounds` has it",
         (
             "integer/fast/lines.py",
             "lines, line = runs(image, layout, (R, h), (1, 0), (1, 0), workspace), places * L * row",

@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -501,6 +502,21 @@ def test_a_word_is_one_of_those_that_are_known(place: int) -> None:
     else:
         with pytest.raises(ValueError, match=rf"net\.tz: found order {place}, needed 2 or less"):
             fields_of.word("a", "b", "c")(reader, None, "order")
+
+
+@pytest.mark.parametrize("image", [(2, 3), (0, 3), (2, 0)])
+def test_a_layer_reads_whole_images_that_were_flattened(image: tuple[int, int]) -> None:
+    writer = Writer("net.tz")
+    for value, before, name in ((4, 0, "outputs"), (image, None, "image"), (7, 4 * prod(image), "inputs")):
+        if before is None:
+            fields_of.pair(writer, value, name)
+        else:
+            fields_of.as_before(writer, value, before, natural, name)
+    reader = Reader(writer.finish(), "net.tz")
+    reader.last["outputs"] = writer.last["outputs"] = 0
+    line = rf"^net\.tz: found 7 inputs from an image of {image[0]}×{image[1]}, needed a multiple of its size"
+    with pytest.raises(ValueError, match=line):
+        fields_of.matrix(reader, None, "w")
 
 
 def test_what_stands_at_a_limit_is_read() -> None:

@@ -40,6 +40,12 @@ def test_who_asks_whether_a_name_is_there_is_told_no(thing):
 
 
 @pytest.mark.parametrize("thing", THINGS[:4], ids=str)
+def test_of_a_private_name_python_says_what_it_always_says(thing):
+    with pytest.raises(AttributeError, match=r"object has no attribute '_kept'$"):
+        thing._kept  # noqa: B018
+
+
+@pytest.mark.parametrize("thing", THINGS[:4], ids=str)
 def test_copies_and_pickles_are_made_as_before(thing):
     for other in (copy.copy(thing), copy.deepcopy(thing), pickle.loads(pickle.dumps(thing))):
         assert type(other) is type(thing) and other.shape == thing.shape

@@ -255,6 +255,7 @@ def test_what_could_not_be_right_is_refused_by_index_and_kind(fields: dict[str, 
         ((MaxPool2d(2), conv(padding=2**40, stride=2**40)), (1, 8, 8), r"operator 1 \(Conv2d\): .* values"),
         ((Flatten(),), (2**11, 2**10, 2**10), r"operator 0 \(Flatten\): .* 2147483648 values.*2147483647"),
         ((GlobalAvgPool(2**30, 1, BYTE),), (1, 8, 8), r"operator 0 \(GlobalAvgPool\).*multiplier"),
+        ((Flatten(), Concat((0, 1))), (1, 8, 8), r"operator 1 \(Concat\): found operator 1 to read from"),
     ],
 )
 def test_a_chain_that_does_not_hold_is_refused_by_index_and_kind(

@@ -91,6 +91,9 @@ def test_copies_are_made_for_who_asks_twice_with_one_key():
         with crew:
             assert crew.can_fork
         assert crew.can_fork
+        kept = crew.processes(itself)
+        assert kept.map([1, 2]) == [1, 2] and len(kept._copies) == 1
+    assert not kept._copies  # they end with the block
     assert not crew.can_fork and crew.copies("b", itself) is None
     with crew:
         assert crew.copies("b", itself) is None

@@ -100,6 +100,22 @@ Z, LABELS = np.zeros((3, 2)), np.array([0, 2])
 
 
 @pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        ("1", "'1'"),
+        (None, "None"),
+        (True, "True"),
+        (np.ones(3), r"shape \(3,\) of float64"),
+        (-0.5, "-0.5"),
+        (np.array([2.0, -0.5]), "-0.5 … 2.0"),
+    ],
+)
+def test_weights_that_do_not_fit_are_said_as_they_are(weights, found):
+    with pytest.raises(ValueError, match=f"^cross_entropy: weights: found {found}, needed "):
+        cross_entropy(Z, LABELS, weights=weights)
+
+
+@pytest.mark.parametrize(
     ("call", "error"),
     [
         (lambda: cross_entropy(np.zeros(3), LABELS), ValueError),

@@ -147,6 +147,9 @@ def test_a_channel_with_a_large_bias_and_tiny_or_no_weights_gets_room_for_it():
     assert (grids["conv.w"].scale[2:] == plain["conv.w"].scale[2:]).all()
     tensor = calibrate(model, pictures(), per_channel=False)["conv.w"]
     assert tensor.scale == weight_grids(model, per_channel=False)["conv.w"].scale
+    tiny = {"conv.w": params["conv.w"] * 1e-12, "conv.b": np.float32([0.7, -0.6, 0.5, 0.4])}  # by the largest
+    tensor = calibrate(model.with_params(params | tiny), pictures(), per_channel=False)
+    assert 2**30 * 0.999 <= 0.7 / (tensor["input"].scale * tensor["conv.w"].scale) <= 2**30 * 1.001
 
 
 def test_a_dead_layer_has_a_grid_of_scale_one():

@@ -53,6 +53,16 @@ def test_bins_that_grew_hold_what_they_would_have_held_from_the_start(batches, d
     np.testing.assert_array_equal(grown.magnitudes(), direct.magnitudes())
 
 
+def test_what_lies_at_the_very_end_of_the_bins_is_in_the_last():
+    for end in (1 + 2.0**-50, 4 * (1 + 2.0**-50)):
+        seen = Histogram()
+        seen.observe([1.0])
+        seen.observe([end, -end])
+        assert seen.width * histogram.HALF == end
+        assert seen.magnitudes()[-1] == (3 if end < 2 else 2) and seen.magnitudes().sum() == 3
+        assert (seen.filled().left[0], seen.filled().left[-1]) == (-end, end - seen.width)
+
+
 def test_magnitudes_put_both_signs_into_one_bin_by_their_distance_from_zero():
     with mock.patch.object(histogram, "HALF", 4):
         counts = seen([-0.9, -0.1, 0.1, 0.2, 0.9, 1.0, 0.0]).magnitudes()

@@ -14,7 +14,7 @@ from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.auto import grids_for
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.lower import lower
-from tinyzip.quant.masks import keep, share_at
+from tinyzip.quant.masks import check_pattern, keep, share_at
 from tinyzip.quant.prune import curvature
 from tinyzip.quant.pruned import STEPS, Pruned
 from tinyzip.quant.rate import Price
@@ -311,6 +311,11 @@ def test_only_the_arrays_that_are_named_lose_weights():
     assert STEPS in end.params and (end.applied().params["conv.w"] != 0).all()
 
 
+def test_a_pattern_is_one_of_three_or_a_number_from_two_on():
+    for pattern in ("any", "kernels", "filters", 2, 3, 100):
+        assert check_pattern(pattern) == pattern
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -322,6 +327,7 @@ def test_only_the_arrays_that_are_named_lose_weights():
         ({"every": 0}, "every"),
         ({"pattern": "columns"}, "pattern"),
         ({"pattern": 1}, "pattern"),
+        ({"pattern": "2"}, "pattern"),
         ({"pattern": True}, "pattern"),
         ({"rule": "soft"}, "rule"),
         ({"names": ["conv.b"]}, "names"),

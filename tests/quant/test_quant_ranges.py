@@ -150,6 +150,26 @@ def test_least_squares_cuts_the_two_ends_apart():
         assert error_of(side, range_of("mse", 4, side), 4) < alike
 
 
+class Valley:
+    """What has the error 2(l + h − 1)² + (h − 0.2)² on the range −l … h: of l = h the least is at a half."""
+
+    low, high, one_sided = -1.0, 1.0, False
+
+    def filled(self):
+        return self
+
+    def error_at_most(self, grid):
+        return 2 * (grid.high - grid.low - 1) ** 2 + (grid.high - 0.2) ** 2
+
+    def error_at_least(self, grid):
+        return np.inf
+
+
+def test_each_end_is_tried_while_the_other_is_held_and_that_twice():
+    """h = 0.4, l = 0.6, then h = 1/3, l = 2/3; on the way to 0.2 and 0.8."""
+    assert least_squares(Valley(), 8, 200) == pytest.approx((-2 / 3, 1 / 3), abs=0.01)
+
+
 @pytest.mark.parametrize("name", ["laplace", "normal", "rectified normal", "rectified laplace"])
 @pytest.mark.parametrize("bits", [2, 3, 4])
 @pytest.mark.parametrize("method", ["mse", "aciq", "octav"])

@@ -100,6 +100,15 @@ def test_images_in_a_workspace_are_the_same_bits(shape, dtype, seed):
     np.testing.assert_array_equal(into_workspace(images, FRESH), to_input(images))
 
 
+@pytest.mark.parametrize("shape", [(5, 2, 3), (5, 1, 2, 3), (5, 3, 2), (5, 2, 2, 3), (1, 2, 3, 1)])
+def test_images_fit_a_model_of_their_shape_only_with_one_channel_where_none_is_said(shape):
+    images, model = np.zeros(shape, np.uint8), SimpleNamespace(shape=(1, 2, 3))
+    if shape in ((5, 2, 3), (5, 1, 2, 3)):
+        return check_shape(model, images, "it")
+    with pytest.raises(ValueError, match=r"^it: found examples of shape .*, needed \(1, 2, 3\)"):
+        check_shape(model, images, "it")
+
+
 def test_images_are_checked_before_their_shape():
     for wrong in ([[[0.0]]], np.zeros((2, 2)), np.zeros((2, 2, 2), int)):
         with pytest.raises(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from c_compiled import check_equal, extremes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from integer_programs import BYTE, M0, N, conv, programs, small
 from known_texts import PROGRAMS, c_texts, recorded
@@ -67,6 +67,10 @@ def test_names_become_identifiers_no_two_alike(names: list[str]) -> None:
         assert len(name) < 64
 
 
+def test_of_a_long_name_40_letters_stay() -> None:
+    assert identifiers(named(["a" * 40, "b" * 41, "c" * 39 + "-d"])) == ["a" * 40, "b" * 40, "c" * 39]
+
+
 def test_nothing_of_a_hostile_name_reaches_the_text_but_letters_digits_and_underscores() -> None:
     plain = "".join(c.source(named([f"op{i}" for i in range(len(HOSTILE))])))
     for text in c.source(named(HOSTILE)):
@@ -86,6 +90,20 @@ def test_a_comment_ends_only_at_its_end(text: str) -> None:
     assert joined.isascii()
     assert "\\" not in joined
     assert "??" not in joined
+
+
+@given(st.lists(st.integers(1, 99) | st.sampled_from([31, 32, 48, 97, 98]), min_size=1, max_size=9))
+@example([98])
+@example([48, 48])
+@example([48, 49])
+def test_lines_of_a_comment_have_as_many_words_as_fit_into_100_letters(lengths: list[int]) -> None:
+    words = ["x" * length for length in lengths]
+    *lines, last = comment(" ".join(words))
+    lines = [line[3:] for line in lines] if lines else [last[3:-3]]
+    assert " ".join(lines).split() == words and all(lines)
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        assert len(line) <= 97 or " " not in line
+        assert not after or len(line) + 1 + len(after.split()[0]) > 97
 
 
 def test_a_prefix_renames_all_that_others_see() -> None:

@@ -358,6 +358,15 @@ def test_what_is_read_at_a_limit_or_of_one_example(tmp_path_factory):
 
 
 @pytest.mark.needs("onnx")
+@pytest.mark.parametrize("examples", [1, 3, None])
+def test_an_open_number_of_examples_is_read_as_one(examples, tmp_path_factory):
+    """As exporters have traced it, and written it into shapes."""
+    model = Model((examples, 2, 5, 6))
+    flat = numbers(model, examples or 1, 60)
+    assert [*read(model.build(model.node("Reshape", "x", flat)), tmp_path_factory).layers] == ["flatten1"]
+
+
+@pytest.mark.needs("onnx")
 def test_versions_before_the_fifth_have_their_shape_in_the_node(tmp_path_factory):
     model = Model((3, 2, 5, 6))
     net = read(model.build(model.node("Reshape", "x", shape=[0, -1]), 4), tmp_path_factory)

@@ -30,6 +30,7 @@ from tinyzip.exchange.tflite.reference import (
 )
 from tinyzip.exchange.tflite.xnnpack import Xnnpack
 from tinyzip.integer import Codes, Product, run
+from tinyzip.integer.fixedpoint import rescale
 
 RECORDED = recorded()
 
@@ -363,6 +364,34 @@ def test_a_clamp_to_one_code_and_an_activation_that_is_none_are_refused() -> Non
     ):
         with pytest.raises(ValueError, match=f"fused activation: found {words}"):
             Grid(Codes(-128, 127, zero), np.float32(scale)).clamped(activation)
+
+
+SCALES = st.floats(2.0**-9, 2, width=32).map(np.float32)
+
+
+@settings(max_examples=25)
+@given(SCALES, SCALES, SCALES)
+def test_multipliers_are_those_of_the_scales_in_the_precision_of_the_kernels(x, o, y):
+    """(TL1), (TL2), (TL3), (TL4), (TL6), in Python's numbers, which are float64."""
+    kernels, byte = Reference(), Codes(-128, 127, 0)
+    in_, other, out = (Grid(byte, scale) for scale in (x, o, y))
+    a, b, c, twice = float(x), float(o), float(y), 2 * max(float(x), float(o))
+    for found, reals in (
+        (kernels.weighted(in_, np.array([o, x]), out, False), [a * b / c, a * a / c]),
+        (kernels.product(in_, other, out), [float(np.float32(np.float32(x * o) / y))]),
+        (kernels.addition(in_, other, out), [a / twice, b / twice, twice / (2**20 * c)]),
+        (kernels.mean(in_, out, 1), [a / c]),
+    ):
+        wanted = [quantize_multiplier(real) for real in reals]
+        assert list(zip(np.ravel(found["m0"]), np.ravel(found["n"]), strict=True)) == wanted
+        assert found["rounding"] == "double"
+    assert kernels.weighted(in_, np.array([o]), out, True)["rounding"] == "single"
+    m0, n = quantize_multiplier(min(b * a * 2**26, 2**31 - 1), 0)
+    assert kernels.softmax(in_, b) == {"m0": m0, "n": n}
+    m0, n = quantize_multiplier(a / c)
+    codes = np.arange(-128, 128)
+    table = np.clip(rescale(codes, m0, n, "double"), -128, 127)
+    np.testing.assert_array_equal(kernels.change_of_grid(in_, out, (1,))[codes % 256], table)
 
 
 def test_a_mean_keeps_as_many_bits_of_its_multiplier_as_a_shift_of_62_leaves() -> None:

@@ -73,6 +73,7 @@ def test_each_layer_has_its_stage():
     for layer, kind in {
         Conv2d(4, 4, 3): FastConv2d,
         Conv2d(4, 8, 3, groups=4): FastDepthwise,
+        Conv2d(4, 8, 3, groups=2): FastConv2d,
         MaxPool2d(2): FastMaxPool2d,
         AvgPool2d(2): FastAvgPool2d,
         GlobalAvgPool(): FastGlobalAvgPool,
@@ -84,6 +85,7 @@ def test_each_layer_has_its_stage():
         assert type(one_stage(layer, image)) is kind
     assert type(one_stage(Linear(4, 2), (4,))) is FastLinear
     assert type(one_stage(Conv2d(1, 4, 3), (1, 6, 6))) is FastConv2d  # one channel is one group
+    assert type(one_stage(Conv2d(2, 4, 3, groups=2), (2, 6, 6))) is FastDepthwise
 
 
 def test_a_convolution_is_joined_with_the_two_layers_after_it():
