@@ -232,8 +232,8 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
                 "exchange/onnx/integers.py",
                 "wide, plus, bound = significant(graph, wide, 32), np.zeros_like(plus), 2**31",
                 change,
-            ): "sums are below 2⁵⁵ and lifts no more than 255·2⁵⁵: int64 holds both together"
-            for change in ("** → *", "31 → 32", "2 → 3")
+            ): "a larger bound takes the other way to the same codes"
+            for change in ("31 → 32", "2 → 3")
         },
         (
             "exchange/tflite/file.py",
@@ -245,11 +245,6 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'offset = graph.add("Sub", code, whole.int64(graph, y.zero, 3, "zero"))',
             "3 → 4",
         ): "one number of another rank, which is broadcast",
-        (
-            "exchange/onnx/integers.py",
-            "most += int(np.abs(plus).max()) + int(np.abs(theta).max())",
-            "int(np.abs(plus).max()) + int(np.abs(theta).max()) → (int(np.abs(plus).max()))",
-        ): "a tie is below 2ˢ: 2⁵⁵ with it and with 255·2ˢ passes 2⁶³ only where it does without it",
         (
             "exchange/c/weights.py",
             "single = fields.astype(np.uint8)[:, None] >> np.arange(bits, dtype=np.uint8) & 1",
@@ -427,6 +422,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if base & (base - 1):",
             "1 → 2",
         ): "0 for powers of two, and for nothing else, either way",
+        (
+            "integer/fast/scaling.py",
+            "f = np.arange(y.lo - y.zero - 1, y.hi - y.zero + 1)",
+            "1 → 2",
+        ): "an entry more, below or above those that are looked up",
         (
             "integer/fast/scaling.py",
             "np.right_shift(wide, 63, out=sign)",
@@ -947,6 +947,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "cosine = float((codes * rows).sum() / max(np.linalg.norm(codes) * np.linalg.norm(rows), 1e-30))",
             "1e-30 → 1.0",
         ): "each of both has a row whose largest number is 1, or all rows are 0",
+        (
+            "quant/redundancy.py",
+            "thin = ((s / 100, w * (turn >= s * w.size / 100)) for s in range(99, -1, -1))",
+            "1 → 2",
+        ): "with a share of 0 nothing is lost, so that the next is not asked",
         (
             "quant/classify.py",
             "return np.ascontiguousarray(grid.quantize(last.astype(np.float32, copy=False)))",

@@ -130,6 +130,11 @@ def test_a_strided_view_begins_where_it_is_told_however_the_image_lies(turned, r
     assert np.shares_memory(found, x)
     np.testing.assert_array_equal(strided(x, shape, strides), strided(x, shape, strides, 0, 0))
 
+    class Own(np.ndarray):
+        pass
+
+    assert type(strided(x.view(Own), shape, strides, row, column)) is Own
+
 
 def test_pairs_and_paddings_come_in_every_usual_form():
     assert pair(3, "k") == pair((3, 3), "k") == pair([3, np.int64(3)], "k") == (3, 3)

@@ -226,6 +226,7 @@ def test_what_does_not_fit_is_refused_by_name():
     for layers, line in (
         ({"fc": fc, "relu": ReLU(), "out": Linear(4, 2)}, r"student: found 3 layers for images \(4,\), ne"),
         ({"fc": Linear(4, 5), "out": Linear(5, 2)}, r"fc: found Linear\(C=4, F=5"),
+        ({"fc": Linear(4, 4, bias=False), "out": Linear(4, 2)}, r"fc: found Linear\(.*bias=False"),
     ):
         with pytest.raises(ValueError, match=f"^transplant: {line}"):
             transplant(large, Sequential.create(layers, (4,), rng))

@@ -1,6 +1,7 @@
 """Programs: built by hand, checked whole, printed, compared; and what is refused, in words that help."""
 
 from dataclasses import FrozenInstanceError, replace
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +19,7 @@ from tinyzip.integer import (
     AvgPool2d,
     Codes,
     Concat,
+    Conv2d,
     Flatten,
     GlobalAvgPool,
     Linear,
@@ -263,6 +265,13 @@ def test_a_chain_that_does_not_hold_is_refused_by_index_and_kind(
 ) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
         Program(operators, shape, BYTE)
+
+
+@pytest.mark.parametrize("kind", [Conv2d, Linear, Add, Product])
+def test_names_roundings_and_bits_of_weights_are_said_by_name(kind: type[Operator]) -> None:
+    after = {"name", "rounding", *(["weight_bits"] if kind in (Conv2d, Linear) else [])}
+    found = signature(kind).parameters.values()
+    assert {one.name for one in found if one.kind is one.KEYWORD_ONLY} == after
 
 
 def test_a_clamp_of_a_pool_may_be_the_codes_that_come_or_any_narrower_ones() -> None:

@@ -288,6 +288,24 @@ def test_the_system_is_asked_once_for_room_that_it_does_not_have(pair, monkeypat
     assert len(asked) == 1
 
 
+def test_as_many_copies_as_there_was_room_for_are_made_anew(pair, forks, monkeypatch):
+    fork = os.fork
+
+    def room_for_one():
+        if len(forks) % 2:
+            forks.append(0)
+            raise BlockingIOError("no room")
+        return fork()
+
+    monkeypatch.setattr("os.fork", room_for_one)
+    processes = pair(pids, 3)
+    for asked in (2, 3):  # at first for two copies, then for the one that there was room for
+        found = processes.map([0, 1, 2])
+        assert found[0] == (0, os.getpid()) == (0, found[2][1]) != (0, found[1][1])
+        processes.close()
+        assert len(forks) == asked
+
+
 @pytest.mark.parametrize("module, name", NEEDED)
 def test_where_the_system_lacks_what_copies_need_this_process_answers(pair, monkeypatch, module, name):
     processes = pair(pids, 3)

@@ -134,20 +134,21 @@ def test_the_buffer_size_is_what_it_was_even_after_an_error():
 
 
 def test_an_error_waits_until_no_thread_uses_the_workspaces():
-    begun, done = threading.Event(), []
+    for fails in (True, False):  # in the main thread, or in the other
+        begun, done = threading.Event(), []
 
-    def work(item, _):
-        if item == 0:
-            begun.wait()
-            raise ZeroDivisionError
-        begun.set()
-        for i in range(10**6):  # long enough for the other thread to go on, if it would
-            if i == 10**6 - 1:
-                done.append(item)
+        def work(item, _, fails=fails, begun=begun, done=done):
+            if (threading.current_thread() is threading.main_thread()) == fails:
+                begun.wait()
+                raise ZeroDivisionError
+            begun.set()
+            for i in range(10**6):  # long enough for the other thread to go on, if it would
+                if i == 10**6 - 1:
+                    done.append(item)
 
-    with Workers(2) as crew, pytest.raises(ZeroDivisionError):
-        crew.map(work, range(2))
-    assert done == [1]
+        with Workers(2) as crew, pytest.raises(ZeroDivisionError):
+            crew.map(work, range(2))
+        assert len(done) == 1
 
 
 def test_threads_stay_from_block_to_block():

@@ -5,9 +5,10 @@ import pytest
 from error_bound import assert_within_bound
 from hypothesis import given
 from hypothesis import strategies as st
-from quant_networks import networks, pictures, random_student, squared_errors
+from quant_networks import networks, pictures, random_student, randomized, squared_errors
 
 from tinyzip import integer
+from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.models import separable_net
 from tinyzip.quant.calibrate import calibrate, fit_biases
 from tinyzip.quant.fold import fold_batch_norm
@@ -81,6 +82,17 @@ def test_power_of_two_grids_keep_signs_and_leave_room_for_biases():
     unit = shifted["conv2"].scale * shifted["fc1.w"].scale
     operator = next(operator for operator in program.operators if operator.name == "fc1")
     assert operator.bias[:2] * unit[:2] == pytest.approx(0.7, rel=1e-6)
+
+
+def test_signs_get_the_power_of_two_that_is_nearest_to_their_mean():
+    m = np.linspace(1.02, 1.98, 24).astype(np.float32)
+    w = m[:, None] * np.float32([1, -1, 1, 1])
+    model = randomized(
+        {"flat": Flatten(), "out": Linear(4, 24, bias=False)}, (1, 2, 2), np.random.default_rng(0)
+    )
+    model = model.with_params({"out.w": w})
+    grids = calibrate(model, pictures(9, 2)) | {"out.w": Signs(m)}
+    assert power_of_two_grids(model, grids)["out.w"].scale.tolist() == [1] * 12 + [2] * 12
 
 
 def test_of_two_scales_without_an_error_the_smaller_that_clips_nothing_is_taken():

@@ -21,6 +21,7 @@ from tinyzip.quant.calibrate import calibrate
 from tinyzip.quant.equalize import equalize
 from tinyzip.quant.explain import explain
 from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.fake_layer import FakeQuantize
 from tinyzip.quant.fold import fold_batch_norm
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lower import codes_of, lower, sum_multipliers
@@ -133,6 +134,14 @@ def test_what_a_branch_begins_with_is_rounded_to_the_grid_that_both_read():
     assert fake.rounds["block2.shortcut.pool.round"] == "block1"
     assert fake.rounds["block2.body.conv.round"] == "block2.body.conv"
     assert list(fake.network.layers)[3:7] == ["block1", "relu1", "block1.round", "block2"]
+    placed = {name for name, one in fake.network.every_layer.items() if isinstance(one.layer, FakeQuantize)}
+    parts = ("body.conv1", "body.conv2"), ("body.conv", "shortcut.pool", "shortcut.conv")  # and nowhere else
+    inside = {f"block{k}.{part}.round" for k, names in enumerate(parts, 1) for part in names}
+    assert (
+        placed
+        == set(fake.rounds)
+        == inside | {f"{name}.round" for name in ("conv", "block1", "block2", "average", "out")}
+    )
 
 
 def test_a_program_recalls_what_the_shortcut_reads_and_adds_it():

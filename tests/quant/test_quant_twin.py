@@ -176,6 +176,8 @@ def test_an_operator_that_needs_the_codes_as_they_came_keeps_those_in_front():
     turn, add = integer.Transpose((0, 2, 1)), integer.Add(-1, [2**30] * 3, [31, 31, 40], y)
     program = Program((turn, add), (1, 4, 4), y)
     assert split(program) == ((), program)
+    alone = Program((turn,), (1, 4, 4), y)
+    assert split(alone) == ((), alone)  # of which nothing computes
     with pytest.raises(ValueError, match="found Transpose, needed one that a layer stands for"):
         float_twin(program)
     moved = Program((turn, integer.Pad(0), replace(add, other=0), integer.Recall(1)), (1, 4, 4), y)

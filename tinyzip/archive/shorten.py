@@ -77,7 +77,7 @@ def sums_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> tuple[Symbo
             return np.array([count * low]), np.array([count * high])
         case Multiply():
             products = np.multiply.outer(operator.w.astype(np.int64), [low, high])
-            return products.min(keepdims=True).ravel(), products.max(keepdims=True).ravel()
+            return np.array([products.min()]), np.array([products.max()])
     return None
 
 

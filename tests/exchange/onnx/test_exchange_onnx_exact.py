@@ -86,6 +86,17 @@ def test_sums_of_all_sizes_are_rounded_as_the_engine_does(data) -> None:
     assert not any(differing(program, batch(draw, x, (2, 60))))
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("y", [Codes(0, 255, 255), Codes(0, 255, 0), Codes(-128, 127, 127)], ids=str)
+def test_the_largest_sums_and_lifts_do_not_leave_int64(rounding, y) -> None:
+    """(OI1), (OI2): of shifts about that of which 255 times the power and the sum make 2⁶³."""
+    n = np.repeat(np.arange(44, 68), 2)
+    bias = np.tile([2**31 - 2**8, 2**8 - 2**31], 24)
+    m0 = 2**30 if rounding == "shift" else 2**31 - 2**7  # as large as it can be
+    layer = Linear(np.zeros((48, 1), int), bias, m0, n, y, rounding=rounding)
+    assert not any(differing(Program((layer,), (1,), Codes(0, 255, 0)), np.zeros((1, 1), np.uint8)))
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_means_by_floats_are_rounded_as_the_engine_does(data) -> None:

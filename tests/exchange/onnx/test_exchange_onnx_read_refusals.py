@@ -199,6 +199,7 @@ WRONG = {
     "needed two branches": lambda: doubled("Concat", axis=1),
     "needed one around the output of a ReLU": lambda: joined_and_padded(True),
     "found a border of zeros around numbers below 0": lambda: joined_and_padded(False),
+    "zeros around numbers below 0, needed one": lambda: scaled_and_padded(),
     **{
         f"numbers below 0, needed one around{' ' * k}": lambda kind=kind, given=given: bordered(
             "MaxPool", kind, given, kernel_shape=[2, 2]
@@ -333,6 +334,14 @@ def bordered(kind, before="Identity", constants=(), **attributes):
     x = model.node(before, "x", *("" if end is None else model.constant(end) for end in constants))
     x = model.node("Pad", x, model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
     return ended(model, model.node(kind, x, **attributes))
+
+
+def scaled_and_padded():
+    """A pool over zeros around a convolution whose outputs are multiplied, which is one affine map."""
+    model = image()
+    x = model.node("Mul", conv(model, "x", 2, 3), model.constant(np.float32(-2)))
+    x = model.node("Pad", x, model.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    return ended(model, model.node("MaxPool", x, kernel_shape=[2, 2]))
 
 
 def joined_and_padded(longer):

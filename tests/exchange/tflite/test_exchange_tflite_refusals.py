@@ -169,6 +169,16 @@ def test_a_shape_that_is_packed_of_the_batch_and_constants_has_to_be_the_outputs
         assert read(model.build()).shapes[-1] == (8, 4, 1)
 
 
+def test_a_shape_that_is_computed_in_another_way_is_refused() -> None:
+    model = Model()
+    x, y = image(model, 4, 4, 2), model.tensor((1, 4, 8), 0.1, 0)
+    shape, asked = model.tensor((4,), dtype=np.int32), model.tensor((3,), dtype=np.int32)
+    model.node("SHAPE", [x], shape)
+    model.node("CONCATENATION", [shape, model.constant(np.int32([4, 8]))], asked)
+    model.node("RESHAPE", [x, asked], y)
+    refused(model, x, y, "operator 2 (RESHAPE)", "constant")
+
+
 def test_a_product_of_two_shapes_is_refused() -> None:
     model = Model()
     x, o, y = image(model, 4, 4, 2), image(model, 2, 2, 2), image(model, 4, 4, 2)

@@ -111,6 +111,16 @@ def test_the_memory_of_a_plan_is_said() -> None:
     assert prepare(program, 16).nbytes < 4.1 * planned.nbytes
 
 
+def test_shards_of_both_sizes_are_computed_in_one_piece_of_memory() -> None:
+    def memory(array: Any) -> Any:
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return array
+
+    one, other = prepare(small(), 301).recorded.values()
+    assert memory(one.output) is memory(other.output)
+
+
 def test_a_pool_right_after_a_convolution_saves_the_memory_of_what_that_writes() -> None:
     wide = conv(w=np.ones((9, 1, 1, 1), int))
     pooled, alone = (Program((wide, *more), (1, 64, 64), BYTE) for more in ((MaxPool2d(8),), ()))

@@ -27,7 +27,7 @@ from tinyzip.integer import (
 )
 from tinyzip.integer.fast.memory import BLOCK, take
 from tinyzip.integer.fast.plan import plan_of
-from tinyzip.integer.fast.run import MOST, SCRATCH, WAYS, most_together, shard_size
+from tinyzip.integer.fast.run import MOST, SCRATCH, WAYS, most_together, resume, shard_size
 from tinyzip.machine.recorder import NOTES, recorder
 from tinyzip.machine.workers import Workers
 from tinyzip.machine.workspace import Workspace
@@ -149,6 +149,14 @@ def test_a_program_that_runs_again_runs_in_copies_until_another_does_or_the_bloc
     assert len(forks) == 3
     with pytest.raises(ProcessLookupError):
         os.kill(forks[2], 0)
+
+
+def test_a_run_resumes_between_a_convolution_and_its_pool_too() -> None:
+    program, x = small(), np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), np.uint8)
+    assert len(plan_of(program, "integer", False).tasks) < len(program.operators)
+    outputs = run(program, x, trace=True)
+    for k in range(len(program.operators)):
+        np.testing.assert_array_equal(resume(program, [x, *outputs[:k]]), outputs[-1])
 
 
 def test_memory_does_not_grow_with_the_images() -> None:

@@ -121,6 +121,13 @@ def test_an_array_of_another_dtype_is_refused(tmp_path, array):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused_and_nothing_written(tmp_path, number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(tmp_path / "file", {"loss": number}, {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_folder_or_file_is_the_usual_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "file")
