@@ -363,6 +363,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         },
         (
             "integer/fast/run.py",
+            "row = 1",
+            "1 → 2",
+        ): "a block holds more rows of one number or of two than ever go together",
+        (
+            "integer/fast/run.py",
             "if plan is not None and len(starts) > 1 and not trace and type(codes) is np.ndarray:",
             "> → >=",
         ): "a single shard is run by this process, in either way",
@@ -864,6 +869,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "there is one here",
         (
             "quant/ranges.py",
+            "for _ in range(60):",
+            "60 → 61",
+        ): "after 60 halvings of 16 the two ends are neighbours among float64, and stay",
+        (
+            "quant/ranges.py",
             "cut = mass[0] / beyond[0]",
             "0 → 1",
         ): "Newton's method begins a bin further and ends where it would have ended",
@@ -1025,6 +1035,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))',
             "False → True",
         ): "a copy of numbers that are only read",
+        (
+            "train/evaluate.py",
+            "K = len(model.forward(input_of(model, images[:1]))[0])",
+            "1 → 2",
+        ): "a model is asked for its classes, which do not depend on how many images there are",
         (
             "train/evaluate.py",
             "return to_input(images).astype(next(iter(model.params.values())).dtype, copy=False)",

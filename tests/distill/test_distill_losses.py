@@ -292,6 +292,12 @@ def test_what_does_not_fit_is_refused_by_name(call, error):
         call()
 
 
+@pytest.mark.parametrize("soft", [-0.1, 1.1, 2.0, math.nan, "1"])
+def test_a_weight_outside_0_to_1_is_refused_as_that_of_the_soft_part(soft):
+    with pytest.raises(ValueError, match=r"^distillation: soft: found .*, needed (in \[0, 1\]|a number)"):
+        distillation(Z, LABELS, Z, soft, 2.0, "kl")
+
+
 @pytest.mark.parametrize("loss", NAMES)
 def test_where_only_some_examples_have_a_teacher_the_loss_is_the_mean_of_each_alone(loss):
     z, t = (np.random.default_rng(seed).normal(size=(4, 3)) for seed in range(2))

@@ -378,6 +378,14 @@ def test_others_stand_in_the_order_and_by_the_ends_of_names_that_are_told_in_blo
     assert substituted(chain, lambda name, layer: {"": layer}) == chain
 
 
-def test_a_layer_that_is_described_by_a_number_is_refused():
+def test_a_layer_that_is_described_by_a_number_or_of_no_known_kind_is_refused():
     with pytest.raises(ValueError, match=r"^layer 'a': found the kind 3, needed one of"):
         layers_of({"a": 3})
+    for entry, found in (({"kind": "Conv3d"}, "'Conv3d'"), ({"C": 3}, "None"), ({}, "None")):
+        with pytest.raises(ValueError, match=rf"^layer 'b': found the kind {found}, needed one of"):
+            layers_of({"a": {"kind": "ReLU"}, "b": entry})
+    for other in ([], None, "ReLU"):
+        with pytest.raises(
+            ValueError, match=rf"^layers: found {type(other).__name__}, needed layers by name"
+        ):
+            layers_of(other)

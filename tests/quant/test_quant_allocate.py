@@ -47,6 +47,11 @@ def test_knapsack_equals_brute_force(table, budget):
     assert value(chosen) == min(map(value, fitting))
 
 
+def test_the_least_of_costs_is_found_however_small_they_all_are():
+    for bits, costs in ((8, {2: 2e-30, 8: 1e-30}), (2, {2: 1e-30, 8: 2e-30})):
+        assert knapsack({"conv1": costs}, {"conv1": {2: 5, 8: 5 + (bits == 8)}}, 10) == {"conv1": bits}
+
+
 def test_layers_and_bits_that_do_not_match_are_refused_by_name():
     with pytest.raises(ValueError, match="at least one"):
         knapsack({}, {}, 10)

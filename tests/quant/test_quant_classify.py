@@ -93,6 +93,8 @@ def test_a_program_of_vectors_takes_vectors():
     program = Program((Linear(w, None, 2**30, 30, Codes(-128, 127, 0)),), (3,), Codes(-128, 127, 0, (1, 7)))
     vectors = np.array([[0.5, -0.1, 0], [0.1, 0.2, 0.9]])
     assert classify(program, vectors).tolist() == [0, 2]
+    with pytest.raises(TypeError, match=r"classify: images: found a list, needed "):
+        classify(program, vectors.tolist())
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,11 @@ def test_images_in_another_order_are_told_what_turns_them(found, needed, hint):
             r"shape \(3, 3\), needed \(3,\), one .* image: labels.argmax\(1\)$",
         ),
         (
+            np.eye(3, 2, dtype=int),
+            ValueError,
+            r"shape \(3, 2\), needed \(3,\), one .* image: labels.argmax\(1\)$",
+        ),
+        (
             np.zeros((3, 1), int),
             ValueError,
             r"shape \(3, 1\), needed \(3,\), one for each image: labels\[:, 0\]$",

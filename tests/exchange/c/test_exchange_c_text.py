@@ -18,7 +18,19 @@ from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.sources import drafted
 from tinyzip.exchange.c.text import affine, comment, identifiers, index
 from tinyzip.exchange.c.weights import PAIRED, packed
-from tinyzip.integer import Add, Codes, Conv2d, Flatten, Linear, MaxPool2d, Pad, Program, Recall, Table
+from tinyzip.integer import (
+    Add,
+    Codes,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Pad,
+    Program,
+    Recall,
+    Reshape,
+    Table,
+)
 
 HOSTILE = [
     '"; system("rm -rf /"); "',
@@ -104,6 +116,20 @@ def test_lines_of_a_comment_have_as_many_words_as_fit_into_100_letters(lengths: 
     for line, after in zip(lines, [*lines[1:], ""], strict=True):
         assert len(line) <= 97 or " " not in line
         assert not after or len(line) + 1 + len(after.split()[0]) > 97
+
+
+def test_a_program_that_moves_nothing_reads_its_input_as_others_do() -> None:
+    """A board may say how the input is read; where it does not, an array is."""
+    _, body = c.source(Program((Flatten(),), (1, 2, 2), BYTE))
+    assert body.index("#ifndef TZ_READ_INPUT") < body.index("= TZ_READ_INPUT(image, k);")
+
+
+def test_what_only_reads_another_output_in_another_way_is_a_view() -> None:
+    sides = [((1, 0), (0, 0)), ((0, 1), (0, 0)), ((0, 0), (1, 0)), ((0, 0), (0, 1))]
+    writing = [*map(Pad, sides), Flatten("HWC"), Reshape((1, 4, 2), "HWC")]
+    for operator in (Pad(0), Recall(-1), Flatten(), Reshape((1, 4, 2)), *writing):
+        plan = Plan.of(Program((operator,), (2, 2, 2), BYTE), "a")
+        assert plan.is_view(0) == (operator not in writing)
 
 
 def test_a_prefix_renames_all_that_others_see() -> None:

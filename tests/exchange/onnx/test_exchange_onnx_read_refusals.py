@@ -210,6 +210,7 @@ WRONG = {
     },
     "two activations": lambda: doubled("Sub"),
     "the axis 2 of (1, 3, 6, 6) and": lambda: side_by_side(axis=2),
+    "the axis 1 of (1, 108) and (1, 108), needed the channels": lambda: flattened_side_by_side(),
     "(1, 6, 6, 2) of two layouts": lambda: side_by_side(axis=1, turn=True),
     "in its channels alone": lambda: side_by_side(axis=1, stride=2),
     "constants beside": made("Concat", normal(1, 2, 6, 6), axis=1),
@@ -364,6 +365,13 @@ def side_by_side(axis, turn=False, stride=1):
     x = conv(model, "x", 2, 3, stride=stride)
     other = model.node("Transpose", "x", perm=(0, 2, 3, 1)) if turn else "x"
     return ended(model, model.node("Concat", x, other, axis=axis))
+
+
+def flattened_side_by_side():
+    """Features in the order H, W, C, which no two channels side by side are."""
+    model = image()
+    x = model.node("Flatten", model.node("Transpose", conv(model, "x", 2, 3), perm=(0, 2, 3, 1)))
+    return ended(model, model.node("Concat", model.node("Relu", x), x, axis=1))
 
 
 @pytest.mark.parametrize("words", WRONG)

@@ -439,7 +439,8 @@ def test_a_node_is_what_its_record_and_the_list_of_kinds_say() -> None:
         ):
             kinds(relu, relu).node(7, a_node(**ends))
     add = schema.BuiltinOperator.ADD
-    for options in ({}, {"options": record(), "kind": schema.BuiltinOptions.MulOptions}):
+    ours, theirs = schema.BuiltinOptions.AddOptions, schema.BuiltinOptions.MulOptions
+    for options in ({}, {"kind": ours}, {"options": record(), "kind": theirs}):
         with pytest.raises(
             ValueError, match=r"operator 7 \(ADD\): found none or other options, needed AddOptions"
         ):

@@ -117,8 +117,11 @@ def test_shards_of_both_sizes_are_computed_in_one_piece_of_memory() -> None:
             array = array.base
         return array
 
-    one, other = prepare(small(), 301).recorded.values()
+    planned = prepare(small(), 301)
+    one, other = planned.recorded.values()
     assert memory(one.output) is memory(other.output)
+    alone = prepare(small(), planned.size)
+    assert planned.nbytes - other.nbytes == alone.nbytes > other.nbytes > 0
 
 
 def test_a_pool_right_after_a_convolution_saves_the_memory_of_what_that_writes() -> None:
