@@ -978,6 +978,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "int64 → float32",
         ): "codes are exact in it, and the difference is of float64",
         (
+            "quant/explain.py",
+            "self.seen += np.bincount((given.astype(np.int64) - self.y.lo).reshape(-1), minlength=256)",
+            "+ → -",
+        ): "shares of what was seen: both parts change their sign",
+        (
             "quant/estimator.py",
             "def get_params(self, deep: bool = True) -> dict[str, Any]:",
             "True → False",

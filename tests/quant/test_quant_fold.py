@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from quant_networks import assert_same, networks, randomized
+from quant_networks import assert_same, networks, pictures, randomized, small_network
 
 from tinyzip.nn.fold import folded
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.quant.calibrate import weight_grids
-from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.fold import checked_and_folded, fold_batch_norm
+from tinyzip.quant.grid import Grid
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 
@@ -93,3 +94,13 @@ def test_a_channel_that_hardly_varies_takes_no_bits_from_the_others():
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match=r"^fold_batch_norm: model: found a dict"):
         fold_batch_norm({})
+
+
+def test_what_is_no_network_or_sees_other_images_is_refused_for_who_asks():
+    model = small_network()
+    assert checked_and_folded(model, pictures(), "me").layers == model.layers
+    for other in ("file", None, Grid(1.0, 0, 0, 255)):
+        with pytest.raises(TypeError, match=r"^me: model: found .*, needed "):
+            checked_and_folded(other, pictures(), "me")
+    with pytest.raises(ValueError, match=r"^me: images: found examples of shape \(1, 9, 9\), needed"):
+        checked_and_folded(model, pictures(3, 9), "me")

@@ -211,6 +211,7 @@ WRONG = {
     "two activations": lambda: doubled("Sub"),
     "the axis 2 of (1, 3, 6, 6) and": lambda: side_by_side(axis=2),
     "the axis 1 of (1, 108) and (1, 108), needed the channels": lambda: flattened_side_by_side(),
+    "an image with its channels last, needed an image": lambda: one_pixel(),
     "(1, 6, 6, 2) of two layouts": lambda: side_by_side(axis=1, turn=True),
     "in its channels alone": lambda: side_by_side(axis=1, stride=2),
     "constants beside": made("Concat", normal(1, 2, 6, 6), axis=1),
@@ -365,6 +366,13 @@ def side_by_side(axis, turn=False, stride=1):
     x = conv(model, "x", 2, 3, stride=stride)
     other = model.node("Transpose", "x", perm=(0, 2, 3, 1)) if turn else "x"
     return ended(model, model.node("Concat", x, other, axis=axis))
+
+
+def one_pixel():
+    """The mean over what the file takes for rows and columns is here one over channels."""
+    model = image()
+    x = model.node("ReduceMean", model.node("Transpose", "x", perm=(0, 2, 3, 1)), axes=[1, 2])
+    return model.build(model.node("Flatten", model.node("GlobalAveragePool", x)), opset=13)
 
 
 def flattened_side_by_side():

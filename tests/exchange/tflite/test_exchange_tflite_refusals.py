@@ -179,6 +179,17 @@ def test_a_shape_that_is_computed_in_another_way_is_refused() -> None:
     refused(model, x, y, "operator 2 (RESHAPE)", "constant")
 
 
+@pytest.mark.parametrize(("fused", "clamp"), [(0, None), (1, (3, 127)), (3, (3, 63))])
+def test_a_pool_has_a_clamp_where_it_cuts_something_off(fused: int, clamp: Any) -> None:
+    model = Model()
+    x, y = image(model, 4, 4, 2, zero=3), image(model, 2, 2, 2, zero=3)
+    window = dict.fromkeys(("StrideH", "StrideW", "FilterHeight", "FilterWidth"), 2)
+    model.node("MAX_POOL_2D", [x], y, Padding=VALID, FusedActivationFunction=fused, **window)
+    model.inputs, model.outputs = [x], [y]
+    (pool,) = read(model.build()).operators
+    assert (pool.y and (pool.y.lo, pool.y.hi)) == clamp
+
+
 def test_a_product_of_two_shapes_is_refused() -> None:
     model = Model()
     x, o, y = image(model, 4, 4, 2), image(model, 2, 2, 2), image(model, 4, 4, 2)

@@ -61,7 +61,7 @@ class Step:
 
     def image(self) -> Shape:
         """(C, H, W) of what comes in; refuses features, and an image that has its channels last."""
-        if len(self.x.shape) != 3 or (self.x.last and self.x.shape[1:] != (1, 1)):
+        if len(self.x.shape) != 3 or self.x.last:
             found = "features" if len(self.x.shape) == 1 else "an image with its channels last"
             self.refuse(found, "an image (N, C, H, W)")
         return self.x.shape
