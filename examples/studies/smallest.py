@@ -136,12 +136,12 @@ class Bench:
         if path.exists():
             return path
         *seen, objective = self.see(recipe)
-        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=0.0), "batch": BATCH}
+        how: dict[str, Any] = {"optimizer": AdamW(weight_decay=recipe.decay[0]), "batch": BATCH}
         name, start = self.named(recipe)
         network = self.learn(
             name, start, *seen, recipe.looks[0], self.told.rates[0], objective=objective, **how
         )
-        how["optimizer"] = AdamW(weight_decay=recipe.decay)
+        how["optimizer"] = AdamW(weight_decay=recipe.decay[1])
         fake, looks = on_grids(network, self.train, recipe.activations, recipe.bits), recipe.looks[1]
         free, price = recipe.free, recipe.price
         for number in range(TRIES):
@@ -154,7 +154,7 @@ class Bench:
                 break
             # Either more bits were free than there is room for, or the price did not push hard enough.
             free, price = max(0, free - 8 * (len(packed) - budget) - MARGIN), 2 * price
-            looks = recipe.views
+            looks = max(recipe.views, 4)
         archive.write(as_program(fake), path, names=False)
         return path
 
@@ -167,12 +167,15 @@ def fit_and_say(model: Any, **options: Any) -> tuple[Any, History]:
     return model, history
 
 
-def on_grids(network: Sequential, train: Dataset, activations: int, weights: int) -> FakeQuantized:
+def on_grids(
+    network: Sequential, train: Dataset, activations: int, weights: int | tuple[int, ...]
+) -> FakeQuantized:
     """The network with grids in place: one step a layer."""
     model = fold_batch_norm(network)
     blocks = [name.removesuffix(".w") for name in model.params if name.endswith(".w")]
     bits = {"input": 8, **dict.fromkeys(blocks[:-1], activations), blocks[-1]: 8}
-    grids = calibrate(model, train.images[:1000], weights, bits, "mse", "mse", per_channel=False)
+    each = weights if isinstance(weights, int) else dict(zip(blocks, weights, strict=True))
+    grids = calibrate(model, train.images[:1000], each, bits, "mse", "mse", per_channel=False)
     return FakeQuantized.create(model, grids)
 
 

@@ -1,4 +1,4 @@
-"""Depth: your reader: your entropy decoder opens a file of 1,010 bytes, and the file reads handwriting.
+"""Depth: your reader: your entropy decoder opens a file of 1,016 bytes, and the file reads handwriting.
 
 `mnist-1024.tz` holds a network of 4,958 parameters. All that stands in it, the sizes of its layers as well as
 their weights, is a row of decisions, each of them appended to one large number by the odds that had been
