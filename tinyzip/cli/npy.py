@@ -40,4 +40,4 @@ def write_npy(path: str, array: Array) -> None:
     """Put an array in a .npy file, whole or not at all."""
     content = BytesIO()
     np.save(content, np.ascontiguousarray(array), allow_pickle=False)
-    write_atomically(path, [content.getbuffer()])
+    write_atomically(path, [content.getvalue()])

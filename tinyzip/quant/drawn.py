@@ -32,4 +32,4 @@ def draw(explanation: Explanation, path: PathLike) -> None:
     picture = BytesIO()
     figure.savefig(picture, dpi=120, format=Path(path).suffix[1:] or None)
     pyplot.close(figure)
-    write_atomically(path, [picture.getbuffer()])
+    write_atomically(path, [picture.getvalue()])

@@ -53,7 +53,7 @@ class Translation:
         ((self.start, shape),) = graph.inputs.items()
         (self.end,) = graph.outputs
         check_order(graph)
-        self.values = Values(graph, (*shape, None)[0] or 1)
+        self.values = Values(graph, (shape[0] or 1) if shape else 1)
         self.ends = [self.end]
         if (last := self.values.made.get(self.end)) and last.kind == "ArgMax":
             self.ends += last.inputs
