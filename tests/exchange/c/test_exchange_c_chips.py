@@ -165,7 +165,7 @@ def test_cores_of_32_bits_have_the_engines_codes_and_count_what_they_do(
 ) -> None:
     """Of a product, a sum and the load of a code for each two of the products at least."""
     core = getattr(importlib.import_module("parts.cycles"), name)
-    program = archive.read(ROOT / "examples" / "models" / "mnist-512.tz")
+    program = archive.read(ROOT / "examples" / "models" / "mnist-2048.tz")
     codes = extremes(program.input, program.shape, 1)
     chip = chips.on_core(program, core, codes, tmp_path)
     np.testing.assert_array_equal(chip.outputs, run(program, codes))
