@@ -112,6 +112,7 @@ SETTINGS = {
 BATCH = 64
 SOFT, TEMPERATURE = 0.7, 2.0  # how much the teachers count, and how they speak
 MARGIN, TRIES = 64, 6  # how many bits less are free for a file that does not fit, and how often
+AGAIN = 4  # looks of such a file at least; else one at each view
 
 
 def recipe(on: str) -> str:

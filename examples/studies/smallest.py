@@ -22,6 +22,7 @@ import numpy as np
 from parts import plots
 from parts.sets import MNIST, read
 from parts.smallest_recipes import (
+    AGAIN,
     BATCH,
     DEEP,
     MARGIN,
@@ -154,7 +155,7 @@ class Bench:
                 break
             # Either more bits were free than there is room for, or the price did not push hard enough.
             free, price = max(0, free - 8 * (len(packed) - budget) - MARGIN), 2 * price
-            looks = max(recipe.views, 4)
+            looks = max(recipe.views, AGAIN)
         archive.write(as_program(fake), path, names=False)
         return path
 
