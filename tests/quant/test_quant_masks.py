@@ -333,6 +333,7 @@ def test_a_pattern_is_one_of_three_or_a_number_from_two_on():
         ({"names": ["conv.b"]}, "names"),
         ({"names": []}, "names"),
         ({"curvature": {"conv.w": np.ones((4, 1, 3, 3))}}, r"curvature\['out.w'\]"),
+        ({"curvature": {"conv.w": np.ones((1, 3, 3))}}, r"curvature\['conv.w'\]"),
     ],
 )
 def test_what_cannot_be_pruned_is_refused(options, said):

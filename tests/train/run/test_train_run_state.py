@@ -76,6 +76,19 @@ def test_copies_of_the_process_are_asked_to_be_made_anew_where_something_may_hav
 
 
 @ANY_SEED
+def test_a_state_that_is_not_finite_is_refused_and_the_last_good_one_stays(tmp_path):
+    with Workers(1) as workers:
+        state = start(workers)
+        step(state)
+        state.save(tmp_path / "file")
+        good = (tmp_path / "file").read_bytes()
+        name, array = list(state.model.params.items())[-1]
+        array.flat[-1] = np.nan
+        with pytest.raises(FloatingPointError, match=f"not finite, first in {name}"):
+            state.save(tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == good
+
+
 def test_the_generator_ends_where_it_would_have_ended(tmp_path):
     rng, other = np.random.default_rng(3), np.random.default_rng(8)
     options = {"epochs": 2, "batch": 16, "progress": False, "threads": 1}
