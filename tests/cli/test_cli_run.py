@@ -201,6 +201,13 @@ def test_the_classes_of_an_array_are_printed_one_a_line(net, digits, lay, tmp_pa
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), classes)
 
 
+def test_images_a_second_are_those_of_the_time_between(net, digits, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tinyzip.cli.run.perf_counter", iter([100.0, 100.5]).__next__)
+    np.save(tmp_path / "x.npy", digits)
+    assert main(["run", str(net), "--images", str(tmp_path / "x.npy")]) == 0
+    assert capsys.readouterr().err == "7 images, 14 images a second\n"
+
+
 def test_where_labels_are_known_errors_are_counted_by_class(net, digits, tmp_path, capsys):
     classes = classify(archive.read(net), digits)
     np.save(tmp_path / "x.npy", digits)

@@ -130,6 +130,15 @@ def test_a_border_adds_rows_and_columns_to_what_reads_images_with_one() -> None:
     assert padded(Flatten(), (5, 8, 9)) == (5, 8, 9) and padded(Flatten(), (7,)) == (7,)
 
 
+def test_operators_read_any_before_them() -> None:
+    chain: tuple[Operator, ...] = (Flatten(),) * 3
+    for one in range(-1, 3):
+        for other in range(-1, 3):
+            assert Program((*chain, Concat((one, other))), (2,), BYTE).shapes[-1] == (4,)
+    with pytest.raises(ValueError, match="operator 3 .*found operator 3 to read from, needed one before it, 2"):
+        Program((*chain, Concat((3, 0))), (2,), BYTE)
+
+
 SHAPES = [(1,), (2,), (3,), (1, 1, 1), (2, 1, 1), (2, 1, 3), (2, 3, 1), (2, 3, 3), (4, 3, 3), (4, 1, 1)]
 
 

@@ -34,6 +34,7 @@ def test_exponentials_are_gemmlowps_and_near_the_true_ones(n: int) -> None:
     """(SM1), (SM2): bit for bit; and what the series leaves out, t⁵/120 for |t| ≤ ⅛, is less than 2⁻²¹."""
     for m0 in (2**30, 1234567890, 2**31 - 1):
         table = exponentials(Softmax(m0, n))
+        assert table.shape == (256,)
         for d in range(-255, 1):
             z = Fraction(d * m0, 2 ** (n + 26))
             if d < -(31 * 2**26 // 2 ** (31 - n)):

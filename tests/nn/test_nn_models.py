@@ -38,6 +38,7 @@ def test_the_seed_net_has_21840_parameters_and_the_names_everyone_uses():
     ]
     assert net.params["conv2.w"].shape == (20, 10, 5, 5)
     assert net.params["fc1.w"].shape == (50, 320)
+    assert net.layers["conv1"].padding == net.layers["conv2"].padding == ((0, 0), (0, 0))
 
 
 def test_the_student_has_half_of_every_width():

@@ -322,6 +322,7 @@ def test_a_pattern_is_one_of_three_or_a_number_from_two_on():
         ({"share": 1}, "share"),
         ({"share": "all"}, "share"),
         ({"first": 0.6}, "first, share"),
+        ({"first": "none"}, "first, share"),
         ({"begin": 3, "end": 2}, "begin, end"),
         ({"begin": -1}, "begin, end"),
         ({"every": 0}, "every"),

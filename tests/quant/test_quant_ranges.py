@@ -133,6 +133,12 @@ def test_least_squares_cuts_both_ends_to_one_length_and_then_each_twice(seed):
     assert range_of("mse", 3, x) == best != first
 
 
+def test_least_squares_goes_no_further_than_the_values_also_where_a_wider_grid_would_suit_them():
+    x = np.array([13.0, 9.0, -7.0, -13.0])
+    assert error_of(x, (-13, 19.5), 2) < error_of(x, (-13, 13), 2)
+    assert least_squares(histogram_of(x), 2, 2) == (-13, 13)
+
+
 def test_least_squares_gives_back_an_end_that_was_cut():
     """One that a cut of both ends to one length has taken from values of which some lie at a single place."""
     rng = np.random.default_rng(888)

@@ -1,5 +1,6 @@
 """Where outputs live: as few slots of memory as are needed at once, and none given away too early."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,16 @@ def test_a_chain_of_any_depth_needs_two_slots_of_memory_and_a_residual_block_thr
     assert slots(*block) == 3
     assert slots(*block, same(), same()) == 3
     assert slots(same(), Recall(0), Flatten(), Recall(0), same()) == 2
+
+
+@given(programs())
+def test_a_slot_is_as_large_as_the_largest_output_that_lives_in_it(program: Program) -> None:
+    plan = plan_of(program, "integer", True)
+    largest = [0] * len(plan.sizes)
+    for task in plan.tasks:
+        if task.kernel is not None:
+            largest[task.slot] = max(largest[task.slot], prod(task.shape) * task.dtype.itemsize)
+    assert plan.sizes == tuple(largest)
 
 
 @given(programs())
