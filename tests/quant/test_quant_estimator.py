@@ -159,6 +159,16 @@ def test_class_weights_turn_answers_to_rare_classes() -> None:
     assert found["none"] < y.mean() < 0.6 * found["balanced"] < 0.6 * found["more"]
 
 
+@needs_sklearn
+def test_class_weights_count_by_their_ratios_alone() -> None:
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    one, other = (
+        Classifier(steps=9, random_state=0, class_weight=weights).fit(X, y)
+        for weights in (None, dict.fromkeys(range(3), 4.0))
+    )
+    assert one.history_.loss == other.history_.loss
+
+
 @settings(max_examples=30)
 @given(st.integers(2, 5), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_the_objective_is_the_weighted_mean_of_the_losses(K, N, seed) -> None:
