@@ -62,6 +62,12 @@ def test_a_shrunk_program_has_fewer_bits_in_no_more_bytes_than_it_may(program: P
     assert str(shrunk).endswith(f"original's on {15 - shrunk.changed} of 15 images held back")
 
 
+def test_all_images_held_back_that_get_another_class_are_counted() -> None:
+    program, images = quantize(small_network(), pictures(40), method="minmax").program, pictures(200, seed=9)
+    shrunk, held_back = shrink(program, images, size, 2), images[150:]
+    assert shrunk.changed == (classify(shrunk.program, held_back) != classify(program, held_back)).sum() > 1
+
+
 def test_nothing_to_round_changes_no_class(program: Program) -> None:
     assert shrink(program, pictures(60, seed=9), size, 8).changed == 0
 
