@@ -14,7 +14,7 @@ and a function is proved by the test files that name it.
 import ast
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -73,8 +73,8 @@ def proofs() -> dict[str, list[tuple[Path, str]]]:
     return tests
 
 
-def named(path: Path) -> set[tuple[str, str]]:
-    """The functions and classes of the package that a test file names, as module and name."""
+def named(path: Path) -> Counter[tuple[str, str]]:
+    """How often a test file names functions and classes of the package, each as module and name."""
     known: dict[str, object] = {}
     found: list[object] = []
     for node in ast.walk(tree(path)):
@@ -89,9 +89,9 @@ def named(path: Path) -> set[tuple[str, str]]:
             found.append(known.get(node.id))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found.append(getattr(known.get(node.value.id), node.attr, None))
-    return {
+    return Counter(
         (thing.__module__, thing.__qualname__) for thing in found if isinstance(thing, type | FunctionType)
-    }
+    )
 
 
 def linked(path: Path, text: str) -> str:
@@ -148,11 +148,12 @@ def nearest_tests(
 
 
 def function_table() -> list[str]:
-    """A row for each file: which functions tests name, and where; else by which tests it is reached."""
-    where = defaultdict(list)
-    for path in sorted(TESTS.rglob("test_*.py")):
-        for thing in named(path):
-            where[thing].append(path)
+    """A row for each file: which functions tests name, and where most; else by which tests it is reached."""
+    times = {path: named(path) for path in sorted(TESTS.rglob("test_*.py"))}
+    where = {
+        thing: sorted((path for path in times if thing in times[path]), key=lambda path: -times[path][thing])
+        for thing in set().union(*times.values())
+    }
     users: dict[str, dict[str, None]] = defaultdict(dict)
     for file in FILES:
         for parts, _ in own_imports(file):
