@@ -57,6 +57,7 @@ def test_sizes_have_other_names(kind, other):
             lambda: Network.create(LAYERS, (1, 2, 2), seed=0),
             r"seed: found 0, needed rng=np.random.default_rng",
         ),
+        (lambda: NET["fc"], r"Sequential: \[\]: found 'fc', needed net.layers\[…\] or net.params\[…\]"),
         (lambda: NET(3), "Sequential: call: found 3, needed its forward: z, caches = net.forward"),
         (lambda: Tanh()(3), r"Tanh: call: found 3, needed it in a network: Sequential.create"),
         (lambda: Sequential(ReLU()), r"Sequential: layers: found a ReLU, needed layers by name: Sequential"),

@@ -68,7 +68,7 @@ def codes_of(path: str, program: Program, layout: Layout) -> Array:
     codes, x = read_npy(path), program.input
     if codes.dtype != x.dtype:
         refuse(path, f"dtype {codes.dtype}", f"{x.dtype}, the program's codes")
-    if codes.shape[1:] != layout.entry or codes.ndim == 0 or len(codes) == 0:
+    if codes.shape[1:] != layout.entry or len(codes) == 0:
         refuse(path, f"shape {codes.shape}", f"{('N', *layout.entry)}, as the program's file has it")
     least, most = int(codes.min()), int(codes.max())
     if least < x.lo or most > x.hi:
