@@ -434,6 +434,11 @@ def test_a_constant_is_cast_to_what_the_node_says(number, dtype):
     np.testing.assert_array_equal(values.constants["y"], expected)
 
 
+def test_a_node_of_constants_gives_one_also_where_an_input_is_left_out():
+    values = values_of("Squeeze", np.ones((1, 2), np.float32), "")
+    np.testing.assert_array_equal(values.constants["y"], np.ones(2))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "dtype"),
     [
