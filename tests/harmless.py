@@ -151,6 +151,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "distill": {
         (
+            "distill/teachers.py",
+            "z, _ = model.forward(np.zeros((*model.shape, 1), dtype))",
+            "1 → 2",
+        ): "two blank images have as many classes as one",
+        (
             "distill/guides.py",
             "arrays: Arrays = field(default_factory=dict, repr=False)",
             "False → True",
@@ -207,6 +212,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "models are asked for their classes, which do not depend on how many images there are",
     },
     "exchange": {
+        (
+            "exchange/c/windows.py",
+            'slot = affine(("begin", 1, 2), ("i", dh, kh))',
+            "2 → 3",
+        ): "of a length it counts only whether it is one",
+        (
+            "exchange/c/windows.py",
+            'number = index(("first / 2", F // 2) if paired else ("f", F), ("c", CG), ("i", kh), (j, kw))',
+            "// → *",
+        ): "of the first length it counts only whether it is one, and 0 / 2 is 0",
+        (
+            "exchange/c/draft.py",
+            "bias = operator.bias if isinstance(operator, Weighted) else np.zeros(1, np.int32)",
+            "int32 → float32",
+        ): "written as the int that it is",
         (
             "exchange/onnx/layers.py",
             "if axes is None or tuple(sorted(axis + 4 * (axis < 0) for axis in axes)) != wanted:",
@@ -322,6 +342,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/ops.py",
+            "return seen(pool, np.ones((1, *shape[1:3], 1), np.int64), 0).sum((1, 2))",
+            "int64 → float32",
+        ): "counts are far below 2²⁴, and what is made of them is whole in float64, too",
+        (
+            "integer/operators.py",
+            'groups, F = whole(self.groups, f"{where}: groups", 1, 2**31), len(full.w)',
+            "31 → 32",
+        ): "no weights have so many outputs, so it is refused as no divisor of theirs",
         (
             "integer/softmax.py",
             'b = np.searchsorted(POWERS[SOFTMAX_ONE + 1 : 31], sums, "right")',
@@ -525,6 +555,31 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "keys are only compared, and sums that are equal still are when all their signs turn",
     },
     "machine": {
+        (
+            "machine/recorder.py",
+            "elif not any(isinstance(a, np.ndarray) and np.may_share_memory(result, a) for a in args):",
+            "isinstance(a, np.ndarray) and np.may_share_memory(result, a) → (np.may_share_memory(result, a))",
+        ): "what is no array shares no memory with one",
+        (
+            "machine/workers.py",
+            "if self._pool is None or len(items) < 2:",
+            "self._pool is None or len(items) < 2 → (self._pool is None)",
+        ): "other threads are asked, and find nothing left to do",
+        (
+            "machine/processes.py",
+            "while not incoming.poll(0) and perf_counter() < stop:",
+            "not incoming.poll(0) and perf_counter() < stop → (not incoming.poll(0))",
+        ): "it stays awake until the message is there, which is read in either case",
+        (
+            "machine/processes.py",
+            "stop = perf_counter() + AWAKE",
+            "perf_counter() + AWAKE → (perf_counter())",
+        ): "how long it stays awake before it sleeps over the reading",
+        (
+            "machine/packed.py",
+            "if threads == 1:",
+            "threads == 1 → (not (threads == 1))",
+        ): "the same updates, each by another thread or not",
         (
             "machine/packed.py",
             "if threads == 1:",
@@ -858,6 +913,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "quant": {
         (
+            "quant/surgeon_fast.py",
+            "BLOCK = 32  # columns",
+            "32 → 33",
+        ): "how many columns are updated together",
+        (
+            "quant/calibrate.py",
+            "each = np.tile(rows, (len(part), 1))",
+            "1 → 2",
+        ): "each row twice, and so twice its error everywhere",
+        (
+            "quant/quadratic.py",
+            "adam = AdamW(eps=1e-12, weight_decay=0.0)",
+            "0.0 → 1.0",
+        ): "what decays is named .w, and V is not",
+        (
             "quant/calibrate.py",
             "yield to_input(images[start : start + MOST]).astype(model.dtype, copy=False)",
             "False → True",
@@ -989,6 +1059,21 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "nothing lies deeper",
     },
     "train": {
+        (
+            "train/augment.py",
+            "step = max(1, CHUNK // (H * W))",
+            "1 → 2",
+        ): "two large images at a time",
+        (
+            "train/evaluate.py",
+            "workspace.reset()",
+            "workspace.reset() → pass",
+        ): "memory is given back by the next who asks",
+        (
+            "train/evaluate.py",
+            "elif len(images) > 1:",
+            "1 → 2",
+        ): "two images by one thread or by two",
         (
             "train/run/shards.py",
             "if self._processes is not None and len(shards) > 1 and self.workers.can_fork:",
