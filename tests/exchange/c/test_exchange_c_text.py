@@ -130,6 +130,7 @@ def test_what_only_reads_another_output_in_another_way_is_a_view() -> None:
     for operator in (Pad(0), Recall(-1), Flatten(), Reshape((1, 4, 2)), *writing):
         plan = Plan.of(Program((operator,), (2, 2, 2), BYTE), "a")
         assert plan.is_view(0) == (operator not in writing)
+    assert Plan.of(Program((Flatten("HWC"),), (8,), BYTE), "a").is_view(0)
 
 
 def test_a_prefix_renames_all_that_others_see() -> None:
