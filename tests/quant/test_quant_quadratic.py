@@ -1,5 +1,6 @@
 """Codes that minimise a quadratic: AdaRound and the descent, against their definitions and brute force."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -194,6 +195,13 @@ def test_adaround_is_adam_on_the_relaxed_objective_with_the_printed_schedule(ite
         V = V - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-12)
     wanted = np.clip(floor + (soft_step(V)[0] >= 0.5), rows.lo, rows.hi)
     np.testing.assert_array_equal(adaround_codes(rows, iterations), wanted)
+
+
+def test_adaround_leaves_weights_that_are_on_their_grid():
+    """Nothing is lost there, and (QQ3) measures in what is lost."""
+    rows, *_ = problem(0, hi=3)
+    codes = rows.nearest()
+    np.testing.assert_array_equal(adaround_codes(replace(rows, w=codes * rows.step[:, None]), 20), codes)
 
 
 def test_adaround_ends_at_codes_beside_each_weight_and_learning_finds_better_ones():

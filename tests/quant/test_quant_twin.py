@@ -210,6 +210,15 @@ def test_of_two_branches_without_names_the_body_is_the_longer_one(first, second)
     assert ways == sorted((first, second), reverse=True)
 
 
+def test_of_two_branches_alike_the_body_is_the_one_that_is_written_last():
+    y = Codes(-128, 127, 0)
+    first, last = (integer.Conv2d([[[[w]]]], None, 2**30, 30, y) for w in (1, 2))
+    add = integer.Add(0, [2**30] * 3, [31, 31, 50], y)
+    params = float_twin(Program((first, integer.Recall(-1), last, add), (1, 2, 2), y)).params
+    ways = {name.split(".")[1]: array.item() for name, array in params.items() if name.endswith(".w")}
+    assert ways["body"] == 2 * ways["shortcut"]
+
+
 @pytest.mark.parametrize("last", [integer.Softmax(2**30, 9), integer.Argmax()])
 def test_a_program_of_nothing_but_an_end_keeps_it(last):
     program = Program((last,), (3,), Codes(-128, 127, 0))
