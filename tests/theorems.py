@@ -25,7 +25,7 @@ from sources import FILES, PACKAGE, TESTS, label, own_imports, tree, words
 
 PAGE = TESTS / "README.md"
 BEGIN = "<!-- From here on written by theorems.py -->\n"
-FEW = 3
+FEW = 5
 CITED = re.compile(r"\(([A-Z]+)(\d+)\)(?: to \(\1(\d+)\))?")
 DEFINED = re.compile(r'(?:  |\] )\(([A-Z]+\d+)\)(?=  |$|""")', re.MULTILINE)
 
