@@ -151,6 +151,7 @@ def test_the_program_to_write_has_to_be_named(capsys):
         (["small.net", "--images", "x.npy", "--activations", "1"], "--activations: found 1, needed a whole "),
         (["small.net", "--images", "x.npy", "--prune", "1"], "prune: share: found 1.0"),
         (["small.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
+        (["absent.net", "--images", "x.npy", "--out", "nowhere/y.tz"], "nowhere/y.tz: found no folder"),
         (["small.net", "--images", "x.npy", "--out", "."], "Is a directory"),
         (["small.net", "--data", "nowhere"], "--data nowhere: found no such folder"),
     ],
