@@ -213,6 +213,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "exchange": {
         (
+            "exchange/tflite/reference.py",
+            "one = np.float32(1)",
+            "float32 → float16",
+        ): "one is one in either, and the sum beside it is a float32",
+        (
             "exchange/c/windows.py",
             'slot = affine(("begin", 1, 2), ("i", dh, kh))',
             "2 → 3",
@@ -342,6 +347,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "from 88 on the quotient is below every half of a step that a float32 can have",
     },
     "integer": {
+        (
+            "integer/fast/steps.py",
+            "guess = np.clip(np.floor(halves / m) - bias, -bounds - 1, bounds + 1).astype(np.int64)",
+            "-bounds - 1 → (-bounds)",
+        ): "one more sum at the least is asked",
         (
             "integer/ops.py",
             "return seen(pool, np.ones((1, *shape[1:3], 1), np.int64), 0).sum((1, 2))",
@@ -913,6 +923,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "quant": {
         (
+            "quant/ranges.py",
+            "for _ in range(0 if histogram.one_sided else 2):",
+            "0 → 1",
+        ): "where all lies on one side the same cuts are tried again",
+        (
+            "quant/ranges.py",
+            "low, high = 0.0, 16.0",
+            "0.0 → 1.0",
+        ): "the root is above 1 for any number of bits",
+        (
             "quant/surgeon_fast.py",
             "BLOCK = 32  # columns",
             "32 → 33",
@@ -1059,6 +1079,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "nothing lies deeper",
     },
     "train": {
+        (
+            "train/evaluate.py",
+            "z: Array = np.concatenate(answers, axis=-1)",
+            "-1 → (1)",
+        ): "logits have two axes",
         (
             "train/augment.py",
             "step = max(1, CHUNK // (H * W))",

@@ -117,8 +117,10 @@ def test_codes_just_outside_the_range_are_refused(lo: int, hi: int) -> None:
     for code in (lo, hi):
         assert run(program, np.full((1, 2), code, program.input.dtype)).tolist() == [[code, code]]
     for code in {max(lo - 1, info.min), min(hi + 1, info.max)} - {lo, hi}:
-        with pytest.raises(ValueError, match=f"codes from {code} to {code}, needed codes from {lo} to {hi}"):
-            run(program, np.full((1, 1), code, program.input.dtype))
+        codes = np.array([[code, hi if code < lo else lo]], program.input.dtype)
+        found = f"codes from {codes.min()} to {codes.max()}, needed codes from {lo} to {hi}"
+        with pytest.raises(ValueError, match=found):
+            run(program, codes)
 
 
 def test_an_unknown_product_and_no_threads_are_refused() -> None:
