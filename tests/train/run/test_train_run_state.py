@@ -75,7 +75,6 @@ def test_copies_of_the_process_are_asked_to_be_made_anew_where_something_may_hav
     assert len(asked) == before + 1
 
 
-@ANY_SEED
 def test_a_state_that_is_not_finite_is_refused_and_the_last_good_one_stays(tmp_path):
     with Workers(1) as workers:
         state = start(workers)
@@ -89,6 +88,7 @@ def test_a_state_that_is_not_finite_is_refused_and_the_last_good_one_stays(tmp_p
         assert (tmp_path / "file").read_bytes() == good
 
 
+@ANY_SEED
 def test_the_generator_ends_where_it_would_have_ended(tmp_path):
     rng, other = np.random.default_rng(3), np.random.default_rng(8)
     options = {"epochs": 2, "batch": 16, "progress": False, "threads": 1}
