@@ -214,6 +214,14 @@ def test_the_curvature_is_the_second_derivative_of_the_share_that_is_lost():
         assert h[place] * model.params["conv.w"][place] ** 2 / 2 == pytest.approx(lost)
 
 
+def test_of_a_layer_that_says_nothing_the_curvature_is_not_in_parts_of_what_it_says():
+    model = small_network(np.float64)
+    silent = model.with_params(model.params | {"conv.w": np.zeros_like(model.params["conv.w"])})
+    said = model.activations(to_input(IMAGES).astype(np.float64))["conv"].reshape(4, -1).var(axis=1).sum()
+    h, of_silent = (curvature(each, IMAGES)["conv.w"] for each in (model, silent))
+    np.testing.assert_allclose(of_silent, h * said)
+
+
 def test_movement_keeps_the_weights_whose_scores_have_grown():
     end = trained(Pruned.create(small_network(), 0.5, begin=6, end=6, movement=True), optimizer=PLAIN)
     assert all(score.any() for score in end.scores.values())
