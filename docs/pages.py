@@ -74,7 +74,8 @@ class Page:
         """Code within a sentence, linked where it names a file, or a name of this one."""
         text, path = f"<code>{escape(code, False)}</code>", code.removesuffix(".py").replace(".", "/") + ".py"
         files = [folder / path for folder in (PACKAGE, self.path.parent) if re.fullmatch(r"[\w/.]+", code)]
-        places = [self.known.get(code), *((file, "") for file in files if file.is_file())]
+        own = [(file, "") for file in files if file.is_file() and file.is_relative_to(facts.ROOT)]
+        places = [self.known.get(code), *own]
         return next((self.link(place, text) for place in places if place), text)
 
     def word(self, word: str) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -114,6 +115,15 @@ def test_no_link_is_dead_and_each_page_is_linked(book: Path, pages: dict[str, Re
                 dead.append(f"{name}: {target}")
     assert not dead, dead[:20]
     assert not pages.keys() - linked
+
+
+def test_files_beside_the_project_are_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of the whole project names `conv`, say, and there is a conv.py in the folder that holds it."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    page = import_module("pages").Page("docs/index", tmp_path / "project")
+    (tmp_path / "conv.py").touch()
+    assert page.named("conv") == "<code>conv</code>"
+    assert page.named("nn/layer").startswith("<a href=")
 
 
 def test_nothing_is_loaded_from_outside(book: Path, pages: dict[str, Read]) -> None:
