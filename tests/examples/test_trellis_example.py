@@ -10,7 +10,6 @@ import pytest
 import trellis
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from idx_folders import write_folder
 
 from tinyzip.archive import weights
 from tinyzip.archive.coder import Writer
@@ -218,19 +217,16 @@ def test_what_is_saved_is_measured_at_the_same_loss() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("on", ["mnist", "digits1d"])
 def test_each_way_step_and_price_gives_a_row(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    on: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     programs = []
     lower = trellis.lower
     monkeypatch.setattr(trellis, "lower", lambda *given: programs.append(lower(*given)) or programs[-1])
-    data, path = tmp_path / "data", tmp_path / "rows.json"
-    write_folder(data, shape=(28, 28), classes=10)
-    words = ["--quick", "--on", on, "--data", str(data), "--out", str(tmp_path / "out"), "--json", str(path)]
+    path = tmp_path / "rows.json"
+    words = ["--quick", "--on", "digits1d", "--out", str(tmp_path / "out"), "--json", str(path)]
     trellis.main(words)
     rows = json.loads(path.read_text(encoding="utf-8"))
     steps = [(step, price) for step in trellis.STEPS[::2] for price in trellis.PRICES]
