@@ -133,6 +133,12 @@ def test_what_only_reads_another_output_in_another_way_is_a_view() -> None:
     assert Plan.of(Program((Flatten("HWC"),), (8,), BYTE), "a").is_view(0)
 
 
+def test_a_program_may_take_all_the_memory_that_an_int_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program((Flatten("HWC"),), (2, 2, 2), BYTE)
+    monkeypatch.setattr("tinyzip.exchange.c.sources.INT32_MOST", Plan.of(program, "a").ram)
+    c.source(program)
+
+
 def test_a_prefix_renames_all_that_others_see() -> None:
     header, body = c.source(small(), "digits", "out")
     for text in (header, body):
