@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
-from parts.sets import Moved, add_set, kind_of, read, repeats, sized
+from parts.sets import Moved, add_set, kind_of, read, repeats, seed_of, sized
 
 from tinyzip import archive, integer
 from tinyzip.base.files import write_atomically
@@ -111,7 +111,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_EPOCHS} epochs, no distortions")
     add_set(parser)
-    parser.add_argument("--seed", type=int, default=0, help="decides first weights, order, augmentation")
+    parser.add_argument("--seed", type=seed_of, default=0, help="decides first weights, order, augmentation")
     parser.add_argument("--out", type=Path, default=Path("out"), help="plots, program, C, table, checkpoints")
     parser.add_argument("--json", type=Path, help="where to write the table for machines")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")

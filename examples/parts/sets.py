@@ -62,6 +62,13 @@ def repeats(epochs: int, images: int, batch: int) -> int:
     return (steps - 1) * batch // images + 1
 
 
+def seed_of(text: str) -> int:
+    """A seed from the command line."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"found {text!r}, needed a whole number from 0 up")
+    return int(text)
+
+
 def add_set(parser: argparse.ArgumentParser) -> None:
     """The options that say which set."""
     parser.add_argument("--on", choices=(MNIST, ROWS), default=MNIST, help="digits1d: a minute on two cores")

@@ -13,7 +13,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from parts.runner import Run, add_arguments, run_all
-from parts.sets import MNIST, add_set, named
+from parts.sets import MNIST, add_set, named, seed_of
 
 from tinyzip.base.files import write_atomically
 from tinyzip.nn.model import AnyModel
@@ -31,7 +31,7 @@ def options(doc: str | None, name: str, quick: str, seeds: int, of_rows: int = 6
     parser.add_argument("--quick", action="store_true", help=quick)
     add_set(parser)
     usual = f"0 … {seeds - 1} when not given, on digits1d … {of_rows - 1}, 0 with --quick"
-    parser.add_argument("--seeds", type=int, nargs="+", help=usual)
+    parser.add_argument("--seeds", type=seed_of, nargs="+", help=usual)
     parser.add_argument("--out", type=Path, help=f"models, results, plot: out/{name}, out/{name}-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
     add_arguments(parser)

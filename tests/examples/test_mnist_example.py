@@ -105,6 +105,9 @@ def test_as_it_is_printed_the_job_ends_with_the_codes_of_the_fast_engine_and_wit
     assert not list(out.glob("*.checkpoint"))
     result = run(*words, "--resume")
     assert result.returncode == 2 and "--printed keeps no checkpoints" in result.stderr
+    result = run(*words, "--seed", "-3")
+    assert result.returncode == 2
+    assert "argument --seed: found '-3', needed a whole number from 0 up" in result.stderr
 
 
 def test_printed_and_fast_the_jobs_networks_stay_within_the_bounds_of_fit(tmp_path, monkeypatch):
