@@ -48,6 +48,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("tinyzip")
+# For `mutants.py`, which asks whether a test fails, not of how small an example.
+settings.register_profile("unshrunk", settings.get_profile("tinyzip"), phases=(Phase.explicit, Phase.generate))
 
 
 def pytest_addoption(parser):

@@ -47,6 +47,7 @@ ENOUGH = 0.98
 SECONDS = 120  # for the tests of one mistake
 STALE = 4, 5  # pytest's exit status where a map names what is no longer there, or nothing is left to run
 OPTIONS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not long")
+UNSHRUNK = "--hypothesis-profile=unshrunk"
 
 
 class Mutant(NamedTuple):
@@ -160,7 +161,7 @@ def survives(mutant: Mutant, copy: Path, first: list[str]) -> bool:
             words.write_text("\n".join(tests), encoding="utf-8")
             if tests:
                 done = subprocess.run(
-                    [sys.executable, *OPTIONS, f"@{words}"],
+                    [sys.executable, *OPTIONS, UNSHRUNK, f"@{words}"],
                     cwd=copy,
                     env=environment,
                     capture_output=True,
