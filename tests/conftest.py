@@ -49,7 +49,9 @@ settings.register_profile(
 )
 settings.load_profile("tinyzip")
 # For `mutants.py`, which asks whether a test fails, not of how small an example.
-settings.register_profile("unshrunk", settings.get_profile("tinyzip"), phases=(Phase.explicit, Phase.generate))
+settings.register_profile(
+    "unshrunk", settings.get_profile("tinyzip"), phases=(Phase.explicit, Phase.generate)
+)
 
 
 def pytest_addoption(parser):
