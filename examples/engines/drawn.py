@@ -26,8 +26,11 @@ import argparse
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
+
 import numpy as np
 from numpy.typing import NDArray
+from parts.sets import seed_of
 from scipy import ndimage
 
 from tinyzip import archive
@@ -136,7 +139,7 @@ def codes_of(program: Program, images: Images) -> NDArray[np.uint8]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="a folder with four IDX files")
-    parser.add_argument("--seed", type=int, default=0, help="decides all that is drawn")
+    parser.add_argument("--seed", type=seed_of, default=0, help="decides all that is drawn")
     parser.add_argument(
         "--epochs", type=int, default=EPOCHS, help="of all images and as many drawn-like ones"
     )

@@ -32,7 +32,7 @@ from parts import plots
 from parts.bits_parts import Cell, as_table, claim, plot_bits, rescaled
 from parts.bits_recipes import SETTINGS, recipe
 from parts.runner import Run, add_arguments, run_all
-from parts.sets import MNIST, add_set, named, read
+from parts.sets import MNIST, add_set, named, read, seed_of
 from parts.study import trained
 
 from tinyzip import archive
@@ -274,7 +274,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, one epoch for each network")
     add_set(parser)
     usual = "0 1 2, on digits1d 0 … 3, or 0 with --quick"
-    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help=usual)
+    parser.add_argument("--seeds", "--seed", type=seed_of, nargs="+", help=usual)
     parser.add_argument("--out", type=Path, help="programs, models, plot, table: out/bits, out/bits-quick")
     parser.add_argument("--json", type=Path, help="where to write the rows for machines")
     add_arguments(parser)

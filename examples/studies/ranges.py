@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # to `parts`
 import numpy as np
 from numpy.typing import NDArray
 from parts import plots
-from parts.sets import MNIST, ROWS, Moved, add_set, read
+from parts.sets import MNIST, ROWS, Moved, add_set, read, seed_of
 from parts.study import spread
 
 from tinyzip.base.files import write_atomically
@@ -230,7 +230,9 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one epoch on 2,000 images, 500 test images")
     add_set(parser)
-    parser.add_argument("--seeds", "--seed", type=int, nargs="+", help="0, on digits1d 0 … 5 without --quick")
+    parser.add_argument(
+        "--seeds", "--seed", type=seed_of, nargs="+", help="0, on digits1d 0 … 5 without --quick"
+    )
     parser.add_argument("--out", type=Path, default=Path("out"), help="a folder for ranges.png")
     parser.add_argument("--json", type=Path, help="where to write all rows for machines")
     args = parser.parse_args(words)
