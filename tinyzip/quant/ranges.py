@@ -220,11 +220,11 @@ def octav(histogram: Histogram, bits: int) -> Range:
     bits += histogram.one_sided
     counts = histogram.magnitudes()
     middles = (np.arange(HALF) + 0.5) * histogram.width
-    beyond = np.append(np.cumsum(counts[::-1])[::-1], 0)
-    mass = np.append(np.cumsum((counts * middles)[::-1])[::-1], 0)
+    beyond = np.cumsum(counts[::-1])[::-1]
+    mass = np.cumsum((counts * middles)[::-1])[::-1]
     cut = mass[0] / beyond[0]
     for _ in range(50):
-        i = min(int(cut / histogram.width), HALF)
+        i = int(cut / histogram.width)  # never the end: no cut is above the last of the middles
         before, cut = cut, mass[i] / (4.0**-bits / 3 * (beyond[0] - beyond[i]) + beyond[i])
         if abs(cut - before) < histogram.width / 2:
             break
