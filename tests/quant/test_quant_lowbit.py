@@ -43,12 +43,6 @@ def test_signs_round_trip_and_their_zero_counts_as_plus():
     assert np.array_equal(grid.quantize(values), codes)
 
 
-@pytest.mark.parametrize("ends", [(1, -1, 1), (0, -2, 1), (0, -1, 2)])
-def test_signs_have_no_other_codes(ends):
-    with pytest.raises(ValueError, match="Signs: zero, lo, hi"):
-        Signs(1.0, *ends)
-
-
 def test_channels_of_zeros_have_a_defined_scale():
     zeros = np.zeros((2, 5))
     assert binary_scale(zeros).tolist() == ternary_scale(zeros).tolist() == [1, 1]
@@ -64,7 +58,7 @@ def test_what_has_no_scale_is_refused(scale):
         scale(np.array([[1.0, np.nan]]))
 
 
-@pytest.mark.parametrize("more", [(1,), (0, -2, 1), (0, -1, 2), ([0, 1],)])
+@pytest.mark.parametrize("more", [(1,), (1, -1, 1), (0, -2, 1), (0, -1, 2), ([0, 1],)])
 def test_signs_are_minus_one_and_one_and_nothing_else(more):
     with pytest.raises(ValueError, match="Signs: zero, lo, hi"):
         Signs(1.0, *more)
@@ -73,6 +67,12 @@ def test_signs_are_minus_one_and_one_and_nothing_else(more):
 
 
 def test_bits_other_than_the_lowest_are_refused():
+    """One bit has two codes, two have three."""
+    w = np.array([[0.5, -2.0, 3.0]])
+    assert [(grid.lo, grid.hi, grid.bits) for grid in map(lowest_grid, (w, w), (1, 2))] == [
+        (-1, 1, 1),
+        (-1, 1, 2),
+    ]
     for bits in (3, 0, True):
         with pytest.raises(ValueError, match="lowest_grid: bits"):
             lowest_grid(np.ones((1, 1)), bits)
