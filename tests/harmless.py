@@ -316,6 +316,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "<= → <",
         ): "a step of 2⁸⁰ or 2⁻⁸⁰ is taken as 1 in the next line",
         (
+            "exchange/onnx/qdq.py",
+            "scale = m * 2.0**-n if abs(exponent) <= 80 else 0.0",
+            "80 → 81",
+        ): "a step of 2⁸¹ or 2⁻⁸¹ is taken as 1 in the next line",
+        (
+            "exchange/tflite/reference.py",
+            "below = table_of(x.codes, Codes(0, 1, 0), lambda code: code < x.codes.zero)",
+            "1 → 2",
+        ): "an answer to yes or no is clipped to 0 … 1 or to 0 … 2",
+        (
             "exchange/tflite/xnnpack.py",
             "positive, negative = (int(np.rint(np.float32(256) * factor)) for factor in (real, below))",
             "float32 → float16",

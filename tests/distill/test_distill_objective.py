@@ -81,6 +81,7 @@ def test_without_a_soft_part_no_teacher_is_asked():
     ("settings", "argument"),
     [
         ((2.0, 1.0), "Distillation: soft"),
+        ((np.array([0.5, 0.5]), 1.0), "Distillation: soft"),
         ((0.5, 0.0), "Distillation: temperature"),
         ((0.5, None), "Distillation: temperature"),
         ((0.5, 1.0, "dark"), "Distillation: loss"),

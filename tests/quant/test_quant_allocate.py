@@ -187,7 +187,7 @@ def test_a_budget_that_the_best_choice_meets_exactly_is_kept_at_once():
 
     assert fit_budget(costs, bytes_of, 18, weigh) == {"a": 8} and asked == [2, 8]
     asked.clear()
-    assert fit_budget(costs, bytes_of, 17, weigh) == {"a": 2}
+    assert fit_budget(costs, bytes_of, 17, weigh) == {"a": 2} and asked == [2, 2, 8]  # 8 only as uniform bits
 
 
 def test_of_equal_costs_the_smaller_file_is_taken_and_uniform_bits_only_where_they_are_cheaper():
