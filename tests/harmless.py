@@ -744,6 +744,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "nn": {
         (
+            "nn/residual.py",
+            "placed = Placed(layer, shape, shapes_along({name: layer}, shape)[-1], reads)",
+            "-1 → (1)",
+        ): "one layer has two shapes, before and after it",
+        (
             "nn/described.py",
             "if KNOWN.get(kind) is not type(layer) or not is_dataclass(layer):",
             "KNOWN.get(kind) is not type(layer) or not is_dataclass(layer) → "

@@ -78,6 +78,11 @@ def test_bits_other_than_the_lowest_are_refused():
             lowest_grid(np.ones((1, 1)), bits)
 
 
+def test_signs_of_another_number_of_channels_are_refused():
+    with pytest.raises(ValueError, match=r"^Signs.quantize: x: found shape \(3, 2\), needed \(2, …\)"):
+        Signs([0.5, 2.0], [0, 0], -1, 1).quantize(np.ones((3, 2)))
+
+
 def test_best_grids_go_from_eight_bits_to_one_and_each_bit_helps():
     model = student_net()
     w = model.params["fc1.w"]
