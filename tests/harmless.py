@@ -358,6 +358,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/softmax.py",
+            "return (x + (1 << (e - 1)) - (x < 0)) >> e",
+            "< → <=",
+        ): "half of a step, less one or not, is rounded to zero",
+        (
             "integer/fast/steps.py",
             "guess = np.clip(np.floor(halves / m) - bias, -bounds - 1, bounds + 1).astype(np.int64)",
             "-bounds - 1 → (-bounds)",
