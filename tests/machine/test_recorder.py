@@ -168,6 +168,9 @@ def test_what_would_keep_too_much_is_called_each_time(monkeypatch: pytest.Monkey
     assert called == [4, 5, 4, 5, 5, 5]
     (recorded,) = (note for note in workspace.notes.values() if isinstance(note, Recorded))
     assert recorded.nbytes == 3 * small.nbytes  # of the input, the sum and its copy
+    kind = recorder()
+    for _ in range(2):  # of its own, not of what was written down by that kind before
+        assert Recorded(function, small, Workspace(), kind).nbytes == 3 * small.nbytes
 
 
 def test_a_function_that_fails_while_it_is_written_down_leaves_the_workspace_as_it_was() -> None:

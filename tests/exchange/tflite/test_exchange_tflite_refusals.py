@@ -254,6 +254,8 @@ def test_a_clamp_that_leaves_one_code_is_refused() -> None:
 def test_kernels_that_nobody_has_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"kernels: found 'neon', needed one of reference, xnnpack"):
         tflite.read(tmp_path / "model.tflite", "neon")
+    with pytest.raises(ValueError, match=r"kernels: found \['xnnpack'\], needed one of reference, xnnpack"):
+        tflite.read(tmp_path / "model.tflite", ["xnnpack"])
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
