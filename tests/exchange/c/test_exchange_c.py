@@ -120,6 +120,19 @@ def test_a_channel_whose_multiplier_proves_its_sums_small_is_asked_for_these_alo
             np.testing.assert_array_equal(np.clip((acc * m + r) >> s, 0, 255), exact)
 
 
+def test_where_one_number_alone_can_be_added_that_one_is() -> None:
+    """(CA1), for multipliers at which no other r gives the codes of all sums."""
+    for m0, n, most, zero in ((1320239872, 37, 14383, 43), (1558096000, 36, 9303, -25)):
+        found = shortened(np.array([m0]), np.array([n]), "single", most, Codes(-128, 127, zero))
+        assert found is not None
+        m, r, s = found[:, 0].tolist()
+        acc, ends = np.arange(-most, most + 1), (-128 - zero, 127 - zero)
+        exact = np.clip(rescale(acc, m0, n, "single"), *ends)
+        np.testing.assert_array_equal(np.clip((acc * m + r) >> s, *ends), exact)
+        for other in (r - 1, r + 1):
+            assert (np.clip((acc * m + other) >> s, *ends) != exact).any()
+
+
 def test_sums_of_which_there_are_too_many_are_not_asked() -> None:
     m0, n = np.array([2**30]), np.array([44])
     assert shortened(m0, n, "single", SHORT_MOST, BYTE) is not None

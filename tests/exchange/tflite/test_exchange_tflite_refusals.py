@@ -98,6 +98,17 @@ def test_two_scales_along_another_axis_than_the_outputs_are_refused() -> None:
     refused(model, x, y, "operator 0 (CONV_2D)", "2 scales on axis 3")
 
 
+def test_one_scale_is_for_all_outputs_whatever_axis_it_is_said_to_be_along() -> None:
+    for axis in (0, 3):
+        model = Model()
+        x, y = image(model, 4, 4, 2), image(model, 4, 4, 2)
+        w = model.constant(np.ones((2, 1, 1, 2), np.int8), scale=[0.1], axis=axis)
+        model.node("CONV_2D", [x, w], y, **WINDOW)
+        model.inputs, model.outputs = [x], [y]
+        (layer,) = read(model.build()).operators
+        assert len(set(layer.m0.tolist())) == len(set(layer.n.tolist())) == 1
+
+
 def test_weights_that_the_model_computes_are_refused() -> None:
     model = Model()
     x, w, y = image(model, 8), model.tensor((3, 8), 0.1), image(model, 3)

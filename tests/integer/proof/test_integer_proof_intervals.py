@@ -219,3 +219,7 @@ def test_a_table_answers_as_a_function_at_both_ends_and_between_them() -> None:
         assert answers(other, two, lambda codes: codes) == (not 3 <= place <= 12)
         assert answers(np.stack([other, rows]), two, lambda codes: codes) == (not 3 <= place <= 9)
         assert answers(np.stack([rows, other]), two, lambda codes: codes) == (not 6 <= place <= 12)
+    signed, x = np.roll(np.arange(-128, 128), 128), Interval(np.array([-4]), np.array([2]))  # −1 stands last
+    for code in (-128, -5, -4, -1, 0, 2, 3, 127):
+        other = np.where(signed == code, 99, signed)
+        assert answers(other, x, lambda codes: codes) == (not -4 <= code <= 2)
