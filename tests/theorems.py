@@ -111,8 +111,8 @@ def equation_table() -> list[str]:
 def testing(file: Path, where: dict[tuple[str, str], list[Path]]) -> dict[tuple[Path, ...], list[str]]:
     """The functions of a file that tests name, by the test files in which they do.
 
-    Of many test files those of the function's own room are given, and of these the one that is named after
-    the function's file, if there is one.
+    Of many test files those of the function's own room are given, first the one that is named after the
+    function's file, then those that name the function most.
     """
     groups = defaultdict(list)
     room, *_ = label(file).split("/")
@@ -120,7 +120,7 @@ def testing(file: Path, where: dict[tuple[str, str], list[Path]]) -> dict[tuple[
     for node in tree(file).body:
         tests = where.get((module, getattr(node, "name", "")), [])
         tests = [test for test in tests if test.is_relative_to(TESTS / room)] or tests
-        tests = [test for test in tests if test.stem.endswith(f"_{file.stem}")] or tests
+        tests = sorted(tests, key=lambda test: not test.stem.endswith(f"_{file.stem}"))
         if tests:
             groups[tuple(tests)].append(f"`{node.name}`")
     return groups
