@@ -14,6 +14,7 @@ import pytest
 
 import tinyzip
 from tinyzip.cli.main import COMMANDS, inputs_of, main, parser
+from tinyzip.cli.main import command as file_of
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
 from tinyzip.quant.saved import save
@@ -30,10 +31,24 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+def test_a_command_imports_no_other_and_help_knows_them_all() -> None:
+    for words, needed in (("['learn', '--help']", {"learn"}), ("['--help']", set(COMMANDS))):
+        code = f"""if True:
+            import sys
+            from tinyzip.cli.main import main
+            try:
+                main({words})
+            except SystemExit:
+                known = [name for name in {COMMANDS} if f"tinyzip.cli.{{name}}" in sys.modules]
+                print(*known, file=sys.stderr)
+        """
+        assert set(python("-c", code).stderr.split()) == needed
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_examples_of_a_command_are_lines_that_it_understands(command: str) -> None:
-    assert COMMANDS[command].EXAMPLES
-    for line in COMMANDS[command].EXAMPLES.splitlines():
+    assert file_of(command).EXAMPLES
+    for line in file_of(command).EXAMPLES.splitlines():
         *_, words = line.split(" | ")
         program, *arguments = shlex.split(words)
         assert program == "tinyzip" and parser().parse_args(arguments).command == command
@@ -44,7 +59,7 @@ def test_help_shows_the_examples(command: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])
     out = capsys.readouterr().out
-    assert all(f"\n  {line}\n" in out for line in COMMANDS[command].EXAMPLES.splitlines())
+    assert all(f"\n  {line}\n" in out for line in file_of(command).EXAMPLES.splitlines())
 
 
 @pytest.mark.parametrize("command", ["show", "explain"])
@@ -75,7 +90,7 @@ def stop(command: str, error: BaseException, monkeypatch: pytest.MonkeyPatch) ->
     def run(options: Namespace) -> None:
         raise error
 
-    monkeypatch.setattr(COMMANDS[command], "run", run)
+    monkeypatch.setattr(file_of(command), "run", run)
 
 
 @pytest.mark.parametrize(

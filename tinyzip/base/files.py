@@ -29,6 +29,7 @@ from tinyzip.base.refuse import refuse, said
 
 PathLike = str | os.PathLike[str]
 CHUNK = 1 << 18  # bytes
+STANDARD_INPUT = "-"  # where a command is given a name
 _inputs: list[PathLike | int] = []
 
 

@@ -7,9 +7,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tinyzip.base.files import STANDARD_INPUT
 from tinyzip.base.kinds import CHECKPOINT, MODEL
 from tinyzip.base.refuse import refuse
-from tinyzip.cli.programs import FILE_HELP, STANDARD_INPUT, File
+from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.cli.quantize import read_network
 from tinyzip.exchange import c, onnx, page
 from tinyzip.integer.program import Program

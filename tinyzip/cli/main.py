@@ -8,25 +8,23 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from textwrap import indent
 from typing import Any, NoReturn, Protocol
 
 from tinyzip import __version__
-from tinyzip.base.files import reading
+from tinyzip.base.files import STANDARD_INPUT, reading
 from tinyzip.base.signs import let_streams_write
-from tinyzip.cli import compare, explain, export, learn, quantize, run, show, shrink
-from tinyzip.cli.programs import STANDARD_INPUT
 
 
 class Command(Protocol):
-    """One file of this folder: a command of its name. A new one is a new file, and a word in `FILES`.
+    """One file of this folder: a command of its name. A new one is a new file, and a word in `COMMANDS`.
 
     HELP      in a few words what it does
     EXAMPLES  lines that a person could type, shown by --help
     """
 
-    __name__: str
     HELP: str
     EXAMPLES: str
 
@@ -37,9 +35,15 @@ class Command(Protocol):
         """Do it with what was parsed; what is wrong it raises, as the rest of the library does."""
 
 
-FILES: tuple[Command, ...] = (show, explain, run, compare, quantize, export, shrink, learn)
+COMMANDS = ("show", "explain", "run", "compare", "quantize", "export", "shrink", "learn")
 OUTPUTS = ("out", "plot", "csv")  # the options that name what is written
-COMMANDS = {file.__name__.rpartition(".")[2]: file for file in FILES}
+
+
+def command(name: str) -> Command:
+    """The file of a command, imported now: to import all of them takes longer than most commands do."""
+    file: Any = import_module(f"tinyzip.cli.{name}")
+    found: Command = file
+    return found
 
 
 class Parser(ArgumentParser):
@@ -49,29 +53,31 @@ class Parser(ArgumentParser):
         self.exit(2, f"tinyzip: {message}; see {self.prog} --help\n")
 
 
-def parser() -> Parser:
-    """The commands and their options."""
+def parser(names: Sequence[str] = COMMANDS) -> Parser:
+    """These commands and their options."""
     root = Parser("tinyzip", description="Look into programs, and run them.")
     root.add_argument("--version", action="version", version=__version__)
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        own = subparsers.add_parser(name, help=command.HELP)
-        own.description = f"{command.HELP[0].upper()}{command.HELP[1:]}."
-        own.epilog = f"examples:\n{indent(command.EXAMPLES, '  ')}"
+    for name in names:
+        file = command(name)
+        own = subparsers.add_parser(name, help=file.HELP)
+        own.description = f"{file.HELP[0].upper()}{file.HELP[1:]}."
+        own.epilog = f"examples:\n{indent(file.EXAMPLES, '  ')}"
         own.formatter_class = RawDescriptionHelpFormatter
-        command.options(own)
+        file.options(own)
     return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 and one line when it did not."""
     let_streams_write()
-    options = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser([name for name in words[:1] if name in COMMANDS] or COMMANDS).parse_args(words)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = warn
             with reading(inputs_of(options)):
-                COMMANDS[options.command].run(options)
+                command(options.command).run(options)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # what reads the output has seen enough

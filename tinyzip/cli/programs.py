@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyzip.archive import unpack
 from tinyzip.archive.format import LARGEST, read_bytes
-from tinyzip.base.files import read_up_to
+from tinyzip.base.files import STANDARD_INPUT, read_up_to
 from tinyzip.base.kinds import CHECKPOINT, MODEL, PROGRAM, kind_of
 from tinyzip.base.refuse import refuse
 from tinyzip.exchange import tflite
@@ -21,7 +21,6 @@ from tinyzip.exchange.tflite.file import MARK, Graph, graph_of
 from tinyzip.integer.codes import Array
 from tinyzip.integer.program import Program
 
-STANDARD_INPUT = "-"
 FILE_HELP = "a program (.tz), - for one on the standard input, or an int8 model (.tflite)"
 
 
