@@ -316,6 +316,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "<= → <",
         ): "a step of 2⁸⁰ or 2⁻⁸⁰ is taken as 1 in the next line",
         (
+            "exchange/onnx/windows.py",
+            "count -= 1",
+            "1 → 2",
+        ): "with one window less there is no padding beyond what was said, and no less with two",
+        (
             "exchange/onnx/qdq.py",
             "scale = m * 2.0**-n if abs(exponent) <= 80 else 0.0",
             "80 → 81",

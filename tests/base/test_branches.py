@@ -95,7 +95,7 @@ def test_nodes_that_the_last_one_does_not_need_are_left_out():
 def test_what_is_no_chain_of_blocks_is_refused(reads, node, words):
     with pytest.raises(Tangled, match=words) as caught:
         chain_of(reads)
-    assert caught.value.node == node
+    assert caught.value.node == node and str(caught.value) == caught.value.args[0]  # in words alone
 
 
 def test_blocks_within_blocks_have_an_end():

@@ -1,4 +1,7 @@
-"""course.py as one would start it: the short setting, and all of it where there is time."""
+"""course.py as one would start it: the short setting, and all of it where there is time.
+
+One mistake of each exercise is made here; `test_learn_course.py` makes all of them, in one process.
+"""
 
 import importlib
 import json
@@ -11,11 +14,12 @@ from tinyzip.learn.milestones.run import milestones
 
 
 @pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.long)])
-def test_every_exercise_is_solved_every_mistake_named_and_every_milestone_passed(
+def test_every_exercise_is_solved_mistakes_are_named_and_every_milestone_is_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, few: bool
 ) -> None:
     script = importlib.import_module("course")
     monkeypatch.setattr(script, "FEW", 1)
+    monkeypatch.setattr(script, "MOST", None if few else 1)
     script.main([*["--quick"] * few, "--json", str(tmp_path / "rows.json")])
     rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     exercises = course()[: 1 if few else None]
