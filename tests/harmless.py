@@ -363,6 +363,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/fast/scaling.py",
+            "m, shift = (m0 // M0_STEP) << np.maximum(7 - n, 0), np.maximum(n - 7, 0)",
+            "7 → 8",
+        ): "of the first 7: what is multiplied by 2²³ or more, or by twice that, is beyond all codes but 0",
+        (
+            "integer/bounds.py",
+            "return centred.astype(np.int64)",
+            "int64 → float32",
+        ): "codes, their differences and the products of two are exact in either",
+        (
             "integer/softmax.py",
             "return (x + (1 << (e - 1)) - (x < 0)) >> e",
             "< → <=",
