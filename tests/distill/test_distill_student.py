@@ -238,8 +238,10 @@ def test_teachers_and_options_that_do_not_fit_are_refused():
         train(student, broken, images, labels, rng=rng, **SHORT)
     with pytest.raises(ValueError, match="record: images"):
         record(broken, images[:0])
-    with pytest.raises(ValueError, match="Recorded: logits"):
-        Recorded(np.zeros(3))
+    for wrong in (np.zeros(3), np.zeros((3, 0)), np.zeros((0, 3)), [[1.0]]):
+        with pytest.raises(ValueError, match="Recorded: logits"):
+            Recorded(wrong)
+    assert Recorded(np.zeros((1, 1))).logits.size == 1
 
 
 @pytest.mark.parametrize(
