@@ -316,6 +316,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "<= → <",
         ): "a step of 2⁸⁰ or 2⁻⁸⁰ is taken as 1 in the next line",
         (
+            "exchange/onnx/qdq.py",
+            "return max(0, min((64 // most).bit_length(), (2**31 // bound).bit_length()) - 1)",
+            "64 → 65",
+        ): "no whole number goes into 65 with another power of two than into 64",
+        (
             "exchange/onnx/windows.py",
             "count -= 1",
             "1 → 2",
@@ -764,6 +769,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "nn": {
         (
+            "nn/fast/choose.py",
+            "F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)",
+            "// → *",
+        ): "another route may be taken, with the same result",
+        (
             "nn/residual.py",
             "placed = Placed(layer, shape, shapes_along({name: layer}, shape)[-1], reads)",
             "-1 → (1)",
@@ -957,6 +967,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
         ): "the matrix is the same by either way, and so is the sum",
     },
     "quant": {
+        (
+            "quant/ranges.py",
+            "p, q = p[p > 0] / p.sum(), spread[p > 0] / spread.sum()",
+            "/ → *",
+        ): "of the first: counts add up to one number for all sizes, and the least divergence stays least",
         (
             "quant/ranges.py",
             "for _ in range(0 if histogram.one_sided else 2):",
@@ -1295,6 +1310,14 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "if self._may_fork and len(parts) > 1:",
             "> → >=",
         ): "a single shard gives the same bits in a copy of the process",
+    }
+    | {
+        (
+            "train/augment.py",
+            "step = max(1, CHUNK // (H * W))",
+            change,
+        ): "other numbers of images at a time, too"
+        for change in ("H * W → (H)", "* → +", "// → *", "1 → 2", "max → sum")
     }
     | {
         ("train/augment.py", PIXELS, change): "other numbers of images at a time; each keeps its own draws"

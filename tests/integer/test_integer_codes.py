@@ -44,6 +44,12 @@ def test_codes_that_no_byte_holds_are_refused(lo: Any, hi: Any, zero: Any, scale
         Codes(lo, hi, zero, scale)
 
 
+def test_the_least_code_leaves_room_for_another() -> None:
+    assert Codes(254, 255, 254).hi == 255
+    with pytest.raises(ValueError, match=r"codes: lo: found 255, needed a whole number from -128 to 254"):
+        Codes(255, 256, 255)
+
+
 @pytest.mark.parametrize("lo, hi", [(-128, 127), (0, 255), (254, 255), (-128, -127)])
 @pytest.mark.parametrize("scale", [(1, 1100), (2**63 - 1, -1100)])
 def test_codes_that_a_byte_just_holds_are_good(lo: int, hi: int, scale: tuple[int, int]) -> None:

@@ -1,5 +1,7 @@
 """Weights that share a few values: k-means, its starts, and values that learn."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
@@ -118,6 +120,20 @@ def test_values_learn_and_choices_stay():
         np.testing.assert_array_equal(end.index[name], index)
         assert (end.values[name] != start.values[name]).all()
         assert len(np.unique(end.applied().params[name])) == 4
+
+
+def test_a_wrapper_has_the_range_and_the_network_of_what_it_wraps():
+    net = small_network()
+    shared = Shared.create(net, 4)
+    wider = shared.with_input_range((-1, 2), 0.3)
+    assert (wider.input_range, wider.input_mean) == ((-1, 2), 0.3)
+    assert wider.network == net.with_input_range((-1, 2), 0.3)
+    with patch.object(type(net), "with_input_range", new=property()):  # a network that remembers none
+        assert shared.with_input_range((-1, 2)) is shared
+    assert type(shared.model()) is type(net)
+    fake = FakeQuantized.create(net, calibrate(net, IMAGES, 8, 8, per_channel=False), "straight-through")
+    for name, array in Shared.create(fake, 4).model().params.items():
+        np.testing.assert_array_equal(array, shared.model().params[name])
 
 
 def test_prune_share_and_simulate_end_as_a_program_of_few_codes():

@@ -161,6 +161,9 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path) -> None:
     class Own(ReLU):
         """It could compute anything."""
 
+    class OwnBlock(Residual):
+        """So could this."""
+
     path = tmp_path / "network.onnx"
     network = small_network()
     large = network.with_params(network.params | {"out.b": np.full(3, np.inf, np.float32)})
@@ -168,6 +171,9 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(tmp_path) -> None:
         onnx.write_network(large, path)
     with pytest.raises(TypeError, match=r"layer 'own': found Own, needed one of .*AvgPool2d, .*ReLU"):
         onnx.write_network(Sequential({"own": Own()}, {}, (3,)), path)
+    chains = {"body": {"relu": ReLU()}, "shortcut": {}}
+    with pytest.raises(TypeError, match=r"layer 'block': found OwnBlock, needed one of "):
+        onnx.write_network(Sequential({"block": OwnBlock(**chains)}, {}, (3,)), path)
     with pytest.raises(TypeError, match="network: found 'digits', needed a Sequential"):
         onnx.write_network("digits", path)
     with pytest.raises(FileNotFoundError, match="no folder"):
