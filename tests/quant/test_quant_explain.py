@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quant_networks import networks, pictures, random_student, randomized
 
 from tinyzip import integer
-from tinyzip.integer import Argmax, Program
+from tinyzip.integer import Argmax, Linear, Program
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.layers import Conv2d, Flatten, Linear
 from tinyzip.nn.models import separable_net
@@ -325,8 +325,13 @@ def test_what_is_refused_is_named(change, error, said):
 def test_a_program_of_other_names_is_refused(names):
     program, told = lower(random_student(), calibrated(8, 8)), iter(names)
     operators = [replace(o, name=next(told)) if hasattr(o, "w") else o for o in program.operators]
-    with pytest.raises(ValueError, match=r"^explain: program: found weighted operators"):
-        explain(random_student(), Program(tuple(operators), program.shape, program.input), images(3))
+    last = next(o for o in reversed(program.operators) if hasattr(o, "w"))
+    K = len(last.w)
+    again = Linear(np.eye(K, dtype=np.int8), None, last.m0[0], last.n[0], last.y, name=last.name)
+    more = [o for o in program.operators if not isinstance(o, Argmax)] + [again]  # no name is new
+    for wrong in (operators, more):
+        with pytest.raises(ValueError, match=r"^explain: program: found weighted operators"):
+            explain(random_student(), Program(tuple(wrong), program.shape, program.input), images(3))
 
 
 def test_the_picture_shows_ratios_up_to_80_decibels_percents_and_counts_the_first_layer_on_top(

@@ -321,6 +321,13 @@ def test_what_windows_read_exists_as_rows() -> None:
     assert plan.rows_needed(0) == 3 + (2 - 1) * 2 and plan.rows_needed(2) == 3
 
 
+def test_what_has_no_more_rows_than_are_seen_at_once_is_whole() -> None:
+    one, three = conv(w=np.ones((1, 1, 1, 1), int)), conv(w=np.ones((1, 1, 3, 3), int))
+    for H in (3, 4):
+        plan = Plan.of(Program((one, three), (1, H, 9), BYTE), "ab")
+        assert plan.rows_needed(0) == 3 and plan.can_stream(0) == (H > 3)
+
+
 def test_what_several_read_is_whole_and_what_is_not_needed_is_not_computed() -> None:
     one = np.ones((1, 1, 1, 1), int)
     plan = Plan.of(Program((conv(w=one), conv(w=one), Recall(0), conv(w=one)), (1, 9, 9), BYTE), "abcd")
