@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quant_networks import networks, pictures, random_student, randomized
 
 from tinyzip import integer
-from tinyzip.integer import Argmax, Linear, Program
+from tinyzip.integer import Argmax, Program
 from tinyzip.nn.activations import Clip
 from tinyzip.nn.layers import Conv2d, Flatten, Linear
 from tinyzip.nn.models import separable_net
@@ -327,7 +327,7 @@ def test_a_program_of_other_names_is_refused(names):
     operators = [replace(o, name=next(told)) if hasattr(o, "w") else o for o in program.operators]
     last = next(o for o in reversed(program.operators) if hasattr(o, "w"))
     K = len(last.w)
-    again = Linear(np.eye(K, dtype=np.int8), None, last.m0[0], last.n[0], last.y, name=last.name)
+    again = integer.Linear(np.eye(K, dtype=np.int8), None, last.m0[0], last.n[0], last.y, name=last.name)
     more = [o for o in program.operators if not isinstance(o, Argmax)] + [again]  # no name is new
     for wrong in (operators, more):
         with pytest.raises(ValueError, match=r"^explain: program: found weighted operators"):
