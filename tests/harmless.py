@@ -968,6 +968,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "quant": {
         (
+            "quant/explain.py",
+            "run = choose.one_stage if isinstance(network, Sequential) else AsPrinted",
+            "isinstance(network, Sequential) → (not (isinstance(network, Sequential)))",
+        ): "what runs fast runs as printed, and the other way round, which give the same",
+        (
             "quant/ranges.py",
             "p, q = p[p > 0] / p.sum(), spread[p > 0] / spread.sum()",
             "/ → *",
