@@ -12,6 +12,11 @@ PIXELS = "CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be l
 HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     "archive": {
         (
+            "archive/fields.py",
+            "given = codes or before",
+            "codes or before → (codes)",
+        ): "where none are given nothing is asked of them; the rest is for types",
+        (
             "archive/shorten.py",
             "TOGETHER = 64  # outputs that are looked at together",
             "64 → 65",
@@ -320,6 +325,16 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             "return max(0, min((64 // most).bit_length(), (2**31 // bound).bit_length()) - 1)",
             "64 → 65",
         ): "no whole number goes into 65 with another power of two than into 64",
+        (
+            "exchange/c/plan.py",
+            "lines[name] = dtype, max(length, lines.get(name, (dtype, 0))[1])",
+            "0 → 1",
+        ): "no line is shorter than one number",
+        (
+            "exchange/onnx/chain.py",
+            "if a.turned or axis not in ((rank - 1, -1) if a.last or rank == 2 else (1, 1 - rank)):",
+            "a.last or rank == 2 → (a.last)",
+        ): "of two axes the last is the first after that of the batch, either way",
         (
             "exchange/onnx/windows.py",
             "count -= 1",

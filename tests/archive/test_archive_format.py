@@ -504,7 +504,7 @@ def test_a_word_is_one_of_those_that_are_known(place: int) -> None:
             fields_of.word("a", "b", "c")(reader, None, "order")
 
 
-@pytest.mark.parametrize("image", [(2, 3), (0, 3), (2, 0)])
+@pytest.mark.parametrize("image", [(2, 3), (0, 3), (2, 0), (1, 2), (2, 1)])
 def test_a_layer_reads_whole_images_that_were_flattened(image: tuple[int, int]) -> None:
     writer = Writer("net.tz")
     for value, before, name in ((4, 0, "outputs"), (image, None, "image"), (7, 4 * prod(image), "inputs")):
