@@ -383,6 +383,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
     },
     "integer": {
         (
+            "integer/proof/intervals.py",
+            "one = np.ones((1, 1), np.int64)",
+            "1 → 2",
+        ): "of the first: what a layer without windows sees is asked for twice",
+        (
             "integer/fast/scaling.py",
             "m, shift = (m0 // M0_STEP) << np.maximum(7 - n, 0), np.maximum(n - 7, 0)",
             "7 → 8",
@@ -670,6 +675,11 @@ HARMLESS: dict[str, dict[tuple[str, str, str], str]] = {
             'self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="tinyzip")',
             "self.threads - 1 → (self.threads)",
         ): "a thread more than there is work for",
+        (
+            "machine/recorder.py",
+            "run = {value.strides[-1:], target.strides[-1:]} == {(target.itemsize,)}",
+            "1 → 2",
+        ): "numbers are copied one by one, which takes longer",
         (
             "machine/recorder.py",
             "if function.signature is None and function.nin > 1:"

@@ -1,10 +1,10 @@
 """`fit` learns, follows its objective, tells how it went, and refuses what it cannot train on."""
 
 import json
-from dataclasses import replace
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from types import SimpleNamespace

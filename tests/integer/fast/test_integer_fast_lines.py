@@ -1,5 +1,6 @@
 """The patches of a convolution, however they are gathered, are what its windows see."""
 
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -108,3 +109,9 @@ def test_a_layout_has_as_many_columns_of_each_phase_as_its_windows_see() -> None
     assert Layout.of((3, 3), (1, 2), (1, 1), 1, 2, 1, 5).phases == (4, 6)
     assert Layout.of((3, 3), (1, 2), (1, 3), 1, 2, 1, 5).phases == (4, 7)
     assert Layout.of((1, 1), (1, 1), (1, 1), 1, 1, 1, 7).phases == (1, 7)
+
+
+def test_patches_are_the_image_where_each_is_one_place_and_columns_are_made_one_at_a_time() -> None:
+    for kernel, stride, together in product(((1, 1), (1, 2)), ((1, 1), (2, 1)), (1, 2)):
+        layout = Layout.of(kernel, stride, (1, 1), 1, together, together, 4)
+        assert layout.is_pointwise == (kernel == stride == (1, 1) and together == 1)
