@@ -79,7 +79,10 @@ def test_between_two_passes_a_weight_keeps_its_error_in_steps(fake: FakeQuantize
         np.testing.assert_allclose(y, replace(moved, kept=None).arrays()[name], rtol=1e-5, atol=1e-7)
 
 
-def test_on_one_grid_a_weight_moves_alone_and_on_a_path_others_with_it(fake: FakeQuantized) -> None:
+def test_on_one_grid_a_weight_moves_alone_and_on_a_path_others_with_it(
+    fake: FakeQuantized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trellis_trained, "MOVES", 5)
     one, other = (trellis_trained.moved(trellis_trained.begun(fake, states, 0.0)) for states in (1, 8))
     assert one <= 1 < other
 
