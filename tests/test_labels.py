@@ -1,7 +1,7 @@
 """A label names one equation, each that is cited exists, each equation has a test, and a table says which."""
 
-from sources import PACKAGE, TESTS, label, words
-from theorems import PAGE, citations, definitions, page, proofs
+from sources import FILES, PACKAGE, TESTS, label, words
+from theorems import PAGE, citations, definitions, function_table, page, proofs
 
 
 def test_a_label_names_one_equation() -> None:
@@ -34,3 +34,10 @@ def test_every_equation_has_a_test_that_says_so() -> None:
 def test_the_tables_say_which_test_proves_what() -> None:
     current = PAGE.read_text(encoding="utf-8") == page()
     assert current, "tests/README.md is out of date: `python tests/theorems.py` writes it anew"
+
+
+def test_every_file_but_those_of_the_course_has_a_row() -> None:
+    """`mutants.py` asks the tests of its row."""
+    named = {row.split(" | ")[0].removeprefix("| ") for row in function_table()}
+    files = {label(file) for file in FILES if file.name not in ("__init__.py", "__main__.py")}
+    assert {file for file in files - named if not file.startswith("learn/")} == set()

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from textwrap import indent
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from tinyzip import __version__
 from tinyzip.base.files import STANDARD_INPUT, reading
 from tinyzip.base.signs import let_streams_write
+
+if TYPE_CHECKING:  # when they run, each is imported by its name
+    from tinyzip.cli import compare, explain, export, learn, quantize, run, show, shrink
 
 
 class Command(Protocol):
@@ -35,6 +38,8 @@ class Command(Protocol):
         """Do it with what was parsed; what is wrong it raises, as the rest of the library does."""
 
 
+if TYPE_CHECKING:
+    FILES: tuple[Command, ...] = (show, explain, run, compare, quantize, export, shrink, learn)
 COMMANDS = ("show", "explain", "run", "compare", "quantize", "export", "shrink", "learn")
 OUTPUTS = ("out", "plot", "csv")  # the options that name what is written
 
