@@ -54,7 +54,7 @@ from tinyzip.nn.losses import Batch
 from tinyzip.quant.fake import FakeQuantized
 from tinyzip.quant.grid import Grid
 from tinyzip.quant.lsq import gradient_scale
-from tinyzip.quant.rate import LEAST
+from tinyzip.quant.rate import rate
 from tinyzip.quant.through import Through
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import evaluate, logits
@@ -106,10 +106,9 @@ class Led(Through[FakeQuantized]):
             for name, w in self.params.items()
             if name.endswith(".w")
         }
-        costs, codes = np.zeros((len(rows), 4, max(u.size for u in rows.values()))), []
-        for u, cost in zip(
-            rows.values(), costs, strict=True
-        ):  # a shorter path ends in steps that cost nothing
+        longest = max(u.size for u in rows.values())
+        costs, codes = np.zeros((len(rows), 4, longest)), []  # a shorter path ends in steps that cost nothing
+        for u, cost in zip(rows.values(), costs, strict=True):
             cost[:, : u.size], code = cheapest(u, np.ones(u.size), 1.0, np.zeros((2, 2 * M + 1)))
             codes.append(code)
         taken, _ = best_path(costs, TRELLISES[self.states])
@@ -171,16 +170,10 @@ def slope_of_rate(u: Array, grids: Array) -> Array:
     far = np.abs(u) > 1
     among = np.where(grids == 1, np.where(far, np.sign(u) * (np.abs(u) + 1) / 2, u), u / 2)  # the codes
     rise = np.where((grids == 1) & ~far, 1.0, 0.5)
-    cut = np.clip(among, -M, M)
-    k = np.minimum(np.floor(cut), M - 1).astype(np.intp) + M
-    a = cut - (k - M)
     slope = np.zeros(u.shape)
-    for grid in (0, 1):
+    for grid in np.unique(grids):
         own = grids == grid
-        n = np.bincount(k[own], 1 - a[own], 2 * M + 1)
-        n[1:] += np.bincount(k[own], a[own], 2 * M)
-        charge = -np.log2(np.maximum(n / max(n.sum(), 1), LEAST))
-        slope[own] = (np.where(among == cut, (charge[1:] - charge[:-1])[k], 0) * rise)[own]
+        slope[own] = rate(among[own].astype(np.float64), np.array(1.0), -M, M)[1] * rise[own]
     return slope
 
 
@@ -203,8 +196,8 @@ def account(model: Led, seen: tuple[Array, Array, Any]) -> Row:
         (way.codes, (*model.params[name].shape, 1, 1)[:4], way.grids) for name, way in model.paths().items()
     ]
     images, labels, objective = seen
-    z, rest = logits(model.applied(), images), np.arange(len(images))
-    loss = objective(z, Batch(to_input(images), labels, rest, 1.0))[0]
+    batch = Batch(to_input(images), labels, np.arange(len(images)), progress=1.0)
+    loss = objective(logits(model.applied(), images), batch)[0]
     known = bits_known([(k, view, grids * (model.states > 1)) for k, view, grids in found])
     bits = bits_as_it_is([(k, view) for k, view, _ in found])
     return {"bits": bits, "known": known, "loss": float(loss), "moved": moved(model)}
@@ -231,16 +224,9 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     seen = bench.see(recipe)
     how: dict[str, Any] = {"batch": BATCH, "objective": seen[2]}
     name, start = bench.named(recipe)
-    float_rate, rate = bench.told.rates[:2]
-    network = bench.learn(
-        name,
-        start,
-        *seen[:2],
-        recipe.looks[0],
-        float_rate,
-        optimizer=AdamW(weight_decay=recipe.decay[0]),
-        **how,
-    )
+    highest, highest_on_grids = bench.told.rates[:2]
+    how["optimizer"] = AdamW(weight_decay=recipe.decay[0])
+    network = bench.learn(name, start, *seen[:2], recipe.looks[0], highest, **how)
     fake = on_grids(network, bench.train, recipe.activations, 3)
     how["optimizer"], passes = AdamW(weight_decay=recipe.decay[1]), 1 if quick else recipe.looks[1]
     ended = []
@@ -249,7 +235,7 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
             led, rng = begun(fake, states, price), np.random.default_rng([seed, 5])
             for number in range(passes):
                 led = led.keeping() if anew == "pass" else led
-                cycle = partial(part, number, passes, rate)
+                cycle = partial(part, number, passes, highest_on_grids)
                 led, _ = fit(led, *seen[:2], rng=rng, epochs=1, schedule=cycle, **how)
             ended.append((states, anew, price, replace(led, kept=None)))
     rows = []
@@ -262,9 +248,9 @@ def one_seed(folder: Path, data: Path, seed: int, quick: bool, on: str = MNIST) 
     return rows
 
 
-def part(number: int, passes: int, rate: float, progress: float) -> float:
+def part(number: int, passes: int, highest: float, progress: float) -> float:
     """The learning rate within one pass of several, which make one cycle together."""
-    return one_cycle(rate)((number + progress) / passes)
+    return one_cycle(highest)((number + progress) / passes)
 
 
 def as_table(rows: list[Row]) -> str:
