@@ -1,8 +1,6 @@
 """The study of clips: the law for a bell curve, the choice of steps, and the error that it is judged by."""
 
-import json
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import clip
@@ -159,11 +157,8 @@ def test_the_table_has_what_is_beyond_the_law_and_what_one_price_saves() -> None
 
 
 @pytest.mark.long
-def test_each_clip_layer_and_way_gives_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "rows.json"
-    words = ["--quick", "--on", "digits1d", "--out", str(tmp_path / "out"), "--json", str(path)]
-    clip.main(words)
-    rows = json.loads(path.read_text(encoding="utf-8"))
+def test_each_clip_layer_and_way_gives_a_row(quick: Any) -> None:
+    rows, printed = quick(clip.main)
     for network, layers in (("seed net", 4), ("deep net", 5)):
         own = [row for row in rows if row["network"] == network]
         counts = {way: sum(row["way"] == way for row in own) for way in ("law", *clip.WAYS)}
@@ -177,7 +172,4 @@ def test_each_clip_layer_and_way_gives_a_row(tmp_path: Path, capsys: pytest.Capt
             if row["way"] == "one k":
                 assert np.ptp(row["steps"]) < 1e-9 and len(row["steps"]) == layers
     assert any(np.ptp(row["steps"]) > 0.1 for row in rows if row["way"] == "one price")
-    printed = capsys.readouterr().out
     assert printed.count("\n\n") == 3
-    clip.main(words)
-    assert printed.endswith(capsys.readouterr().out)

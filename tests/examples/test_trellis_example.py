@@ -1,8 +1,6 @@
 """The study of trellises: what a path is worth, by all paths; what a reader gets; and what a coder takes."""
 
-import json
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,17 +216,13 @@ def test_what_is_saved_is_measured_at_the_same_loss() -> None:
 
 @pytest.mark.long
 def test_each_way_step_and_price_gives_a_row(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    quick: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     programs = []
     lower = trellis.lower
     monkeypatch.setattr(trellis, "lower", lambda *given: programs.append(lower(*given)) or programs[-1])
-    path = tmp_path / "rows.json"
-    words = ["--quick", "--on", "digits1d", "--out", str(tmp_path / "out"), "--json", str(path)]
-    trellis.main(words)
-    rows = json.loads(path.read_text(encoding="utf-8"))
+    rows, printed = quick(trellis.main)
     steps = [(step, price) for step in trellis.STEPS[::2] for price in trellis.PRICES]
     assert [(row["network"], row["states"], row["knows"], row["step"], row["price"]) for row in rows] == [
         (network, *way, *point)
@@ -241,7 +235,4 @@ def test_each_way_step_and_price_gives_a_row(
     for program in programs:
         for operator in program.operators:
             assert getattr(operator, "w", np.int8(0)).dtype == np.int8
-    printed = capsys.readouterr().out
     assert printed.count("\n\n") == 1 and "seed net: " in printed
-    trellis.main(words)
-    assert printed.endswith(capsys.readouterr().out)

@@ -1,8 +1,6 @@
 """The study of trellises with training: with one state it is the usual training, and prices pull by (QN3)."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,16 +125,10 @@ def test_on_one_grid_the_pull_is_that_of_the_rate(seed: int) -> None:
 
 
 @pytest.mark.long
-def test_each_way_and_price_gives_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "rows.json"
-    words = ["--quick", "--on", "digits1d", "--out", str(tmp_path / "out"), "--json", str(path)]
-    trellis_trained.main(words)
-    rows = json.loads(path.read_text(encoding="utf-8"))
+def test_each_way_and_price_gives_a_row(quick: Any) -> None:
+    rows, _ = quick(trellis_trained.main)
     prices = trellis_trained.PRICES["digits1d"][::3]
     expected = [(*way, price) for way in trellis_trained.WAYS for price in prices]
     assert [(row["states"], row["anew"], row["price"]) for row in rows] == expected
     for cheap, dear in zip(rows[::2], rows[1::2], strict=True):
         assert dear["bits"] < cheap["bits"] and 0 <= dear["errors"] <= 100
-    printed = capsys.readouterr().out
-    trellis_trained.main(words)
-    assert printed.endswith(capsys.readouterr().out)
