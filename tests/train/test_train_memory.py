@@ -97,10 +97,14 @@ def page_faults(pid):
 
 @MODELS
 def test_page_faults_do_not_grow_with_steps(forks, make, processes):
-    """A step works on ten megabytes, 2,500 pages; soon it meets hardly any for the first time."""
+    """A step works on ten megabytes, 2,500 pages; soon it meets hardly any for the first time.
+
+    Soon: after three epochs, when shards of both sizes have come and been written down. As a copy of the process
+    writes down, Python may look for garbage in it, once, and touches all that it was copied with.
+    """
     with Workers(2) as workers:
         step = steps_of(make(), workers)
-        for _ in range(5):
+        for _ in range(12):
             step()
         everyone = [os.getpid(), *forks]
         assert len(everyone) == processes
