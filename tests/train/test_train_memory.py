@@ -99,8 +99,8 @@ def page_faults(pid):
 def test_page_faults_do_not_grow_with_steps(forks, make, processes):
     """A step works on ten megabytes, 2,500 pages; soon it meets hardly any for the first time.
 
-    Soon: after three epochs, when shards of both sizes have come and been written down. As a copy of the process
-    writes down, Python may look for garbage in it, once, and touches all that it was copied with.
+    Soon: after three epochs, when shards of both sizes have come and been written down. As a copy of the
+    process writes down, Python may look for garbage in it, once, and touches all that it was copied with.
     """
     with Workers(2) as workers:
         step = steps_of(make(), workers)
