@@ -132,10 +132,11 @@ def test_schedules_are_their_equations(t, peak, warmup, end):
     """(O3)"""
     assert constant(peak)(t) == peak
     fall = 0.5 * (1 + math.cos(math.pi * (t - warmup) / (1 - warmup)))
-    expected = peak * t / warmup if t < warmup else end + (peak - end) * fall
+    risen = t / warmup if t < warmup else 1
+    expected = peak * risen if t < warmup else end + (peak - end) * fall
     assert cosine(peak, warmup, end)(t) == pytest.approx(expected, rel=1e-12, abs=1e-15)
     first, last = peak / 25, peak / 25e4
-    rise = first + (peak - first) * 0.5 * (1 - math.cos(math.pi * t / max(warmup, 1e-300)))
+    rise = first + (peak - first) * 0.5 * (1 - math.cos(math.pi * risen))
     expected = rise if t < warmup else last + (peak - last) * fall
     assert one_cycle(peak, warmup)(t) == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
