@@ -23,7 +23,7 @@ The scale of the input stays as it is, for by it images become codes.
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,52 +33,38 @@ from tinyzip.archive.coder import Symbols
 from tinyzip.integer.bounds import product_ends
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, Rounding, requantize
-from tinyzip.integer.maps import Multiply
-from tinyzip.integer.operators import GlobalAvgPool, Operator, Weighted
+from tinyzip.integer.operators import Weighted
 from tinyzip.integer.program import Program, check_program
 
 TOGETHER = 64  # outputs that are looked at together
 STEPS = 255  # from a code to its zero, at most
-SCALE_N_LEAST = -1100
+SCALE_M_MOST, SCALE_N_LEAST = 2**63 - 1, -1100
 
 
 def shorten(program: Program) -> Program:
     """A program that writes the same codes on any input, with shortest multipliers and short scales.
 
-    The multipliers of convolutions, fully connected layers, means, and products with constants are shortened;
-    those of additions and of a softmax stay. Raises TypeError for what is no program.
+    The multipliers of means, sums, products and of a softmax stay: a file holds all their digits, zeros or
+    not. Raises TypeError for what is no program.
     """
     check_program(program, "shorten: program")
     operators = []
     for i, operator in enumerate(program.operators):
-        x, shape = program.inputs(i, program.codes)[0], program.inputs(i, program.shapes)[0]
-        given = {field.name: getattr(operator, field.name) for field in fields(operator)}
         changed: dict[str, Any] = {}
-        sums = sums_of(operator, x, shape)
-        if sums is not None:
-            m0 = shortest(*sums, given["m0"], given["n"], given["y"], given["rounding"])
-            changed["m0"] = m0 if isinstance(operator, Weighted) else int(m0[0])
-        y = given.get("y")
+        if isinstance(operator, Weighted):
+            ends = sums_of(operator, program.inputs(i, program.codes)[0])
+            changed["m0"] = shortest(*ends, operator.m0, operator.n, operator.y, operator.rounding)
+        y = vars(operator).get("y")
         if y is not None and y.scale != program.input.scale:
             changed["y"] = replace(y, scale=short_scale(*y.scale))
         operators.append(replace(operator, **changed))
     return Program(tuple(operators), program.shape, program.input)
 
 
-def sums_of(operator: Operator, x: Codes, shape: tuple[int, ...]) -> tuple[Symbols, Symbols] | None:
-    """The least and the greatest sum that each multiplier meets on codes x; None where no sum is scaled."""
-    low, high = x.lo - x.zero, x.hi - x.zero
-    match operator:
-        case Weighted():
-            least, greatest = product_ends(operator, x)
-            return least + operator.bias, greatest + operator.bias
-        case GlobalAvgPool(m0=int()) if not operator.sums_codes():
-            count = shape[1] * shape[2]
-            return np.array([count * low]), np.array([count * high])
-        case Multiply():
-            products = np.multiply.outer(operator.w.astype(np.int64), [low, high])
-            return np.array([products.min()]), np.array([products.max()])
-    return None
+def sums_of(operator: Weighted, x: Codes) -> tuple[Symbols, Symbols]:
+    """The least and the greatest sum of each output, (F,) each, on codes x."""
+    least, greatest = product_ends(operator, x)
+    return least + operator.bias, greatest + operator.bias
 
 
 def shortest(low: Symbols, high: Symbols, m0: Any, n: Any, y: Codes, rounding: Rounding) -> Symbols:
@@ -148,6 +134,9 @@ def roundest(least: int, most: int) -> int:
 def short_scale(m: int, n: int) -> tuple[int, int]:
     """The shortest fraction that (E15) allows."""
     parts = 2 * STEPS
-    short = roundest(-(-m * (parts - 1) // parts), m * (parts + 1) // parts)
+    most = m * (parts + 1) // parts
+    if n == SCALE_N_LEAST:  # no zero at the end can go into n
+        most = min(most, SCALE_M_MOST)
+    short = roundest(-(-m * (parts - 1) // parts), most)
     twos = min((short & -short).bit_length() - 1, n - SCALE_N_LEAST)
     return short >> twos, n - twos
