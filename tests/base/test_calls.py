@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tinyzip.base.calls import File, built_by, takes, write_instead
-from tinyzip.base.refuse import is_masked, is_number, refuse, said, warn, whole
+from tinyzip.base.refuse import is_masked, is_number, printable, refuse, said, warn, whole
 from tinyzip.integer.codes import Codes
 from tinyzip.train.pixels import check_range
 
@@ -236,6 +238,19 @@ class Shaped:
 )
 def test_what_was_found_is_called_what_it_is(value, words):
     assert said(value) == words
+
+
+@given(st.text(st.characters()))
+def test_a_name_ends_no_line_and_gives_no_order_to_a_terminal(name):
+    """It stands in errors, warnings and tables, and may come from a file."""
+    for words in ((name, 3, "4"), ("it", name, "4"), ("it", 3, name)):
+        with pytest.raises(ValueError) as caught:
+            refuse(*words)
+        assert str(caught.value).isprintable()
+    with pytest.warns(UserWarning) as met:
+        warn(name, 3, "4")
+    assert str(met[0].message) == f"{printable(name)}: found 3, needed 4" and printable(name).isprintable()
+    assert printable(name) == "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
 def test_numbers_are_those_that_can_be_compared_with_a_bound():

@@ -34,6 +34,10 @@ def test_the_first_column_holds_words_where_nothing_else_is_said():
     assert aligned([("layer", "bytes"), ("a", "7,000"), ("total", "")]) == "layer  bytes\na      7,000\ntotal"
 
 
+def test_a_cell_ends_no_line_and_gives_no_order_to_a_terminal():
+    assert aligned([("name", "bytes"), ("a\n\x1b[2J", "7")]) == "name        bytes\na\\n\\x1b[2J      7"
+
+
 def test_no_rows_are_an_empty_text_and_rows_of_other_lengths_are_refused():
     assert aligned([]) == ""
     with pytest.raises(ValueError, match=r"aligned: rows\[1\]: found 1 cells, needed 2"):

@@ -25,7 +25,15 @@ def refuse(argument: str, found: object, needed: str, error: type[Exception] = V
     """
     words = " ".join(str(found).split())
     words = words if len(words) <= LONGEST else f"{words[:LONGEST]} …"
-    raise error(f"{argument}: found {words}, needed {needed}")
+    raise error(printable(f"{argument}: found {words}, needed {needed}"))
+
+
+def printable(text: str) -> str:
+    r"""The text on one line that does nothing but stand there: what cannot be printed becomes its code, \x1b.
+
+    Names come from files, too, and a file may hold line ends and what a terminal takes for orders.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def warn(argument: str, found: object, needed: str) -> None:
@@ -33,7 +41,7 @@ def warn(argument: str, found: object, needed: str) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "tinyzip":
         level, frame = level + 1, frame.f_back
-    warnings.warn(f"{argument}: found {found}, needed {needed}", UserWarning, level)
+    warnings.warn(printable(f"{argument}: found {found}, needed {needed}"), UserWarning, level)
 
 
 def is_number(value: object) -> bool:

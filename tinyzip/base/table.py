@@ -9,7 +9,7 @@ What str() makes a table of is `Shown`: in one line at a prompt, as its table in
 from collections.abc import Collection, Sequence
 from html import escape
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import printable, refuse
 
 GAP = "  "
 
@@ -17,13 +17,15 @@ GAP = "  "
 def aligned(rows: Sequence[Sequence[str]], words: Collection[int] = (0,)) -> str:
     """One line for each row, with `GAP` between the columns and no spaces at the ends of lines.
 
-    rows    cells, as many in every row; a heading is a row like the others
+    rows    cells, as many in every row; a heading is a row like the others. They are made `printable`: among
+            them are names that came from files
     words   the columns that are aligned left, counted from 0; all others are aligned right
     raises  ValueError for a row that has more or fewer cells than the first
     """
     for number, row in enumerate(rows):
         if len(row) != len(rows[0]):
             refuse(f"aligned: rows[{number}]", f"{len(row)} cells", f"{len(rows[0])}, as in the first row")
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         GAP.join(
