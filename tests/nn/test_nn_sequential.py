@@ -267,6 +267,7 @@ RNG = np.random.default_rng(0)
         (ValueError, "layers: found none", lambda: Sequential({}, {}, SHAPE)),
         (ValueError, "fc2: Linear", lambda: Sequential.create({"fc2": Linear(9, 1)}, (8,), RNG)),
         (ValueError, "conv: Conv2d", lambda: Sequential.create({"conv": Conv2d(1, 1, 9)}, (1, 8, 8), RNG)),
+        (ValueError, r"^c\\n: Conv2d", lambda: Sequential.create({"c\n": Conv2d(1, 1, 9)}, (1, 8, 8), RNG)),
         (TypeError, "create: rng", lambda: Sequential.create({"relu": ReLU()}, (8,), 0)),
         (ValueError, r"keys that differ in \['fc.b'\]", lambda: changed("fc.b", None)),
         (ValueError, r"params\['fc.w'\]", lambda: changed("fc.w", np.zeros((3, 5), np.float32))),

@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import printable, refuse
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.ops.checks import Array, Shape, check_array
 
@@ -77,7 +77,7 @@ def shapes_along(layers: Chain, shape: Shape) -> list[Shape]:
         try:
             shapes.append(layer.output_shape(shapes[-1]))
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise ValueError(f"{printable(name)}: {error}") from None
     return shapes
 
 
