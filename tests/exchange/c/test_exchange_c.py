@@ -90,7 +90,10 @@ def test_a_chip_that_adds_one_channel_at_a_time_gives_the_same(count: int) -> No
 @settings(max_examples=60)
 @given(st.data())
 def test_a_product_of_32_bits_gives_the_codes_of_all_sums(data: Any) -> None:
-    """(CA1), (CA2): for every sum, and always where codes have 4 bits and sums 10."""
+    """(CA1), (CA2): for every sum, and always where codes have 4 bits, sums 10, and halves are rounded up.
+
+    Two roundings, or halves that go to even codes, make stairs of which no line next to m0·2⁻ⁿ has all.
+    """
     rounding = data.draw(st.sampled_from(ROUNDINGS))
     F, bound = data.draw(st.integers(1, 3)), data.draw(st.integers(0, 9) | st.integers(0, 2**16))
     y = data.draw(codes())
@@ -100,7 +103,7 @@ def test_a_product_of_32_bits_gives_the_codes_of_all_sums(data: Any) -> None:
     m0, n = np.full(F, m0), n + data.draw(st.integers(0, 2)) * np.arange(F)
     acc = np.arange(-bound, bound + 1)
     found = shortened(m0, n, rounding, bound, y)
-    if y.hi - y.lo < 16 and bound < 2**10:
+    if rounding in ("single", "shift") and y.hi - y.lo < 16 and bound < 2**10:
         assert found is not None
     for f, (m, r, s) in enumerate(() if found is None else found.T.tolist()):
         assert bound * m + abs(r) < 2**31
