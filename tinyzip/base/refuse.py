@@ -29,7 +29,7 @@ def refuse(argument: str, found: object, needed: str, error: type[Exception] = V
 
 
 def printable(text: str) -> str:
-    r"""The text on one line that does nothing but stand there: what cannot be printed becomes its code, \x1b.
+    """The text on one line that does nothing but stand there: what cannot be printed becomes its code.
 
     Names come from files, too, and a file may hold line ends and what a terminal takes for orders.
     """
