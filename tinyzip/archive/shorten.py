@@ -31,14 +31,13 @@ from numpy.typing import NDArray
 
 from tinyzip.archive.coder import Symbols
 from tinyzip.integer.bounds import product_ends
-from tinyzip.integer.codes import Codes
+from tinyzip.integer.codes import SCALE_M_MOST, SCALE_N_MOST, Codes
 from tinyzip.integer.fixedpoint import M0_LEAST, M0_MOST, M0_STEP, Rounding, requantize
 from tinyzip.integer.operators import Weighted
 from tinyzip.integer.program import Program, check_program
 
 TOGETHER = 64  # outputs that are looked at together
 STEPS = 255  # from a code to its zero, at most
-SCALE_M_MOST, SCALE_N_LEAST = 2**63 - 1, -1100
 
 
 def shorten(program: Program) -> Program:
@@ -54,7 +53,7 @@ def shorten(program: Program) -> Program:
         if isinstance(operator, Weighted):
             ends = sums_of(operator, program.inputs(i, program.codes)[0])
             changed["m0"] = shortest(*ends, operator.m0, operator.n, operator.y, operator.rounding)
-        y = vars(operator).get("y")
+        y = vars(operator).get("y")  # that of a softmax is no field
         if y is not None and y.scale != program.input.scale:
             changed["y"] = replace(y, scale=short_scale(*y.scale))
         operators.append(replace(operator, **changed))
@@ -135,8 +134,8 @@ def short_scale(m: int, n: int) -> tuple[int, int]:
     """The shortest fraction that (E15) allows."""
     parts = 2 * STEPS
     most = m * (parts + 1) // parts
-    if n == SCALE_N_LEAST:  # no zero at the end can go into n
+    if n == -SCALE_N_MOST:  # no zero at the end can go into n
         most = min(most, SCALE_M_MOST)
     short = roundest(-(-m * (parts - 1) // parts), most)
-    twos = min((short & -short).bit_length() - 1, n - SCALE_N_LEAST)
+    twos = min((short & -short).bit_length() - 1, n + SCALE_N_MOST)
     return short >> twos, n - twos

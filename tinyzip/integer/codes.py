@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tinyzip.base.refuse import refuse, whole
 
 Array = NDArray[Any]
+SCALE_M_MOST, SCALE_N_MOST = 2**63 - 1, 1100  # of a scale m·2⁻ⁿ: m, and n either way
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Codes:
         zero = whole(self.zero, "codes: zero", lo, hi)
         if not isinstance(self.scale, tuple | list) or len(self.scale) != 2:
             refuse("codes: scale", self.scale, "a pair (m, n) of whole numbers, worth m·2⁻ⁿ")
-        m = whole(self.scale[0], "codes: scale m", 1, 2**63 - 1)
-        n = whole(self.scale[1], "codes: scale n", -1100, 1100)
+        m = whole(self.scale[0], "codes: scale m", 1, SCALE_M_MOST)
+        n = whole(self.scale[1], "codes: scale n", -SCALE_N_MOST, SCALE_N_MOST)
         for name, value in (("lo", lo), ("hi", hi), ("zero", zero), ("scale", (m, n))):
             object.__setattr__(self, name, value)
 
