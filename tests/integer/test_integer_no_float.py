@@ -75,6 +75,12 @@ def leaves(value: Any) -> list[Any]:
     return [value]
 
 
+def only_moved(x: Any, y: Any, zero: int) -> bool:
+    """Whether all codes of x stand in y and no others but zero: what was not seen may move and pad them."""
+    before, after = (set(codes.ravel().tolist()) for codes in (plain(x), plain(y)))
+    return before <= after <= before | {zero}
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_a_run_touches_integers_only(data: Any) -> None:
@@ -83,8 +89,8 @@ def test_a_run_touches_integers_only(data: Any) -> None:
     for trace in (False, True):
         calls = Watched.calls
         output = run(program, x.view(Watched), trace=trace)
-        assert Watched.calls > calls or not sum(program.multiplications)
         last = output[-1] if trace else output
+        assert Watched.calls > calls or only_moved(x, last, program.input.zero)
         assert isinstance(last, Watched)
         np.testing.assert_array_equal(plain(last), run(program, x))
 
@@ -100,7 +106,7 @@ def test_the_printed_engine_touches_integers_only(data: Any) -> None:
         for module, name in ((ops, "windows"), (fixedpoint, "integers")):
             patch.setattr(module, name, watching(getattr(module, name)))
         outputs = run(program, x.view(Watched), "printed", trace=True)
-    assert Watched.calls > calls or not sum(program.multiplications)
+    assert Watched.calls > calls or only_moved(x, outputs[-1], program.input.zero)
     np.testing.assert_array_equal(plain(outputs[-1]), run(program, x))
 
 
