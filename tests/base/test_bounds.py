@@ -33,7 +33,7 @@ def check(name: str, folder: Path, some: int) -> tuple[int, int]:
     return read, refused
 
 
-@pytest.mark.parametrize("some", [8, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("some", [8, pytest.param(60, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", READERS)
 def test_a_read_takes_no_more_memory_than_the_files_length_allows(
     name: str, some: int, tmp_path: Path
