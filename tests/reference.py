@@ -121,7 +121,7 @@ ACTIVATIONS = {
     "clip from above": lambda v: min(v, 1.2),
     "leaky relu": lambda v: v if v > 0 else 0.2 * v,
     "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
-    "tanh": lambda v: (math.exp(v) - math.exp(-v)) / (math.exp(v) + math.exp(-v)),
+    "tanh": lambda v: math.expm1(2 * v) / (math.expm1(2 * v) + 2),  # near 0 too
     "silu": lambda v: v / (1 + math.exp(-v)),
     "hard swish": lambda v: v * min(max(v + 3, 0), 6) / 6,
     "gelu": lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2,
