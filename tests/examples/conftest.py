@@ -6,13 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parts import runner
 
 Study = Callable[[list[str]], None]
 
 
 @pytest.fixture
-def quick(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Study], tuple[Any, str]]:
-    """The rows of a study's short run on digits of one row, and what it prints: the same a second time."""
+def quick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Study], tuple[Any, str]]:
+    """The rows of a study's short run on digits of one row, and what it prints: the same a second time.
+
+    It runs in this process, in which a test has changed what it will.
+    """
+
+    def attempt(run: runner.Run, out: Path, data: Path, cores: list[int], attempts: int) -> Any:
+        folder = out / run.name
+        folder.mkdir()
+        return run.function(folder, data, **run.settings)
+
+    monkeypatch.setattr(runner, "_attempt", attempt)
 
     def told(main: Study) -> tuple[Any, str]:
         path = tmp_path / "rows.json"
