@@ -247,7 +247,7 @@ def test_axe_finds_nothing(book: Path, browser: Any, scheme: str, width: int) ->
 
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
-    for name in KINDS if scheme == "light" else [name for name in KINDS if name not in LONG]:
+    for name in [name for name in KINDS if scheme == "light" or name not in LONG]:
         page.goto((book / f"{name}.html").as_uri())
         results = Axe().run(page)
         assert not results.violations_count, f"{name}: {results.generate_report()[:2000]}"
@@ -300,8 +300,8 @@ def test_text_is_painted_within_a_second_at_a_quarter_of_the_speed(
     book: Path, browser: Any, name: str
 ) -> None:
     """In one of five times: other work of the machine is none of the page's."""
-    times = [1000.0]
-    while min(times) >= 1000 and len(times) <= 5:
+    times = []
+    for _ in range(5):
         context = browser.new_context()
         page = context.new_page()
         context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
@@ -311,6 +311,8 @@ def test_text_is_painted_within_a_second_at_a_quarter_of_the_speed(
             page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
         )
         context.close()
+        if times[-1] < 1000:
+            break
     assert min(times) < 1000, times
 
 
