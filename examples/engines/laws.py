@@ -41,7 +41,7 @@ from tinyzip.machine.recorder import Recorded
 from tinyzip.machine.workers import Workers, small_buffer
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import models
-from tinyzip.nn.fast import blocks, pools, rows, short, taller, turned
+from tinyzip.nn.fast import blocks, pools, rows, turned
 from tinyzip.nn.fast.choose import one_stage
 from tinyzip.nn.fast.conv import FastConv2d
 from tinyzip.nn.fast.in_place import Rectified
@@ -187,9 +187,6 @@ def laws() -> Iterator[Law]:
     def weights(route: blocks.Route) -> Work:
         return reused(lambda workspace: route(dy, x, geometry, np.empty_like(w), workspace))
 
-    tall = weights(taller.weight_gradient)
-    yield Law("taller factor first", "X5", "dw of vgg conv1b", weights(blocks.weight_gradient), tall)
-
     shared = weights(rows.weight_gradient)
     apart = changed([PIECES], shared)
     yield Law("sums in pieces", "MP2", "dw of vgg conv1b", apart, shared)
@@ -253,28 +250,10 @@ def laws() -> Iterator[Law]:
     where_they_lie = partial(compete, four, best, winners)
     yield Law("pixels in one piece", "X18", "2×2 maxima, 16 images", where_they_lie, in_pieces)
 
-    five, digits = Conv2d(10, 20, 5), (10, 12, 12)  # conv2 of seed_net
     net, image = models.seed_net(), normal(*models.MNIST, 1)
 
     def answers(x: Array, workspace: Workspace) -> Array:
         return net.forward(x, workspace=workspace)[0]
-
-    from_lines = partial(Recorded(answers, image, Workspace()), image)
-    with patch.object(short, "SHORT", 0):
-        straight = partial(Recorded(answers, image, Workspace()), image)
-    yield Law("short runs from lines", "X20", "seed_net, one image", straight, from_lines)
-
-    dy, w, dx = normal(1, 20, 64), normal(1, 20, 250), normal(*digits, 1)
-
-    def gradients(dy: Array, workspace: Workspace) -> Array:
-        workspace.reset()
-        blocks.input_gradient(dy, w, five.geometry(digits), dx.view(workspace.kind), workspace)
-        return dx
-
-    added_up = partial(Recorded(gradients, dy, Workspace()), dy)
-    with patch.object(short, "SHORT", 0):
-        in_turn = partial(Recorded(gradients, dy, Workspace()), dy)
-    yield Law("one sum of short runs", "X21", "dx of seed conv2, one image", in_turn, added_up)
 
     separable, batch = models.separable_net(), RNG.integers(0, 256, (N, 28, 28), np.uint8)
     ask = partial(evaluate.answer, separable)
@@ -284,7 +263,8 @@ def laws() -> Iterator[Law]:
     yield Law("norms folded", "QF1", "separable_net, answers", behind, in_front)
 
     once = reused(lambda workspace: net.forward(image, workspace=workspace))
-    yield Law("calls written down", "PL1, PL2", "seed_net, one image", once, from_lines)
+    repeated = partial(Recorded(answers, image, Workspace()), image)
+    yield Law("calls written down", "PL1, PL2", "seed_net, one image", once, repeated)
 
 
 def program_of(weights: int, activations: int, name: str = "seed_net") -> Program:

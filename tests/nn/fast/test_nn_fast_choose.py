@@ -8,7 +8,7 @@ from against import arrays, assert_equal, conv_layers, dirty, through
 from hypothesis import given, settings
 from shapes import SEEDS, integral
 
-from tinyzip.nn.fast import blocks, choose, rows, taller, turned
+from tinyzip.nn.fast import blocks, choose, rows, turned
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.choose import one_stage, stages
 from tinyzip.nn.fast.conv import FastConv2d
@@ -55,17 +55,17 @@ def routes(layer, shape=(2, 9, 9)):
 
 def test_a_convolution_gets_the_routes_whose_conditions_it_meets():
     scatter, gather = blocks.input_gradient, turned.input_gradient
-    plain, tall, shared, few = blocks.multiply, taller.weight_gradient, rows.multiply, rows.weight_gradient
+    plain, many, shared, few = blocks.multiply, blocks.weight_gradient, rows.multiply, rows.weight_gradient
     assert routes(Conv2d(2, 2, 3, padding=1)) == (shared, few, gather, shared)
     assert routes(Conv2d(2, 6, 3, padding=1)) == (shared, few, scatter)  # three maps a channel
-    assert routes(Conv2d(4, 2, (1, 3), padding=(0, 1)), (4, 9, 9)) == (plain, tall, gather, plain)
+    assert routes(Conv2d(4, 2, (1, 3), padding=(0, 1)), (4, 9, 9)) == (plain, many, gather, plain)
     assert routes(Conv2d(2, 1, 3, 2)) == (shared, few, scatter)
-    assert routes(Conv2d(2, 1, 3, 3)) == (plain, tall, scatter)
+    assert routes(Conv2d(2, 1, 3, 3)) == (plain, many, scatter)
     assert routes(Conv2d(2, 4, 1)) == (plain, few, scatter)
-    assert routes(Conv2d(2, 4, 1, 2)) == (plain, blocks.weight_gradient, scatter)
+    assert routes(Conv2d(2, 4, 1, 2)) == (plain, many, scatter)
     assert routes(Conv2d(4, 4, 3, padding=1, groups=2), (4, 9, 9)) == (shared, few, gather, shared)
-    many = Conv2d(40, 40, 3, padding=1)  # 14,400 weights
-    assert routes(many, (40, 9, 9)) == (shared, tall, gather, shared)
+    wide = Conv2d(40, 40, 3, padding=1)  # 14,400 weights
+    assert routes(wide, (40, 9, 9)) == (shared, many, gather, shared)
 
 
 def test_each_layer_has_its_stage():

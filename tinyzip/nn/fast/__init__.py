@@ -8,10 +8,8 @@ within the rounding of a sum in another order on real ones, or a bound of its ow
     stage.py        what a network runs: a layer, or some, that are given where to write
     sums.py         sums over the long axis, left to BLAS
     memory.py       results in memory that is there already
-    short.py        short patches, gathered from lines and added up at once
     blocks.py       the patches of a convolution in blocks that stay in cache
     rows.py         a convolution whose rows of outputs share their patches
-    taller.py       the taller factor first
     turned.py       the input's gradient gathered, with turned kernels
     conv.py         the convolution as it runs, by these routes
     shifts.py       a sliding window, seen as shifted images

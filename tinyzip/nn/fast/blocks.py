@@ -20,7 +20,6 @@ import numpy as np
 from tinyzip.base.windows import Padding, pad, strided, windows
 from tinyzip.machine import products
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.fast import short
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.ops.patches import Geometry
 
@@ -64,10 +63,7 @@ def input_gradient(dy: Array, w: Array, geometry: Geometry, dx: Array, workspace
                 with workspace.scratch():
                     dpatches = workspace.empty((*w.shape[::2], columns.stop - columns.start), dx.dtype)
                     products.multiply(w.swapaxes(1, 2), dy[:, :, columns], dpatches)
-                    if short.pays(geometry, N) and rows == slice(0, geometry.outputs[0]):
-                        short.scatter(dpatches, geometry, image, workspace)
-                    else:
-                        scatter(dpatches, geometry, image[:, rows.start * geometry.stride[0] :])
+                    scatter(dpatches, geometry, image[:, rows.start * geometry.stride[0] :])
         if image is not dx:
             np.copyto(dx, image[:, top : top + H, left : left + W])
 
@@ -114,10 +110,8 @@ def patch_blocks(
             if memory is None:
                 memory = workspace.empty((K * size,), x.dtype)
             block = memory[: K * size].reshape(K, size)
-            with workspace.scratch():
-                lined = short.pays(geometry, x.shape[3])
-                seen = short.windows(image, rows, geometry, workspace) if lined else view[:, :, :, rows]
-                np.copyto(block.reshape(seen.shape), seen)
+            seen = view[:, :, :, rows]
+            np.copyto(block.reshape(seen.shape), seen)
         yield columns, block.reshape(groups, K // groups, -1)
 
 

@@ -7,9 +7,8 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     sums by BLAS              X1        2.35×  sums over a long axis             always
     memory in place           X2        2.21×  everything                        always
     patches in blocks         X3        1.13×  every convolution                 always
-    rows that share patches   X4        1.09×  y of every convolution, few dw    kh > sh
+    rows that share patches   X4        1.28×  y of every convolution, few dw    kh > sh
     products in pieces        MP1       1.36×  the same, by machine.products     BLAS has small kernels
-    taller factor first       X5        1.61×  dw of every convolution           C·kh·kw > F
     sums in pieces            MP2       1.32×  dw by X4, by machine.products     BLAS has small kernels
     turned kernels            X6        1.45×  dx, stride 1, padding < kernel    F·H·W ≤ 2·C·OH·OW
     shifted images            X7        1.69×  poolings, dw of depthwise         always
@@ -20,8 +19,6 @@ layers of the example networks that `examples/engines/laws.py` names (AMD EPYC, 
     disjoint windows          X14       1.51×  max pooling, stride ≥ kernel      always
     pooling before the ReLU   X15, X16  1.73×  Conv2d, ReLU, MaxPool2d(2)        always
     pixels in one piece       X18       2.42×  pooling before the ReLU           training; answers, N > 23
-    short runs from lines     X20       1.10×  patches, stride 1 down, kh > 1    OW·N < 64
-    one sum of short runs     X21       3.23×  dx of the same, by col2im         OW·N < 64
     norms folded              QF1       1.16×  BatchNorm after Conv2d, Linear    answers, see `nn.fold`
     calls written down        PL1, PL2  3.21×  shapes that come again            layers of these kinds
 
@@ -41,7 +38,7 @@ from itertools import pairwise, takewhile
 from math import prod
 from typing import Any
 
-from tinyzip.nn.fast import blocks, rows, taller, turned
+from tinyzip.nn.fast import blocks, rows, turned
 from tinyzip.nn.fast.added import FastResidual
 from tinyzip.nn.fast.bands import FastDepthwise
 from tinyzip.nn.fast.blocks import Route
@@ -108,8 +105,7 @@ def convolution(layer: Conv2d, shape: Shape) -> Stage:
     if layer.groups == layer.C > 1:
         return FastDepthwise(layer, shape)
     F, C, geometry = layer.F // layer.groups, layer.C // layer.groups, layer.geometry(shape)
-    K = C * prod(layer.kernel)
-    weights = rows.weight_gradient if rows.pays_for_weights(F, K, geometry) else weight_route(F, K)
+    weights = weight_route(F, C * prod(layer.kernel), geometry)
     return FastConv2d(layer, shape, product_route(geometry), weights, input_route(F, C, geometry))
 
 
@@ -122,8 +118,8 @@ def product_route(geometry: Geometry) -> Route:
     return rows.multiply if rows.pays(geometry) else blocks.multiply
 
 
-def weight_route(F: int, K: int) -> Route:
-    return taller.weight_gradient if taller.pays(F, K) else blocks.weight_gradient
+def weight_route(F: int, K: int, geometry: Geometry) -> Route:
+    return rows.weight_gradient if rows.pays_for_weights(F, K, geometry) else blocks.weight_gradient
 
 
 def input_route(F: int, C: int, geometry: Geometry) -> Route:

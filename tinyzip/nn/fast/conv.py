@@ -1,7 +1,7 @@
 """Depth: the convolution as it runs: C2 and C3, each product by the route that was chosen for it.
 
-The routes are `blocks` (X3), `taller` (X5), `rows` (X4) and `turned` (X6); which one is taken where, `choose`
-says. They are functions of one form, so that a convolution holds its routes as it holds its geometry.
+The routes are `blocks` (X3), `rows` (X4) and `turned` (X6); which one is taken where, `choose` says. They are
+functions of one form, so that a convolution holds its routes as it holds its geometry.
 """
 
 from dataclasses import dataclass
