@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyzip.exchange import page
 from tinyzip.nn.models import student_net
-from tinyzip.quant.saved import load, save
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.data import mnist
 from tinyzip.train.fit import fit
 

@@ -48,10 +48,10 @@ from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.network import Network
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import lower
-from tinyzip.quant.textbook import through_bytes
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.textbook import through_bytes
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.evaluate import logits, predict

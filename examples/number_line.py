@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from parts import plots
 
 from tinyzip.base.table import aligned
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 GRID = Grid.affine(-1.0, 2.5, bits=3)
 NUMBERS = np.array([-1.65, -0.62, 0.13, 1.2, 3.1])

@@ -31,19 +31,19 @@ from tinyzip.nn import layers, models
 from tinyzip.nn.activations import GELU, LeakyReLU
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.allocate import allocate
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.calibrate import calibrate, weight_grids
-from tinyzip.quant.classify import classify, outputs
-from tinyzip.quant.explain import explain
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import lower
-from tinyzip.quant.qat import qat
-from tinyzip.quant.rounding import adaround
-from tinyzip.quant.saved import load, save
-from tinyzip.quant.shrink import shrink
-from tinyzip.quant.twin import float_twin
+from tinyzip.quant.choose.allocate import allocate
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.grids.calibrate import calibrate, weight_grids
+from tinyzip.quant.door.classify import classify, outputs
+from tinyzip.quant.choose.explain import explain
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.choose.qat import qat
+from tinyzip.quant.rounding.layers import adaround
+from tinyzip.quant.training.saved import load, save
+from tinyzip.quant.choose.shrink import shrink
+from tinyzip.quant.door.twin import float_twin
 from tinyzip.train.run import checkpoint
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, read_idx, split

@@ -27,8 +27,8 @@ import glob, hashlib, json, sys
 import numpy as np
 from tinyzip import archive, integer
 from tinyzip.nn.models import student_net
-from tinyzip.quant.classify import codes_of_pixels
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.classify import codes_of_pixels
+from tinyzip.quant.door.twin import grid_of
 from tinyzip.train.data import mnist
 from tinyzip.train.fit import fit
 train, test = mnist("examples/data/mnist")

@@ -2,7 +2,7 @@
 
     python tests/mutants.py                          a hundred, drawn with seed 0
     python tests/mutants.py --seed 3 --count 1000    as many as you like; some hours
-    python tests/mutants.py --only quant/lower.py    of some files or rooms alone
+    python tests/mutants.py --only quant/door/lower.py    of some files or rooms alone
     python tests/mutants.py --again                  those that lived once more, when tests have been added
     python tests/mutants.py --map out/map            the same in a third of the time
 

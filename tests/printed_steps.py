@@ -33,12 +33,12 @@ from tinyzip.nn.layers import (
 from tinyzip.nn.losses import cross_entropy, log_softmax
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.classify import classify
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.qat import qat
-from tinyzip.quant.textbook import min_max_decode, min_max_encode, through_bytes
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.choose.qat import qat
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.twin import grid_of
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.textbook import min_max_decode, min_max_encode, through_bytes
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.fit import fit
 from tinyzip.train.images import to_input
 from tinyzip.train.loop import hard_labels

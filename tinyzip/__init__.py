@@ -24,7 +24,8 @@ The source is meant to be read, in this order.
     nn/ chain, network, losses          a network: a chain, and one flat dict of arrays; what is minimised
     train/ images, optim, loop          the step downhill, and the loop: a training on one page
     distill/ temperature                what a teacher says that labels do not
-    quant/ grid, textbook, lsq          the formula that holds, and two that fail; its gradients
+    quant/grids/ grid, textbook         the formula that holds, and two that fail
+    quant/training/ lsq                 rounding to a grid, and its gradients
     integer/ codes, fixedpoint          a real multiplier without a real number
     integer/ operators, maps, residuals, layout, bounds
                                         a network of integers; why nothing overflows
@@ -40,12 +41,14 @@ The source is meant to be read, in this order.
     nn/ calls, fold                     what to write instead of others' words; a network without batch norms
     train/ data, pixels                 images and labels; their range of numbers
     distill/ losses, features           other words of a teacher: scale, layers
-    quant/ blocks, fold, equalize       what shares a grid; the same network, easier to quantize
-    quant/ histogram, ranges, calibrate
+    quant/grids/ blocks, fold, equalize
+                                        what shares a grid; the same network, easier to quantize
+    quant/grids/ histogram, ranges, calibrate
                                         where a grid should begin and end, from data
-    quant/ lowbit, quadratic, surgeon   one bit, and three values; rounding and pruning for the output
+    quant/grids/ lowbit                 one bit, and three values
+    quant/rounding/ quadratic, surgeon  rounding and pruning for the output
     integer/ shapes, table, program     a network of integers as data, checked when it is built
-    quant/ lower                        the one door from float to integer
+    quant/door/ lower                   the one door from float to integer
     integer/proof/ intervals            which codes each channel can write, whatever goes in
     archive/ numbers, neighbours, bitwise, tables, weights
                                         weights as decisions, whose odds are learned

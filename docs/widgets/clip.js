@@ -1,10 +1,10 @@
-// Where the rules of tinyzip/quant/ranges.py cut a distribution, and what each cut costs.
+// Where the rules of tinyzip/quant/grids/ranges.py cut a distribution, and what each cut costs.
 touch.boxes("clip", (box) => {
 	const HALF = 32768; // bins on each side of zero
 	const ends = ({ low, high }, cut) => [max(-cut, low), min(cut, high)];
 	const largest = (values) => values.reduce((a, b) => max(a, abs(b)), 0);
 
-	// tinyzip/quant/histogram.py of all values at once: counts, sums and sums of squares, zeros apart.
+	// tinyzip/quant/grids/histogram.py of all values at once: counts, sums and sums of squares, zeros apart.
 	function histogram(values) {
 		const nonzero = values.filter((v) => v !== 0);
 		const width = max((largest(values) * (1 + 2 ** -50)) / HALF, 2 ** -126);

@@ -1,4 +1,4 @@
-// What the things to touch share: labelled inputs, tables, drawings, and a grid as tinyzip/quant/grid.py has it.
+// What the things to touch share: labelled inputs, tables, drawings, and a grid as tinyzip/quant/grids/grid.py has it.
 // One name, `touch`; everything else a widget keeps to itself.
 
 const touch = {

@@ -34,7 +34,7 @@ touch.boxes("prune_and_round", (box) => {
 		digits = { images: Uint8Array.from({ length: 784 * count }, pixel), labels, count };
 	}
 
-	// As `keep` of quant/masks.py has it, "any", by magnitude: a share of the weights goes, 99 in 100 at most.
+	// As `keep` of quant/training/masks.py has it, "any", by magnitude: a share of the weights goes, 99 in 100 at most.
 	function pruned(w, share) {
 		const order = [...w.keys()].sort((a, b) => abs(w[a]) - abs(w[b]));
 		const kept = w.slice();

@@ -38,10 +38,10 @@ from tinyzip.base.table import aligned
 from tinyzip.exchange import page
 from tinyzip.integer import Program
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.door.twin import grid_of
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit

@@ -31,9 +31,9 @@ from tinyzip.base.table import aligned
 from tinyzip.exchange import c
 from tinyzip.integer import Program, run
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.door.twin import grid_of
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit
 

@@ -31,9 +31,9 @@ from tinyzip.nn.layers import Conv2d, Flatten, GlobalAvgPool, Linear
 from tinyzip.nn.models import student_net
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.door.twin import grid_of
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.data import Dataset, mnist, to_input
 from tinyzip.train.fit import fit
 

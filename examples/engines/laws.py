@@ -52,10 +52,10 @@ from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, MaxPool2d, ReLU
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.blocks import blocks_of
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
 from tinyzip.train import evaluate
 
 N = 64

@@ -43,10 +43,10 @@ from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.nn import models
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.blocks import blocks_of
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
 
 Record = dict[str, Any]
 

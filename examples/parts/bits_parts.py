@@ -16,7 +16,7 @@ from tinyzip.base.table import aligned
 from tinyzip.integer import Program
 from tinyzip.nn.layers import Conv2d
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import blocks_of
+from tinyzip.quant.grids.blocks import blocks_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def rescaled(model: Sequential, rng: np.random.Generator, spread: float) -> Sequ
 
     What leaves a layer in channel c is multiplied by s, and what the next layer reads from it divided by s.
     s is drawn so that its logarithm is uniform, from 1/√spread to √spread. It is the inverse of
-    `quant.equalize`, and what training without a norm can end in by itself.
+    `quant.grids.equalize`, and what training without a norm can end in by itself.
 
     model  batch norms folded, only ReLU and pooling between its layers
     """

@@ -41,14 +41,14 @@ from tinyzip.distill import student
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, separable_net, wide_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.allocate import fit_budget, sensitivity, sizes
-from tinyzip.quant.auto import grids_for, post_train
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.equalize import equalize
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.lower import lower
+from tinyzip.quant.choose.allocate import fit_budget, sensitivity, sizes
+from tinyzip.quant.choose.auto import grids_for, post_train
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.equalize import equalize
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit

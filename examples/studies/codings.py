@@ -39,7 +39,7 @@ from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.integer import Conv2d, Linear, Program
 from tinyzip.nn.models import seed_net
-from tinyzip.quant.auto import quantize
+from tinyzip.quant.choose.auto import quantize
 from tinyzip.train.data import mnist
 from tinyzip.train.fit import fit
 

@@ -40,12 +40,12 @@ from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Conv2d, Linear
 from tinyzip.nn.models import lenet5_caffe, lenet_300_100
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.lower import lower
-from tinyzip.quant.prune import curvature
-from tinyzip.quant.pruned import Pruned
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.rounding.prune import curvature
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.pruned import Pruned
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict

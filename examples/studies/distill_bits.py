@@ -28,10 +28,10 @@ from tinyzip.distill import student as distillation
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, student_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import grids_for, post_train
-from tinyzip.quant.classify import classify
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.lower import lower
+from tinyzip.quant.choose.auto import grids_for, post_train
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict

@@ -27,7 +27,7 @@ from parts.study import Row, ask, grouped, options, rows_of, run_as_script, spre
 from tinyzip.base.table import aligned
 from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.pruned import STEPS, Pruned
+from tinyzip.quant.training.pruned import STEPS, Pruned
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import predict

@@ -34,15 +34,15 @@ from tinyzip.distill.transfer import record, views
 from tinyzip.integer import Program
 from tinyzip.nn.models import seed_net, wide_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import grids_for, post_train
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.codebook import Shared
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.lower import lower
-from tinyzip.quant.masks import keep
-from tinyzip.quant.prune import curvature, prune
-from tinyzip.quant.pruned import Pruned
+from tinyzip.quant.choose.auto import grids_for, post_train
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.rounding.prune import curvature, prune
+from tinyzip.quant.training.codebook import Shared
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.masks import keep
+from tinyzip.quant.training.pruned import Pruned
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict

@@ -1,10 +1,10 @@
 """Where should a grid begin and end? Every rule for a range, on the activations and weights of one network.
 
-The seed's network is trained, and each rule of `quant.ranges` finds a range for the output of every layer,
-for 8, 4, 3 and 2 bits. What rounding to these grids costs is measured on the test images, which no rule has
-seen: decibels of signal above noise, a mean over the layers, and errors above those in float, with 8 bits for
-images, weights and logits. This is done twice: with a calibration set as it is, and with one in which a
-single image is twenty times too bright, since a rule for ranges is also a rule for what to disregard.
+The seed's network is trained, and each rule of `quant.grids.ranges` finds a range for the output of every
+layer, for 8, 4, 3 and 2 bits. What rounding to these grids costs is measured on the test images, which no
+rule has seen: decibels of signal above noise, a mean over the layers, and errors above those in float, with 8
+bits for images, weights and logits. This is done twice: with a calibration set as it is, and with one in
+which a single image is twenty times too bright, since a rule for ranges is also a rule for what to disregard.
 
 Weights have no outliers of that kind and are all at hand. There rules per tensor are compared with scales for
 each output channel, and these with the nearest powers of two, which spare the engine its multiplier.
@@ -33,13 +33,13 @@ from tinyzip.base.files import write_atomically
 from tinyzip.base.table import aligned
 from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.blocks import Block, blocks_of
-from tinyzip.quant.calibrate import activation_grids, fit_biases, inputs, weight_grids
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.histogram import Histogram
-from tinyzip.quant.powers import power_of_two_grids
-from tinyzip.quant.ranges import METHODS, RULES, MinMax, MovingAverage, Range, range_of
+from tinyzip.quant.grids.blocks import Block, blocks_of
+from tinyzip.quant.grids.calibrate import activation_grids, fit_biases, inputs, weight_grids
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.histogram import Histogram
+from tinyzip.quant.grids.powers import power_of_two_grids
+from tinyzip.quant.grids.ranges import METHODS, RULES, MinMax, MovingAverage, Range, range_of
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.data import Dataset, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit

@@ -2,7 +2,7 @@
 
 For each budget of bytes a network is trained to be a file: from a large teacher, after a while on grids, and
 at a price for the bits that the coder will charge for its weights beyond what the budget has room for
-(`quant.rate`). The whole .tz file counts,
+(`quant.training.rate`). The whole .tz file counts,
 and the integer engine classifies. The recipes (`smallest_recipes.py`) were chosen on validation images; the
 test images are read once, at the end.
 
@@ -46,12 +46,12 @@ from tinyzip.integer import Program
 from tinyzip.integer.operators import Weighted
 from tinyzip.nn.models import wide_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.lower import lower
-from tinyzip.quant.rate import Price
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.rate import Price
 from tinyzip.train.data import Dataset, split, to_input
 from tinyzip.train.evaluate import predict
 from tinyzip.train.fit import fit

@@ -1,10 +1,10 @@
 """What does one equation do after training: how much can each layer lose, and how well are weights rounded?
 
 The best that a layer's other weights can do after one of them was set to another value is the same for a
-weight that goes and for one that is rounded (`quant/surgeon.py`). So here is, for the seed's float network of
-`pruning.py` and without any label: each layer alone without a share of its weights, the others of the layer
-refitted; and all weights rounded to 4, 3 and 2 bits by the surgeon, beside rounding to nearest and AdaRound
-with its descent, on the same images and grids, with the seconds of a core that each takes.
+weight that goes and for one that is rounded (`quant/rounding/surgeon.py`). So here is, for the seed's float
+network of `pruning.py` and without any label: each layer alone without a share of its weights, the others of
+the layer refitted; and all weights rounded to 4, 3 and 2 bits by the surgeon, beside rounding to nearest and
+AdaRound with its descent, on the same images and grids, with the seconds of a core that each takes.
 
 Rows of layers: {"layer", "share", "seed", "float_errors", "errors"}, errors in float; rows of rounding:
 {"rounding", "weight_bits", "seed", "float_errors", "errors", "bytes", "seconds"}, errors of the engine.
@@ -24,10 +24,10 @@ from pruning import CALIBRATION, QUICK_IMAGES, SETTINGS, above_float, in_float
 
 from tinyzip import archive
 from tinyzip.base.table import aligned
-from tinyzip.quant.auto import grids_for, post_train
-from tinyzip.quant.classify import classify
-from tinyzip.quant.lower import lower
-from tinyzip.quant.prune import pruned_alone
+from tinyzip.quant.choose.auto import grids_for, post_train
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.rounding.prune import pruned_alone
 from tinyzip.train.evaluate import predict
 
 SHARES = 0.5, 0.7, 0.8, 0.9, 0.95, 0.98

@@ -25,8 +25,8 @@ from tinyzip.cli.npy import read_npy, write_npy
 from tinyzip.exchange import onnx, tflite
 from tinyzip.integer import Argmax, Codes, Linear, Program
 from tinyzip.nn.models import separable_net, student_net
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.saved import load, save
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.data import read_idx
 from tinyzip.train.fit import fit
 from tinyzip.train.run.checkpoint import read as read_checkpoint

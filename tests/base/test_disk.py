@@ -20,8 +20,8 @@ from tiny import IMAGES, LABELS, bytes_of, network
 from tinyzip import archive
 from tinyzip.cli.main import main
 from tinyzip.exchange import c, onnx, page
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.saved import load, save
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import constant
 from tinyzip.train.run.checkpoint import read

@@ -90,10 +90,10 @@ def test_a_file_that_is_called_for_a_function_of_its_name_says_what_to_import():
     for name in (
         "train.fit",
         "train.evaluate",
-        "quant.qat",
-        "quant.calibrate",
-        "quant.explain",
-        "quant.shrink",
+        "quant.choose.qat",
+        "quant.grids.calibrate",
+        "quant.choose.explain",
+        "quant.choose.shrink",
     ):
         file = importlib.import_module(f"tinyzip.{name}")
         own = name.rpartition(".")[2]
@@ -109,7 +109,7 @@ def test_a_file_that_is_called_for_a_function_of_its_name_says_what_to_import():
         ("from tinyzip import Sequential", "Sequential(…), from tinyzip.nn.sequential import Sequential"),
         ("from tinyzip import fit, quantize", "fit(…), from tinyzip.train.fit import fit"),
         ("from tinyzip.nn import Sequential", "Sequential(…), from tinyzip.nn.sequential import Sequential"),
-        ("from tinyzip.quant import quantize", "quantize(…), from tinyzip.quant.auto import quantize"),
+        ("from tinyzip.quant import quantize", "quantize(…), from tinyzip.quant.choose.auto import quantize"),
         (
             "from tinyzip.distill import Ensemble",
             "Ensemble(…), from tinyzip.distill.teachers import Ensemble",

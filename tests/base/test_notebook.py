@@ -10,8 +10,8 @@ CELLS = (
     """\
 import numpy as np
 from tinyzip.nn.models import student_net
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.explain import explain
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.choose.explain import explain
 from tinyzip.train.data import Dataset
 from tinyzip.train.fit import fit
 rng = np.random.default_rng(0)

@@ -10,8 +10,8 @@ import pytest
 from tinyzip import archive
 from tinyzip.archive.account import Account
 from tinyzip.nn.models import seed_net
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.explain import explain
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.choose.explain import explain
 from tinyzip.train.data import Dataset
 from tinyzip.train.fit import fit
 

@@ -16,7 +16,7 @@ MODEL = ROOT / "examples" / "models" / "mnist-512.tz"
 PRINTS = f"""
 from tinyzip.archive import read
 from tinyzip.nn.models import student_net
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 print(read({str(MODEL)!r}))
 print(student_net().summary())
 print(Grid([1.0, 2.0], 0, 0, 255))

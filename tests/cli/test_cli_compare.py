@@ -9,7 +9,7 @@ import pytest
 from tinyzip import archive
 from tinyzip.cli.main import main
 from tinyzip.integer import Program
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 
 
 def test_each_image_on_which_two_programs_disagree_is_a_line(net, tmp_path, capsys):

@@ -10,7 +10,7 @@ from tinyzip import archive
 from tinyzip.cli.main import main
 from tinyzip.exchange import c, page
 from tinyzip.nn.models import student_net
-from tinyzip.quant.saved import save
+from tinyzip.quant.training.saved import save
 from tinyzip.train.fit import fit
 
 DATA = ["--data", "data"]

@@ -8,7 +8,7 @@ import pytest
 from tinyzip import archive
 from tinyzip.cli import explain as command
 from tinyzip.cli.main import main
-from tinyzip.quant.explain import explain
+from tinyzip.quant.choose.explain import explain
 from tinyzip.train.data import mnist
 
 DIGITS = Path(__file__).parents[2] / "examples" / "data" / "mnist"

@@ -12,9 +12,9 @@ from tinyzip import archive
 from tinyzip.cli.main import main
 from tinyzip.exchange import c, onnx, page, tflite
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.saved import save
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import save
 
 
 def test_export_writes_c(net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

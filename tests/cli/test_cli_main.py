@@ -17,7 +17,7 @@ from tinyzip.cli.main import COMMANDS, inputs_of, main, parser
 from tinyzip.cli.main import command as file_of
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.saved import save
+from tinyzip.quant.training.saved import save
 
 ROOT = Path(__file__).parents[2]
 

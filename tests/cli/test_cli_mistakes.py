@@ -7,7 +7,7 @@ import pytest
 
 from tinyzip.cli.main import main
 from tinyzip.nn.models import student_net
-from tinyzip.quant.saved import save
+from tinyzip.quant.training.saved import save
 
 MISTAKES = {
     "run net.tz --images 99999": "--images: found 99999, needed 10000 at most, the folder's test images",

@@ -12,11 +12,11 @@ from tinyzip.cli.main import main
 from tinyzip.exchange import onnx
 from tinyzip.nn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.lower import lower
-from tinyzip.quant.saved import save
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import save
 from tinyzip.train.data import Dataset
 from tinyzip.train.fit import fit
 

@@ -16,7 +16,7 @@ from tinyzip.cli.programs import File, Layout
 from tinyzip.exchange import tflite
 from tinyzip.exchange.tflite.file import read_graph
 from tinyzip.integer import Program, ops
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 
 TFLITE = Path(__file__).parents[1] / "data" / "tflite"
 

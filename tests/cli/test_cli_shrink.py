@@ -11,7 +11,7 @@ from tinyzip.cli import shrink as command
 from tinyzip.cli.main import main
 from tinyzip.exchange import tflite
 from tinyzip.integer import simplify
-from tinyzip.quant.shrink import shrink
+from tinyzip.quant.choose.shrink import shrink
 from tinyzip.train.data import Dataset
 
 VWW = Path(__file__).parent.parent / "data" / "tflite" / "vww_96_int8.tflite"

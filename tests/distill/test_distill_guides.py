@@ -16,8 +16,8 @@ from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import Batch
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.fit import fit
 from tinyzip.train.optim import one_cycle
 from tinyzip.train.run.watched import watch

@@ -14,9 +14,9 @@ from tinyzip.distill.transfer import Live, Recorded, record
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit
 

@@ -14,8 +14,8 @@ from tinyzip.distill.transfer import Live, record, views
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, ReLU
 from tinyzip.nn.model import Batch
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import evaluate, logits, predict
 from tinyzip.train.fit import fit

@@ -24,7 +24,12 @@ COMMAND = [sys.executable, "-m", "sphinx", "-q", "-W", "-c", "docs", "."]
 PATH = order([*EVENING, *WEEK])
 KINDS = [
     *("docs/index", "README", "docs/evening", "docs/touch", "docs/questions/size", "search"),
-    *("tinyzip/nn/ops/conv", "tinyzip/quant/grid", "tinyzip/quant/__init__", "tinyzip/integer/fixedpoint"),
+    *(
+        "tinyzip/nn/ops/conv",
+        "tinyzip/quant/grids/grid",
+        "tinyzip/quant/__init__",
+        "tinyzip/integer/fixedpoint",
+    ),
     *("tests/README", "tests/nn/ops/test_nn_ops_conv", "examples/RECIPES", "examples/studies/DISTILL"),
 ]
 LONG = {"tests/README", "examples/RECIPES"}  # of parts that other pages have too
@@ -341,7 +346,10 @@ def test_the_search_finds_names_and_words_offline(book: Path, browser: Any) -> N
     context, wrong = browser.new_context(offline=True), []
     page = context.new_page()
     page.on("console", lambda message: wrong.append(message.text))
-    for query, target in (("im2col", "tinyzip/base/windows.html"), ("surgeon", "tinyzip/quant/surgeon.html")):
+    for query, target in (
+        ("im2col", "tinyzip/base/windows.html"),
+        ("surgeon", "tinyzip/quant/rounding/surgeon.html"),
+    ):
         page.goto((book / "search.html").as_uri() + f"?q={query}")
         page.wait_for_selector("#search-results li a")
         links = page.eval_on_selector_all(

@@ -18,12 +18,12 @@ from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS, multiplier, rescale
 from tinyzip.nn.losses import log_softmax
 from tinyzip.nn.network import Network
 from tinyzip.nn.ops.conv import conv2d, conv2d_backward
-from tinyzip.quant.calibrate import weight_grids
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.masks import keep
-from tinyzip.quant.ranges import RULES, observer
-from tinyzip.quant.rate import entropy
-from tinyzip.quant.saved import load
+from tinyzip.quant.grids.calibrate import weight_grids
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.ranges import RULES, observer
+from tinyzip.quant.training.masks import keep
+from tinyzip.quant.training.rate import entropy
+from tinyzip.quant.training.saved import load
 from tinyzip.train.data import mnist
 from tinyzip.train.images import to_input
 

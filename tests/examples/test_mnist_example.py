@@ -17,7 +17,7 @@ from idx_folders import write_folder
 
 from tinyzip import archive
 from tinyzip.exchange import c
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 from tinyzip.train.augment import Augment
 from tinyzip.train.data import Dataset, mnist
 from tinyzip.train.digits1d import digits1d

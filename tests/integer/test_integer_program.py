@@ -323,7 +323,10 @@ def test_a_program_says_what_does_what_it_does_not() -> None:
         ("a.tz", r"a Program: tinyzip\.archive\.read\(path\)"),
         (Path("a.tz"), r"a Program: tinyzip\.archive\.read\(path\)"),
         (SimpleNamespace(program=small()), r"a Program: its \.program"),
-        (SimpleNamespace(params={}), r"a Program, which tinyzip\.quant\.auto\.quantize makes of a network"),
+        (
+            SimpleNamespace(params={}),
+            r"a Program, which tinyzip\.quant\.choose\.auto\.quantize makes of a network",
+        ),
         (SimpleNamespace(program=3), "a Program"),
         (None, "a Program"),
     ],

@@ -102,7 +102,7 @@ class Simulated(SimpleNamespace):
     [
         (models.seed_net, r"the function seed_net, needed a Sequential, which a call may give: seed_net\(\)"),
         (Sequential, r"the class Sequential, needed a Sequential, which a call may give: Sequential\(\)"),
-        ("net.npz", r"'net.npz', needed a Sequential: tinyzip.quant.saved.load\(path\)"),
+        ("net.npz", r"'net.npz', needed a Sequential: tinyzip.quant.training.saved.load\(path\)"),
         (Simulated(), r"a test_nn_calls.Simulated, needed a Sequential: its .model\(\)"),
         (SimpleNamespace(grids={}), r"a types.SimpleNamespace, needed a Sequential: its .model$"),
         (SimpleNamespace(operators=()), r"a types.SimpleNamespace, needed a Sequential of floats; a program"),

@@ -397,7 +397,9 @@ def test_arrays_of_a_checkpoint_are_told_from_those_of_a_network(kind):
         net.with_params({f"params/{name}": array for name, array in net.params.items()} | {"fc.w": X})
     odd = ["fc.b", "params/fc.b", "params/fc.w"]
     line = f"params: found keys that differ in {odd}, needed the keys ['fc.b', 'fc.w']"
-    assert str(caught.value).endswith(f"{line}; a checkpoint's model is tinyzip.quant.saved.load(path)")
+    assert str(caught.value).endswith(
+        f"{line}; a checkpoint's model is tinyzip.quant.training.saved.load(path)"
+    )
     with pytest.raises(ValueError, match=r"keys that differ in \['b'\], needed the keys \['fc.b', 'fc.w'\]$"):
         net.with_params(net.params | {"b": X})
 

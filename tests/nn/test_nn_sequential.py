@@ -22,7 +22,7 @@ from tinyzip.nn.layers import (
 )
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.fake_layer import FakeQuantize
+from tinyzip.quant.training.fake_layer import FakeQuantize
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import MOST, logits, predict
 from tinyzip.train.run.checkpoint import describe

@@ -10,10 +10,10 @@ from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, GlobalAvgPool, Linear
 from tinyzip.nn.residual import Residual
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fake_layer import FakeQuantize
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import multipliers, sum_multipliers, table_of
+from tinyzip.quant.door.lower import multipliers, sum_multipliers, table_of
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.fake_layer import FakeQuantize
 
 
 def code_bound(fake: FakeQuantized, rounding: integer.Rounding | None = None) -> dict[str, int]:

@@ -8,8 +8,8 @@ import numpy as np
 from tinyzip.integer import Program
 from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import Activation, AvgPool2d, GlobalAvgPool
-from tinyzip.quant.blocks import Sum, blocks_of
-from tinyzip.quant.grid import by_channel
+from tinyzip.quant.grids.blocks import Sum, blocks_of
+from tinyzip.quant.grids.grid import by_channel
 from tinyzip.train.data import to_input
 
 

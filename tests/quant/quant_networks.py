@@ -16,7 +16,7 @@ from tinyzip.nn.layers import (
 )
 from tinyzip.nn.models import student_net
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.grid import by_channel
+from tinyzip.quant.grids.grid import by_channel
 
 
 def randomized(layers, shape, rng, dtype=np.float32):

@@ -4,7 +4,7 @@ import pytest
 
 import tinyzip.quant
 from tinyzip.quant import calls
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,7 @@ def test_what_a_grid_does_not_take_is_said_with_what_it_does(call, words):
 
 
 def test_a_name_that_the_room_does_not_have_is_said_with_where_it_is():
-    with pytest.raises(AttributeError, match=r"quantize\(…\), from tinyzip\.quant\.auto import quantize"):
+    with pytest.raises(
+        AttributeError, match=r"quantize\(…\), from tinyzip\.quant\.choose\.auto import quantize"
+    ):
         tinyzip.quant.quantize  # noqa: B018

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quant_networks import networks, pictures, small_network
 
-from tinyzip.quant.auto import METHODS, post_train
-from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import lower
-from tinyzip.quant.powers import power_of_two_grids
-from tinyzip.quant.saved import load, save
+from tinyzip.quant.choose.auto import METHODS, post_train
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.blocks import blocks_of
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.powers import power_of_two_grids
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.fit import fit
 
 REFUSED = r"layer '\w+': weights' grid: found a grid for other weights, up to .*needed .*calibrate.*grids\(\)"

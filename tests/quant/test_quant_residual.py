@@ -15,20 +15,20 @@ from tinyzip.nn.joins import Product
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.blocks import Sum, blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.equalize import equalize
-from tinyzip.quant.explain import explain
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fake_layer import FakeQuantize
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import codes_of, lower, sum_multipliers
-from tinyzip.quant.powers import power_of_two_grids
-from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.quant.saved import load, save
-from tinyzip.quant.twin import float_twin, named
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.choose.explain import explain
+from tinyzip.quant.door.lower import codes_of, lower, sum_multipliers
+from tinyzip.quant.door.twin import float_twin, named
+from tinyzip.quant.grids.blocks import Sum, blocks_of
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.equalize import equalize
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.powers import power_of_two_grids
+from tinyzip.quant.rounding.layers import adaround, correct_bias
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.fake_layer import FakeQuantize
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit

@@ -10,18 +10,18 @@ from quant_networks import pictures, randomized
 from tinyzip import archive, integer
 from tinyzip.nn.activations import GELU, ByPoints, Clip, HardSwish, LeakyReLU, Sigmoid, SiLU, Tanh
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from tinyzip.quant.auto import METHODS, quantize
-from tinyzip.quant.blocks import blocks_of
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.equalize import equalize
-from tinyzip.quant.explain import explain
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.grid import Grid
-from tinyzip.quant.lower import codes_of, lower, table_of
-from tinyzip.quant.powers import power_of_two_grids
-from tinyzip.quant.saved import load, save
-from tinyzip.quant.twin import float_twin
+from tinyzip.quant.choose.auto import METHODS, quantize
+from tinyzip.quant.choose.explain import explain
+from tinyzip.quant.door.lower import codes_of, lower, table_of
+from tinyzip.quant.door.twin import float_twin
+from tinyzip.quant.grids.blocks import blocks_of
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.equalize import equalize
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.grids.grid import Grid
+from tinyzip.quant.grids.powers import power_of_two_grids
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.data import to_input
 from tinyzip.train.evaluate import logits
 from tinyzip.train.fit import fit

@@ -11,16 +11,16 @@ from tiny import IMAGES, LABELS, bytes_of, jitter, network, train
 from tinyzip.distill.student import train as distil
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import quantize
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.classify import classify
-from tinyzip.quant.explain import explain
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.fold import fold_batch_norm
-from tinyzip.quant.lower import lower
-from tinyzip.quant.rounding import adaround, correct_bias
-from tinyzip.quant.saved import load, save
-from tinyzip.quant.twin import float_twin
+from tinyzip.quant.choose.auto import quantize
+from tinyzip.quant.choose.explain import explain
+from tinyzip.quant.door.classify import classify
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.door.twin import float_twin
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.grids.fold import fold_batch_norm
+from tinyzip.quant.rounding.layers import adaround, correct_bias
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import load, save
 from tinyzip.train.evaluate import evaluate, logits, predict
 from tinyzip.train.pixels import FACTOR, check_range, check_validation, mean_of, range_of
 

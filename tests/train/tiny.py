@@ -5,8 +5,8 @@ import numpy as np
 from tinyzip.nn.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.fake import FakeQuantized
+from tinyzip.quant.grids.calibrate import calibrate
+from tinyzip.quant.training.fake import FakeQuantized
 from tinyzip.train.fit import fit
 
 RNG = np.random.default_rng(5)

@@ -8,7 +8,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.base.table import aligned
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 
 HELP = "print on which images two programs disagree"
 EXAMPLES = "tinyzip compare small.tz smaller.tz --data examples/data/mnist"

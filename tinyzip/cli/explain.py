@@ -8,8 +8,8 @@ from tinyzip.base.files import check_writable
 from tinyzip.base.refuse import refuse
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
-from tinyzip.quant.drawn import draw
-from tinyzip.quant.explain import explain
+from tinyzip.quant.choose.drawn import draw
+from tinyzip.quant.choose.explain import explain
 
 HELP = "print layer by layer what rounding costs, and what would be enough"
 EXAMPLES = "tinyzip explain digits.tz --data examples/data/mnist --plot digits.png"
@@ -24,7 +24,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Print what `quant.explain` finds on images; save its picture."""
+    """Print what `quant.choose.explain` finds on images; save its picture."""
     if options.plot is not None:
         check_picture(options.plot)
     program = File.read(options.file).program

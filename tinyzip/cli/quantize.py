@@ -9,18 +9,20 @@ from tinyzip.base.refuse import refuse
 from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.exchange import onnx
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import METHODS, quantize
-from tinyzip.quant.fake import FakeQuantized
-from tinyzip.quant.grid import check_bits
-from tinyzip.quant.lower import lower
-from tinyzip.quant.saved import load
+from tinyzip.quant.choose.auto import METHODS, quantize
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.grid import check_bits
+from tinyzip.quant.training.fake import FakeQuantized
+from tinyzip.quant.training.saved import load
 
 HELP = "write the integer program of a float network"
 EXAMPLES = """\
 tinyzip quantize digits.net --data examples/data/mnist --bits 4 --out digits.tz
 tinyzip quantize digits.net --data examples/data/mnist --bits 4 --prune 0.5 --out half.tz
 tinyzip quantize run.checkpoint --images photos.npy --out photos.tz"""
-NETWORK_HELP = "a network that quant.saved.save wrote, the checkpoint of a training, or a float .onnx file"
+NETWORK_HELP = (
+    "a network that quant.training.saved.save wrote, the checkpoint of a training, or a float .onnx file"
+)
 BITS = 8
 
 

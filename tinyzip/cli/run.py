@@ -25,7 +25,7 @@ from tinyzip.cli.programs import FILE_HELP, File, Layout
 from tinyzip.integer.codes import Array
 from tinyzip.integer.fast.run import WAYS
 from tinyzip.integer.program import Program
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 
 HELP = "classify images, or run raw codes through a program"
 EXAMPLES = """\

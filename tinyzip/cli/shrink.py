@@ -17,8 +17,8 @@ from tinyzip.cli.pictures import add_images, read_images
 from tinyzip.cli.programs import FILE_HELP, File
 from tinyzip.integer import Program, simplify
 from tinyzip.integer.operators import Weighted
-from tinyzip.quant.grid import check_bits
-from tinyzip.quant.shrink import shrink
+from tinyzip.quant.choose.shrink import shrink
+from tinyzip.quant.grids.grid import check_bits
 
 HELP = "write a program as a smaller one that answers the same; with --bits, nearly the same"
 EXAMPLES = """\

@@ -11,8 +11,8 @@ Chains of teachers are loops around that line. A network can be taught by its li
     for assistant in (medium, small):
         teacher, _ = distill.student.train(assistant, teacher, images, labels, rng=rng, epochs=15)
 
-A network that simulates integers (`quant.fake`) is a student like any other. If it is given no teacher, the
-float network that it stands for teaches it, as it was before the training.
+A network that simulates integers (`quant.training.fake`) is a student like any other. If it is given no
+teacher, the float network that it stands for teaches it, as it was before the training.
 
 The defaults are for trainings of few steps. With 600 images of MNIST and 100 steps, (K3) with soft = 0.9
 and T = 3 made more errors than the labels alone, and (K5), which leaves the size of the logits out, fewer.

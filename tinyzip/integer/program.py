@@ -145,7 +145,7 @@ class Program(Shown):
         return table(self.operators, self.shapes, self.codes, self.bounds)
 
 
-CLASSIFY = "classify(program, images), from tinyzip.quant.classify import classify"
+CLASSIFY = "classify(program, images), from tinyzip.quant.door.classify import classify"
 WRITE = "archive.write(program, path), from tinyzip import archive"
 attributes_say(Program, {"run": "integer.run(program, codes)", "predict": CLASSIFY, "save": WRITE})
 
@@ -160,7 +160,7 @@ def check_program(program: Any, argument: str) -> None:
     elif isinstance(getattr(program, "program", None), Program):
         needed += ": its .program"
     elif hasattr(program, "params"):
-        needed += ", which tinyzip.quant.auto.quantize makes of a network"
+        needed += ", which tinyzip.quant.choose.auto.quantize makes of a network"
     refuse(argument, said(program), needed, TypeError)
 
 

@@ -78,9 +78,9 @@ def refuse_network(model: Any, argument: str, needed: str) -> NoReturn:
     if callable(model) and hasattr(model, "__name__"):
         needed += f", which a call may give: {model.__name__}()"
     elif isinstance(model, str | os.PathLike):
-        needed += ": tinyzip.quant.saved.load(path)"
+        needed += ": tinyzip.quant.training.saved.load(path)"
     elif hasattr(model, "grids"):
         needed += ": its .model()" if callable(model.grids) else ": its .model"
     elif hasattr(model, "operators"):
-        needed += " of floats; a program's classes are tinyzip.quant.classify.classify(…)"
+        needed += " of floats; a program's classes are tinyzip.quant.door.classify.classify(…)"
     refuse(argument, said(model), needed, TypeError)

@@ -130,7 +130,7 @@ def check_params(params: Any, needed: Mapping[str, Shape], argument: str) -> Non
     if params.keys() != needed.keys():
         odd = sorted(params.keys() ^ needed.keys())
         of_run = any(str(key).startswith("params/") for key in odd)
-        hint = "; a checkpoint's model is tinyzip.quant.saved.load(path)" if of_run else ""
+        hint = "; a checkpoint's model is tinyzip.quant.training.saved.load(path)" if of_run else ""
         refuse(argument, f"keys that differ in {odd}", f"the keys {sorted(needed)}{hint}")
     dtype = next((a.dtype for a in params.values() if isinstance(a, np.ndarray)), np.dtype(np.float32))
     if dtype.kind != "f":

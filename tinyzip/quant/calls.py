@@ -2,7 +2,7 @@
 
 from tinyzip.base.calls import built_by, write_instead
 from tinyzip.base.names import module_says
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 built_by(bits="Grid.symmetric(max_abs, bits) of weights, Grid.affine(low, high, bits) of activations")(Grid)
 for name in ("symmetric", "affine"):

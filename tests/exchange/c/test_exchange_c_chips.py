@@ -28,8 +28,8 @@ from tinyzip.integer import (
     run,
 )
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.data import mnist, to_input
 
 ROOT = Path(__file__).parents[3]

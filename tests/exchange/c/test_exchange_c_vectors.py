@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tinyzip.exchange import c
 from tinyzip.exchange.c.sources import drawn
 from tinyzip.integer import Codes, Conv2d, Flatten, Program, run
-from tinyzip.quant.classify import codes_of_pixels
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.classify import codes_of_pixels
+from tinyzip.quant.door.twin import grid_of
 
 REALS = """\
 #include <stdio.h>

@@ -15,8 +15,8 @@ from tinyzip import archive
 from tinyzip.exchange import page
 from tinyzip.integer import Program, run
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.data import to_input
 from tinyzip.train.digits1d import digits1d
 from tinyzip.train.fit import fit

@@ -17,8 +17,8 @@ from tinyzip.exchange.onnx.qdq import nudge, room, step, weights
 from tinyzip.integer import Add, AvgPool2d, Codes, GlobalAvgPool, Linear, Program, run
 from tinyzip.integer.fast.plan import plan_of
 from tinyzip.machine.workspace import Workspace
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime")
 BYTE = Codes(0, 255, 0)

@@ -23,7 +23,7 @@ from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layers import AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool, Linear, MaxPool2d, ReLU
 from tinyzip.nn.residual import Residual
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.auto import quantize
+from tinyzip.quant.choose.auto import quantize
 from tinyzip.train.data import to_input
 
 NEAR = 1e-5

@@ -32,8 +32,8 @@ from tinyzip.integer import (
 )
 from tinyzip.integer.fixedpoint import M0_STEP, ROUNDINGS, even, rescale, significant
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 from tinyzip.train.data import mnist, to_input
 
 MNIST = Path(__file__).parents[3] / "examples" / "data" / "mnist"

@@ -12,8 +12,8 @@ from parts.browsers import CHROMIUM, opened, visited
 from tinyzip.archive import write
 from tinyzip.exchange import page as pages
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 
 MODEL = Path(__file__).parents[3] / "examples" / "models" / "drawn.tz"
 needs_browser = pytest.mark.needs("playwright", CHROMIUM)

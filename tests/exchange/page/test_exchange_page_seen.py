@@ -17,8 +17,8 @@ from parts.browsers import CHROMIUM, load, opened, visited
 from tinyzip.archive import pack, read, write
 from tinyzip.exchange import page as pages
 from tinyzip.nn.models import student_net
-from tinyzip.quant.calibrate import calibrate
-from tinyzip.quant.lower import lower
+from tinyzip.quant.door.lower import lower
+from tinyzip.quant.grids.calibrate import calibrate
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -11,8 +11,8 @@ from tinyzip.exchange.c.draft import Draft, ctype
 from tinyzip.exchange.c.plan import Plan
 from tinyzip.exchange.c.text import Lines, array, text_of, uses
 from tinyzip.integer.codes import Codes
-from tinyzip.quant.classify import codes_of_pixels
-from tinyzip.quant.twin import grid_of
+from tinyzip.quant.door.classify import codes_of_pixels
+from tinyzip.quant.door.twin import grid_of
 
 
 def header_of(draft: Draft, name: str) -> str:

@@ -6,7 +6,7 @@
     onnx.write_program(program, "digits.onnx", exact=False)  # near them, as fast as the runtime can
 
 What is read is a network of this library like any other: it can be trained on, distilled, and quantized to
-eight bits or fewer, `quant.auto.quantize(model, images)`.
+eight bits or fewer, `quant.choose.auto.quantize(model, images)`.
 
 ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
 """

@@ -167,7 +167,7 @@ def check(program: Program, codes: Array) -> None:
         found = f"dtype {codes.dtype}" if plain else said(codes)
         refuse(where, found, f"an array of dtype {x.dtype}", TypeError)
     if codes.shape[:-1] != program.shape or codes.shape[-1] == 0:
-        needed = f"{(*program.shape, 'N')}, N from 1 up; images are for quant.classify"
+        needed = f"{(*program.shape, 'N')}, N from 1 up; images are for quant.door.classify"
         refuse(where, f"shape {codes.shape}", needed)
     if x.hi - x.lo < 255:  # else every byte is a code
         least, most = int(codes.min()), int(codes.max())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant import rate
+from tinyzip.quant.training import rate
 
 
 def expected(counts: Any) -> float:
@@ -37,7 +37,7 @@ def drawn(rng: np.random.Generator) -> tuple[Any, ...]:
 
 
 CHECK = Check(
-    library="quant/rate.py, entropy",
+    library="quant/training/rate.py, entropy",
     cases=(
         of("a code that comes as often as another", 5, 5),
         of("256 codes that come once each", *[1] * 256),

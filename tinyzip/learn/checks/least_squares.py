@@ -7,8 +7,8 @@ import numpy as np
 from tinyzip.learn.case import Case, Check, Mistake, seeded
 from tinyzip.nn.layers import Linear
 from tinyzip.nn.sequential import Sequential
-from tinyzip.quant.calibrate import weight_grids
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.calibrate import weight_grids
+from tinyzip.quant.grids.grid import Grid
 
 
 def expected_error(w: Any, scale: float, bits: int) -> Any:
@@ -47,7 +47,7 @@ def given(what: str, bits: int, *w: float) -> Case:
 
 
 CHECK = Check(
-    library="quant/calibrate.py, weight_grids",
+    library="quant/grids/calibrate.py, weight_grids",
     cases=(
         error("four weights of 3 bits, none of them clipped", 3, 0.5, 0.6, -1.4, 0.2, 1.5),
         error("four weights of 3 bits, two of them clipped", 3, 0.25, 0.6, -1.4, 0.2, 1.5),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant import lsq
+from tinyzip.quant.training import lsq
 
 
 def expected(dy: Any, x: Any, step: Any, lo: int, hi: int) -> Any:
@@ -54,7 +54,7 @@ def scale(what: str, count: int, hi: int) -> Case:
 
 
 CHECK = Check(
-    library="quant/lsq.py, fake_quantize_backward and gradient_scale",
+    library="quant/training/lsq.py, fake_quantize_backward and gradient_scale",
     cases=(
         given("two numbers inside of −3 … 3", 1.0, -3, 3, 1.25, -0.375),
         given("two numbers beyond the ends of −3 … 3", 1.0, -3, 3, 4.5, -7.0),

@@ -68,7 +68,7 @@ def step(what: str, size: float, lr: float) -> Case:
 
 
 CHECK = Check(
-    library="quant/masks.py, keep",
+    library="quant/training/masks.py, keep",
     cases=(
         prune("two weights of six", 2, 6),
         prune("five weights of a matrix of 3×4", 5, 3, 4),

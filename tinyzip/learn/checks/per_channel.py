@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 
 def expected_scales(w: Any, bits: int) -> Any:
@@ -50,7 +50,7 @@ def halves(what: str, bits: int, step: tuple[float, ...]) -> Case:
 
 
 CHECK = Check(
-    library="quant/grid.py, Grid",
+    library="quant/grids/grid.py, Grid",
     cases=(
         scales("8 bits of weights (2, 5)", 8, 2, 5),
         scales("4 bits of weights (4, 4), as many outputs as inputs", 4, 4, 4),

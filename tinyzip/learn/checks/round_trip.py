@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 
 def expected_round_trip(x: Any, scale: float, zero: int, bits: int) -> Any:
@@ -58,7 +58,7 @@ def cases(function: str) -> tuple[Case, ...]:
 
 
 CHECK = Check(
-    library="quant/grid.py, Grid",
+    library="quant/grids/grid.py, Grid",
     cases=(*cases("round_trip"), *cases("error_bound"), *cases("costs")),
     mistakes=(
         Mistake(

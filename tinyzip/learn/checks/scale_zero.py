@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant.grid import Grid
+from tinyzip.quant.grids.grid import Grid
 
 
 def expected_scale_and_zero(low: float, high: float, bits: int) -> Any:
@@ -44,7 +44,7 @@ def back(what: str, scale: float, zero: int, codes: Any, dtype: Any) -> Case:
 
 
 CHECK = Check(
-    library="quant/grid.py, Grid",
+    library="quant/grids/grid.py, Grid",
     cases=(
         made("a grid of 8 bits on 0 … 510", 0.0, 510.0, 8),
         made("a grid of 4 bits on −2 … 5.5, where zero is 4 exactly", -2.0, 5.5, 4),

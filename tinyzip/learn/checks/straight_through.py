@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant import lsq
+from tinyzip.quant.training import lsq
 
 
 def expected_dx(dy: Any, x: Any, step: float, lo: int, hi: int) -> Any:
@@ -45,7 +45,7 @@ def backward_of(what: str, step: float, lo: int, hi: int, x: Any) -> Case:
 
 
 CHECK = Check(
-    library="quant/lsq.py, fake_quantize and fake_quantize_backward",
+    library="quant/training/lsq.py, fake_quantize and fake_quantize_backward",
     cases=(
         forward("12 numbers on −3 … 3", 1.0, -3, 3, 12),
         forward("numbers (3, 5) on −7 … 7, step 0.3", 0.3, -7, 7, 3, 5),

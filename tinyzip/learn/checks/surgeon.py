@@ -68,7 +68,7 @@ def apart() -> tuple[Any, ...]:
 
 
 CHECK = Check(
-    library="quant/surgeon.py, rise and set_one",
+    library="quant/rounding/surgeon.py, rise and set_one",
     cases=(
         curvature("H of two inputs and four examples", 2, 4),
         curvature("H of three inputs and seven examples, λ = 0.5", 3, 7, 0.5),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant import textbook
+from tinyzip.quant.grids import textbook
 
 
 def encode(what: str, bits: int, least: float, most: float, *shape: int) -> Case:
@@ -35,7 +35,7 @@ def unbyte(what: str, most: float, *codes: int) -> Case:
 
 
 CHECK = Check(
-    library="quant/textbook.py, min_max_encode and byte_encode",
+    library="quant/grids/textbook.py, min_max_encode and byte_encode",
     cases=(
         encode("4 bits of numbers from 0 to 15", 4, 0.0, 15.0, 12),
         encode("8 bits of numbers from −1 to 3", 8, -1.0, 3.0, 3, 4),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.learn.case import Case, Check, Mistake, seeded
-from tinyzip.quant.quadratic import Rows, descend
+from tinyzip.quant.rounding.quadratic import Rows, descend
 
 
 def rows(w: Any, step: float, covariance: Any, lo: int = -128, hi: int = 127) -> Rows:
@@ -65,7 +65,7 @@ def given(what: str, w: Any, step: float, lo: int, hi: int, covariance: Any) -> 
 
 FUNCTIONS = {"output_error": expected_error, "changes": expected_changes}
 CHECK = Check(
-    library="quant/quadratic.py, descend and best_codes",
+    library="quant/rounding/quadratic.py, descend and best_codes",
     cases=(
         of_codes("output_error", "one weight and its code", 1, 1.0),
         of_codes("output_error", "three weights and their codes, step 0.5", 3, 0.5),

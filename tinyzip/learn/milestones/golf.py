@@ -26,7 +26,7 @@ from tinyzip.base.refuse import refuse
 from tinyzip.learn.milestones.digits import committed, validation
 from tinyzip.learn.milestones.luck import interval, luck
 from tinyzip.nn.ops.checks import Array
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 from tinyzip.train.data import Dataset, mnist
 
 P = 0.01

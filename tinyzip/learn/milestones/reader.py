@@ -22,7 +22,7 @@ from tinyzip.learn.judge import Wrong
 from tinyzip.learn.milestones.digits import committed, validation
 from tinyzip.learn.milestones.luck import interval
 from tinyzip.learn.milestones.own import Own
-from tinyzip.quant.classify import classify
+from tinyzip.quant.door.classify import classify
 
 AFTER = "odds"
 USES = "entropy", "coder", "odds"

@@ -116,7 +116,7 @@ class TrainingState(Training[AnyModel]):
 
     @cached_property
     def _structure(self) -> dict[str, Any] | None:
-        """What `quant.saved.load` makes the model of; None for a model that cannot say it."""
+        """What `quant.training.saved.load` makes the model of; None for a model that cannot say it."""
         try:
             return self.model.structure() if isinstance(self.model, Structured) else None
         except TypeError:
