@@ -60,7 +60,7 @@ def solve(place: Path, exercise: Exercise, pool: ThreadPoolExecutor) -> Row:
     if (told := learn(place, "check", exercise.name)) != f"{exercise.file} is solved":
         refuse(exercise.file, told, "that it is solved", RuntimeError)
     seconds = time.perf_counter() - start
-    mistakes = exercise.check.mistakes
+    mistakes = exercise.mistakes
     caught = sum(pool.map(lambda mistake: is_named(exercise, mistake), mistakes))
     return {"exercise": exercise.file, "mistakes": len(mistakes), "caught": caught, "seconds": seconds}
 

@@ -11,14 +11,16 @@ from time import process_time
 
 import numpy as np
 import pytest
+from right_answers import right_answers
 
+from tinyzip.learn.case import Mistake, read_mistakes
 from tinyzip.learn.course import course
 from tinyzip.learn.judge import Wrong, asked, judge, loaded
 from tinyzip.learn.milestones.run import milestones
 
 EXERCISES = pytest.mark.parametrize("exercise", course(), ids=lambda exercise: exercise.name)
-MISTAKES = [(exercise, mistake) for exercise in course() for mistake in exercise.check.mistakes]
-OTHERS = [(exercise, text) for exercise in course() for text in exercise.check.others]
+MISTAKES = [(exercise, mistake) for exercise in course() for mistake in exercise.mistakes]
+OTHERS = [(exercise, text) for exercise in course() for text in right_answers(exercise)]
 
 
 @pytest.fixture
@@ -62,9 +64,30 @@ def test_each_known_mistake_is_caught_and_called_by_its_name(exercise, mistake, 
     assert line is not None and line.endswith(f" - {mistake.sentence}") and "\n" not in line
 
 
+def test_mistakes_are_read_with_their_blanks_and_empty_lines_and_a_line_out_of_place_is_named() -> None:
+    assert read_mistakes("-   a\n-\n-  b\n+\none\n\n- -\n+ +\n+\ntwo - 2\n", "x.txt") == (
+        Mistake("  a\n\n b", "", "one"),
+        Mistake("-", "+\n", "two - 2"),
+    )
+    for text, number, found, needed in (
+        ("", 1, "a blank line", "- and the right text"),
+        ("- a\n- b", 3, "a blank line", "- and the right text or + and the wrong text"),
+        ("- a\none\n", 2, "one", "- and the right text or + and the wrong text"),
+        ("- a \n+ b\none\n", 1, "- a", "- and the right text"),
+        ("- a\n+b\none\n", 2, "+b", "- and the right text or + and the wrong text"),
+        ("- a\n+ b\n- c\n+ d\ntwo\n", 3, "- c", "+ and the wrong text or a sentence"),
+        ("- a\n+ b\n -c\n", 3, "-c", "+ and the wrong text or a sentence"),
+        ("- a\n+ b\none\ntwo\n", 4, "two", "a blank line"),
+        ("- a\n+ b\none\n\n\n- c\n+ d\ntwo\n", 5, "a blank line", "- and the right text"),
+    ):
+        line = f"x.txt, line {number}: found {found}, needed {needed}, with no blank at the end"
+        with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+            read_mistakes(text, "x.txt")
+
+
 @EXERCISES
 def test_there_are_five_mistakes_at_least_and_no_two_have_one_sentence(exercise) -> None:
-    sentences = [mistake.sentence for mistake in exercise.check.mistakes]
+    sentences = [mistake.sentence for mistake in exercise.mistakes]
     assert len(set(sentences)) == len(sentences) >= 5
 
 
@@ -75,7 +98,7 @@ def test_a_right_answer_that_is_written_in_another_way_passes(exercise, text, sa
 
 @EXERCISES
 def test_there_are_two_other_right_answers_and_three_hints_without_the_solution(exercise) -> None:
-    assert len(exercise.check.others) >= 2 and len(exercise.check.hints) == 3
+    assert len(right_answers(exercise)) >= 2 and len(exercise.check.hints) == 3
     for node in ast.parse(exercise.solution).body:
         if isinstance(node, ast.FunctionDef):
             for line in node.body[1:]:

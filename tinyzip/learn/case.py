@@ -1,10 +1,17 @@
 """Depth: what is asked of a student's function, and what else is known of an exercise."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tinyzip.base.refuse import refuse
+
+BLANK, RIGHT, WRONG, SENTENCE = "a blank line", "- and the right text", "+ and the wrong text", "a sentence"
+KINDS = {BLANK: r"", RIGHT: r"-( .*\S)?", WRONG: r"\+( .*\S)?", SENTENCE: r"[^-+\s](.*\S)?"}
+AFTER = {BLANK: [RIGHT], RIGHT: [RIGHT, WRONG], WRONG: [WRONG, SENTENCE], SENTENCE: [BLANK]}
 
 
 class Case(NamedTuple):
@@ -36,21 +43,45 @@ class Mistake(NamedTuple):
         return solution.replace(self.right, self.wrong)
 
 
+def read_mistakes(text: str, file: str) -> tuple[Mistake, ...]:
+    """The mistakes of a text, in blocks with a blank line between two:
+
+        - the right text, which may have
+        -     several lines
+        + the wrong text
+        the sentence that names it
+
+    A line of a text stands after its sign and one blank, with its own blanks before it; an empty line is the
+    sign alone. So "+" alone takes the right text out, and a last line "-" stands for a line end before it.
+    """
+    found: list[Mistake] = []
+    parts: dict[str, list[str]] = {RIGHT: [], WRONG: []}
+    before = BLANK
+    for number, line in enumerate([*text.removesuffix("\n").split("\n"), ""], 1):
+        kind = next((kind for kind in AFTER[before] if re.fullmatch(KINDS[kind], line)), None)
+        if kind is None:
+            needed = f"{' or '.join(AFTER[before])}, with no blank at the end"
+            refuse(f"{file}, line {number}", line or BLANK, needed)
+        if kind == SENTENCE:
+            found.append(Mistake("\n".join(parts[RIGHT]), "\n".join(parts[WRONG]), line))
+            parts = {RIGHT: [], WRONG: []}
+        elif kind != BLANK:
+            parts[kind].append(line[2:])
+        before = kind
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Check:
-    """All that is known of an exercise besides its solution.
+    """What an exercise asks, and where the library has it.
 
     library   where the library has it: "nn/ops/conv.py, conv2d"
     cases     the questions, from plain to hard
-    mistakes  known mistakes, five or more
-    others    right answers that are written in another way: whole bodies of functions, as Python text
     hints     three, from a question to the line, none of which is the solution
     """
 
     library: str
     cases: Sequence[Case]
-    mistakes: Sequence[Mistake]
-    others: Sequence[str]
     hints: tuple[str, str, str]
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.resources import files
 
 from tinyzip.base.refuse import refuse
-from tinyzip.learn.case import Check
+from tinyzip.learn.case import Check, Mistake, read_mistakes
 
 FOLDER, LIMIT = "TINYZIP_LEARN_FOLDER", "TINYZIP_LEARN_NUMBER"  # in the environment of a check
 ORDER = (
@@ -108,9 +108,15 @@ class Exercise:
 
     @cached_property
     def check(self) -> Check:
-        """Its questions, known mistakes and hints."""
+        """Its questions and hints."""
         found: Check = import_module(f"tinyzip.learn.checks.{self.name}").CHECK
         return found
+
+    @cached_property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """Its known mistakes, five or more."""
+        file = files("tinyzip.learn") / "mistakes" / f"{self.name}.txt"
+        return read_mistakes(file.read_text(encoding="utf-8"), str(file))
 
 
 @cache

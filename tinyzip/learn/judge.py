@@ -188,7 +188,7 @@ def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:
     """
     cases, best, sentence = exercise.check.cases, 0, ""
     answers = [answer_or_error(own, exercise, case) for case in cases]
-    for mistake, others in zip(exercise.check.mistakes, answers_of_mistakes(exercise), strict=True):
+    for mistake, others in zip(exercise.mistakes, answers_of_mistakes(exercise), strict=True):
         same = [one == other for one, other in zip(answers, others, strict=True)]
         if same[cases.index(failed)] and sum(same) > best:
             best, sentence = sum(same), f" - {mistake.sentence}"
@@ -198,7 +198,7 @@ def name_of(own: Mapping[str, Any], exercise: Exercise, failed: Case) -> str:
 @cache
 def answers_of_mistakes(exercise: Exercise) -> list[list["Alike"]]:
     """What each known mistake answers to each question."""
-    texts = [mistake.made(exercise.solution) for mistake in exercise.check.mistakes]
+    texts = [mistake.made(exercise.solution) for mistake in exercise.mistakes]
     wrong = [run_text(text, f"a known mistake in {exercise.name}") for text in texts]
     return [[answer_or_error(one, exercise, case) for case in exercise.check.cases] for one in wrong]
 

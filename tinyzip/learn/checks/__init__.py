@@ -1,4 +1,4 @@
-"""For each exercise what is asked, which mistakes are known, and what else is right.
+"""For each exercise what is asked, and three hints.
 
 windows.py, im2col.py, col2im.py, linear.py, relu.py  the first operations
 conv.py, conv_dw.py, conv_dx.py                      the convolution and its gradients

@@ -7,7 +7,7 @@ import numpy as np
 from tinyzip.integer.bounds import accumulator_of, channel_bounds, product_ends
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import Conv2d, Linear
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 
 M0: Any = 2**30  # of a multiplier, which bounds do not depend on
 SHIFT: Any = 31
@@ -107,133 +107,6 @@ CHECK = Check(
             for case in cases("kernels of 3×3 on two channels, codes −20 … 40", (3, 2, 3, 3), -20, 40, 7)[1:]
         ),
         *(case for case in cases("long rows of 3000 numbers", (2, 3000), 0, 255, 0)[1:]),
-    ),
-    mistakes=(
-        Mistake(
-            "np.abs(w.astype(np.int64))",
-            "np.abs(w).astype(np.int64)",
-            "the magnitude of −128 is 128, which an int8 does not hold: make w wider before",
-        ),
-        Mistake(
-            "np.abs(w.astype(np.int64)).reshape(len(w), -1).sum(axis=1)",
-            "np.abs(w.astype(np.int64).reshape(len(w), -1).sum(axis=1))",
-            "plus and minus cancel here; the magnitudes are added up, Σ |w|",
-        ),
-        Mistake(
-            "max(zero - lo, hi - zero)",
-            "max(abs(lo), abs(hi))",
-            "the zero point is missing: R is max |code − z|",
-        ),
-        Mistake(
-            "max(zero - lo, hi - zero)",
-            "(hi - zero)",
-            "codes below the zero point may reach farther: R is a max of two",
-        ),
-        Mistake(
-            "max(zero - lo, hi - zero)", "(hi - lo)", "no code is as far from the zero point as lo is from hi"
-        ),
-        Mistake(
-            "max(zero - lo, hi - zero)", "255", "the codes are in lo … hi, which may be fewer than all bytes"
-        ),
-        Mistake(" + np.abs(bias.astype(np.int64))", "", "the bias belongs to the sum: + |bias|"),
-        Mistake(
-            "+ np.abs(bias.astype(np.int64))",
-            "+ bias.astype(np.int64)",
-            "a bias below zero makes the bound smaller here; its magnitude is added",
-        ),
-        Mistake(
-            "np.abs(bias.astype(np.int64))",
-            "np.abs(bias)",
-            "the magnitude of −2³¹ is 2³¹, which an int32 does not hold",
-        ),
-        Mistake(
-            ".reshape(len(w), -1).sum(axis=1)",
-            ".reshape(len(w), -1).max(axis=1)",
-            "one term is bounded here; the bound is of the sum of all",
-        ),
-        Mistake(
-            "magnitudes * max(zero - lo, hi - zero) + np",
-            "magnitudes.max() * max(zero - lo, hi - zero) + np",
-            "each output has a bound of its own, by its own weights",
-        ),
-        Mistake("bit_length() + 1", "bit_length()", "the bit of the sign is missing"),
-        Mistake(
-            "int(bound).bit_length() + 1",
-            "int(np.ceil(np.log2(max(bound, 1)))) + 1",
-            "b − 1 bits hold up to 2ᵇ⁻¹ − 1: a power of two needs one bit more than its logarithm",
-        ),
-        Mistake(
-            "int(bound).bit_length() + 1",
-            "(16 if bound < 2**15 else 32 if bound < 2**31 else 64)",
-            "these are the sizes that memory has; the fewest bits were asked for",
-        ),
-        Mistake(
-            "np.minimum(at_lo, at_hi).sum(axis=1) + bias, np.maximum(at_lo, at_hi).sum(axis=1) + bias",
-            "at_lo.sum(axis=1) + bias, at_hi.sum(axis=1) + bias",
-            "a weight below zero makes its product least at hi: each term has its own end",
-        ),
-        Mistake(
-            "np.minimum(at_lo, at_hi).sum(axis=1) + bias, np.maximum(at_lo, at_hi).sum(axis=1) + bias",
-            "np.minimum(at_lo.sum(axis=1), at_hi.sum(axis=1)) + bias, "
-            "np.maximum(at_lo.sum(axis=1), at_hi.sum(axis=1)) + bias",
-            "not all codes are at the same end: the min and max are of each term, before the sum",
-        ),
-        Mistake(
-            "np.minimum(at_lo, at_hi).sum(axis=1) + bias, np.maximum(at_lo, at_hi).sum(axis=1) + bias",
-            "np.minimum(at_lo, at_hi).sum(axis=1), np.maximum(at_lo, at_hi).sum(axis=1)",
-            "the ends are those of the sum with its bias",
-        ),
-        Mistake(
-            "rows * (lo - zero), rows * (hi - zero)",
-            "rows * lo, rows * hi",
-            "the ends are those of w·(x − z): the zero point is missing",
-        ),
-        Mistake(
-            "rows = w.reshape(len(w), -1).astype(np.int64)",
-            "rows = np.abs(w.reshape(len(w), -1).astype(np.int64))",
-            "the signs of the weights decide which end is which; here they are gone",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def sum_bounds(w, bias, lo, hi, zero):
-    reach = max(abs(code - zero) for code in range(lo, hi + 1))
-    return [sum(abs(int(v)) for v in w[f].flat) * reach + abs(int(bias[f])) for f in range(len(w))]
-
-def sum_ends(w, bias, lo, hi, zero):
-    least, greatest = [int(b) for b in bias], [int(b) for b in bias]
-    for f in range(len(w)):
-        for v in w[f].flat:
-            ends = sorted((int(v) * (lo - zero), int(v) * (hi - zero)))
-            least[f] += ends[0]
-            greatest[f] += ends[1]
-    return least, greatest
-
-def accumulator_bits(bound):
-    bits = 1
-    while 2 ** (bits - 1) - 1 < bound:
-        bits += 1
-    return bits
-""",
-        """
-import numpy as np
-
-def sum_bounds(w, bias, lo, hi, zero):
-    norm = np.linalg.norm(w.reshape(len(w), -1).astype(np.float64), 1, axis=1)
-    return (norm * max(zero - lo, hi - zero) + np.abs(bias.astype(np.float64))).astype(np.int64)
-
-def sum_ends(w, bias, lo, hi, zero):
-    flat = w.reshape(w.shape[0], -1)
-    up = np.where(flat > 0, flat, 0).sum(axis=1, dtype=np.int64)
-    down = np.where(flat < 0, flat, 0).sum(axis=1, dtype=np.int64)
-    low, high = lo - zero, hi - zero
-    return [up * low + down * high + bias, up * high + down * low + bias]
-
-def accumulator_bits(bound):
-    return len(f"{bound:b}") + 1 if bound else 1
-""",
     ),
     hints=(
         "Which image makes the sum of 3·x₁ − 2·x₂ as large as it can be, if codes are 0 … 10 and z is 4?",

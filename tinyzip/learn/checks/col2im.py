@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base import windows
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 
 
 def expected(dpatches: Any, shape: tuple[int, ...], kh: int, kw: int, s: int = 1) -> Any:
@@ -29,55 +29,6 @@ CHECK = Check(
         case("two channels and three images of 4×5, windows of 2×3", (2, 4, 5, 3), 2, 3),
         case("windows of 3×2 in steps of 2 on 8×5, where a row is not seen", (2, 8, 5, 2), 3, 2, 2),
         case("windows of 2×2 in steps of 2, which do not overlap", (1, 4, 4, 2), 2, 2, 2),
-    ),
-    mistakes=(
-        Mistake(
-            "s] += parts", "s] = parts", "the last window wins here; what comes back from several is added up"
-        ),
-        Mistake(
-            "parts[:, i, j]",
-            "parts[:, kh - 1 - i, kw - 1 - j]",
-            "the window is turned: what stood at (i, j) goes back to (oh·s + i, ow·s + j)",
-        ),
-        Mistake("i : i + s * OH : s, j : j + s * OW : s", "i : i + OH, j : j + OW", "the stride is missing"),
-        Mistake(
-            "return dx", "return dx / (kh * kw)", "this is a mean; the adjoint adds up and divides by nothing"
-        ),
-        Mistake(
-            "np.zeros(shape, dpatches.dtype)",
-            "np.ones(shape, dpatches.dtype)",
-            "the sum begins at 0: a pixel that no window saw gets nothing",
-        ),
-        Mistake(
-            "dpatches.reshape(C, kh, kw, OH, OW, N)",
-            "dpatches.reshape(C, kh, kw, N, OH, OW).transpose(0, 1, 2, 4, 5, 3)",
-            "the columns are (oh, ow, n), the example last",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def col2im(dpatches, shape, kh, kw, s=1):
-    C, H, W, N = shape
-    dx = np.zeros(shape, dpatches.dtype)
-    column = 0
-    for oh in range((H - kh) // s + 1):
-        for ow in range((W - kw) // s + 1):
-            for n in range(N):
-                window = dpatches[:, column].reshape(C, kh, kw)
-                dx[:, oh * s : oh * s + kh, ow * s : ow * s + kw, n] += window
-                column += 1
-    return dx
-""",
-        """
-import numpy as np
-from tinyzip.learn.earlier import im2col
-
-def col2im(dpatches, shape, kh, kw, s=1):
-    where = im2col(np.arange(np.prod(shape)).reshape(shape), kh, kw, s)
-    return np.bincount(where.ravel(), dpatches.ravel(), np.prod(shape)).reshape(shape)
-""",
     ),
     hints=(
         "In `im2col` a slice of the image was read for each (i, j). What becomes of it on the way back?",

@@ -8,7 +8,7 @@ from tinyzip.base.windows import pad
 from tinyzip.integer import ops
 from tinyzip.integer.codes import Codes
 from tinyzip.integer.operators import Conv2d
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 
 NONE = ((0, 0), (0, 0))
 M0: Any = 2**30  # of a multiplier, which sums do not depend on
@@ -118,111 +118,6 @@ CHECK = Check(
         codes(
             "the codes with multipliers that are larger", (1, 5, 5, 3), (4, 1, 2, 2), 200, (128, 0, 255), n=38
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "constant_values=x_zero",
-            "constant_values=0",
-            "padding is 0 here, not the zero point, which is the code of a real 0",
-        ),
-        Mistake("padded - x_zero", "padded", "the zero point of the image is missing: Σ w·(x − z_x)"),
-        Mistake("padded - x_zero", "padded + x_zero", "the zero point is taken off: real = s·(code − zero)"),
-        Mistake("products + bias[:, None]", "products", "the bias is missing"),
-        Mistake("products + bias[:, None]", "products - bias[:, None]", "the bias is added, not taken off"),
-        Mistake(
-            "im2col(padded - x_zero,",
-            "im2col((padded - x_zero).astype(np.uint8 if x.min() >= 0 else np.int8).astype(np.int64),",
-            "x − z_x has nine bits: a byte wraps around",
-        ),
-        Mistake(
-            "w.reshape(F, C * kh * kw).astype(np.int64)",
-            "w[:, :, ::-1, ::-1].reshape(F, C * kh * kw).astype(np.int64)",
-            "the kernel is turned, as in mathematics; a layer's is not",
-        ),
-        Mistake(
-            "(0, 0), *padding, (0, 0)",
-            "(0, 0), *padding[::-1], (0, 0)",
-            "rows and columns are exchanged: padding is ((top, bottom), (left, right))",
-        ),
-        Mistake(
-            "(0, 0), *padding, (0, 0)",
-            "(0, 0), *(ends[::-1] for ends in padding), (0, 0)",
-            "the ends are exchanged: top comes before bottom, left before right",
-        ),
-        Mistake(
-            "(0, 0), *padding, (0, 0)",
-            "(0, 0), *((ends[0], ends[0]) for ends in padding), (0, 0)",
-            "the two ends may be padded differently",
-        ),
-        Mistake(
-            "m0[:, None, None, None], n[:, None, None, None]",
-            "m0[0], n[0]",
-            "each output has a multiplier of its own; here all have that of the first",
-        ),
-        Mistake(
-            "m0[:, None, None, None], n[:, None, None, None]",
-            "np.resize(m0, acc.shape[3]), np.resize(n, acc.shape[3])",
-            "the multipliers go along the images here; they belong to the outputs, axis 0",
-        ),
-        Mistake(
-            "acc = accumulate(x, x_zero, w, bias, s, padding)",
-            "acc = accumulate(x, x_zero, w, 0 * bias, s, padding) + zero",
-            "the bias is not in the sum, and the zero point is",
-        ),
-        Mistake(
-            "None], zero, lo, hi)",
-            "None], x_zero, lo, hi)",
-            "this is the zero point of x; y has one of its own",
-        ),
-        Mistake(
-            "acc = accumulate(x, x_zero, w, bias, s, padding)",
-            "acc = accumulate(x, x_zero, w, bias, s)",
-            "conv_codes does not hand on the padding",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-from tinyzip.learn.earlier import requantize
-
-def accumulate(x, x_zero, w, bias, s=1, padding=((0, 0), (0, 0))):
-    (top, bottom), (left, right) = padding
-    F, C, kh, kw = w.shape
-    C, H, W, N = x.shape
-    OH, OW = (H + top + bottom - kh) // s + 1, (W + left + right - kw) // s + 1
-    acc = np.zeros((F, OH, OW, N), np.int32) + bias.reshape(F, 1, 1, 1)
-    for oh in range(OH):
-        for ow in range(OW):
-            for i in range(kh):
-                for j in range(kw):
-                    row, column = oh * s + i - top, ow * s + j - left
-                    if 0 <= row < H and 0 <= column < W:
-                        pixel = x[:, row, column].astype(np.int32) - x_zero
-                        acc[:, oh, ow] += w[:, :, i, j].astype(np.int32) @ pixel
-    return acc
-
-def conv_codes(x, x_zero, w, bias, m0, n, zero, lo, hi, s=1, padding=((0, 0), (0, 0))):
-    acc = accumulate(x, x_zero, w, bias, s, padding)
-    return np.stack([requantize(acc[f], int(m0[f]), int(n[f]), zero, lo, hi) for f in range(len(w))])
-""",
-        """
-import numpy as np
-from tinyzip.learn.earlier import requantize
-
-def accumulate(x, x_zero, w, bias, s=1, padding=((0, 0), (0, 0))):
-    padded = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=x_zero)
-    seen = np.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=(1, 2))[:, ::s, ::s]
-    w = w.astype(np.int64)
-    sums = np.einsum("fcij,cabnij->fabn", w, seen)
-    at_zero = x_zero * w.sum(axis=(1, 2, 3))
-    return sums + (bias - at_zero)[:, None, None, None]
-
-def conv_codes(x, x_zero, w, bias, m0, n, zero, lo, hi, s=1, padding=((0, 0), (0, 0))):
-    acc = accumulate(x, x_zero, w, bias, s, padding)
-    F = len(w)
-    y = requantize(acc.reshape(F, -1), m0.reshape(F, 1), n.reshape(F, 1), zero, lo, hi)
-    return y.reshape(acc.shape).astype(np.uint8 if lo >= 0 else np.int8)
-""",
     ),
     hints=(
         "Which code stands for a real 0, and what is left of it after z_x is taken off?",

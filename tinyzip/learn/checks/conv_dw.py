@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.nn import ops
 
 
@@ -29,67 +29,6 @@ CHECK = Check(
         case("kernels of 3×2 in steps of 2", 3, (2, 8, 5, 2), 3, 2, 2),
         case("a border of 1", 2, (1, 4, 4, 2), 3, 3, 1, 1),
         case("steps of 2 and a border of 2", 2, (2, 6, 7, 2), 4, 3, 2, 2),
-    ),
-    mistakes=(
-        Mistake(
-            "dy.sum(axis=(1, 2, 3))",
-            "dy.mean(axis=(1, 2, 3))",
-            "db is the sum of dy over places and examples, not its mean",
-        ),
-        Mistake("patches.T", "patches.T / x.shape[3]", "÷ N is too much: dw is a sum over the examples"),
-        Mistake(
-            "patches.T",
-            "patches.T * x.shape[3] / patches.shape[1]",
-            "dw is a sum over the windows; here it is divided by OH·OW",
-        ),
-        Mistake(
-            "dw.reshape(len(dy), len(x), kh, kw)",
-            "dw.reshape(len(dy), len(x), kh, kw)[:, :, ::-1, ::-1]",
-            "dw is turned: the weight at (i, j) met the pixel at (i, j) of each window",
-        ),
-        Mistake(
-            "dw.reshape(len(dy), len(x), kh, kw)",
-            "dw.reshape(len(dy), len(x), kh, kw).swapaxes(2, 3)",
-            "row and column of the kernel are exchanged: dw is (F, C, kh, kw)",
-        ),
-        Mistake("axis=(1, 2, 3)", "axis=(1, 2)", "db is one number a map: the examples are added up as well"),
-        Mistake("axis=(1, 2, 3)", "axis=3", "db is one number a map: the places are added up as well"),
-        Mistake(
-            "return dw.reshape(len(dy), len(x), kh, kw), dy.sum(axis=(1, 2, 3))",
-            "return dy.sum(axis=(1, 2, 3)), dw.reshape(len(dy), len(x), kh, kw)",
-            "the order is dw, db",
-        ),
-        Mistake(
-            "(0, 0)))", '(0, 0)), "edge")', "the windows saw a border of zeros, and not the edge repeated"
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def conv_dw(dy, x, kh, kw, s=1, p=0):
-    x = np.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-    F, OH, OW, N = dy.shape
-    dw = np.zeros((F, len(x), kh, kw))
-    for oh in range(OH):
-        for ow in range(OW):
-            seen = x[:, oh * s : oh * s + kh, ow * s : ow * s + kw]
-            dw += np.einsum("fn,cijn->fcij", dy[:, oh, ow], seen)
-    return dw, np.einsum("fhwn->f", dy)
-""",
-        """
-import numpy as np
-
-def conv_dw(dy, x, kh, kw, s=1, p=0):
-    x = np.pad(x, ((0, 0), (p, p), (p, p), (0, 0)))
-    F, OH, OW, N = dy.shape
-    dw = np.empty((F, len(x), kh, kw))
-    for i in range(kh):
-        for j in range(kw):
-            pixels = x[:, i : i + s * OH : s, j : j + s * OW : s]
-            dw[:, :, i, j] = np.tensordot(dy, pixels, ((1, 2, 3), (1, 2, 3)))
-    return [dw, dy.reshape(F, -1) @ np.ones(OH * OW * N)]
-""",
     ),
     hints=(
         "What are x, w and y of the fully connected layer if a window is an example?",

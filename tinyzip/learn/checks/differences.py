@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.nn import losses, ops
 
 LABELS = np.array([1, 0, 2])
@@ -68,67 +68,6 @@ CHECK = Check(
             seeded(22, lambda rng: (cube, rng.normal(size=(1, 1)), 0.5)),
             quotient,
         ),
-    ),
-    mistakes=(
-        Mistake(
-            "(f(above) - f(below)) / (2 * h)",
-            "(f(above) - f(x)) / h",
-            "this looks to one side only, and its error is about h·f″/2; look to both",
-        ),
-        Mistake("/ (2 * h)", "/ h", "the two places are 2h apart: ÷ 2h"),
-        Mistake("/ (2 * h)", "/ 2 * h", "÷ 2h is wanted, and / 2 * h multiplies by h: it needs parentheses"),
-        Mistake(
-            "(f(above) - f(below))",
-            "(f(below) - f(above))",
-            "the sign: f above minus f below, not the reverse",
-        ),
-        Mistake(
-            "above[place] += h\n        below[place] -= h",
-            "above += h\n        below -= h",
-            "one number is moved at a time; here all are",
-        ),
-        Mistake(
-            "    for place in np.ndindex(x.shape):\n        above, below = x.copy(), x.copy()",
-            "    above, below = x.copy(), x.copy()\n    for place in np.ndindex(x.shape):",
-            "each number has to be put back before the next is moved",
-        ),
-        Mistake(
-            "above, below = x.copy(), x.copy()",
-            "above, below = x.astype(np.float32), x.astype(np.float32)",
-            "float32 is too coarse: its rounding is divided by h",
-        ),
-        Mistake(
-            "gradient = np.empty(x.shape)",
-            "gradient, h = np.empty(x.shape), 1e-5",
-            "h is given; here it is another",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def differences(f, x, h=1e-4):
-    flat, gradient = x.ravel(), []
-    for k in range(flat.size):
-        e = np.zeros(flat.size)
-        e[k] = h
-        gradient.append((f((flat + e).reshape(x.shape)) - f((flat - e).reshape(x.shape))) / 2 / h)
-    return np.array(gradient).reshape(x.shape)
-""",
-        """
-import numpy as np
-
-def differences(f, x, h=1e-4):
-    x, gradient = np.array(x), np.zeros_like(x)
-    for place in np.ndindex(x.shape):
-        kept = x[place]
-        x[place] = kept + h
-        gradient[place] += f(x)
-        x[place] = kept - h
-        gradient[place] -= f(x)
-        x[place] = kept
-    return gradient / (2 * h)
-""",
     ),
     hints=(
         "How far apart are x + h and x − h? So by what is the difference of f divided?",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.nn.fold import fold_batch_norm
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
@@ -58,78 +58,6 @@ CHECK = Check(
             [5.0, 0.5],
             [1.0, 0.0],
         ),
-    ),
-    mistakes=(
-        Mistake("gamma / np.sqrt(var + eps)", "gamma / np.sqrt(var)", "ε is missing below the root"),
-        Mistake(
-            "gamma / np.sqrt(var + eps)",
-            "gamma / (np.sqrt(var) + eps)",
-            "ε stands below the root, beside the variance",
-        ),
-        Mistake("gamma / np.sqrt(var + eps)", "gamma / (var + eps)", "the root is missing: ÷ √(σ² + ε)"),
-        Mistake("gamma / np.sqrt(var + eps)", "1 / np.sqrt(var + eps)", "γ is missing in the factor"),
-        Mistake(
-            "gamma / np.sqrt(var + eps)", "gamma * np.sqrt(var + eps)", "the root divides, here it multiplies"
-        ),
-        Mistake(
-            "gamma / np.sqrt(var + eps)",
-            "np.abs(gamma) / np.sqrt(var + eps)",
-            "γ may be negative, and its sign counts",
-        ),
-        Mistake(
-            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "(w.swapaxes(0, 1) * factor.reshape(-1, *[1] * (w.ndim - 1))).swapaxes(0, 1) "
-            "if len(w) == w.shape[1] else w * factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "the factors belong to the outputs, axis 0 of w; here they go along its inputs",
-        ),
-        Mistake(
-            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "w * factor if w.shape[-1] == len(factor) else w * factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "the factors belong to axis 0 of w; here they go along its last axis",
-        ),
-        Mistake(
-            "w * factor.reshape(-1, *[1] * (w.ndim - 1))", "w", "the weights have to be multiplied as well"
-        ),
-        Mistake(
-            "w * factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "w / factor.reshape(-1, *[1] * (w.ndim - 1))",
-            "the weights are multiplied by the factor, not divided",
-        ),
-        Mistake("factor * (b - mean) + beta", "factor * b + beta", "μ is missing: it is taken off b"),
-        Mistake("(b - mean)", "(b + mean)", "μ is taken off, not added"),
-        Mistake("factor * (b - mean) + beta", "b - factor * mean + beta", "b gets the factor as well"),
-        Mistake("factor * (b - mean) + beta", "factor * b - mean + beta", "μ gets the factor as well"),
-        Mistake("factor * (b - mean) + beta", "beta - factor * mean", "the layer's own bias b is lost"),
-        Mistake("factor * (b - mean) + beta", "factor * (b - mean)", "β is missing"),
-        Mistake(
-            "factor * (b - mean) + beta", "factor * (b - mean + beta)", "β is added last, without the factor"
-        ),
-        Mistake("factor * (b - mean) + beta", "factor * (b - mean) - beta", "β is added, not taken off"),
-        Mistake("factor * (b - mean) + beta", "b", "the bias has to be folded, too"),
-        Mistake("var + eps", "var + 1e-5", "ε is an argument; it is not always 10⁻⁵"),
-        Mistake(
-            "np.sqrt(var + eps)", "np.sqrt(var**2 + eps)", "σ² is the variance already: it is not squared"
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def fold(w, b, gamma, beta, mean, var, eps=1e-5):
-    new_w, new_b = np.empty(w.shape), []
-    for f in range(len(w)):
-        deviation = (float(var[f]) + eps) ** 0.5
-        new_w[f] = w[f] * gamma[f] / deviation
-        new_b.append(float((b[f] - mean[f]) * gamma[f] / deviation + beta[f]))
-    return [new_w, new_b]
-""",
-        """
-import numpy as np
-
-def fold(w, b, gamma, beta, mean, var, eps=1e-5):
-    offset = beta - gamma * mean * (var + eps) ** -0.5
-    return np.einsum("f...,f->f...", w, gamma * (var + eps) ** -0.5), offset + gamma * b * (var + eps) ** -0.5
-""",
     ),
     hints=(
         "Write z with w·x + b in place of y. What multiplies x now, and what is left without x?",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.distill.transplant import by_norm, transplant
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import Conv2d, Flatten, Linear
 from tinyzip.nn.sequential import Sequential
@@ -84,83 +84,6 @@ CHECK = Check(
         ),
         linear("a layer after four channels of one pixel, of which two are kept", 3, 4, 1, 0, 3),
         linear("a layer after four channels of six pixels, of which two are kept", 3, 4, 6, 0, 3),
-    ),
-    mistakes=(
-        Mistake("np.argsort(-size)", "np.argsort(size)", "these are the weakest; the strongest are kept"),
-        Mistake(
-            "np.abs(w).reshape", "w.reshape", "the sizes are added up, Σ |w|; plus and minus cancel here"
-        ),
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).sum(axis=1)",
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "this is the largest weight of each filter; the sum of all |w| was asked for",
-        ),
-        Mistake(
-            "np.abs(w).reshape",
-            "np.square(w).reshape",
-            "these are squares; the sum is of |w|, and another filter may win",
-        ),
-        Mistake(
-            "np.sort(np.argsort(-size)[:count])",
-            "np.argsort(-size)[:count]",
-            "the channels stay in the teacher's order: sort what was chosen",
-        ),
-        Mistake("w2[:, kept]", "w2[kept]", "of w₂ the inputs are cut, axis 1; its outputs stay"),
-        Mistake("b1[kept], w2[:, kept]", "b1, w2[:, kept]", "the bias of a channel goes with it: b₁[S]"),
-        Mistake("w2[:, kept]", "w2", "the second layer has to lose the inputs that are gone: w₂[:, S]"),
-        Mistake(
-            "w.reshape(len(w), -1, pixels)[:, kept]",
-            "w[:, kept]",
-            "a channel is a run of H·W features; here single features are kept",
-        ),
-        Mistake(
-            "w.reshape(len(w), -1, pixels)[:, kept]",
-            "w.reshape(len(w), pixels, -1)[:, :, kept]",
-            "the features are (c, h, w), channel first: a channel is one run, not every F-th feature",
-        ),
-        Mistake(
-            "np.sort(np.argsort(-size)[:count])",
-            "np.arange(count)",
-            "these are the first outputs; those with the largest Σ |w| were asked for",
-        ),
-        Mistake(
-            "b1[kept]", "b1[: len(kept)]", "these are the first biases; each channel keeps its own, b₁[S]"
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def strongest(w, count):
-    size = [float(np.sum(np.abs(filter))) for filter in w]
-    best = sorted(range(len(w)), key=lambda f: size[f], reverse=True)[:count]
-    return sorted(best)
-
-def cut(w1, b1, w2, kept):
-    G, _, kh, kw = w2.shape
-    second = np.empty((G, len(kept), kh, kw))
-    for k, f in enumerate(kept):
-        second[:, k] = w2[:, f]
-    return np.stack([w1[f] for f in kept]), np.array([b1[f] for f in kept]), second
-
-def cut_linear(w, kept, pixels):
-    return np.concatenate([w[:, f * pixels : (f + 1) * pixels] for f in kept], axis=1)
-""",
-        """
-import numpy as np
-
-def strongest(w, count):
-    size = np.linalg.norm(w.reshape(len(w), -1), 1, axis=1)
-    return np.flatnonzero(size.argsort().argsort() >= len(w) - count).astype(np.uint16)
-
-def cut(w1, b1, w2, kept):
-    return np.take(w1, kept, 0), np.take(b1, kept), np.take(w2, kept, 1)
-
-def cut_linear(w, kept, pixels):
-    F = w.shape[1] // pixels
-    stays = np.isin(np.arange(F), kept)
-    return w[:, np.repeat(stays, pixels)]
-""",
     ),
     hints=(
         "If channel 3 of the first layer is gone, which numbers of the second layer have nothing to do?",

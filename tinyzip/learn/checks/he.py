@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake
+from tinyzip.learn.case import Case, Check
 from tinyzip.nn.layer import kaiming
 
 
@@ -35,67 +35,6 @@ CHECK = Check(
         deviation("the deviation of a convolution from 1 channel to 2 with kernels of 3×3", 2, 1, 3, 3),
         case("the weights of a layer from 3 numbers to 4", 4, 3),
         case("the weights of a convolution from 2 channels to 3 with kernels of 3×2", 3, 2, 3, 2),
-    ),
-    mistakes=(
-        Mistake(
-            "math.prod(shape[1:])",
-            "shape[0]",
-            "this is F, the fan-out; n is what one output reads, the fan-in",
-        ),
-        Mistake("math.prod(shape[1:])", "shape[1]", "a kernel reads C·kh·kw numbers, not only C"),
-        Mistake(
-            "math.prod(shape[1:])",
-            "math.prod(shape)",
-            "n is what one output reads; the F outputs do not count",
-        ),
-        Mistake(
-            "math.sqrt(2 / math", "math.sqrt(1 / math", "the 2 is missing: a rectifier keeps half of mean x²"
-        ),
-        Mistake("math.sqrt(2 / ", "(2 / ", "this is the variance; the deviation is its root"),
-        Mistake(
-            "math.prod(shape[1:])",
-            "(shape[0] + shape[1]) * math.prod(shape[2:])",
-            "this is Glorot's, for layers without a rectifier: He's has 2 / fan-in",
-        ),
-        Mistake(
-            "rng.standard_normal(shape)",
-            "rng.uniform(-1, 1, shape)",
-            "these are uniform draws; standard normal ones were asked for",
-        ),
-        Mistake(
-            "* he_deviation(shape)",
-            "* he_deviation(shape) ** 2",
-            "a draw times the deviation has this deviation; times the variance it is too small",
-        ),
-        Mistake(
-            "rng.standard_normal(shape)",
-            "abs(rng.standard_normal(shape))",
-            "weights have mean 0: as many below 0 as above",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def he_deviation(shape):
-    return (2 / np.prod(shape[1:])) ** 0.5
-
-def he(rng, shape):
-    return rng.normal(0.0, he_deviation(shape), size=shape)
-""",
-        """
-import numpy as np
-
-def he_deviation(shape):
-    n = 1
-    for axis in shape[1:]:
-        n *= axis
-    return np.sqrt(2.0) / np.sqrt(n)
-
-def he(rng, shape):
-    draws = [rng.standard_normal() for _ in range(int(np.prod(shape)))]
-    return np.array(draws).reshape(shape) * he_deviation(shape)
-""",
     ),
     hints=(
         "How many numbers does one output of a convolution of 3×3 on 16 channels add up?",

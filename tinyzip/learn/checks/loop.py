@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.nn import ops
 from tinyzip.nn.layers import Flatten, Linear
 from tinyzip.nn.network import Network
@@ -66,92 +66,6 @@ CHECK = Check(
         case("one epoch over seven examples, in batches of three", 7, 1, 3),
         case("three epochs over six examples, in batches of two", 6, 3, 2),
         case("two epochs over three examples, in batches of five", 3, 2, 5),
-    ),
-    mistakes=(
-        Mistake(
-            "index = order[start : start + batch]",
-            "index = np.arange(len(labels))[start : start + batch]",
-            "the order is not used: a batch is a piece of order",
-        ),
-        Mistake(
-            "labels[index])",
-            "labels[start : start + batch])",
-            "the images are shuffled and their labels are not: both take the same index",
-        ),
-        Mistake(
-            "range(0, len(order), batch)",
-            "range(0, len(order) - batch + 1, batch)",
-            "the last batch is left out where it is shorter",
-        ),
-        Mistake(
-            "    for _ in range(epochs):\n        order = rng.permutation(len(labels))",
-            "    order = rng.permutation(len(labels))\n    for _ in range(epochs):",
-            "each epoch has a new order; here there is one for all",
-        ),
-        Mistake(
-            "            p = step(p, backward(p, dz, cache))",
-            "            step(p, backward(p, dz, cache))",
-            "step gives a new p, and it is thrown away",
-        ),
-        Mistake(
-            "order = rng.permutation(len(labels))",
-            "order = rng.integers(0, len(labels), len(labels))",
-            "this draws with replacement; in an epoch each example comes once",
-        ),
-        Mistake(
-            "losses.append(loss)",
-            "losses.append(cross_entropy(forward(p, x[:, index])[0], labels[index])[0])",
-            "the loss is that before the step, not after it",
-        ),
-        Mistake(
-            "losses.append(loss)",
-            "losses.append(loss * len(index))",
-            "the loss of a step is the mean over its batch, as cross entropy gives it",
-        ),
-        Mistake(
-            "range(0, len(order), batch)",
-            "range(0, batch, batch)",
-            "an epoch ends after one batch; it is a pass over all examples",
-        ),
-        Mistake(
-            "order = rng.permutation(len(labels))",
-            "order = np.sort(rng.permutation(len(labels)))[::-1]",
-            "the order is sorted again, so that each epoch shows the same batches",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-from tinyzip.learn.earlier import cross_entropy
-
-def train(p, x, labels, forward, backward, step, rng, epochs, batch):
-    losses, N = [], x.shape[1]
-    while epochs:
-        order, epochs = list(rng.permutation(N)), epochs - 1
-        while order:
-            index, order = order[:batch], order[batch:]
-            z, cache = forward(p, x[:, index])
-            loss, dz = cross_entropy(z, labels[index])
-            losses.append(loss)
-            p = step(p, backward(p, dz, cache))
-    return p, losses
-""",
-        """
-import numpy as np
-from tinyzip.learn.earlier import cross_entropy
-
-def train(p, x, labels, forward, backward, step, rng, epochs, batch):
-    losses = np.zeros(0)
-    for epoch in range(epochs):
-        order = rng.permutation(len(labels))
-        shuffled, their = x[:, order], labels[order]
-        for cut in np.split(np.arange(len(labels)), range(batch, len(labels), batch)):
-            z, cache = forward(p, shuffled[:, cut])
-            loss, dz = cross_entropy(z, their[cut])
-            p = step(p, backward(p, dz, cache))
-            losses = np.append(losses, loss)
-    return p, losses
-""",
     ),
     hints=(
         "How many steps has an epoch over seven examples in batches of three? How long is the last batch?",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 
 
 def expected(w: Any, count: int) -> Any:
@@ -83,126 +83,6 @@ CHECK = Check(
         step("a step with η = 0.1", 1.0, 0.1),
         step("a step with η = 2 and small gradients", 0.01, 2.0),
         step("a step that is 0", 1.0, 0.0),
-    ),
-    mistakes=(
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)",
-            "np.argsort(w, axis=None)",
-            "these are the most negative; the magnitude decides, |w|",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.argsort(-np.abs(w), axis=None)[:count]",
-            "these are the largest; the smallest go",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.argsort(np.abs(w), axis=None)[count:]",
-            "the smallest are kept here; they are the ones to go",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.argsort(np.abs(w), axis=None)[: count + 1]",
-            "this takes one too many",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.argsort(np.abs(w), axis=None)[: max(count - 1, 0)]",
-            "this takes one too few",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.flatnonzero(w)[np.argsort(np.abs(w[w != 0]))[:count]]",
-            "weights that are 0 already are the smallest: they count among those that go",
-        ),
-        Mistake(
-            "np.argsort(np.abs(w), axis=None)[:count]",
-            "np.arange(w.size)[:count]",
-            "these are the first; the smallest were asked for",
-        ),
-        Mistake(
-            "    pruned = w.copy()\n",
-            "    pruned = np.ones_like(w)\n",
-            "this is the mask; the weights that are left keep their values",
-        ),
-        Mistake(
-            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
-            "np.concatenate([prune(w, count // 3).ravel() for w in layers.values()])",
-            "each layer loses as many here; all are to be looked at together",
-        ),
-        Mistake(
-            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
-            "np.concatenate([prune(w, count * w.size // 54).ravel() for w in layers.values()])",
-            "each layer loses the same share here; all are to be looked at together",
-        ),
-        Mistake(
-            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
-            "np.concatenate([w.ravel() / w.std() for w in layers.values()])\n"
-            "    scaled = np.concatenate([np.full(w.size, w.std()) for w in layers.values()])\n"
-            "    all_weights = prune(all_weights, count) * scaled",
-            "weights are compared as they are, not by the size of their layer",
-        ),
-        Mistake(
-            "prune(np.concatenate([w.ravel() for w in layers.values()]), count)",
-            "np.concatenate([prune(w, min(count, w.size)).ravel() for w in layers.values()])",
-            "the number is for all layers together, not for each",
-        ),
-        Mistake("part.reshape(layers[name].shape)", "part", "each layer has to have its shape again"),
-        Mistake(
-            "np.where(w != 0, w - lr * dw, 0)",
-            "w - lr * dw",
-            "the gradient of a zero is not 0: weights that are gone come back here",
-        ),
-        Mistake("w - lr * dw, 0)", "w + lr * dw, 0)", "the step goes against the gradient: − η·dw"),
-        Mistake(
-            "np.where(w != 0, w", "np.where(dw != 0, w", "which weights are gone is seen in w, not in dw"
-        ),
-        Mistake("w - lr * dw, 0)", "w - dw, 0)", "the learning rate η is missing"),
-        Mistake(
-            "np.where(w != 0, w - lr * dw, 0)",
-            "np.where(w != 0, -lr * dw, 0)",
-            "w itself is missing: w − η·dw",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def prune(w, count):
-    sizes = sorted((abs(float(v)), i) for i, v in enumerate(w.ravel()))
-    gone = {i for _, i in sizes[:count]}
-    flat = [0.0 if i in gone else float(v) for i, v in enumerate(w.ravel())]
-    return np.array(flat).reshape(w.shape)
-
-def prune_together(layers, count):
-    sizes = sorted((abs(float(v)), name, i) for name, w in layers.items() for i, v in enumerate(w.ravel()))
-    pruned = {name: w.copy() for name, w in layers.items()}
-    for _, name, i in sizes[:count]:
-        pruned[name][np.unravel_index(i, pruned[name].shape)] = 0
-    return pruned
-
-def step_pruned(w, dw, lr):
-    after = w - lr * dw
-    after[w == 0] = 0
-    return after
-""",
-        """
-import numpy as np
-
-def prune(w, count):
-    if count == 0:
-        return w.copy()
-    limit = np.partition(np.abs(w).ravel(), count - 1)[count - 1]
-    return w * (np.abs(w) > limit)
-
-def prune_together(layers, count):
-    sizes = np.sort(np.abs(np.concatenate([w.ravel() for w in layers.values()])))
-    limit = sizes[count - 1] if count else -1.0
-    return {name: np.where(np.abs(w) > limit, w, 0) for name, w in layers.items()}
-
-def step_pruned(w, dw, lr):
-    return w - lr * dw * (w != 0)
-""",
     ),
     hints=(
         "If w is [3, −1, 0.5, −4] and two weights go, which are left?",

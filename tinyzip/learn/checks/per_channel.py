@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.quant.grids.grid import Grid
 
 
@@ -67,121 +67,6 @@ CHECK = Check(
         codes("4 bits of kernels in float32 and beyond the grid", 4, 2, 3, 3, 3, beyond=5, dtype=np.float32),
         codes("8 bits of weights (6, 20) and beyond the grid", 8, 6, 20, beyond=30),
         halves("halves from −4.5 to 4.5 of 4 bits", 4, (1.0, 0.5, 4.0)),
-    ),
-    mistakes=(
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "np.full(len(w), np.abs(w).max())",
-            "this is one scale for all; each output has its own",
-        ),
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "w.reshape(len(w), -1).max(axis=1)",
-            "the largest |w| counts, also where it is below 0",
-        ),
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "np.abs(w).reshape(len(w), -1).max(axis=0)[: len(w)]",
-            "the outputs are axis 0: the largest is over all others",
-        ),
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "np.ptp(w.reshape(len(w), -1), axis=1) / 2",
-            "half of max − min is the largest |w| only where the range is the same on both sides",
-        ),
-        Mistake(
-            "np.abs(w).reshape(len(w), -1).max(axis=1)",
-            "np.abs(w).reshape(len(w), -1).mean(axis=1)",
-            "the largest |w| gets the last code; this is their mean",
-        ),
-        Mistake(
-            "top / (2 ** (bits - 1) - 1)", "top / 2 ** (bits - 1)", "the last code is n = 2ᵇ⁻¹ − 1, not 2ᵇ⁻¹"
-        ),
-        Mistake(
-            "top / (2 ** (bits - 1) - 1)",
-            "top / (2**bits - 1)",
-            "this scale is half as large as needed: from 0 to max |w| there are n = 2ᵇ⁻¹ − 1 steps",
-        ),
-        Mistake(
-            "top / (2 ** (bits - 1) - 1)",
-            "2 * top / (2**bits - 1)",
-            "2ᵇ − 1 steps from −max to max leave no code for 0; n = 2ᵇ⁻¹ − 1 steps are on each side",
-        ),
-        Mistake(
-            "np.where(top > 0, top / (2 ** (bits - 1) - 1), 1.0)",
-            "top / (2 ** (bits - 1) - 1)",
-            "a channel of zeros has the scale 1; here it is 0, and 0 / 0 is no number",
-        ),
-        Mistake(
-            "scales.reshape(-1, *[1] * (w.ndim - 1))",
-            "(scales if scales.size == w.shape[-1] else scales.reshape(-1, *[1] * (w.ndim - 1)))",
-            "the scales are of the outputs, axis 0, and go along the last axis here",
-        ),
-        Mistake(
-            "scales.reshape(-1, *[1] * (w.ndim - 1))",
-            "scales.max()",
-            "each output is divided by its own scale, not all by the largest",
-        ),
-        Mistake(
-            "scales.reshape(-1, *[1] * (w.ndim - 1))", "scales[0]", "all are divided by the first scale here"
-        ),
-        Mistake("-n, n)", "-n - 1, n)", "the lowest code is −n: −2ᵇ⁻¹ is left out"),
-        Mistake("n = 2 ** (bits - 1) - 1", "n = 2 ** (bits - 1)", "the codes are −n … n with n = 2ᵇ⁻¹ − 1"),
-        Mistake("-n, n)", "0, 2 * n)", "weights have codes on both sides of 0, from −n to n"),
-        Mistake(
-            "np.clip(np.rint(w / along), -n, n)",
-            "np.rint(w / along)",
-            "what lies beyond the grid gets the code of its end, −n or n",
-        ),
-        Mistake("np.rint(w / along)", "np.floor(w / along)", "this floors; codes are rounded to the nearest"),
-        Mistake("np.rint(w / along)", "np.trunc(w / along)", "this cuts towards 0; round to the nearest"),
-        Mistake(
-            "np.rint(w / along)",
-            "np.sign(w) * np.floor(np.abs(w / along) + 0.5)",
-            "a half goes to the even code; this rounds it away from zero",
-        ),
-        Mistake(
-            "np.rint(w / along)", "np.floor(w / along + 0.5)", "a half goes to the even code; this goes up"
-        ),
-        Mistake("np.rint(w / along)", "np.rint(w * along)", "w is divided by the scale, not multiplied"),
-        Mistake(
-            "np.clip(np.rint(w / along), -n, n)",
-            "np.clip(np.rint(w / along), -n, n) * along",
-            "these are numbers w̃; the codes were asked for",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def channel_scales(w, bits):
-    scales = []
-    for row in w:
-        top = max(abs(float(value)) for value in row.ravel())
-        scales.append(top / (2 ** (bits - 1) - 1) if top else 1)
-    return scales
-
-def quantize_channels(w, scales, bits):
-    n = 2 ** (bits - 1) - 1
-    q = np.zeros(w.shape, np.int8)
-    for f, scale in enumerate(scales):
-        q[f] = np.minimum(n, np.maximum(-n, np.round(w[f] / scale)))
-    return q
-""",
-        """
-import numpy as np
-
-def channel_scales(w, bits):
-    others = tuple(range(1, w.ndim))
-    top = np.maximum(w.max(axis=others), -w.min(axis=others)).astype(np.float64)
-    scales = top / (2 ** (bits - 1) - 1)
-    scales[scales == 0] = 1
-    return scales
-
-def quantize_channels(w, scales, bits):
-    n = 2 ** (bits - 1) - 1
-    return np.rint(np.clip(w.T / scales, -n, n)).T.astype(int)
-""",
     ),
     hints=(
         "A network has rows of weights ten times as large as others. Which codes do the small ones use?",

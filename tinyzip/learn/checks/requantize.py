@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyzip.integer import fixedpoint
 from tinyzip.integer.codes import Codes
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 
 MOST = 2**31 - 1
 
@@ -69,99 +69,6 @@ CHECK = Check(
             expected,
             0,
         ),
-    ),
-    mistakes=(
-        Mistake("scaled + zero", "scaled", "the zero point is missing"),
-        Mistake(
-            "high(acc << left",
-            "high((acc + zero) << left",
-            "the zero point is in the sum here; it counts in steps of s_y, and is added after that",
-        ),
-        Mistake("scaled + zero", "scaled - zero", "the zero point is added: real = s·(code − zero)"),
-        Mistake(
-            "np.clip(scaled + zero, lo, hi)",
-            "np.clip(scaled, lo, hi) + zero",
-            "the clamp is to come last: lo and hi are codes, with the zero point in them",
-        ),
-        Mistake("np.clip(scaled + zero, lo, hi)", "scaled + zero", "the clamp is missing"),
-        Mistake(
-            "np.clip(scaled + zero, lo, hi)",
-            "np.clip((scaled + zero).astype(np.int8 if lo < 0 else np.uint8), lo, hi)",
-            "a byte wraps around before the clamp sees how large the number was",
-        ),
-        Mistake(
-            "np.clip(scaled + zero, lo, hi)",
-            "np.clip(scaled + zero, -128 if lo < 0 else 0, 127 if lo < 0 else 255)",
-            "the clamp is to lo … hi, which may be narrower than a byte: that is how a ReLU is made",
-        ),
-        Mistake(
-            "np.clip(scaled + zero, lo, hi)", "np.minimum(scaled + zero, hi)", "nothing is clamped at lo"
-        ),
-        Mistake(
-            "np.clip(scaled + zero, lo, hi)", "np.maximum(scaled + zero, lo)", "nothing is clamped at hi"
-        ),
-        Mistake("acc << left", "acc", "for n < 31 the sum is to be shifted to the left before"),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "high(acc << left, m0) >> right",
-            "the second step rounds down here; it is divide, to the nearest",
-        ),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "(((acc << left).astype(np.int64) * m0 >> 31) + ((np.int64(1) << right) >> 1)) >> right",
-            "the first step cuts off what high rounds, and the second takes halves up",
-        ),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "(acc.astype(np.int64) * m0 + (np.int64(1) << (n - 1))) >> n",
-            "this rounds once, as fully connected layers do; gemmlowp rounds in both steps",
-        ),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "divide(high(acc << left, m0), n)",
-            "31 bits too many: high took off 31 already, so divide has n − 31 left",
-        ),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "high(divide(acc << left, right), m0)",
-            "the order is high first, then divide: divided first, the bits are lost that m0 multiplies",
-        ),
-        Mistake(
-            "divide(high(acc << left, m0), right)",
-            "(high(acc << left, m0) + ((np.int64(1) << right) >> 1)) >> right",
-            "the second step takes halves up here; away from zero is what divide does",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def requantize(acc, m0, n, zero, lo, hi):
-    acc, m0, n = np.broadcast_arrays(acc, m0, n)
-    codes = np.empty(acc.shape, np.int16)
-    for k in np.ndindex(acc.shape):
-        a, m, shift = int(acc[k]), int(m0[k]), int(n[k])
-        if shift < 31:
-            a, shift = a * 2 ** (31 - shift), 31
-        x = min((a * m + 2**30) // 2**31, 2**31 - 1)
-        d = 2 ** (shift - 31)
-        rounded = (abs(x) + d // 2) // d
-        codes[k] = max(lo, min(hi, zero + (rounded if x >= 0 else -rounded)))
-    return codes
-""",
-        """
-import numpy as np
-from tinyzip.learn.earlier import divide, high
-
-def requantize(acc, m0, n, zero, lo, hi):
-    n = np.asarray(n)
-    wide = acc.astype(np.int64) * np.where(n < 31, 2 ** np.maximum(31 - n, 0), 1)
-    y = divide(high(wide, m0), np.where(n > 31, n - 31, 0))
-    y += zero
-    y[y < lo] = lo
-    y[y > hi] = hi
-    return y.astype(np.uint8 if lo >= 0 else np.int8)
-""",
     ),
     hints=(
         "high takes off 31 bits. How many of the n are left, and what if n is less than 31?",

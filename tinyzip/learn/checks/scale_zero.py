@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.quant.grids.grid import Grid
 
 
@@ -67,135 +67,6 @@ CHECK = Check(
         back("three codes, zero = 0", 0.25, 0, [0, 3, 255], np.int64),
         back("codes in bytes, zero = 100", 0.3, 100, [[0, 99, 100], [101, 200, 255]], np.uint8),
         back("codes in int8, zero = 128", 0.5, 128, [[0, 1, 127]], np.int8),
-    ),
-    mistakes=(
-        Mistake(
-            "low, high = min(low, 0.0), max(high, 0.0)",
-            "pass",
-            "the range has to be widened to hold 0 at both ends",
-        ),
-        Mistake("min(low, 0.0), max", "low, max", "where low is above 0, the range has to be widened to 0"),
-        Mistake(
-            "max(high, 0.0)\n",
-            "high\n    high = high + (high == low)\n",
-            "where high is below 0, the range has to be widened to 0",
-        ),
-        Mistake(
-            "(high - low) / (2**bits - 1)",
-            "(high - low) / 2**bits",
-            "2ᵇ codes have 2ᵇ − 1 steps between the first and the last",
-        ),
-        Mistake(
-            "round(-low / scale)",
-            "int(-low / scale)",
-            "the zero point is rounded to the nearest; this cuts off",
-        ),
-        Mistake(
-            "round(-low / scale)",
-            "int(np.floor(-low / scale + 0.5))",
-            "a zero point halfway goes to the even code; this goes up",
-        ),
-        Mistake("round(-low / scale)", "round(low / scale)", "the sign: zero is round(−low / scale)"),
-        Mistake("round(-low / scale)", "-low / scale", "the zero point is a code, so it has to be rounded"),
-        Mistake(
-            "round(-low / scale)",
-            "2 ** (bits - 1)",
-            "the zero point is where 0 lies in this range, not the middle of the codes",
-        ),
-        Mistake("if high > low else 1.0", "+ 1e-8", "where low = high = 0 the scale is 1"),
-        Mistake(
-            "(high - low) / (2**bits - 1)",
-            "2 * max(-low, high) / (2**bits - 1)",
-            "the range is from low to high; here it is made as long on both sides of 0",
-        ),
-        Mistake(
-            "np.rint(x / scale) + zero,",
-            "np.rint(x / scale + zero),",
-            "zero is added after rounding; a half goes elsewhere where zero is odd",
-        ),
-        Mistake("np.rint(x / scale)", "np.floor(x / scale)", "this floors; codes are rounded to the nearest"),
-        Mistake(
-            "np.rint(x / scale)", "np.floor(x / scale + 0.5)", "a half goes to the even number; this goes up"
-        ),
-        Mistake("np.rint(x / scale)", "np.rint(x * scale)", "x is divided by the scale, not multiplied"),
-        Mistake(") + zero, 0,", ") - zero, 0,", "zero is added to make a code; it is taken off to read one"),
-        Mistake(
-            "np.clip(np.rint(x / scale) + zero, 0, 2**bits - 1)",
-            "(np.rint(x / scale) + zero)",
-            "what lies beyond the grid has to get the code of its end: clamp",
-        ),
-        Mistake(
-            "np.clip(np.rint(x / scale) + zero, 0, 2**bits - 1)",
-            "(np.clip(np.rint(x / scale), 0, 2**bits - 1) + zero)",
-            "clamp after zero was added; before it, negative numbers are lost",
-        ),
-        Mistake(
-            "np.clip(np.rint(x / scale) + zero, 0, 2**bits - 1)",
-            "((np.rint(x / scale) + zero) % 2**bits)",
-            "a code beyond the ends wraps around here; it has to be clamped",
-        ),
-        Mistake("0, 2**bits - 1).astype", "0, 2**bits).astype", "the last code is 2ᵇ − 1"),
-        Mistake(
-            "codes.astype(np.int64) - zero",
-            "codes - zero",
-            "codes in bytes wrap around below 0: make them int64 or floats before zero is taken off",
-        ),
-        Mistake(
-            "scale * (codes.astype(np.int64) - zero)",
-            "scale * codes.astype(np.int64) - zero",
-            "zero is a code: it is taken off before the scale multiplies",
-        ),
-        Mistake("(codes.astype(np.int64) - zero)", "codes.astype(np.int64)", "zero has to be taken off"),
-        Mistake("astype(np.int64) - zero)", "astype(np.int64) + zero)", "zero is taken off, not added, here"),
-        Mistake(
-            "scale * (codes.astype(np.int64) - zero)",
-            "(codes.astype(np.int64) - zero) / scale",
-            "a code is multiplied by the scale to give a number",
-        ),
-    ),
-    others=(
-        """
-import math
-import numpy as np
-
-def scale_and_zero(low, high, bits):
-    if low > 0:
-        low = 0
-    if high < 0:
-        high = 0
-    if low == high:
-        return 1, 0
-    scale = (high - low) / (2**bits - 1)
-    place = -low / scale
-    zero = math.floor(place)
-    if place - zero > 0.5 or (place - zero == 0.5 and zero % 2 == 1):
-        zero += 1
-    return scale, zero
-
-def quantize(x, scale, zero, bits):
-    codes = np.empty(x.shape, np.uint8)
-    for place in np.ndindex(x.shape):
-        codes[place] = min(max(round(float(x[place]) / scale) + zero, 0), 2**bits - 1)
-    return codes
-
-def dequantize(codes, scale, zero):
-    return scale * codes.astype(np.float32) - scale * zero
-""",
-        """
-import numpy as np
-
-def scale_and_zero(low, high, bits):
-    ends = np.array([low, 0.0, high])
-    scale = np.ptp(ends) / (2**bits - 1) or 1.0
-    return np.float64(scale), np.rint(-ends.min() / scale).astype(np.int32)
-
-def quantize(x, scale, zero, bits):
-    steps = np.clip(np.round(x / scale), -zero, 2**bits - 1 - zero)
-    return (steps + zero).astype(np.uint8)
-
-def dequantize(codes, scale, zero):
-    return np.subtract(codes, zero, dtype=np.float64) * scale
-""",
     ),
     hints=(
         "Which code means 0 on a grid from −1 to 3 with the codes 0 … 4? And on one from 2 to 6?",

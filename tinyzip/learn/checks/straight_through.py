@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.learn.case import Case, Check, Mistake, seeded
+from tinyzip.learn.case import Case, Check, seeded
 from tinyzip.quant.training import lsq
 
 
@@ -63,119 +63,6 @@ CHECK = Check(
         ),
         backward_of("numbers less than half a step from the ends", 0.5, -2, 5, [2.3, 2.6, -0.9, -1.1, 2.7]),
         backward_of("numbers at both ends of 0 … 3", 1.0, 0, 3, [0.0, 3.0, 0.1, 2.9, -0.1, 3.1, 1.5]),
-    ),
-    mistakes=(
-        Mistake("np.clip(np.rint(x / step), lo, hi)", "np.rint(x / step)", "the clamp to lo … hi is missing"),
-        Mistake("= step * np.clip", "= np.clip", "these are codes; y is read back at once, times the step"),
-        Mistake("np.rint(x / step)", "np.floor(x / step)", "this floors; codes are rounded to the nearest"),
-        Mistake(
-            "np.rint(x / step)", "np.floor(x / step + 0.5)", "a half goes to the even code; this rounds it up"
-        ),
-        Mistake(
-            "np.rint(x / step)",
-            "np.sign(x) * np.floor(np.abs(x / step) + 0.5)",
-            "a half goes to the even code; this rounds it away from zero",
-        ),
-        Mistake("np.rint(x / step)", "(x / step)", "this clips and does not round"),
-        Mistake(
-            "step * np.clip(np.rint(x / step), lo, hi)",
-            "step * np.rint(np.clip(x, lo, hi) / step)",
-            "lo and hi are codes: clamp what was divided by the step, not x",
-        ),
-        Mistake(
-            "np.clip(np.rint(x / step), lo, hi)",
-            "np.clip(np.rint(x / step), -hi, hi)",
-            "the lower end is lo, which need not be −hi",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "dy * 1",
-            "what the clamp holds gets no gradient: 0 outside of lo < v < hi",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "0 * dy",
-            "this is the staircase's own derivative, with which nothing learns: inside it is taken as 1",
-        ),
-        Mistake("(x > step * lo) & (x < step * hi)", "(x < step * hi)", "the clamp holds below lo as well"),
-        Mistake("(x > step * lo) & (x < step * hi)", "(x > step * lo)", "the clamp holds above hi as well"),
-        Mistake(
-            "(x > step * lo) & (x < step * hi)",
-            "(x > lo) & (x < hi)",
-            "lo and hi are codes: it is v = x / step that lies between them",
-        ),
-        Mistake(
-            "(x > step * lo) & (x < step * hi)",
-            "(x >= step * lo) & (x <= step * hi)",
-            "the ends themselves count as held: there the derivative is 0",
-        ),
-        Mistake(
-            "(x > step * lo) & (x < step * hi)",
-            "(np.rint(x / step) >= lo) & (np.rint(x / step) <= hi)",
-            "it is v before rounding that counts: half a step beyond the end is outside",
-        ),
-        Mistake(
-            "(x > step * lo) & (x < step * hi)",
-            "(np.rint(x / step) > lo) & (np.rint(x / step) < hi)",
-            "it is v before rounding that counts: the last half step before the end is inside",
-        ),
-        Mistake(
-            "(x > step * lo) & (x < step * hi)",
-            "(np.abs(x) < step * hi)",
-            "the lower end is step·lo, which need not be −step·hi",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "step * dy * ((x > step * lo) & (x < step * hi))",
-            "the step multiplies and divides: it cancels, and the derivative is 1",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "dy / step * ((x > step * lo) & (x < step * hi))",
-            "no ÷ step is left: the step that multiplies takes it away",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "1.0 * ((x > step * lo) & (x < step * hi))",
-            "this is ∂y/∂x; dx is dy times it",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "dy * ~((x > step * lo) & (x < step * hi))",
-            "the gradient passes inside and not outside; this is the other way round",
-        ),
-        Mistake(
-            "dy * ((x > step * lo) & (x < step * hi))",
-            "np.clip(dy, step * lo, step * hi)",
-            "it is by x that the gradient is held, not by its own size",
-        ),
-    ),
-    others=(
-        """
-import numpy as np
-
-def fake_quantize(x, step, lo, hi):
-    y = np.empty(x.shape)
-    for place in np.ndindex(x.shape):
-        y[place] = step * max(lo, min(hi, round(float(x[place]) / step)))
-    return y
-
-def straight_through(dy, x, step, lo, hi):
-    dx = dy.copy()
-    dx[x / step <= lo] = 0
-    dx[x / step >= hi] = 0
-    return dx
-""",
-        """
-import numpy as np
-
-def fake_quantize(x, step, lo, hi):
-    return np.round(np.clip(x / step, lo, hi)) * step
-
-def straight_through(dy, x, step, lo, hi):
-    v = x / step
-    return np.where(np.clip(v, lo, hi) != v, 0, np.where((v == lo) | (v == hi), 0, dy))
-""",
     ),
     hints=(
         "For which x does y not move at all, even if x moves by many steps?",

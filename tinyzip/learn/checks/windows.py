@@ -1,7 +1,7 @@
 """Depth: what is known of the exercise about counting windows."""
 
 from tinyzip.base.windows import window_count
-from tinyzip.learn.case import Case, Check, Mistake
+from tinyzip.learn.case import Case, Check
 
 
 def expected(H: int, k: int, s: int = 1, before: int = 0, after: int = 0) -> int:
@@ -24,42 +24,6 @@ CHECK = Check(
         case("a window of 5 on 5 numbers", 5, 5, 3),
         case("a window of 4 on 3 numbers", 3, 4),
         case("a window of 9 on 3 numbers, in steps of 2", 3, 9, 2),
-    ),
-    mistakes=(
-        Mistake(
-            "room // s + 1 if", "room // s if", "the window at the very beginning counts, too: + 1 is missing"
-        ),
-        Mistake(
-            "before + after - k", "2 * before - k", "the two ends may be padded differently: before + after"
-        ),
-        Mistake(
-            "room // s + 1 if",
-            "-(-room // s) + 1 if",
-            "this rounds up; a window that is not whole does not count",
-        ),
-        Mistake("H + before + after - k", "H - k", "the padding is missing"),
-        Mistake(
-            "room // s + 1 if",
-            "(room + 1) // s if",
-            "the + 1 stands outside of the division: it counts windows, not numbers",
-        ),
-        Mistake(
-            " if room >= 0 else 0",
-            "",
-            "a window that is longer than the row fits 0 times; this is negative or 1",
-        ),
-    ),
-    others=(
-        """
-def window_count(H, k, s=1, before=0, after=0):
-    return len([start for start in range(0, H + before + after, s) if start + k <= H + before + after])
-""",
-        """
-import math
-
-def window_count(H, k, s=1, before=0, after=0):
-    return max(0, math.floor((H + before + after - k) / s) + 1)
-""",
     ),
     hints=(
         "Where does the last window begin, if the row is exactly as long as the window?",
