@@ -64,19 +64,3 @@ Nothing is imported here, so `import tinyzip` costs nothing: take what you need 
 """
 
 __version__ = "0.1.0"
-
-
-def _elsewhere(name: str) -> None:
-    from tinyzip.base.names import missing
-
-    missing(__name__, name, {})
-
-
-def _listed() -> list[str]:
-    from tinyzip.base.names import listed
-
-    return ["__version__", *listed(__name__)]
-
-
-# Not by name: a type checker would take any name for one that is there.
-globals().update(__getattr__=_elsewhere, __dir__=_listed)

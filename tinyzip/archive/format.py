@@ -11,12 +11,10 @@ which it is: as a message is one number, no part of it is understood without the
 
 import os
 from dataclasses import replace
-from functools import partial
 from zlib import crc32
 
 from tinyzip.archive.coder import Ledger, Reader, Writer
 from tinyzip.archive.records import walk_program
-from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path, read_up_to, write_atomically
 from tinyzip.base.kinds import kind_of
 from tinyzip.base.refuse import refuse
@@ -28,7 +26,6 @@ HEAD = 9  # bytes before the program
 LARGEST = 1 << 26  # bytes of a whole file
 
 
-@write_instead(partial(check_program, argument="pack: program"))
 def pack(program: Program, names: bool = True) -> bytes:
     """The bytes of a .tz file. The same program gives the same bytes, on every machine.
 
@@ -80,7 +77,6 @@ def unpack_with_ledger(data: bytes, source: str) -> tuple[Program, Ledger]:
         refuse(source, f"a program that is refused ({error})", "one that could have been built")
 
 
-@write_instead(partial(check_program, argument="write: program"))
 def write(program: Program, path: PathLike, names: bool = True) -> int:
     """Write a program to a file, whole or not at all; the number of bytes written."""
     data = pack(program, names)

@@ -1,8 +1,6 @@
 """The ground floor: what every other folder may use, and what knows none of them.
 
 refuse.py    how this library says no: one line with the argument, what was found, what was needed
-calls.py     calls that are not as a function is declared
-names.py     names that are not where people look for them
 windows.py   windows over images: how a convolution becomes a matrix product
 branches.py  where the branches of a graph part and meet
 signs.py     signs that a console does not have

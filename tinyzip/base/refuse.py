@@ -57,6 +57,13 @@ def whole(value: Any, argument: str, least: int, most: int | None = None) -> int
     return int(value)
 
 
+def flag(value: Any, argument: str) -> bool:
+    """`value` as a Python bool; refuses all else, which Python would take for true or false: "no" is true."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        refuse(argument, said(value), "True or False", TypeError)
+    return bool(value)
+
+
 def is_masked(array: object) -> bool:
     """Whether it is an array that hides some of its values, which all functions but its own see."""
     return type(array).__name__ == "MaskedArray"

@@ -12,7 +12,3 @@ student.py      training with all of it
 transplant.py   a student that starts from a part of its teacher
 fidelity.py     is the student like its teacher, or only about as good?
 """
-
-from tinyzip.base.names import module_says
-
-module_says("tinyzip.distill")

@@ -29,7 +29,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
@@ -51,13 +50,6 @@ class Simulation(Protocol):
     def model(self) -> Model: ...
 
 
-@write_instead(
-    alpha="soft=",
-    T="temperature=",
-    objective="none: the student's is made of soft=, temperature= and loss=",
-    lr="schedule=1e-3",
-    batch_size="batch=128",
-)
 def train(
     student: AnyModel,
     teacher: Model | None,

@@ -25,7 +25,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.calls import check_network
+from tinyzip.nn.inspected import check_network
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Flatten, Linear
 from tinyzip.nn.losses import cross_entropy

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse, said, whole
 from tinyzip.base.table import Shown
 from tinyzip.integer.bounds import INT32_MOST, accumulator_of, bound_of, channel_bounds
@@ -143,11 +142,6 @@ class Program(Shown):
 
     def __str__(self) -> str:
         return table(self.operators, self.shapes, self.codes, self.bounds)
-
-
-CLASSIFY = "classify(program, images), from tinyzip.quant.door.classify import classify"
-WRITE = "archive.write(program, path), from tinyzip import archive"
-attributes_say(Program, {"run": "integer.run(program, codes)", "predict": CLASSIFY, "save": WRITE})
 
 
 def check_program(program: Any, argument: str) -> None:

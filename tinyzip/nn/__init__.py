@@ -10,7 +10,6 @@ network that runs and trains as it is printed:
     losses.py                what is minimised
     residual.py, joins.py    layers that hold two such chains
     probe.py, inspected.py   a look at what passes between two layers; a network that can be looked into
-    calls.py                 what to write instead of what other libraries want, or of what is no network
 
 Then how the same is made fast, each acceleration in a file of its own and proved equal to the blackboard. Who
 wants to know what a network computes can leave it out:
@@ -29,5 +28,3 @@ And what others need to know of both:
 Nothing here knows of integers. A network is quantized from outside, as a function from its dict of
 arrays to another.
 """
-
-from tinyzip.nn import calls as calls

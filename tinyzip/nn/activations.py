@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.nn.layer import Arrays
 from tinyzip.nn.layers import Activation, Gradients, Output
@@ -21,7 +20,6 @@ from tinyzip.nn.ops.checks import Array
 __all__ = ["GELU", "Activation", "ByPoints", "Clip", "HardSwish", "LeakyReLU", "SiLU", "Sigmoid", "Tanh"]
 
 
-@built_by(approximate="GELU(), which is exact", inplace="none: a network decides itself where it may write")
 @dataclass(frozen=True)
 class Named(Activation):
     """A function of `ops`: `name` is its name there, and the layer's fields are what it takes beside x."""
@@ -53,7 +51,6 @@ class Clip(Named):
             object.__setattr__(self, name, None if end is None else float(end))
 
 
-@built_by(negative_slope="slope=", alpha="slope=")
 @dataclass(frozen=True)
 class LeakyReLU(Named):
     """x where x > 0, else slope·x: `ops.leaky_relu`."""

@@ -15,8 +15,7 @@ Both products are what a layer's `backward` computes. The arrays of a chain stan
 """
 
 from collections.abc import Mapping
-from math import prod
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,15 +26,7 @@ from tinyzip.nn.ops.checks import Array, Shape, check_array
 Value = TypeVar("Value")
 Chain = Mapping[str, Layer]
 Parts = Mapping[str, Arrays]
-MOST = 1 << 48  # numbers of an array, more than any memory holds
 Steps = dict[str, Any]  # layers by name, or what computes the same
-
-
-class Named(dict[str, Layer]):
-    """Layers by name, which say so where one is asked for by another name or by its place."""
-
-    def __missing__(self, name: object) -> NoReturn:
-        refuse("layers", repr(name), f"one of the names {', '.join(self)}", KeyError)
 
 
 def flat(parts: Mapping[str, Mapping[str, Value]]) -> dict[str, Value]:
@@ -92,17 +83,8 @@ def running_of(layers: Chain) -> tuple[str, ...]:
 
 
 def initial(layers: Chain, rng: np.random.Generator, dtype: Any) -> Arrays:
-    """First values for its arrays, drawn in the order of the layers; says which does not fit into memory."""
-    arrays: Arrays = {}
-    for name, layer in layers.items():
-        shapes = layer.parameter_shapes()
-        try:
-            if any(prod(shape) >= MOST for shape in shapes.values()):
-                raise MemoryError
-            arrays |= flat({name: layer.initialize(rng, dtype)})
-        except MemoryError:
-            refuse(name, f"arrays of the shapes {shapes}", "some that fit into memory", MemoryError)
-    return arrays
+    """First values for its arrays, drawn in the order of the layers."""
+    return flat({name: layer.initialize(rng, dtype) for name, layer in layers.items()})
 
 
 def parts_of(layers: Chain, params: Arrays) -> dict[str, Arrays]:

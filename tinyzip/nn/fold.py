@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.nn.calls import check_network
-from tinyzip.nn.inspected import AnyInspected
+from tinyzip.nn.inspected import AnyInspected, check_network
 from tinyzip.nn.layer import Arrays, Layer
 from tinyzip.nn.layers import BatchNorm, Conv2d, Linear
 from tinyzip.nn.ops.norm import across

@@ -5,12 +5,13 @@ learns, and a look at what a network sees for the gradient of the images. A resi
 chain; here those inside it have names, too.
 """
 
+import os
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import refuse, said
 from tinyzip.nn import chain
 from tinyzip.nn.layer import Arrays
 from tinyzip.nn.network import Network
@@ -69,6 +70,25 @@ class Inspected(Network):
         network = self.probed(self.every_layer)
         _, caches = network.forward(x)
         return {name: seen.y for name, seen in network.probes(caches).items()}
+
+
+def check_network(model: Any, argument: str) -> None:
+    """Refuse what is no network of layers, with what to write instead."""
+    if not isinstance(model, Inspected):
+        refuse_network(model, argument, "a Sequential")
+
+
+def refuse_network(model: Any, argument: str, needed: str) -> NoReturn:
+    """Say what to write for what is no network."""
+    if callable(model) and hasattr(model, "__name__"):
+        needed += f", which a call may give: {model.__name__}()"
+    elif isinstance(model, str | os.PathLike):
+        needed += ": tinyzip.quant.training.saved.load(path)"
+    elif hasattr(model, "grids"):
+        needed += ": its .model()" if callable(model.grids) else ": its .model"
+    elif hasattr(model, "operators"):
+        needed += " of floats; a program's classes are tinyzip.quant.door.classify.classify(…)"
+    refuse(argument, said(model), needed, TypeError)
 
 
 AnyInspected = TypeVar("AnyInspected", bound=Inspected)

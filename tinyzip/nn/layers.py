@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.base.refuse import is_number, refuse
+from tinyzip.base.refuse import flag, is_number, refuse
 from tinyzip.base.windows import padding_of, pair
 from tinyzip.nn.layer import Arrays, Draws, Layer, check_image, check_sizes
 from tinyzip.nn.ops import conv, dense, norm, pool
@@ -38,6 +38,7 @@ class Conv2d(Layer):
     def __post_init__(self) -> None:
         check_sizes("Conv2d", C=self.C, F=self.F)
         check_groups(self.groups, self.C, self.F, "Conv2d")
+        flag(self.bias, "Conv2d: bias")
         object.__setattr__(self, "kernel", pair(self.kernel, "Conv2d: kernel"))
         object.__setattr__(self, "stride", pair(self.stride, "Conv2d: stride"))
         object.__setattr__(self, "padding", padding_of(self.padding, "Conv2d: padding"))
@@ -75,6 +76,7 @@ class Linear(Layer):
 
     def __post_init__(self) -> None:
         check_sizes("Linear", C=self.C, F=self.F)
+        flag(self.bias, "Linear: bias")
 
     def parameter_shapes(self) -> dict[str, Shape]:
         return {"w": (self.F, self.C)} | ({"b": (self.F,)} if self.bias else {})

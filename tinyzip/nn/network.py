@@ -31,9 +31,9 @@ from tinyzip.nn.ops.checks import Array, Shape, check_activations, check_array, 
 class Network:
     """Layers by name in order, their arrays by "layer.array", and the shape of one example.
 
-    input_mean   their mean, likewise
     input_range  the smallest and the largest number in the inputs that it was trained on; None: not known.
                  It changes no answer, but numbers of quite another size are warned of
+    input_mean   their mean, likewise
 
     The layers and arrays are checked against each other when the network is made.
     """
@@ -46,7 +46,7 @@ class Network:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        self.name_layers()
+        chain.check_chain(self.layers, f"{name}: layers")
         check_lengths(self.shape, f"{name}: shape")
         chain.shapes_along(self.layers, self.shape)  # refuses a chain that does not fit
         chain.check_params(self.params, chain.shapes_of(self.layers), f"{name}: params")
@@ -54,12 +54,6 @@ class Network:
             low, high = self.input_range
             if not -np.inf < low <= high < np.inf:
                 refuse(f"{name}: input_range", self.input_range, "(low, high), finite, low ≤ high")
-
-    def name_layers(self) -> None:
-        """Let `layers` be a `Named`."""
-        if type(self.layers) is not chain.Named:
-            chain.check_chain(self.layers, f"{type(self).__name__}: layers")
-            object.__setattr__(self, "layers", chain.Named(self.layers))
 
     @classmethod
     def create(
@@ -71,7 +65,7 @@ class Network:
         chain.check_chain(layers, f"{cls.__name__}: layers")
         if dotted := [name for name in layers if "." in name]:
             refuse(f"{cls.__name__}: layers", dotted, "names without a dot, as in 'layer.array'")
-        return cls(layers, chain.initial(layers, rng, np.dtype(dtype)), shape)
+        return cls(dict(layers), chain.initial(layers, rng, np.dtype(dtype)), shape)
 
     def with_params(self, params: Arrays) -> Self:
         """The same network on other arrays, which are not copied; refuses other keys or shapes."""

@@ -16,12 +16,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse, said
 from tinyzip.base.table import Text, aligned, as_html
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn import chain
-from tinyzip.nn.calls import check_layers
 from tinyzip.nn.described import describe, layers_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.chain import learning
@@ -68,7 +66,6 @@ class Layout:
         return learning(self.stages, self.layers)
 
 
-@built_by(check_layers)
 @dataclass(frozen=True, repr=False, eq=False)
 class Sequential(Inspected):
     """A `Network` by its stages. What it returns lives in the workspace, where there is one.
@@ -79,7 +76,6 @@ class Sequential(Inspected):
     layout: Layout = field(default=Layout({}, ()), repr=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.name_layers()
         if self.layout.layers is not self.layers or self.layout.shape != self.shape:
             object.__setattr__(self, "layout", Layout(self.layers, self.shape))
         super().__post_init__()

@@ -1,7 +1,6 @@
 """The bridge from real numbers to small integers, in five rooms.
 
     grids/     which real numbers a few bits can stand for, and where their ends should be
-    calls.py   what to write instead of what grids do not have
     training/  a network that learns while its grids are in place
     rounding/  the weights once more, with the layer's output in view
     door/      the only way from the float world to the integer world
@@ -14,5 +13,3 @@ integers will compute, and lets a network learn with it; `rounding` uses the sam
 The grids of a network are one flat dict beside its parameters, `grids["conv1.w"]` and `grids["conv1"]`. Each
 method is a function from a model to a model or from grids to grids, so any of them can be left out.
 """
-
-from tinyzip.quant import calls as calls

@@ -6,7 +6,6 @@ loop.py         the loop: shuffle, forward, loss, backward, step
 
 Then what one has to have besides:
 
-calls.py        what optimizers and schedules refuse
 images_fast.py  images as a network takes them, in memory that is there already
 data.py         images and labels, from files
 pixels.py       the range of numbers that a network has seen, and is asked with
@@ -17,5 +16,3 @@ history.py      a line for each epoch
 run/            what makes a run fast, and what keeps it from being lost
 fit.py          training in one call: the loop, fast and never lost
 """
-
-from tinyzip.train import calls as calls

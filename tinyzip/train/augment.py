@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tinyzip.base.calls import built_by
 from tinyzip.base.refuse import refuse
 from tinyzip.machine.workspace import FRESH, Workspace
 from tinyzip.nn.ops.checks import Array
@@ -33,7 +32,6 @@ from tinyzip.train.images import check_images
 CHUNK = 64 * 28 * 28  # pixels at a time: enough for the calls to be long, few enough for caches
 
 
-@built_by(rotate="rotation=, in degrees", zoom="scale=", translate="shift=, in pixels")
 @dataclass(frozen=True)
 class Augment:
     """Random shift, rotation, scale and elastic bending: augment(images, rng) -> images.

@@ -22,7 +22,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tinyzip.base.calls import built_by, write_instead
 from tinyzip.base.refuse import is_masked, refuse, said, whole
 from tinyzip.base.table import Shown, aligned
 from tinyzip.nn.model import Model
@@ -93,7 +92,6 @@ def _parse(stream: BinaryIO | gzip.GzipFile, path: Path, size: int | None) -> Ar
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
 
-@built_by(x="images=", X="images=", y="labels=", data="images=", targets="labels=", target="labels=")
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Shown):
     """Images and the class of each.
@@ -140,7 +138,6 @@ class Dataset(Shown):
         return int(self.labels.max()) + 1
 
 
-@write_instead(root="folder=", path="folder=", data="folder=")
 def mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
     """(training, test) of the MNIST database, or of any data laid out in four files like it.
 
@@ -188,9 +185,6 @@ def _find(folder: Path, name: str) -> Path:
     return there[0] if there else paths[0]
 
 
-@write_instead(
-    test_size="count=", seed="rng=np.random.default_rng(0)", random_state="rng=np.random.default_rng(0)"
-)
 def split(dataset: Dataset, count: int, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
     """(training, validation): `count` examples drawn for validation, without replacement, and the rest.
 

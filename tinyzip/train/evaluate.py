@@ -14,14 +14,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.machine.processes import Processes, is_ours, shared
 from tinyzip.machine.recorder import repeated
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.machine.workspace import Workspace
-from tinyzip.nn.calls import refuse_network
 from tinyzip.nn.fold import folded
+from tinyzip.nn.inspected import refuse_network
 from tinyzip.nn.losses import cross_entropy
 from tinyzip.nn.model import MANY, Model
 from tinyzip.nn.ops.checks import Array
@@ -43,7 +42,6 @@ def check_model(model: Any, argument: str) -> None:
         refuse(f"{argument}: model", "no parameters", "one or more")
 
 
-@write_instead(partial(check_model, argument="logits"))
 def logits(model: Model, images: Array, threads: int | None = None) -> Array:
     """z (K, N) of images as data sets hold them.
 
@@ -56,7 +54,6 @@ def logits(model: Model, images: Array, threads: int | None = None) -> Array:
         return inference.logits(images)
 
 
-@write_instead(partial(check_model, argument="predict"))
 def predict(model: Model, images: Array, threads: int | None = None) -> Array:
     """The class of each image (N,), that of the largest logit; arguments as in `logits`."""
     check_model(model, "predict")
@@ -65,7 +62,6 @@ def predict(model: Model, images: Array, threads: int | None = None) -> Array:
     return classes
 
 
-@write_instead(partial(check_model, argument="evaluate"))
 def evaluate(model: Model, images: Array, labels: Array, threads: int | None = None) -> int:
     """How many of the images a model classifies wrongly.
 

@@ -38,9 +38,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
-from tinyzip.base.refuse import refuse, warn
+from tinyzip.base.refuse import flag, refuse, warn
 from tinyzip.machine.workers import Workers, thread_count
 from tinyzip.nn.model import AnyModel, Objective
 from tinyzip.nn.ops.checks import Array
@@ -56,19 +55,6 @@ from tinyzip.train.run.training import PrintedTraining, Training
 from tinyzip.train.run.watched import watch
 
 
-@write_instead(
-    lr="schedule=1e-3, or schedule=one_cycle(1e-3)",
-    learning_rate="schedule=1e-3, or schedule=one_cycle(1e-3)",
-    batch_size="batch=128",
-    loss="objective=, a function (z, batch) -> (loss, dz)",
-    verbose="progress=True or progress=False",
-    seed="rng=np.random.default_rng(0)",
-    shuffle="nothing: every epoch has an order of its own, drawn from rng",
-    device="nothing: it runs on this machine's cores, threads=",
-    weight_decay="optimizer=AdamW(weight_decay=0.01)",
-    patience="callbacks=[function]: one that returns True ends the training",
-    validation_split="validation=(images, labels), see tinyzip.train.data.split",
-)
 def fit(
     model: AnyModel,
     images: Array,
@@ -124,6 +110,8 @@ def fit(
     if not isinstance(rng, np.random.Generator):
         needed = "a numpy.random.Generator: np.random.default_rng(0)"
         refuse("fit: rng", type(rng).__name__, needed, TypeError)
+    flag(progress, "fit: progress")
+    flag(printed, "fit: printed")
     for argument, path in (("checkpoint", checkpoint), ("resume", resume)):
         if path is not None:
             check_path(path, f"fit: {argument}")

@@ -1,6 +1,7 @@
 """The loop that trains a network: shuffle, forward, loss, backward, step.
 
-    for loss in steps(net, images, labels, rng=rng, epochs=2, batch=64, optimizer=SGD(), schedule=cosine(1)):
+    how = {"epochs": 2, "batch": 64, "optimizer": SGD(), "schedule": cosine(0.1)}
+    for loss in steps(net, images, labels, rng=rng, **how):
         print(loss)
 
 Against its gradient a loss falls. The gradient of a few images, drawn at random, is that of all of them on

@@ -36,11 +36,14 @@ cosine for `one_cycle` [Smith and Topin 2018, in the form that fast.ai and PyTor
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tinyzip.base.refuse import flag, is_number, refuse, said
+from tinyzip.nn.ops.checks import check_array
 
 Array = NDArray[Any]
 State = dict[str, Array]
@@ -80,10 +83,18 @@ class SGD:
     weight_decay: float = 0.0
     decayed: tuple[str, ...] = WEIGHTS
 
+    def __post_init__(self) -> None:
+        check_rule("SGD", self.decayed, momentum=self.momentum)
+        check_number(self.weight_decay, "SGD: weight_decay")
+        if flag(self.nesterov, "SGD: nesterov") and not self.momentum:
+            refuse("SGD: nesterov", "momentum 0", "a momentum above 0")
+
     def init(self, params: Mapping[str, Array]) -> State:
+        check_floats(params, "init: params")
         return {f"{name}.b": np.zeros_like(p) for name, p in params.items()}
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
+        check_step(self, params, grads, state, lr)
         for name, g in grads.items():
             p, b = params[name], state[f"{name}.b"]
             if name.endswith(self.decayed):
@@ -106,7 +117,14 @@ class AdamW:
     weight_decay: float = 0.01
     decayed: tuple[str, ...] = WEIGHTS
 
+    def __post_init__(self) -> None:
+        check_rule("AdamW", self.decayed, beta1=self.beta1, beta2=self.beta2)
+        check_number(self.weight_decay, "AdamW: weight_decay")
+        if not (is_number(self.eps) and 0.0 < self.eps < inf):
+            refuse("AdamW: eps", said(self.eps), "a finite number above 0")
+
     def init(self, params: Mapping[str, Array]) -> State:
+        check_floats(params, "init: params")
         state = {"t": np.zeros((), np.int64)}
         for name, p in params.items():
             state[f"{name}.m"] = np.zeros_like(p)
@@ -114,6 +132,7 @@ class AdamW:
         return state
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float) -> None:
+        check_step(self, params, grads, state, lr)
         state["t"] += 1
         t = int(state["t"])
         for name, g in grads.items():
@@ -136,7 +155,18 @@ class Schedule:
     warmup: float
     rise: str = "linear"
 
+    def __post_init__(self) -> None:
+        for name in ("start", "peak", "end"):
+            check_number(getattr(self, name), f"schedule: {name}")
+        if not max(self.start, self.peak, self.end):
+            refuse("schedule", "a learning rate of 0 all along", "one above 0")
+        check_number(self.warmup, "schedule: warmup", 1)
+        if self.rise not in ("linear", "cosine"):
+            refuse("schedule: rise", repr(self.rise), "'linear' or 'cosine'")
+
     def __call__(self, progress: float) -> float:
+        if not is_number(progress) or not 0.0 <= progress <= 1.0:
+            refuse("schedule: progress", progress, "a number in [0, 1]")
         if progress < self.warmup:
             part = progress / self.warmup
             rise = part if self.rise == "linear" else 0.5 * (1.0 - cos(pi * part))
@@ -157,4 +187,46 @@ def cosine(peak: float, warmup: float = 0.0, end: float = 0.0) -> Schedule:
 
 def one_cycle(peak: float, warmup: float = 0.3) -> Schedule:
     """(O3): from peak/25 up to `peak` and down to peak/250,000, both along half a cosine."""
+    check_number(peak, "schedule: peak")
     return Schedule(peak / 25.0, peak, peak / 25e4, warmup, "cosine")
+
+
+def check_rule(rule: str, decayed: object, **rates: float) -> None:
+    """Refuse rates outside [0, 1), and what are no names of arrays."""
+    for name, rate in rates.items():
+        check_number(rate, f"{rule}: {name}", 1)
+    if not isinstance(decayed, tuple) or not all(isinstance(one, str) for one in decayed):
+        refuse(f"{rule}: decayed", repr(decayed), "a tuple of names, or of how they end", TypeError)
+
+
+def check_step(
+    rule: Optimizer, params: Mapping[str, Array], grads: Mapping[str, Array], state: State, lr: float
+) -> None:
+    """Refuse gradients that are not those of these parameters, and a state that is not theirs."""
+    check_number(lr, "step: lr")
+    check_floats(params, "step: params")
+    check_floats(grads, "step: grads")
+    for name, g in grads.items():
+        if name not in params:
+            refuse("step: grads", f"an entry {name!r}", f"names among {', '.join(params)}")
+        check_array(g, params[name].shape, params[name].dtype, f"step: grads[{name!r}]")
+    for key, first in rule.init({name: params[name] for name in grads}).items():
+        if not isinstance(state, Mapping) or key not in state:
+            refuse("step: state", f"no entry {key!r}", "what `init` gave for these parameters")
+        check_array(state[key], first.shape, first.dtype, f"step: state[{key!r}]")
+
+
+def check_floats(arrays: Mapping[str, Array], argument: str) -> None:
+    """Refuse what are no arrays of floats by name."""
+    if not isinstance(arrays, Mapping):
+        refuse(argument, type(arrays).__name__, "arrays by name", TypeError)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            found = getattr(array, "dtype", type(array).__name__)
+            refuse(f"{argument}[{name!r}]", found, "an array of floats", TypeError)
+
+
+def check_number(value: float, argument: str, end: float = inf) -> None:
+    """Refuse what is no number from 0 up, below 1 or finite."""
+    if not is_number(value) or not 0.0 <= value < end:
+        refuse(argument, said(value), "a number in [0, 1)" if end == 1 else "a finite number, 0 or more")

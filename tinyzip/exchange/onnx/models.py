@@ -11,15 +11,12 @@ eight bits or fewer, `quant.choose.auto.quantize(model, images)`.
 ONNX's arrays have examples first: (N, C, H, W) where a network here has (C, H, W, N).
 """
 
-from functools import partial
-
-from tinyzip.base.calls import write_instead
 from tinyzip.base.files import PathLike, check_path
 from tinyzip.exchange.onnx.chain import Translation
 from tinyzip.exchange.onnx.file import read_graph
 from tinyzip.exchange.onnx.network import network_graph
 from tinyzip.exchange.onnx.program import program_graph
-from tinyzip.integer.program import Program, check_program
+from tinyzip.integer.program import Program
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.sequential import Sequential
 
@@ -55,7 +52,6 @@ def write_network(network: Inspected, path: PathLike) -> None:
     graph.write(model)
 
 
-@write_instead(partial(check_program, argument="write_program: program"))
 def write_program(program: Program, path: PathLike, exact: bool = True) -> None:
     """Write an integer program to the file `path`, whole or not at all.
 

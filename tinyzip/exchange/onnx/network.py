@@ -18,9 +18,8 @@ from tinyzip.base.refuse import refuse
 from tinyzip.exchange.onnx.activations import add_activation
 from tinyzip.exchange.onnx.graph import Array, Draft, window
 from tinyzip.nn import layers as nn
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.described import KNOWN
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.joins import Concatenation, Product
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.residual import Residual

@@ -18,17 +18,14 @@ estimates, weigh the program, take what is too heavy off the budget, solve again
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import is_number, refuse, said
 from tinyzip.distill.temperature import kl_divergence
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.chain import shapes_of
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.layer import Arrays
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grids.blocks import blocks_of
@@ -158,7 +155,6 @@ def fit_budget(
     return bits
 
 
-@write_instead(partial(check_network, argument="allocate: model"))
 def allocate(
     model: Inspected, images: Array, budget: int, choices: Sequence[Any] = CHOICES, weigh: Weigh | None = None
 ) -> dict[str, Any]:

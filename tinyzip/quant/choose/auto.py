@@ -19,17 +19,13 @@ training on the grids (`qat`) may do better.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from tinyzip.base.calls import write_instead
-from tinyzip.base.names import attributes_say
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import Shown, aligned
 from tinyzip.distill.temperature import kl_divergence
 from tinyzip.integer import Program
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.calls import check_network
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.door.lower import lower
 from tinyzip.quant.grids.calibrate import Bits, Grids, activation_grids, fit_biases
@@ -89,12 +85,6 @@ class Quantized(Shown):
         return f"{aligned(rows)}\nchosen: {self.method}, {self.why}"
 
 
-CLASSIFY = "classify(quantized.program, images), from tinyzip.quant.door.classify import classify"
-WRITE = "write(quantized.program, path), from tinyzip.archive import write"
-attributes_say(Quantized, {"predict": CLASSIFY, "save": WRITE})
-
-
-@write_instead(partial(check_network, argument="quantize: model"), bits="weights=, activations=")
 def quantize(
     model: Inspected,
     images: Array,

@@ -33,17 +33,15 @@ from typing import Any
 import numpy as np
 
 from tinyzip import integer
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import Shown, aligned
 from tinyzip.integer import Program
 from tinyzip.integer.program import check_program
 from tinyzip.machine.workspace import FRESH
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.chain import shapes_of
 from tinyzip.nn.fast import choose
 from tinyzip.nn.fast.stage import AsPrinted
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.layer import Layer
 from tinyzip.nn.ops.checks import Array
 from tinyzip.nn.residual import Residual
@@ -109,7 +107,6 @@ class Explanation(Shown):
         return f"{aligned(rows)}\n{end}\n\n{aligned(enough)}"
 
 
-@write_instead()
 def explain(
     model: Inspected | None, program: Program, images: Array, labels: Array | None = None
 ) -> Explanation:

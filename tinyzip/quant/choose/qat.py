@@ -14,17 +14,14 @@ values. This is all of that way, each step a function of its own, to be called b
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.distill import student
 from tinyzip.distill.objective import Setting
 from tinyzip.integer import Program
-from tinyzip.nn.calls import check_network
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.choose.auto import grids_for
 from tinyzip.quant.door.lower import lower
@@ -56,12 +53,6 @@ class Retrained:
     history: History
 
 
-@write_instead(
-    partial(check_network, argument="qat: model"),
-    bits="weights=, activations=",
-    teacher="none: the network itself teaches, soft=0 without it",
-    lr="schedule=1e-3",
-)
 def qat(
     model: Inspected,
     images: Array,

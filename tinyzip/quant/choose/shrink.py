@@ -17,11 +17,9 @@ the original's. It needs no labels, for the original is what is to be met.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.base.table import Shown, aligned
 from tinyzip.integer import Program, simplify
@@ -69,7 +67,6 @@ class Shrunk(Shown):
         return f"{aligned(rows)}\nthe class is the original's on {agree} of {self.images} images held back"
 
 
-@write_instead(partial(check_program, argument="shrink: program"))
 def shrink(program: Program, images: Array, weigh: Callable[[Program], int], bits: int = 4) -> Shrunk:
     """The program with weights of about `bits` bits, after `simplify`.
 

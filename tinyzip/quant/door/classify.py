@@ -12,13 +12,10 @@ A byte k is read as k/255, as everywhere in this library. Whether that is what t
 in its input's grid: images that fail (PX1) of `train.pixels` by its range are refused, or warned of.
 """
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyzip import integer
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
 from tinyzip.integer import Argmax, Program
 from tinyzip.integer.fast.run import Way
@@ -34,7 +31,6 @@ from tinyzip.train.pixels import check_range
 MOST = 1024  # images in a shard, so that memory does not grow with their number
 
 
-@write_instead(partial(check_program, argument="classify: program"))
 def classify(
     program: Program, images: Array, threads: int | None = None, product: Way = "integer"
 ) -> NDArray[np.int64]:
@@ -50,7 +46,6 @@ def classify(
     return np.asarray(codes.argmax(axis=0), np.int64)
 
 
-@write_instead(partial(check_program, argument="outputs: program"))
 def outputs(
     program: Program, images: Array, threads: int | None = None, product: Way = "integer"
 ) -> NDArray[np.float32]:

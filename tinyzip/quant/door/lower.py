@@ -42,14 +42,12 @@ A test computes all of this layer by layer.
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, said
 from tinyzip.integer import layout
 from tinyzip.integer import operators as records
@@ -60,9 +58,8 @@ from tinyzip.integer.maps import Table
 from tinyzip.integer.operators import Operator
 from tinyzip.integer.program import Program
 from tinyzip.integer.residuals import ADD_SHIFT, Add, Concat, Product, Recall
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.chain import shapes_along
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.layers import Activation, AvgPool2d, Conv2d, Flatten, GlobalAvgPool, MaxPool2d
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grids.blocks import Between, Block, Blocks, Gridless, Sum, blocks_of
@@ -72,7 +69,6 @@ from tinyzip.quant.grids.grid import Grid, check_finite
 INT32_MOST = 2**31 - 1
 
 
-@write_instead(partial(check_network, argument="lower: model"))
 def lower(
     model: Inspected, grids: dict[str, Grid], rounding: Rounding | None = None, argmax: bool = False
 ) -> Program:

@@ -22,13 +22,10 @@ which still holds the bias to 30 bits, and costs precision only where weights ha
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 
 import numpy as np
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grids.blocks import Blocks, blocks_of
@@ -46,7 +43,6 @@ BIAS_MOST = 2.0**30
 TOGETHER = 1 << 16  # weights whose trials are rounded at once
 
 
-@write_instead(partial(check_network, argument="calibrate: model"), bits="weights=, activations=")
 def calibrate(
     model: Inspected,
     images: Array,
@@ -74,7 +70,6 @@ def calibrate(
     return fit_biases(model, grids)
 
 
-@write_instead(partial(check_network, argument="weight_grids: model"))
 def weight_grids(model: Inspected, bits: Bits = 8, method: str = "minmax", per_channel: bool = True) -> Grids:
     """A symmetric, narrow grid "name.w" for the weights of each block; arguments as in `calibrate`.
 

@@ -4,9 +4,8 @@ The integer engine has none, so every method of this room folds first (`nn.fold`
 those that will be quantized.
 """
 
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.fold import fold_batch_norm as fold_batch_norm
-from tinyzip.nn.inspected import AnyInspected
+from tinyzip.nn.inspected import AnyInspected, check_network
 from tinyzip.nn.ops.checks import Array
 from tinyzip.train.data import check_shape
 from tinyzip.train.pixels import check_model_range

@@ -24,12 +24,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.calls import write_instead
 from tinyzip.base.refuse import refuse, whole
 from tinyzip.base.windows import im2col, pad
 from tinyzip.machine.workers import Workers
-from tinyzip.nn.calls import check_network
-from tinyzip.nn.inspected import AnyInspected, Inspected
+from tinyzip.nn.inspected import AnyInspected, Inspected, check_network
 from tinyzip.nn.layers import Conv2d, Linear
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grids.blocks import blocks_of
@@ -109,7 +107,6 @@ def correct_bias(model: AnyInspected, grids: Mapping[str, Grid], images: Array) 
     return _layer_by_layer(model, grids, images, None)
 
 
-@write_instead(partial(check_network, argument="adaround: model"))
 def adaround(
     model: AnyInspected, grids: Mapping[str, Grid], images: Array, iterations: int = 1000
 ) -> AnyInspected:

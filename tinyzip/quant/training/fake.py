@@ -56,9 +56,8 @@ from typing import Any, Self
 import numpy as np
 
 from tinyzip.base.refuse import refuse, said
-from tinyzip.nn.calls import check_network
 from tinyzip.nn.described import describe
-from tinyzip.nn.inspected import Inspected
+from tinyzip.nn.inspected import Inspected, check_network
 from tinyzip.nn.layer import Draws
 from tinyzip.nn.layers import BatchNorm
 from tinyzip.nn.ops.checks import Array
