@@ -43,9 +43,9 @@ EVENING: list[Part] = [
 WEEK: list[Part] = [
     ("nn/ residual probe inspected", "blocks that add to their input; a look between two layers"),
     ("nn/ops/ activations", "more functions of one number, and their slopes"),
-    ("base/ calls names table", "calls and names that are not as they are declared; aligned columns"),
+    ("base/ table", "columns that are aligned"),
     ("nn/ activations model", "the same as layers; what training needs to know of a network"),
-    ("nn/ calls fold", "what to write instead of others' words; a network without batch norms"),
+    ("nn/ fold", "a network without batch norms"),
     ("train/ data pixels", "images and labels; their range of numbers"),
     ("distill/ losses features", "other words of a teacher: scale, layers"),
     ("quant/grids/ blocks fold equalize", "what shares a grid; the same network, easier to quantize"),

@@ -443,10 +443,3 @@ def test_a_range_is_two_finite_numbers_in_order(kind):
             ValueError, match=r"input_range: found .*, needed \(low, high\), finite, low ≤ high"
         ):
             kind(FC, net.params, net.shape, wrong)
-
-
-def test_arrays_beyond_all_memory_are_refused_before_they_are_drawn():
-    with pytest.raises(
-        MemoryError, match=r"fc: found arrays of the shapes .*, needed some that fit into memory"
-    ):
-        Network.create({"fc": Linear(2**24, 2**24)}, (2**24,), RNG)

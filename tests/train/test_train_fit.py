@@ -330,8 +330,6 @@ DATASET = Dataset(IMAGES, LABELS.astype(np.int64))
         ({"validation": DATASET}, r"fit: validation: found a Dataset, needed its arrays: \(dataset.images, "),
         ({"optimizer": AdamW}, r"fit: optimizer: found the class AdamW, needed a rule, such as AdamW\(\)"),
         ({"optimizer": "adam"}, r"fit: optimizer: found 'adam', needed a rule"),
-        ({"lr": 0.1}, r"lr: found 0.1, needed schedule=1e-3"),
-        ({"batch_size": 32}, r"batch_size: found 32, needed batch="),
         ({"schedule": "cosine"}, r"fit: schedule: found 'cosine', needed a number, or a function"),
         ({"schedule": lambda t: -1.0}, r"fit: schedule: found -1.0 at progress 0.5, needed a learning rate"),
         ({"schedule": lambda t: None}, r"fit: schedule: found None at progress 0.5"),

@@ -17,7 +17,7 @@ from tinyzip.archive.coder import Ledger, Reader, Writer
 from tinyzip.archive.records import walk_program
 from tinyzip.base.files import PathLike, check_path, read_up_to, write_atomically
 from tinyzip.base.kinds import kind_of
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import flag, refuse
 from tinyzip.integer.program import Program, check_program
 
 MARK = b"\x89tz\x1a"
@@ -32,7 +32,7 @@ def pack(program: Program, names: bool = True) -> bytes:
     names  whether the operators' names go along
     """
     check_program(program, "pack: program")
-    if not names:
+    if not flag(names, "pack: names"):
         bare = tuple(replace(operator, name="") for operator in program.operators)
         program = Program(bare, program.shape, program.input)
     writer = Writer("archive: program")

@@ -29,7 +29,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import flag, refuse, said
 from tinyzip.distill.guides import Following, Guide, Sum, follow
 from tinyzip.distill.objective import Distillation, Setting
 from tinyzip.distill.transfer import Live, record
@@ -94,10 +94,9 @@ def train(
     classes = [len(model.forward(input_of(model, images[:1]))[0]) for model in (student, teacher)]
     if classes[0] != classes[1]:
         refuse("train: student", f"{classes[0]} outputs", f"as many as the teacher has, {classes[1]}")
-    if printed:
+    if flag(printed, "train: printed"):
         teacher = as_printed(teacher, "train: teacher")
-    if recorded is None:
-        recorded = augment is None
+    recorded = augment is None if recorded is None else flag(recorded, "train: recorded")
     asked = soft != 0
     following = _following(guides, student, teacher, images[:1]) if guides else []
     live = following[0].live if following else Live(teacher)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyzip.base.files import PathLike
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import flag, refuse
 from tinyzip.exchange.onnx import exact as integers_only
 from tinyzip.exchange.onnx import qdq
 from tinyzip.exchange.onnx.codes import Job, entry, leave, move
@@ -26,6 +26,7 @@ SUMMARY = {
 def program_graph(program: Program, target: PathLike, exact: bool) -> tuple[Draft, Any]:
     """The graph of `program`, and the model with its input `codes` and its output `output`."""
     check_program(program, "write_program: program")
+    flag(exact, "write_program: exact")
     graph = Draft(target)
     tensors = add_operators(graph, program, exact)
     last = tensors[-1]

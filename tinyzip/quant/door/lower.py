@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyzip.base.refuse import refuse, said
+from tinyzip.base.refuse import flag, refuse, said
 from tinyzip.integer import layout
 from tinyzip.integer import operators as records
 from tinyzip.integer.bounds import channel_bounds
@@ -94,7 +94,7 @@ def lower(
     program = _Draft(model, grids, rounding)
     end = program.chain(blocks, At(source, codes_of(source), -1))
     program.go(end)
-    if argmax:
+    if flag(argmax, "lower: argmax"):
         program.operators.append(records.Argmax(name="argmax"))
     return Program(tuple(program.operators), model.shape, codes_of(source))
 

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from tinyzip.base.refuse import refuse
+from tinyzip.base.refuse import flag, refuse
 from tinyzip.nn.inspected import Inspected
 from tinyzip.nn.ops.checks import Array
 from tinyzip.quant.grids.blocks import Blocks, blocks_of
@@ -77,6 +77,7 @@ def weight_grids(model: Inspected, bits: Bits = 8, method: str = "minmax", per_c
     that gives the least Σ (w − dq(q(w)))²; so never worse than "minmax". Per channel each channel has its
     own i, and may also take the tensor's range; so never worse than per tensor.
     """
+    flag(per_channel, "weight_grids: per_channel")
     if method not in WEIGHT_METHODS:
         refuse("weight_method", repr(method), f"one of {', '.join(WEIGHT_METHODS)}")
     model = fold_batch_norm(model)

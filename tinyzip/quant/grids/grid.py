@@ -45,7 +45,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyzip.base.refuse import is_masked, refuse, whole
+from tinyzip.base.refuse import flag, is_masked, refuse, whole
 from tinyzip.nn.ops.checks import Array
 
 Real = NDArray[np.float64]
@@ -142,6 +142,7 @@ class Grid:
         narrow   leave out the lowest code, so that the grid is its own mirror image: ±127, not −128 … 127
         """
         bits = check_bits(bits)
+        flag(narrow, "Grid.symmetric: narrow")
         top = check_finite(max_abs, "Grid.symmetric: max_abs").astype(np.float64)
         if top.min() < 0:
             refuse("Grid.symmetric: max_abs", top.min(), "0 or more")
