@@ -108,3 +108,28 @@ def test_importing_the_integer_world_brings_no_float_world_with_it() -> None:
         check=True,
     ).stdout.split()
     assert {name.split(".")[1] for name in loaded if "." in name} <= {"base", "machine", "integer"}
+
+
+CHANGES = re.compile(
+    r"globals\(\)|_getframe\(\d|type\.__setattr__|def __getattr__\(name|metaclass|setattr\((?!self)"
+)
+READS_OTHERS = {"learn/earlier.py"}  # whose names are those that the student has written
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_nothing_changes_a_class_or_a_module_behind_the_readers_back(path: Path) -> None:
+    found = {line for line in path.read_text(encoding="utf-8").splitlines() if CHANGES.search(line)}
+    found = {line for line in found if "object.__setattr__(" not in line}  # of a frozen object, by itself
+    assert not found or label(path) in READS_OTHERS, f"{label(path)}: {found}"
+
+
+KNOWN = "dataclass cached_property property classmethod staticmethod abstractmethod runtime_checkable cache"
+KNOWN += " lru_cache contextmanager overload total_ordering final wraps"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_what_decorates_is_pythons_own(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        for decorator in getattr(node, "decorator_list", []):
+            name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
+            assert name in [*KNOWN.split(), "setter"], f"{label(path)}:{decorator.lineno} has @{name}"

@@ -1,4 +1,4 @@
-"""What people write in their first week, and what comes back: `tries.txt` has the calls, each with its answer.
+"""What people write in their first week: each call of `tries.txt` comes back with the line below it.
 
 Each is a mistake that somebody makes: a class for an object, a file's name for what is in it, images that lie
 otherwise, a file that would be written over another. None passes silently, and each is refused in one line

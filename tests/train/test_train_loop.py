@@ -2,6 +2,8 @@
 
 import signal
 from functools import partial
+from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -16,8 +18,11 @@ from tinyzip.distill.teachers import Ensemble
 from tinyzip.distill.transfer import Live, record
 from tinyzip.machine.workers import Workers
 from tinyzip.nn.layers import BatchNorm, Dropout
+from tinyzip.nn.models import seed_net
 from tinyzip.nn.sequential import Sequential
+from tinyzip.train import loop
 from tinyzip.train.augment import Augment
+from tinyzip.train.data import mnist
 from tinyzip.train.fit import fit
 from tinyzip.train.loop import hard_labels, steps
 from tinyzip.train.optim import SGD, AdamW, cosine, one_cycle
@@ -262,3 +267,14 @@ def test_a_printed_distillation_asks_a_printed_teacher(augment):
     model, losses, _ = by_loop(network(), objective=objective, augment=augment)
     assert bytes_of(found) == bytes_of(model) and type(found) is Sequential
     assert history.loss[0] == sum(map(np.multiply, losses[:3], (20, 20, 6))) / 46
+
+
+def test_the_example_of_the_loops_lecture_learns():
+    """Run word for word, on digits; with cosine(1) in it nothing would be learnt."""
+    example = loop.__doc__.partition("\n\n")[2].partition("\n\nAgainst")[0]
+    digits, _ = mnist(Path(__file__).parents[2] / "examples" / "data" / "mnist")
+    said = []
+    names = {"net": seed_net().printed(), "images": digits.images[:6400], "labels": digits.labels[:6400]}
+    names |= {"steps": steps, "SGD": SGD, "cosine": cosine, "rng": np.random.default_rng(0)}
+    exec(dedent(example), names | {"print": said.append})
+    assert len(said) == 200 and np.mean(said[-20:]) < 0.25
