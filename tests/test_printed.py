@@ -34,10 +34,10 @@ RUNS = {
     numbers: ["integer/codes.py", "integer/fixedpoint.py", "integer/bounds.py", "archive/coder.py"],
 }
 BESIDE = {  # not of a run: what these do for others, and where they are tested
+    "base/refuse.py: flag": "what is neither True nor False, test_refuse",
     "base/refuse.py: warn": "machine and train, test_train_pixels",
     "base/windows.py: same_padding": "exchange, test_windows",
     "base/windows.py: wider": "exchange, test_windows",
-    "nn/chain.py: Named.__missing__": "a name that is not there, test_names",
     "nn/residual.py: Residual.ordered": "quant and exchange, test_quant_residual",
     "quant/training/fake.py: FakeQuantized.structure": "files, test_quant_training_saved",
     "quant/training/fake.py: FakeQuantized.of_structure": "files, test_quant_training_saved",

@@ -310,13 +310,6 @@ def test_pools_and_means_refuse_what_makes_no_sense() -> None:
         alone(GlobalAvgPool(rounding=cast(Any, "up")))
 
 
-def test_a_program_says_what_does_what_it_does_not() -> None:
-    program: Any = small()
-    for name, words in (("run", "integer.run"), ("predict", "classify"), ("save", "archive.write")):
-        with pytest.raises(AttributeError, match=rf"{words}\(program, "):
-            getattr(program, name)
-
-
 @pytest.mark.parametrize(
     "other, needed",
     [

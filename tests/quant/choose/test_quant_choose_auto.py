@@ -166,11 +166,3 @@ def test_a_method_that_moves_probabilities_by_just_as_much_as_may_be_left_is_not
         monkeypatch.setattr(module, "NOTHING_LEFT", enough)
         found = quantize(model, images)
         assert len(found.trials) == tried and ("training" in found.why) == (tried == 5)
-
-
-def test_what_is_asked_of_the_result_that_others_do_is_said():
-    model, images = trained()
-    found = quantize(model, images, method="minmax")
-    for name, words in (("predict", r"classify\(quantized.program"), ("save", r"write\(quantized.program")):
-        with pytest.raises(AttributeError, match=words):
-            getattr(found, name)
