@@ -172,6 +172,17 @@ def test_for_high_temperatures_the_derivative_is_that_of_logit_matching(size, se
     assert np.abs(difference).max() <= 2 * B**2 * np.exp(2 * B / T) / (K * N * T) + 1e-12
 
 
+def test_without_the_factor_the_gradient_falls_as_the_square_of_the_temperature_in_the_limit_only():
+    rng = np.random.default_rng(0)
+    z, t = rng.normal(0, 4, (10, 200)), rng.normal(0, 4, (10, 200))
+
+    def size(T):
+        return np.abs(kl_divergence(z, t, T)[1]).sum() / T**2
+
+    falls = [size(T) / size(2 * T) for T in (1, 4, 16, 64, 256)]
+    assert 2 < falls[0] < 3 < falls[2] < falls[3] < falls[4] < 4.01 and abs(falls[4] - 4) < 0.05
+
+
 @given(sizes, SEEDS)
 def test_the_divergence_is_its_target_part_and_the_rest_by_what_the_target_leaves(size, seed):
     z, t, labels, T, w = draw(size, seed)

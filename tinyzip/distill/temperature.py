@@ -12,8 +12,10 @@ How far p is from q:
 soft cross entropy   L = −T²·Σ q ln p                  dz = T·(p − q)    [the same, section 2]          (K2)
 temperature KL       L = T²·Σ q ln(q/p)                dz = T·(p − q)                                   (K3)
 
-They differ by what the student cannot change, the teacher's entropy. Softened outputs shrink the gradient by
-1/T², and the factor T² gives it back, so that a teacher and labels keep their proportion when T changes.
+They differ by what the student cannot change, the teacher's entropy. Without the factor T² the gradient would
+be (p − q)/T, and p − q itself shrinks as 1/T where T is larger than the logits [the same, eq. 4], and more
+slowly before. So it falls as 1/T² in the limit; there the factor gives back just that, and a teacher and
+labels keep their proportion when T changes.
 
 Both are means over the examples, and each example may have a weight and a temperature of its own.
 """

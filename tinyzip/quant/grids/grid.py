@@ -19,7 +19,8 @@ noise = ∫ e² de / scale over ±scale/2 = scale² / 12                        
 One bit more halves the scale, quarters the noise, and so gives 10·log10(4) ≈ 6.02 decibels.
 
 Ties go to the even neighbour (np.rint). The grid then treats x and −x alike, which matters for weights;
-the integer engine rounds ties up, which differs on exact ties only.
+the integer engine rounds as `integer.fixedpoint` names it: `float32` to even as here, `double` half away from
+zero, `single` and `shift` half up. On exact ties only do they differ.
 
 What the arithmetic adds: x / scale and the product of G1 are computed in float64 and only the result is
 rounded to float32, by a factor within 1 ± 2⁻²⁴. As |k − zero| ≤ 255, for x inside the range
