@@ -286,7 +286,7 @@ def test_the_keyboard_alone_reaches_everything(book: Path, browser: Any, name: s
 @needs_browser
 def test_a_word_shows_what_it_means_on_focus_and_under_the_pointer(book: Path, browser: Any) -> None:
     page = browser.new_page()
-    page.goto((book / "tinyzip" / "quant" / "grid.html").as_uri())
+    page.goto((book / "tinyzip" / "quant" / "grids" / "grid.html").as_uri())
     word = page.locator("a.word").first
     shown = "(word) => getComputedStyle(word, '::after').content"
     assert word.evaluate(shown) == "none"
